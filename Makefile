@@ -1,0 +1,79 @@
+# Every routine task of a user or a developer. `make` lists them.
+#
+# Variables:  PRESET=earth-satellite2map   what `make launch` trains
+#             NPROC=2                      ranks of `make launch` (default: every GPU, or one on the CPU)
+#             ARGS="--loop.total-kimg 20"  further flags of launch, sweep, shard and bench
+#             PYTEST_ARGS="-k unet"        further arguments of test and golden
+#             PYTHON=python3.12            the interpreter that .venv is made with
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+OP_BUILT := .cache/communication-op.built
+
+.PHONY: help setup launch test lint format golden sweep bench shard lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compile DeepSpeed's op (once)
+
+# The stamp is written last: an interrupted installation is continued by the next call.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -I launch/preflight.py
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo "Installing $$(grep -c == requirements.lock) pinned packages into .venv: 7 GB, some minutes"
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+	@mkdir -p $(@D) && touch $@
+
+$(OP_BUILT): $(INSTALLED)
+	@$(BIN)/python -m launch.build_ops
+	@mkdir -p $(@D) && touch $@
+
+launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
+	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--nproc $(NPROC)) $(ARGS)
+
+test: setup ## Run all tests
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: setup ## Check style, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+
+format: setup ## Format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+golden: setup ## Record the golden losses anew; look at the diff before you commit it
+	@$(BIN)/pytest tests/golden --update-golden $(PYTEST_ARGS)
+
+sweep: setup ## Search the L1 weight and the U-Net's skips with Ray Tune: four small trials
+	@$(BIN)/diptych sweep $(ARGS)
+
+bench: setup ## Time our step and our loader against plain torch; write benchmarks/*.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+shard: setup ## Make the embedded data set `earth` in data/earth-128
+	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 $(ARGS)
+
+# The comment lines of the lock are kept; its pins are what pip chooses today.
+lock: ## Resolve pyproject.toml in a clean environment and write requirements.lock anew
+	@$(PYTHON) -I launch/preflight.py
+	$(PYTHON) -m venv --clear .cache/lock
+	.cache/lock/bin/pip install --quiet "setuptools>=77"
+	.cache/lock/bin/pip install --quiet --no-build-isolation --editable '.[dev]'
+	@{ grep '^#' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
+	@mv .cache/lock.new requirements.lock
+	@rm -r .cache/lock
+
+clean: ## Remove what setup and the tools made (.venv, caches); keep data/ and runs/
+	rm -rf .venv .cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -prune -exec rm -r {} +
