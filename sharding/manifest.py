@@ -1,0 +1,118 @@
+"""The manifest `dataset.json`: what a data set holds. Written last, so a folder with a manifest is complete.
+
+This module is the only one of `sharding` that `trainer` reads: one definition for the writer and the reader.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+FORMAT = "diptych/1"
+FILE_NAME = "dataset.json"
+
+
+class DatasetError(ValueError):
+    """A data set, or an input for one, is unusable; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassInfo:
+    """One semantic class, and the flat colour that stands for it in views that render classes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    color: tuple[int, int, int]
+    """RGB, 0..255."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One aligned rendering of each sample."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    extension: str
+    """Key of the view inside a tar after the sample's key, e.g. `relief.jpg`."""
+    content: Literal["image", "classes"] = "image"
+    """`image`: colours. `classes`: one channel of class indices into `Manifest.classes` (255 = no class)."""
+    channels: int = 3
+    bit_depth: int = 8
+    width: int
+    """Pixels; equal for all samples of a data set."""
+    height: int
+    renders_classes: bool = False
+    """The image shows `Manifest.classes` in their flat colours, so class scores can be computed from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One tar and its index."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    path: str
+    """Relative to the manifest, e.g. `train/000000.tar`; its DALI index has the suffix `.idx` in place of `.tar`."""
+    num_samples: int
+    num_bytes: int
+    sha256: str
+    index_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All that a reader needs to know before it opens a tar."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    format: str = FORMAT
+    name: str
+    kind: Literal["paired", "unpaired"] = "paired"
+    views: dict[str, View]
+    classes: list[ClassInfo] = field(default_factory=list)
+    splits: dict[str, list[Shard]]
+    made_by: dict[str, Any] = field(default_factory=dict)
+    """Source, options and version that made the set: enough to make it again."""
+
+    def num_samples(self, split: str) -> int:
+        return sum(shard.num_samples for shard in self.splits[split])
+
+
+def index_path(shard: str) -> str:
+    """`train/000000.tar` -> `train/000000.idx`."""
+    return shard.removesuffix(".tar") + ".idx"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the data set in `folder`.
+
+    Raises:
+        DatasetError: there is none (the folder is no data set, or its sharding did not finish), or it is not valid.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise DatasetError(
+            f"{folder} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
+        )
+    try:
+        manifest = TypeAdapter(Manifest).validate_python(json.loads(path.read_text()))
+    except (ValidationError, ValueError) as error:
+        raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
+    if manifest.format != FORMAT:
+        raise DatasetError(f"{path} has format {manifest.format!r}; this version reads {FORMAT!r}.")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write atomically and durably: a reader sees the whole manifest or none."""
+    path = folder / FILE_NAME
+    temporary = path.with_name(f".{FILE_NAME}.tmp")
+    with temporary.open("wb") as file:
+        file.write(TypeAdapter(Manifest).dump_json(manifest, indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,1 @@
+"""Trains, resumes, evaluates and applies image-to-image translation methods."""

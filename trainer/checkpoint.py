@@ -1,0 +1,134 @@
+"""Checkpoints: all that an exact resume needs, in one directory that is complete or absent.
+
+    checkpoints/00002000/           after 2000 images
+        discriminator/ generator/   weights and optimizer state, one DeepSpeed engine each
+        ema.pt                      averaged generators
+        state.json                  position, and what each rank keeps between two log lines
+
+Order, crops, noise and learning rate are functions of the position, so nothing of them is stored.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.ema import MovingAverage
+from trainer.engine import Engine
+from trainer.world import World
+
+EMA_FILE = "ema.pt"
+STATE_FILE = "state.json"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written or read; earlier ones are as they were."""
+
+
+def checkpoint_folders(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(path for path in folder.glob("[0-9]*") if (path / STATE_FILE).is_file())
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint, if any."""
+    folders = checkpoint_folders(folder)
+    return folders[-1] if folders else None
+
+
+def save_checkpoint(
+    folder: Path,
+    *,
+    position: int,
+    engine: Engine,
+    average: MovingAverage,
+    rank_state: dict[str, Any],
+    keep: int,
+    world: World,
+) -> Path:
+    """Write the checkpoint of `position` under a temporary name, then rename it; drop all but the `keep` newest.
+
+    Args:
+        rank_state: JSON values of this rank, returned to the same rank by `load_checkpoint`.
+
+    Raises:
+        CheckpointError: the disk is full or not writable.
+    """
+    final = folder / f"{position:08d}"
+    temporary = folder / f".{final.name}.tmp"
+    rank_states = world.gather(rank_state)
+    try:
+        if world.is_main:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+        world.barrier()
+        engine.save(temporary)
+        world.barrier()
+        if world.is_main:
+            _write_common(temporary, position=position, average=average, rank_states=rank_states)
+            _publish(temporary, final)
+            for old in checkpoint_folders(folder)[:-keep]:
+                shutil.rmtree(old)
+    # torch reports a full disk while it writes a zip archive as RuntimeError.
+    except (OSError, RuntimeError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise CheckpointError(
+            f"could not write {final}: {error}. Earlier checkpoints are untouched: free disk space, then continue "
+            f"with `diptych train --resume {folder.parent}`."
+        ) from error
+    world.barrier()
+    return final
+
+
+def _write_common(folder: Path, *, position: int, average: MovingAverage, rank_states: list[dict[str, Any]]) -> None:
+    torch.save(average.state_dict(), folder / EMA_FILE)
+    state = {"position": position, "world_size": len(rank_states), "ranks": rank_states}
+    (folder / STATE_FILE).write_text(json.dumps(state))
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    """Bring everything to the disk before the name that makes it count."""
+    for path in [*temporary.rglob("*"), temporary]:
+        _fsync(path)
+    if final.exists():
+        shutil.rmtree(final)
+    temporary.rename(final)
+    _fsync(final.parent)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load_checkpoint(
+    folder: Path, *, engine: Engine, average: MovingAverage, world: World
+) -> tuple[int, dict[str, Any] | None]:
+    """Restore engine and average.
+
+    Returns:
+        The position, and this rank's state, or None if the checkpoint is of another number of ranks.
+
+    Raises:
+        CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
+    """
+    state = json.loads((folder / STATE_FILE).read_text())
+    if state["world_size"] != world.size and engine.zero_stage > 0:
+        raise CheckpointError(
+            f"{folder} was written by {state['world_size']} ranks with ZeRO stage {engine.zero_stage}, which splits "
+            f"its state over them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with "
+            "engine.zero_stage 0."
+        )
+    try:
+        engine.load(folder)
+        average.load_state_dict(torch.load(folder / EMA_FILE, map_location=world.device, weights_only=True))
+    except (OSError, RuntimeError, EOFError) as error:
+        raise CheckpointError(f"{folder} is damaged: {error}. Delete it to fall back to an earlier one.") from error
+    same_ranks = state["world_size"] == world.size
+    return state["position"], state["ranks"][world.rank] if same_ranks else None

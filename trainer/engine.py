@@ -1,0 +1,232 @@
+"""Trains a method's players with DeepSpeed. The only importer of deepspeed and the one home of its hazards."""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.config import EngineConfig, OptimizerConfig
+from trainer.data.batch import Batch
+from trainer.extensions import extensions_dir
+from trainer.methods.base import Method, Network, Networks
+from trainer.precision import autocasting, resolve_precision
+from trainer.world import World
+
+_TAG = "state"
+
+
+def to_deepspeed(config: EngineConfig, *, batch_size_per_gpu: int, dtype: torch.dtype) -> dict[str, Any]:
+    """DeepSpeed's configuration of one player computing in `dtype`; every key that changes results is written out."""
+    lowered = dtype != torch.float32
+    return {
+        "train_micro_batch_size_per_gpu": batch_size_per_gpu,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "gradient_clipping": config.gradient_clipping,  # DeepSpeed's own default is 1.0
+        "zero_optimization": {"stage": config.zero_stage},
+        "zero_allow_untested_optimizer": True,
+        "prescale_gradients": False,
+        # Weights stay float32; autocast lowers the arithmetic and, with ZeRO, what is sent between ranks.
+        "bf16": {"enabled": False},
+        "fp16": {"enabled": False},
+        "torch_autocast": {
+            "enabled": lowered,
+            "dtype": str(dtype if lowered else torch.bfloat16).removeprefix("torch."),
+        },
+        "steps_per_print": None,
+        "wall_clock_breakdown": False,
+    }
+
+
+class _Router(nn.Module):
+    """Gives the networks of one player a single forward, as DeepSpeed and DDP want it."""
+
+    def __init__(self, networks: nn.ModuleDict) -> None:
+        super().__init__()
+        self.networks = networks
+
+    def forward(self, name: str, image: Tensor) -> Tensor:
+        return self.networks[name](image)
+
+
+class PlayerEngine:
+    """One player: its networks, optimizer and DeepSpeed engine."""
+
+    def __init__(
+        self,
+        networks: nn.ModuleDict,
+        *,
+        config: EngineConfig,
+        optimizer: OptimizerConfig,
+        batch_size_per_gpu: int,
+        dtype: torch.dtype,
+        world: World,
+    ) -> None:
+        import deepspeed
+
+        router = _Router(networks).to(world.device)
+        adam = torch.optim.Adam(
+            router.parameters(), lr=optimizer.lr, betas=(optimizer.beta1, optimizer.beta2), fused=True
+        )
+        self.engine, *_ = deepspeed.initialize(
+            model=router,
+            optimizer=adam,
+            config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
+        )
+        self.networks = networks
+        self.accumulation = config.gradient_accumulation_steps
+        self._ddp: DistributedDataParallel | None = None
+        if config.zero_stage == 0:
+            self._use_own_reducer(router, world)
+
+    def _use_own_reducer(self, router: _Router, world: World) -> None:
+        """At ZeRO 0 let torch's DDP reduce gradients, overlapped with the backward pass.
+
+        DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
+        Weights can be channels_last only here and only now: before `initialize` DeepSpeed cannot view them as bytes,
+        and ZeRO 1 to 3 flatten them.
+        """
+        self.engine.enable_backward_allreduce = False
+        router.to(memory_format=torch.channels_last)
+        if world.size > 1:
+            self._ddp = DistributedDataParallel(router, broadcast_buffers=False)
+
+    def forward(self, name: str, image: Tensor) -> Tensor:
+        """The forward that trains: its graph ends in this player's `backward`."""
+        if self._ddp is None:
+            return self.engine(name, image)
+        self._ddp.require_backward_grad_sync = self.engine.is_gradient_accumulation_boundary()
+        return self._ddp(name, image)
+
+    def step(self, loss: Tensor) -> None:
+        """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
+        self.engine.backward(loss)
+        self.engine.step()
+
+    def set_learning_rate(self, lr: float) -> None:
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = lr
+
+
+class Engine:
+    """All players of a method, stepping in the paper's order on one graph of the generators."""
+
+    def __init__(
+        self,
+        method: Method,
+        *,
+        config: EngineConfig,
+        optimizer: OptimizerConfig,
+        batch_size_per_gpu: int,
+        world: World,
+    ) -> None:
+        _quieten_deepspeed()
+        extensions_dir()
+        self.method = method
+        self.world = world
+        self.zero_stage = config.zero_stage
+        self.dtype = resolve_precision(config, world.device)
+        self.players = {
+            name: PlayerEngine(
+                networks,
+                config=config,
+                optimizer=optimizer,
+                batch_size_per_gpu=batch_size_per_gpu,
+                dtype=self.dtype,
+                world=world,
+            )
+            for name, networks in method.players.items()
+        }
+        self._training = {
+            name: self._cast(lambda image, name=name, player=player: player.forward(name, image))
+            for player in self.players.values()
+            for name in player.networks
+        }
+        self._plain = {
+            name: self._cast(network)
+            for player in self.players.values()
+            for name, network in player.networks.items()
+        }
+
+    def _cast(self, network: Network) -> Network:
+        return autocasting(network, device=self.world.device, dtype=self.dtype)
+
+    def train_step(self, batch: Batch) -> dict[str, Tensor]:
+        """One micro-batch for every player; weights move at the end of each accumulation.
+
+        The generators' pass is made once: its fakes, detached, teach the discriminators, and its graph is completed
+        through the updated discriminators, which are frozen and called as plain modules (through its engine a frozen
+        network fails at ZeRO 0; not frozen, its gradients are silently wrong at ZeRO 0 and 1).
+
+        Returns:
+            Detached scalars on this rank, e.g. `generator/l1`.
+        """
+        fakes = self.method.forward(self._training, batch)
+        logged: dict[str, Tensor] = {}
+        for name, player in self.players.items():
+            with self._rivals_frozen(player):
+                losses = self.method.losses(name, self._networks_for(player), batch, fakes)
+                player.step(torch.stack(list(losses.values())).sum())
+            logged |= {f"{name}/{term}": loss.detach() for term, loss in losses.items()}
+        return logged
+
+    def _networks_for(self, player: PlayerEngine) -> Networks:
+        return self._plain | {name: self._training[name] for name in player.networks}
+
+    @contextlib.contextmanager
+    def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:
+        rivals = [rival for rival in self.players.values() if rival is not player]
+        for rival in rivals:
+            rival.networks.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for rival in rivals:
+                rival.networks.requires_grad_(True)
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Of all players, from the next step on."""
+        for player in self.players.values():
+            player.set_learning_rate(lr)
+
+    @contextlib.contextmanager
+    def gathered_generators(self) -> Iterator[Mapping[str, nn.Module]]:
+        """The translating networks with whole weights, to be read and not written; ZeRO 3 gathers them first."""
+        import deepspeed
+
+        networks = {
+            name: player.networks[name]
+            for player in self.players.values()
+            for name in player.networks
+            if name in self.method.generators
+        }
+        parameters = [parameter for network in networks.values() for parameter in network.parameters()]
+        with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
+            yield networks
+
+    def save(self, folder: Path) -> None:
+        """Every rank writes its part. One directory per player: both write files of the same names."""
+        for name, player in self.players.items():
+            player.engine.save_checkpoint(str(folder / name), tag=_TAG, save_latest=False)
+
+    def load(self, folder: Path) -> None:
+        """Weights and optimizer state from `save`, at the same number of ranks (any number at ZeRO 0).
+
+        Raises:
+            RuntimeError: DeepSpeed found no complete state there.
+        """
+        for name, player in self.players.items():
+            found, _ = player.engine.load_checkpoint(str(folder / name), tag=_TAG)
+            if found is None:
+                raise RuntimeError(f"{folder / name} holds no complete DeepSpeed state; use an older checkpoint.")
+
+
+def _quieten_deepspeed() -> None:
+    """Keep DeepSpeed's information lines out of the user's progress display; its warnings stay."""
+    from deepspeed.utils import logger
+
+    logger.setLevel(logging.WARNING)

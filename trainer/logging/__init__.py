@@ -1,0 +1,22 @@
+"""Where a run writes what happens: console, metrics.jsonl, W&B. The main rank only."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+Metrics = dict[str, Any]
+
+
+class Logger(Protocol):
+    """A sink for metrics and pictures."""
+
+    def log(self, metrics: Metrics) -> None:
+        """`metrics["position"]` is in images; other keys are like `loss/generator/l1`."""
+        ...
+
+    def picture(self, path: Path, position: int) -> None:
+        """A sample grid was written to `path`."""
+        ...
+
+    def close(self) -> None:
+        """Flush; nothing is logged afterwards."""
+        ...

@@ -1,0 +1,306 @@
+"""The training loop: fetch, step the players, and what is due: log, samples, evaluate, checkpoint."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sharding.manifest import read_manifest
+from trainer.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from trainer.config import RunConfig, config_to_dict
+from trainer.data.loader import Loader
+from trainer.ema import MovingAverage
+from trainer.engine import Engine
+from trainer.evaluate import evaluate_split
+from trainer.logging import Logger, Metrics
+from trainer.logging.console import ConsoleLogger
+from trainer.logging.jsonl import JsonlLogger
+from trainer.methods.base import build_method
+from trainer.meter import Meter
+from trainer.randomness import seed_torch
+from trainer.rundir import RunDir
+from trainer.samples import SamplePictures
+from trainer.schedule import learning_rate
+from trainer.translator import averaged_translate
+from trainer.world import World
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss is not a finite number any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something to do each time another `period` images have been seen; 0 is never."""
+
+    period: int
+    action: Callable[[], None]
+
+    def is_due(self, before: int, after: int) -> bool:
+        return self.period > 0 and after // self.period > before // self.period
+
+
+class Trainer:
+    """One run on one rank, continued from its newest checkpoint if it has one.
+
+    Args:
+        run: the run directory, with its run.json.
+        world: this rank among all.
+        to_console: show progress (sweeps have a table of their own).
+    """
+
+    def __init__(self, run: RunDir, *, world: World, to_console: bool = True) -> None:
+        self.run = run
+        self.world = world
+        self.config = config = run.config()
+        self.manifest = read_manifest(config.data.path)
+        self.total = max(1, round(config.train.total_kimg * 1000))
+        self.position = 0
+        self.meter = Meter()
+        views = self.manifest.views
+        seed_torch(config.train.seed, "weights")
+        self.method = build_method(
+            config.method,
+            channels_a=views[config.data.view_a].channels,
+            channels_b=views[config.data.view_b].channels,
+        )
+        self.engine = Engine(
+            self.method,
+            config=config.engine,
+            optimizer=config.optimizer,
+            batch_size_per_gpu=config.train.batch_size_per_gpu,
+            world=world,
+        )
+        with self.engine.gathered_generators() as generators:
+            self.average = MovingAverage(generators, half_life_kimg=config.train.ema_half_life_kimg)
+        self.translate = averaged_translate(self.method, self.average, config=config, device=world.device)
+        self._elapsed_s = self._restore()
+        self._started = time.monotonic()
+        self._window_start = (self.position, self._started)
+        self._data_s = 0.0
+        self.loader = self._open_loader()
+        self.pictures = SamplePictures(config=config, manifest=self.manifest, world=world)
+        self.loggers = _make_loggers(self, to_console=to_console) if world.is_main else []
+        self.events = self._make_events()
+        self.last_scores: dict[str, float] = {}
+
+    def _make_events(self) -> list[Event]:
+        log = self.config.log
+        return [
+            Event(period=round(1000 * log.metrics_kimg), action=self.log_metrics),
+            Event(period=round(1000 * log.evaluate_kimg), action=self.evaluate),
+            Event(period=round(1000 * log.samples_kimg), action=self.draw_samples),
+            Event(period=round(1000 * log.checkpoint_kimg), action=self.save),
+        ]
+
+    def _restore(self) -> float:
+        """Go to the newest checkpoint, if any. Returns the seconds that training has taken so far."""
+        folder = latest_checkpoint(self.run.checkpoints)
+        if folder is None:
+            return 0.0
+        self.position, state = load_checkpoint(
+            folder, engine=self.engine, average=self.average, world=self.world
+        )
+        if state is None:
+            return 0.0
+        self.meter.load_state_dict(state["meter"], device=self.world.device)
+        return state["elapsed_s"]
+
+    def _open_loader(self) -> Loader:
+        data, train = self.config.data, self.config.train
+        return Loader(
+            folder=data.path,
+            split="train",
+            view_a=data.view_a,
+            view_b=data.view_b,
+            load_size=data.load_size,
+            crop_size=data.crop_size,
+            flip=data.flip,
+            shuffle=True,
+            shuffle_window_shards=data.shuffle_window_shards,
+            seed=train.seed,
+            batch_size=train.batch_size_per_gpu,
+            rank=self.world.rank,
+            world_size=self.world.size,
+            num_threads=data.num_threads,
+            device_id=self.world.device_id,
+            start_position=self.position,
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        return self.position >= self.total
+
+    def train(self) -> bool:
+        """Train to the end, or until SIGTERM or SIGINT, and save. Returns whether the end was reached."""
+        with stop_signals() as stop:
+            while not self.is_finished and not self.world.any(stop.is_set):
+                self.step()
+        self.save()
+        return self.is_finished
+
+    def advance(self, num_images: int) -> Metrics:
+        """Train on at least `num_images` more and score the validation split: one report of a sweep's trial."""
+        until = min(self.total, self.position + num_images)
+        while self.position < until:
+            self.step()
+        self.evaluate()
+        return {"position": self.position, **self.last_scores}
+
+    def step(self) -> None:
+        """One optimizer step of every player, and the events that it makes due."""
+        before = self.position
+        lr = learning_rate(self.config.optimizer, position=before, total=self.total)
+        self.engine.set_learning_rate(lr)
+        for _ in range(self.config.engine.gradient_accumulation_steps):
+            self._micro_step()
+        num_images = self.position - before
+        with self.engine.gathered_generators() as generators:
+            self.average.update(generators, position=self.position, num_images=num_images)
+        if before == 0:
+            self.draw_samples()
+        for event in self.events:
+            if event.is_due(before, self.position):
+                event.action()
+
+    def _micro_step(self) -> None:
+        waiting = time.monotonic()
+        batch = next(self.loader)
+        self._data_s += time.monotonic() - waiting
+        # Dropout differs between ranks, and is the same again when this position is trained on after a resume.
+        seed_torch(self.config.train.seed, "step", self.position, self.world.rank)
+        self.meter.add(self.engine.train_step(batch))
+        self.position += self.config.train.batch_size_per_gpu * self.world.size
+
+    def log_metrics(self) -> None:
+        """Losses since the last line, and speed. Raises TrainingDiverged if a loss is not finite."""
+        losses = self.meter.means(self.world)
+        self._require_finite(losses)
+        position, since = self._window_start
+        now = time.monotonic()
+        num_images = self.position - position
+        lr = learning_rate(self.config.optimizer, position=self.position, total=self.total)
+        self._emit(
+            {
+                **{f"loss/{name}": value for name, value in losses.items()},
+                "lr": lr,
+                "throughput/images_per_s": num_images / (now - since),
+                "time/data_s": self._data_s / max(1, num_images),
+            }
+        )
+        self._window_start, self._data_s = (self.position, now), 0.0
+
+    def evaluate(self) -> None:
+        """Score the validation split."""
+        with self._clock_stopped():
+            self.last_scores = evaluate_split(
+                self.translate, config=self.config, manifest=self.manifest, split="val", world=self.world
+            )
+        self._emit(self.last_scores)
+
+    def draw_samples(self) -> None:
+        """Translate the same few validation images as always."""
+        with self._clock_stopped():
+            path = self.run.sample_file(self.position)
+            self.pictures.draw(self.translate, path)
+            for logger in self.loggers:
+                logger.picture(path, self.position)
+
+    def save(self) -> None:
+        """Write a checkpoint, unless this position has one. Raises TrainingDiverged instead of keeping NaN."""
+        latest = latest_checkpoint(self.run.checkpoints)
+        if latest is not None and int(latest.name) == self.position:
+            return
+        self._require_finite(self.meter.peek(self.world))
+        with self._clock_stopped():
+            save_checkpoint(
+                self.run.checkpoints,
+                position=self.position,
+                engine=self.engine,
+                average=self.average,
+                rank_state={"meter": self.meter.state_dict(), "elapsed_s": self.elapsed_s},
+                keep=self.config.log.keep_checkpoints,
+                world=self.world,
+            )
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of this run, over all its parts."""
+        return self._elapsed_s + time.monotonic() - self._started
+
+    @contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        """Throughput counts training only."""
+        began = time.monotonic()
+        yield
+        position, since = self._window_start
+        self._window_start = (position, since + time.monotonic() - began)
+
+    def _require_finite(self, losses: dict[str, float]) -> None:
+        for name, value in losses.items():
+            if not torch.isfinite(torch.tensor(value)):
+                raise TrainingDiverged(
+                    f"loss {name} is {value} after {self.position} images. The last checkpoint is good; start a new "
+                    "run with a lower optimizer.lr, or with engine.precision fp32."
+                )
+
+    def _emit(self, metrics: Metrics) -> None:
+        stamped = {
+            "position": self.position,
+            "kimg": self.position / 1000,
+            "time_s": round(self.elapsed_s, 3),
+            **metrics,
+        }
+        for logger in self.loggers:
+            logger.log(stamped)
+
+    def close(self) -> None:
+        """Free the data pipeline and flush the loggers."""
+        self.loader.close()
+        for logger in self.loggers:
+            logger.close()
+
+
+def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
+    run, config = trainer.run, trainer.config
+    loggers: list[Logger] = [JsonlLogger(run.metrics_file, position=trainer.position)]
+    if to_console:
+        loggers.append(ConsoleLogger(total=trainer.total, position=trainer.position))
+    if config.log.wandb != "disabled":
+        from trainer.logging.wandb import WandbLogger
+
+        loggers.append(
+            WandbLogger(
+                config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config)
+            )
+        )
+    return loggers
+
+
+class StopFlag:
+    """Set by the first SIGTERM or SIGINT; a second one ends the process as usual."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopFlag]:
+    """While inside, SIGTERM and SIGINT only set the flag: the step in progress is finished and saved."""
+    stop = StopFlag()
+    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""The run directory: where everything about one run lies.
+
+    runs/<name>/
+        run.json        preset, resolved configuration, command, versions, data set: enough to repeat the run
+        metrics.jsonl   one JSON object per line; `position` is in images
+        samples/        00001000.png: the sample grid after 1000 images
+        checkpoints/    00002000/: complete or absent
+        evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
+        evaluation.png  the translations of a few of its images
+        report.html     all of it on one page
+        wandb/          what W&B keeps locally
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sharding.manifest import FILE_NAME as MANIFEST
+from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+
+_PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths of one run."""
+
+    path: Path
+
+    @property
+    def run_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def evaluation_file(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation_picture(self) -> Path:
+        return self.path / "evaluation.png"
+
+    @property
+    def report_file(self) -> Path:
+        return self.path / "report.html"
+
+    def sample_file(self, position: int) -> Path:
+        return self.samples / f"{position:08d}.png"
+
+    def config(self) -> RunConfig:
+        """The configuration that the run was started with.
+
+        Raises:
+            ConfigError: the folder is no run, or its run.json does not fit this version.
+        """
+        return config_from_dict(self.record()["config"])
+
+    def record(self) -> dict[str, Any]:
+        """All of run.json. Raises ConfigError if there is none, or it is not JSON."""
+        if not self.run_file.is_file():
+            raise ConfigError("run", str(self.path), "holds no run.json; give the folder of a run, e.g. runs/NAME.")
+        try:
+            return json.loads(self.run_file.read_text())
+        except ValueError as error:
+            raise ConfigError("run", str(self.run_file), f"is not JSON ({error}).") from error
+
+    def create(self, config: RunConfig, *, preset: str, command: list[str]) -> None:
+        """Make the directory with its run.json. Raises ConfigError if it is there already."""
+        if self.run_file.exists():
+            raise ConfigError(
+                "run", str(self.path), "exists; continue it with `diptych train --resume`, or choose another --name."
+            )
+        self.samples.mkdir(parents=True, exist_ok=True)
+        self.checkpoints.mkdir(exist_ok=True)
+        record = {
+            "preset": preset,
+            "command": command,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(),
+            "python": sys.version.split()[0],
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "wandb_id": uuid.uuid4().hex[:12],
+            "dataset_sha256": dataset_digest(config.data.path),
+            "config": config_to_dict(config),
+        }
+        write_atomically(self.run_file, json.dumps(record, indent=1).encode())
+
+    def check_dataset(self, config: RunConfig) -> None:
+        """A resumed run must see the samples that it began with. Raises ConfigError if the data set was replaced."""
+        if dataset_digest(config.data.path) != self.record()["dataset_sha256"]:
+            raise ConfigError(
+                "data.path", str(config.data.path), "is not the data set that this run began with; start a new run."
+            )
+
+
+def dataset_digest(folder: Path) -> str:
+    """SHA-256 of the manifest, which holds those of all shards."""
+    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Readers see the old file or the whole new one, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _commit() -> str | None:
+    """Of Diptych's checkout, with `+` if it has changes; None outside a checkout."""
+    folder = Path(__file__).parent
+    git = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
