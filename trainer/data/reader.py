@@ -1,0 +1,175 @@
+"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharding.manifest import DatasetError, Manifest, Shard, index_path
+
+MAX_OPEN_SHARDS = 128
+"""Files that one reader keeps open: far below the usual limit of 1024 for a process."""
+
+INDEX_VERSION = "v1.2"
+REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardIndex:
+    """Where the wanted views of each sample lie in one tar."""
+
+    keys: list[str]
+    """Names of the samples, in stored order."""
+    offsets: NDArray[np.int64]
+    """[num_samples, num_views] bytes from the beginning of the tar."""
+    sizes: NDArray[np.int64]
+    """[num_samples, num_views] bytes."""
+
+
+def open_shard(folder: Path, shard: Shard) -> int:
+    """A file descriptor of a shard's tar: the one place that knows where the bytes of shards come from."""
+    try:
+        return os.open(folder / shard.path, os.O_RDONLY)
+    except OSError as error:
+        raise DatasetError(f"{folder / shard.path} cannot be opened ({error.strerror}). {REMEDY}.") from error
+
+
+def select_shards(folder: Path, manifest: Manifest, *, split: str) -> list[Shard]:
+    """The shards of a split that hold samples. Raises DatasetError if there are none."""
+    shards = [shard for shard in manifest.splits.get(split, []) if shard.num_samples]
+    if not shards:
+        filled = [name for name in manifest.splits if manifest.num_samples(name)]
+        raise DatasetError(
+            f"{folder} has no samples in split {split!r}; splits that have: {', '.join(filled) or 'none'}."
+        )
+    return shards
+
+
+def select_extensions(folder: Path, manifest: Manifest, *, views: Sequence[str]) -> list[str]:
+    """The extensions under which tars hold the views. Raises DatasetError for a view that does not exist."""
+    for name in views:
+        if name not in manifest.views:
+            raise DatasetError(f"{folder} has no view {name!r}; it has: {', '.join(sorted(manifest.views))}.")
+    return [manifest.views[name].extension for name in views]
+
+
+def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
+    """Read and check the DALI index of a shard.
+
+    Its first line is `v1.2 <num_samples>`; then a line for each sample repeats `extension offset size
+    filename`.
+
+    Raises:
+        DatasetError: it is missing, is not the one in the manifest, lacks a view, or points past the tar's
+            end.
+    """
+    path = folder / index_path(shard.path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}). {REMEDY}.") from error
+    if hashlib.sha256(content).hexdigest() != shard.index_sha256:
+        raise DatasetError(f"{path} is not the index that the manifest lists (SHA-256 differs). {REMEDY}.")
+    header, *lines = content.decode().splitlines()
+    if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
+        raise DatasetError(
+            f"{path} begins with {header!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
+            f" {shard.num_samples}'. {REMEDY}."
+        )
+    members = [_parse_members(path, line, extensions=extensions) for line in lines]
+    places = np.array([place for _, place in members], dtype=np.int64)
+    index = ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
+    beyond = np.flatnonzero((index.offsets + index.sizes > shard.num_bytes).any(axis=1))
+    if beyond.size:
+        key = index.keys[beyond[0]]
+        raise DatasetError(f"{path} places sample {key!r} past the end of its tar. {REMEDY}.")
+    return index
+
+
+def _parse_members(path: Path, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """The key of one sample, and (offset, size) of each wanted view."""
+    fields = line.split()
+    if not fields or len(fields) % 4:
+        raise DatasetError(f"{path}: {line!r} is not made of 'extension offset size filename'. {REMEDY}.")
+    key = fields[3].removesuffix(f".{fields[0]}")
+    members = {
+        fields[start]: (int(fields[start + 1]), int(fields[start + 2])) for start in range(0, len(fields), 4)
+    }
+    for extension in extensions:
+        if extension not in members:
+            raise DatasetError(f"{path}: sample {key!r} has no member {key}.{extension}. {REMEDY}.")
+    return key, [members[extension] for extension in extensions]
+
+
+class ShardReader:
+    """The samples of one split. Not for several threads at once.
+
+    Opening it reads all indexes and compares the size of each tar with the manifest, so that a set that was
+    copied in part fails before training begins. Checksums of whole tars are the business of `diptych shard
+    verify`.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, split: str, views: Sequence[str]) -> None:
+        """Raises DatasetError if the split or a view does not exist, or a shard is damaged."""
+        self.folder = folder
+        self.views = tuple(views)
+        self._shards = select_shards(folder, manifest, split=split)
+        extensions = select_extensions(folder, manifest, views=views)
+        for shard in self._shards:
+            _check_size(folder, shard)
+        self._indexes = [read_index(folder, shard, extensions=extensions) for shard in self._shards]
+        self._open: dict[int, int] = {}  # shard -> file descriptor, the least recently used first
+
+    @property
+    def shard_sizes(self) -> list[int]:
+        """Number of samples in each shard."""
+        return [shard.num_samples for shard in self._shards]
+
+    def key(self, shard: int, index: int) -> str:
+        """The name of a sample."""
+        return self._indexes[shard].keys[index]
+
+    def locate(self, shard: int, index: int) -> str:
+        """The tar and the key of a sample, for messages."""
+        return f"{self.folder / self._shards[shard].path}, sample {self.key(shard, index)!r}"
+
+    def read(self, shard: int, index: int) -> dict[str, bytes]:
+        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them."""
+        places = self._indexes[shard]
+        descriptor = self._descriptor(shard)
+        sample: dict[str, bytes] = {}
+        for column, view in enumerate(self.views):
+            size = int(places.sizes[index, column])
+            sample[view] = os.pread(descriptor, size, int(places.offsets[index, column]))
+            if len(sample[view]) != size:
+                raise DatasetError(
+                    f"{self.locate(shard, index)}: only {len(sample[view])} of the {size} bytes of view"
+                    f" {view!r} could be read. {REMEDY}."
+                )
+        return sample
+
+    def close(self) -> None:
+        """Close all files. The reader may be used again."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _descriptor(self, shard: int) -> int:
+        descriptor = self._open.pop(shard, None)
+        if descriptor is None:
+            if len(self._open) >= MAX_OPEN_SHARDS:
+                os.close(self._open.pop(next(iter(self._open))))
+            descriptor = open_shard(self.folder, self._shards[shard])
+        self._open[shard] = descriptor
+        return descriptor
+
+
+def _check_size(folder: Path, shard: Shard) -> None:
+    path = folder / shard.path
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing. {REMEDY}.")
+    if (num_bytes := path.stat().st_size) != shard.num_bytes:
+        raise DatasetError(f"{path} has {num_bytes} bytes; the manifest says {shard.num_bytes}. {REMEDY}.")
