@@ -23,11 +23,13 @@ help: ## List the targets
 
 setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compile DeepSpeed's op (once)
 
-# The stamp is written last: an interrupted installation is continued by the next call.
+# The stamp is written last: an interrupted installation is continued by the next call. setuptools and wheel come
+# first because DeepSpeed is published as source only.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -I launch/preflight.py
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing $$(grep -c == requirements.lock) pinned packages into .venv: 7 GB, some minutes"
+	$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.lock)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
@@ -38,7 +40,7 @@ $(OP_BUILT): $(INSTALLED)
 	@mkdir -p $(@D) && touch $@
 
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
-	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--nproc $(NPROC)) $(ARGS)
+	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--num-procs $(NPROC)) $(ARGS)
 
 test: setup ## Run all tests
 	@$(BIN)/pytest $(PYTEST_ARGS)

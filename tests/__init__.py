@@ -1,0 +1,1 @@
+"""A package, so that spawned ranks can import the test that they run."""

@@ -1,0 +1,55 @@
+"""What all tests share. The environment is set before anything imports torch, deepspeed or wandb."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trainer.extensions import use_extensions
+
+use_extensions()
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "2"
+)  # losses depend on it in the last digits: equal on every machine
+if not Path("/dev/nvidiactl").exists():  # asked without torch, whose import would slow every small test down
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+NUM_TINY_PAIRS = 24
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="record golden files anew instead of comparing"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not _has_gpu():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written."""
+    return request.config.getoption("--update-golden")
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 textured pairs of 64 px, sharded in three splits; views `a` and `b`. Read it, never write."""
+    from sharding.cli import main
+    from tests.pairs import write_pairs
+
+    folder = tmp_path_factory.mktemp("tiny")
+    write_pairs(folder / "pairs", num_pairs=NUM_TINY_PAIRS, size=64)
+    main(["pairs", "--source", str(folder / "pairs"), "--out", str(folder / "shards"), "--size", "64"])
+    return folder / "shards"

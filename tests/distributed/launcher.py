@@ -1,0 +1,124 @@
+"""Start real ranks from a test and get back what each of them returns."""
+
+import faulthandler
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+GRACE_S = 2.0
+"""After one rank has failed, the others have this long to say why they failed too."""
+
+
+class RankError(AssertionError):
+    """A rank raised, died or hung; the message holds each rank's traceback or fate."""
+
+
+class _Rank(NamedTuple):
+    process: BaseProcess
+    results: Connection
+
+
+class _Failure(NamedTuple):
+    """What a rank sends in place of a result."""
+
+    report: str
+
+
+def run_ranks(
+    function: Callable[..., Any], world_size: int, *args: Any, timeout_s: float = 120.0
+) -> list[Any]:
+    """Call `function(world, *args)` in `world_size` new CPU processes joined by gloo; the results by rank.
+
+    A start costs several seconds of imports, so let one call check many things. The function must be
+    importable (defined at the top of its module); arguments and results travel by pickle.
+
+    Raises:
+        RankError: a rank raised, died, or had not returned after `timeout_s`. No process outlives the call.
+    """
+    from torch.distributed import TCPStore
+
+    # The ranks meet at a store of this process, as torchrun's do: its port is bound when they hear of it.
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    ranks = []
+    try:
+        for rank in range(world_size):
+            ranks.append(_start(function, args, _environment(rank, world_size, store.port), timeout_s))
+        return _collect(ranks, deadline=time.monotonic() + timeout_s, timeout_s=timeout_s)
+    finally:
+        for rank in ranks:
+            rank.process.kill()
+            rank.process.join()
+
+
+def _environment(rank: int, world_size: int, port: int) -> dict[str, str]:
+    return {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world_size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "DS_ACCELERATOR": "cpu",
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // world_size)),
+    }
+
+
+def _start(function: Callable[..., Any], args: tuple, environment: dict[str, str], timeout_s: float) -> _Rank:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(function, args, there, timeout_s), daemon=True)
+    with patch.dict(os.environ, environment):  # a child must have these before it imports torch
+        process.start()
+    there.close()  # so that a rank's death closes the pipe
+    return _Rank(process, here)
+
+
+def _run(function: Callable[..., Any], args: tuple, results: Connection, timeout_s: float) -> None:
+    """The life of a rank."""
+    from trainer.world import close_world, init_world
+
+    faulthandler.dump_traceback_later(max(1.0, timeout_s - GRACE_S))  # where it hangs
+    try:
+        world = init_world("cpu")
+        result = function(world, *args)
+        world.barrier()
+        close_world()
+    except BaseException:
+        result = _Failure(traceback.format_exc())
+    results.send(result)
+
+
+def _collect(ranks: list[_Rank], *, deadline: float, timeout_s: float) -> list[Any]:
+    received: dict[int, Any] = {}
+    pipes = {rank.results: number for number, rank in enumerate(ranks)}
+    failed = False
+    while pipes and (seconds := deadline - time.monotonic()) > 0:
+        for pipe in wait(list(pipes), timeout=seconds):
+            assert isinstance(pipe, Connection)
+            number = pipes.pop(pipe)
+            received[number] = _receive(pipe, ranks[number].process)
+            if isinstance(received[number], _Failure) and not failed:
+                failed, deadline = True, time.monotonic() + GRACE_S
+    missing = "stopped after another's failure" if failed else f"did not return within {timeout_s} s"
+    outcomes = [received.get(number, _Failure(missing)) for number in range(len(ranks))]
+    if any(isinstance(outcome, _Failure) for outcome in outcomes):
+        reports = (
+            f"rank {n}: {o.report if isinstance(o, _Failure) else 'returned'}" for n, o in enumerate(outcomes)
+        )
+        raise RankError("\n".join(reports))
+    return outcomes
+
+
+def _receive(pipe: Connection, process: BaseProcess) -> Any:
+    try:
+        return pipe.recv()
+    except EOFError:
+        process.join(GRACE_S)
+        return _Failure(f"ended with exit code {process.exitcode} and returned nothing")

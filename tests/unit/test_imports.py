@@ -1,0 +1,83 @@
+"""Imports point one way, and commands start without the heavy libraries."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.import_rules import OURS, RULES, imports_of, module_name, under, violations
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: module_name(path, ROOT))
+def test_imports_follow_the_design(path: Path) -> None:
+    module = module_name(path, ROOT)
+    imports = imports_of(path.read_text(), module=module, is_package=path.name == "__init__.py")
+    assert violations(module, imports) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("sharding.writer", "import trainer.config"),
+        ("sharding.sources.pairs", "from trainer import config"),
+        ("trainer.data.reader", "from sharding import writer"),
+        ("trainer.data.reader", "from sharding.writer import write"),
+        ("trainer.loop", "from launch.cli import main"),
+        ("trainer.methods.pix2pix", "from trainer.world import World"),
+        ("trainer.methods.pix2pix", "from ..engine import Engine"),
+        ("trainer.networks.unet", "def build():\n    import torch.distributed as dist"),
+        ("trainer.losses.adversarial", "from torch import optim"),
+        ("trainer.losses.adversarial", "import logging"),
+        ("trainer.loop", "if True:\n    from deepspeed.comm import all_reduce"),
+        ("sweeps.run", "import importlib\nimportlib.import_module('deepspeed')"),
+        ("trainer.loop", "import wandb"),
+        ("trainer.config", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
+        ("launch.cli", "from trainer.methods.pix2pix import Pix2Pix"),
+    ],
+)
+def test_the_checker_finds_a_wrong_import(module: str, source: str) -> None:
+    assert len(violations(module, imports_of(source, module=module))) == 1
+
+
+def test_the_checker_resolves_relative_imports_of_a_package() -> None:
+    source = "from . import pix2pix\nfrom .base import Method\nfrom .. import world"
+    imports = imports_of(source, module="trainer.methods", is_package=True)
+    assert imports == {"trainer.methods.pix2pix", "trainer.methods.base.Method", "trainer.world"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("trainer.data.reader", "from sharding.manifest import read_manifest"),
+        ("trainer.methods.pix2pix", "import torch\nfrom trainer.losses.adversarial import bce"),
+        ("trainer.engine", "import deepspeed"),
+        ("trainer.loop", "import trainers_of_another_project"),
+        ("launch.cli", "from trainer.config import RunConfig"),
+    ],
+)
+def test_the_checker_lets_a_right_import_pass(module: str, source: str) -> None:
+    assert violations(module, imports_of(source, module=module)) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.reason)
+def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
+    """A renamed module must not slip out of its rule."""
+    modules = [module_name(path, ROOT) for path in FILES]
+    ours = [name for name in (*rule.of, *rule.besides, *rule.allowed) if name.split(".")[0] in OURS]
+    assert [name for name in ours if not any(under(module, (name,)) for module in modules)] == []
+
+
+@pytest.mark.parametrize(
+    "module", ["trainer.config", "trainer.presets", "launch.cli", "sharding.cli", "sweeps.cli"]
+)
+def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
+    heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib")
+    code = f"import {module}, sys; print(sorted(set({heavy}) & set(sys.modules)))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (shown.stdout.strip(), shown.stderr) == ("[]", "")
