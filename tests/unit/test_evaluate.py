@@ -1,0 +1,189 @@
+"""Evaluation on a data set whose scores can be worked out by hand: see `tests/tiny_run.py`."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from rich.console import Console
+
+from sharding.manifest import DatasetError, read_manifest
+from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
+from trainer.config import ConfigError
+from trainer.evaluate import SplitEvaluator, evaluate_run, evaluate_split
+from trainer.metrics.psnr import LARGEST_DB
+from trainer.metrics.segmentation import class_colors, paint_classes
+from trainer.translator import load_translate
+from trainer.world import World, lone_world
+
+CPU = torch.device("cpu")
+SILENT = Console(quiet=True)
+
+
+def evaluate(translate, dataset, *, split="test", **data):
+    config = tiny_config(dataset)
+    config = replace(config, data=replace(config.data, **data))
+    return evaluate_split(translate, config=config, manifest=read_manifest(dataset), split=split, world=lone_world(CPU))
+
+
+def all_sea(image):
+    """Translates anything to sea."""
+    indices = torch.zeros(len(image), *image.shape[2:], dtype=torch.long)
+    return paint_classes(indices, class_colors(CLASSES))
+
+
+def oracle(split):
+    """A translation that knows the targets, and asks for them in stored order."""
+    maps = iter([sample_views(split, number)["map"] for number in range(NUM_SAMPLES[split])])
+    return lambda image: (torch.from_numpy(next(maps)).permute(2, 0, 1)[None] / 127.5 - 1).float()
+
+
+def test_targets_themselves_have_the_best_scores(map_dataset):
+    scores = evaluate(oracle("test"), map_dataset)
+    assert scores["eval/psnr"] == LARGEST_DB
+    assert scores["eval/ssim"] == pytest.approx(1, abs=1e-6)
+    assert scores["eval/pixel_accuracy"] == scores["eval/miou"] == 1
+    assert scores["eval/miou_absent_as_zero"] == pytest.approx(2 / 3)  # there is no lake
+
+
+def test_scores_of_a_translation_by_hand(map_dataset):
+    # Coasts of the test split at columns 8, 12 and 16 of 32: 24 + 20 + 16 = 60 columns of 96 are sea.
+    scores = evaluate(all_sea, map_dataset)
+    assert [coast(number) for number in range(NUM_SAMPLES["test"])] == [8, 12, 16]
+    assert scores["eval/pixel_accuracy"] == pytest.approx(60 / 96)
+    assert scores["eval/accuracy/sea"] == 1
+    assert scores["eval/iou/sea"] == pytest.approx(60 / 96)
+    assert scores["eval/iou/land"] == 0
+    assert scores["eval/miou"] == pytest.approx(60 / 96 / 2)
+
+
+def test_the_mean_image_is_that_of_the_training_targets(map_dataset):
+    scores = evaluate(all_sea, map_dataset)
+    train, test = (
+        torch.stack(
+            [torch.from_numpy(sample_views(split, number)["map"]).double() for number in range(NUM_SAMPLES[split])]
+        )
+        for split in ("train", "test")
+    )
+    error = (train.mean(dim=0).round() - test).square().mean(dim=(1, 2, 3))
+    expected = (10 * torch.log10(255**2 / error)).mean().item()
+    # Coasts in training at 8, 12, 16, 20, 24: at each, green falls by a fifth of 255, so nothing is rounded.
+    assert scores["baseline/mean/psnr"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_class_scores_of_the_constant_image_are_those_of_the_majority(map_dataset):
+    # Most of the training targets have land in columns 0 to 15, sea from 16 on (coasts at 8, 12, 16, 20, 24).
+    # Test coasts at 8, 12, 16: 8 + 4 + 0 columns of 96 are wrong, all of them sea taken for land.
+    scores = evaluate(all_sea, map_dataset)
+    assert scores["baseline/mean/pixel_accuracy"] == pytest.approx(84 / 96)
+    assert scores["baseline/mean/accuracy/land"] == 1
+    assert scores["baseline/mean/accuracy/sea"] == pytest.approx(48 / 60)
+    assert scores["baseline/mean/iou/land"] == pytest.approx(36 / 48)
+
+
+def test_identity_is_perfect_where_the_input_is_the_target(map_dataset):
+    config = tiny_config(map_dataset)
+    manifest = read_manifest(map_dataset)
+    manifest.views["copy"] = manifest.views["map"]
+    (map_dataset / "unused").mkdir(exist_ok=True)
+    evaluator = SplitEvaluator(config=config, manifest=manifest, split="test", world=lone_world(CPU))
+    identity = next(
+        contestant for contestant in evaluator._make_baselines() if contestant.prefix == "baseline/identity"
+    )
+    batch = next(evaluator._batches("test"))
+    assert torch.equal(identity.predict(batch), batch.a)
+
+
+def test_identity_of_one_channel_is_grey_and_of_three_to_one_has_no_scores(map_dataset):
+    grey = evaluate(all_sea, map_dataset, view_a="height")
+    assert grey["baseline/identity/psnr"] > 0
+    flattened = evaluate(lambda image: image[:, :1], map_dataset, view_a="photo", view_b="height")
+    assert not any(key.startswith("baseline/identity") for key in flattened)
+    assert not any("miou" in key for key in flattened)  # noise renders no classes
+
+
+def test_baselines_are_computed_once_and_stay(map_dataset):
+    evaluator = SplitEvaluator(
+        config=tiny_config(map_dataset),
+        manifest=read_manifest(map_dataset),
+        split="test",
+        world=lone_world(CPU),
+    )
+    first, second = evaluator(all_sea), evaluator(oracle("test"))
+    assert first.keys() == second.keys()
+    assert first["eval/psnr"] != second["eval/psnr"]
+    assert first["baseline/mean/psnr"] == second["baseline/mean/psnr"]
+
+
+def test_noise_repeats_and_leaves_the_random_state_alone(tiny_run, map_dataset):
+    translate, _ = load_translate(tiny_run, device=CPU)
+    image = torch.rand(1, 3, SIDE, SIDE)
+    assert not torch.equal(translate(image), translate(image))  # dropout is at work
+    before = torch.random.get_rng_state()
+    first = evaluate(translate, map_dataset)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(99)
+    assert evaluate(translate, map_dataset) == first
+
+
+def test_parts_of_two_ranks_add_up_to_the_whole(tiny_run, map_dataset, monkeypatch):
+    """Each rank's totals, summed here by hand as the all-reduce does, give the scores of one rank alone."""
+    translate, _ = load_translate(tiny_run, device=CPU)
+    config, manifest = tiny_config(map_dataset), read_manifest(map_dataset)
+    kept = {}
+    for rank in range(2):
+        sums = kept[rank] = []
+        monkeypatch.setattr(World, "sum", lambda self, values, sums=sums: sums.append(values) or values)
+        world = World(rank=rank, local_rank=rank, size=2, device=CPU)
+        SplitEvaluator(config=config, manifest=manifest, split="test", world=world)(translate)
+    both = iter([first + second for first, second in zip(kept[0], kept[1], strict=True)])
+    monkeypatch.setattr(World, "sum", lambda self, values: next(both))
+    merged = SplitEvaluator(config=config, manifest=manifest, split="test", world=lone_world(CPU))(translate)
+    monkeypatch.undo()
+    alone = evaluate(translate, map_dataset)
+    pixels = [key for key in alone if key.startswith("eval/")]
+    assert {key: merged[key] for key in pixels} == pytest.approx({key: alone[key] for key in pixels}, abs=1e-9)
+
+
+def test_a_run_is_scored_into_its_files(tiny_run):
+    scores = evaluate_run(tiny_run, device=CPU, console=SILENT)
+    written = json.loads(tiny_run.evaluation_file.read_text())
+    assert written["test"]["scores"] == scores
+    assert written["test"]["position"] == POSITION
+    assert written["test"]["num_images"] == NUM_SAMPLES["test"]
+    assert tiny_run.evaluation_picture.is_file()
+    assert tiny_run.report_file.is_file()
+
+
+def test_a_second_split_leaves_the_first(tiny_run):
+    evaluate_run(tiny_run, device=CPU, console=SILENT)
+    evaluate_run(tiny_run, split="val", device=CPU, console=SILENT)
+    assert set(json.loads(tiny_run.evaluation_file.read_text())) == {"test", "val"}
+
+
+def test_the_table_shows_margins(tiny_run):
+    console = Console(record=True, width=120, file=io.StringIO())
+    evaluate_run(tiny_run, device=CPU, console=console)
+    text = console.export_text()
+    assert "PSNR" in text
+    assert "dB" in text
+    assert f"after {POSITION} images" in text
+
+
+def test_an_unknown_split_is_named_with_the_known_ones(tiny_run):
+    with pytest.raises(DatasetError, match=r"holdout.*train, val, test"):
+        evaluate_run(tiny_run, split="holdout", device=CPU, console=SILENT)
+
+
+def test_a_run_without_checkpoint_says_so(tiny_run):
+    next(tiny_run.checkpoints.glob("*/state.json")).unlink()
+    with pytest.raises(ConfigError, match="no complete checkpoint"):
+        evaluate_run(tiny_run, device=CPU, console=SILENT)
+
+
+def test_a_replaced_data_set_is_refused(tiny_run):
+    record = tiny_run.record() | {"dataset_sha256": "0" * 64}
+    tiny_run.run_file.write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="not the data set"):
+        evaluate_run(tiny_run, device=CPU, console=SILENT)

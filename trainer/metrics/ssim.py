@@ -1,0 +1,26 @@
+"""Structural similarity of 8-bit images (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
+
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from trainer.images import to_uint8
+
+
+def ssim(fake_b: Tensor, real_b: Tensor) -> Tensor:
+    """Equation 13 of each image: Gaussian window of 11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255.
+
+    The window stays inside the image, and channels are averaged (the paper has greyscale only).
+
+    Args:
+        fake_b: (N, C, H, W) in [-1, 1], rounded to 8 bits first; H and W at least 11.
+        real_b: likewise.
+
+    Returns:
+        (N,), 1 for equal images.
+    """
+    # Variances are differences of large squares: in float32, flat areas are off by some 1e-4.
+    values = structural_similarity_index_measure(
+        to_uint8(fake_b).double(), to_uint8(real_b).double(), data_range=255.0, reduction="none"
+    )
+    assert isinstance(values, Tensor)  # a tuple only when the full map is asked for
+    return values.reshape(len(fake_b))

@@ -1,0 +1,117 @@
+"""Sample grids: what the translation makes of the same few images as a run goes on."""
+
+import io
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from sharding.manifest import Manifest
+from trainer.config import RunConfig
+from trainer.data.batch import Batch
+from trainer.data.reader import select_shards
+from trainer.images import to_picture
+from trainer.randomness import seeded
+from trainer.rundir import write_atomically
+from trainer.single_images import single_images
+from trainer.translator import Translate
+from trainer.world import World, lone_world
+
+TITLES = ("input", "translation", "target")
+_SMALLEST_CELL, _LARGEST_CELL = 128, 256  # pixels
+_GAP, _HEADER = 2, 20
+_LARGEST_SEARCH = 512  # images
+_PAPER, _INK = "white", "#444444"
+
+
+def sample_grid(a: Tensor, fake_b: Tensor, b: Tensor, *, titles: Sequence[str] = TITLES) -> Image.Image:
+    """Rows of input, translation and target, under a header with their titles.
+
+    Args:
+        a: (N, C, H, W) in [-1, 1], C = 1 or 3.
+        fake_b: likewise, its C may differ.
+        b: like `fake_b`.
+        titles: of the columns.
+
+    Returns:
+        RGB. Small images are enlarged by whole factors, large ones reduced to 256 pixels.
+    """
+    columns = [[_cell(to_picture(image)) for image in images] for images in (a, fake_b, b)]
+    width, height = columns[0][0].size
+    grid = Image.new(
+        "RGB",
+        (len(columns) * (width + _GAP) - _GAP, _HEADER + len(a) * (height + _GAP) - _GAP),
+        _PAPER,
+    )
+    draw, font = ImageDraw.Draw(grid), ImageFont.load_default(size=12)
+    for x, (title, column) in enumerate(zip(titles, columns, strict=True)):
+        left = x * (width + _GAP)
+        draw.text((left + width / 2, _HEADER / 2), title, fill=_INK, font=font, anchor="mm")
+        for y, cell in enumerate(column):
+            grid.paste(cell, (left, _HEADER + y * (height + _GAP)))
+    return grid
+
+
+def _cell(picture: Image.Image) -> Image.Image:
+    width, height = picture.size
+    longest = max(width, height)
+    if longest > _LARGEST_CELL:
+        size = (max(1, width * _LARGEST_CELL // longest), max(1, height * _LARGEST_CELL // longest))
+        return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    factor = max(1, _SMALLEST_CELL // longest)
+    return picture.convert("RGB").resize((width * factor, height * factor), Image.Resampling.NEAREST)
+
+
+def save_grid(path: Path, grid: Image.Image) -> None:
+    """As PNG, whole or not at all."""
+    buffer = io.BytesIO()
+    grid.save(buffer, format="PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def _pick(config: RunConfig, manifest: Manifest, *, split: str, world: World) -> list[Batch]:
+    """Evenly spaced images of a split; only its first ones are looked at if it is large."""
+    num_images = min(manifest.num_samples(split), _LARGEST_SEARCH)
+    num_picks = min(config.log.num_samples, num_images)
+    picks = {pick * num_images // num_picks for pick in range(num_picks)}
+    images = single_images(config.data, manifest, split=split, world=lone_world(world.device))
+    return [image for place, image in enumerate(islice(images, max(picks) + 1)) if place in picks]
+
+
+class SamplePictures:
+    """Draws the grid of the same few images each time: `log.num_samples`, evenly spaced over a split.
+
+    Args:
+        world: the main rank draws; the others' calls return at once.
+        split: the validation split, for watching a run.
+
+    Raises:
+        DatasetError: there is no such split, or nothing in it.
+    """
+
+    def __init__(self, *, config: RunConfig, manifest: Manifest, world: World, split: str = "val") -> None:
+        select_shards(config.data.path, manifest, split=split)
+        self.world = world
+        self.seed = config.train.seed
+        self._samples = _pick(config, manifest, split=split, world=world) if world.is_main else []
+
+    def draw(self, translate: Translate, path: Path) -> None:
+        """Translate the samples, and write the grid to `path`. Leaves torch's random numbers as they were."""
+        if not self.world.is_main:
+            return
+        fakes = []
+        for sample in self._samples:
+            # The same noise each time, so that what changes between two grids is the network.
+            with seeded(self.seed, "samples", *sample.keys, device=self.world.device):
+                fakes.append(translate(sample.a))
+        save_grid(
+            path,
+            sample_grid(
+                torch.cat([sample.a for sample in self._samples]),
+                torch.cat(fakes),
+                torch.cat([sample.b for sample in self._samples]),
+            ),
+        )
