@@ -45,6 +45,8 @@ def load_translate(run: RunDir, *, device: torch.device, checkpoint: Path | None
     folder = checkpoint or latest_checkpoint(run.checkpoints)
     if folder is None:
         raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
+    if not (folder / EMA_FILE).is_file():
+        raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
     views = read_manifest(config.data.path).views
     method = build_method(
         config.method,
@@ -55,5 +57,5 @@ def load_translate(run: RunDir, *, device: torch.device, checkpoint: Path | None
     average = MovingAverage({name: networks[name] for name in method.generators}, half_life_kimg=0)
     average.load_state_dict(torch.load(folder / EMA_FILE, map_location="cpu", weights_only=True))
     for network in average.networks.values():
-        network.to(device=device, memory_format=torch.channels_last)
+        network.to(device).to(memory_format=torch.channels_last)
     return averaged_translate(method, average, config=config, device=device), int(folder.name)

@@ -1,6 +1,7 @@
 """Batches of aligned pairs: for training without end, for evaluation once over a split."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -131,9 +132,7 @@ class Loader:
     ) -> None:
         """Raises DatasetError if the data set is damaged or lacks the split or a view."""
         reader, views = _open(folder, split, names=(view_a, view_b))
-        order = Order(
-            reader.shard_sizes, seed=seed, shuffle_window_shards=shuffle_window_shards, shuffle=shuffle
-        )
+        order = Order(reader.shard_sizes, seed=seed, shuffle_window_shards=shuffle_window_shards, shuffle=shuffle)
         self.num_samples = order.num_samples
         """Of the split: the length of an epoch."""
         self.global_batch_size = batch_size * world_size
@@ -142,9 +141,7 @@ class Loader:
 
         def positions(number: int) -> range:
             step_position = start_position + number * self.global_batch_size
-            return rank_positions(
-                step_position, batch_size_per_gpu=batch_size, rank=rank, world_size=world_size
-            )
+            return rank_positions(step_position, batch_size_per_gpu=batch_size, rank=rank, world_size=world_size)
 
         def place(positions: range) -> Placement:
             return random_placement(seed, positions, num_free=load_size - crop_size, flip=flip)
@@ -233,7 +230,7 @@ def centre_placement(num: int, *, num_free: int) -> Placement:
 def _then_close(source: PairSource, *, spec: PixelSpec) -> Iterator[Batch]:
     stream = PairStream(source, spec=spec)
     try:
-        yield from stream
+        yield from chain(stream)  # by itself, `yield from` would close an abandoned stream a second time
     finally:
         stream.close()
 
