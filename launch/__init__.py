@@ -1,1 +1,1 @@
-"""Starts runs, on this machine and on many; the `diptych` command. Knows nothing of methods."""
+"""Starts runs: the `diptych` command, and the ranks of a run. Knows nothing of methods."""

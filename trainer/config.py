@@ -192,8 +192,8 @@ class EngineConfig:
     zero_stage: Literal[0, 1, 2, 3] = 0
     """ZeRO: what is split over the ranks. 0 nothing, 1 optimizer state, 2 and gradients, 3 and parameters."""
     precision: Precision = "auto"
-    """Of the networks' arithmetic; weights and losses stay float32. `auto` is bf16 where the hardware has it, else fp32.
-    fp16 needs a GPU."""
+    """Of the networks' arithmetic; weights and losses stay float32. `auto` is bf16 where the hardware
+    computes in it, else fp32. fp16 needs a GPU."""
     gradient_accumulation_steps: int = 1
     """Micro-batches to one optimizer step."""
     gradient_clipping: float = 0.0
@@ -239,9 +239,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(self.total_kimg > 0, "train.total_kimg", self.total_kimg, "use a positive number.")
-        _require(
-            self.batch_size_per_gpu >= 1, "train.batch_size_per_gpu", self.batch_size_per_gpu, "use 1 or more."
-        )
+        _require(self.batch_size_per_gpu >= 1, "train.batch_size_per_gpu", self.batch_size_per_gpu, "use 1 or more.")
         _require(0 <= self.seed < 2**32, "train.seed", self.seed, "use 0 to 4294967295.")
         _require(
             self.ema_half_life_kimg >= 0, "train.ema_half_life_kimg", self.ema_half_life_kimg, "use 0 (off) or more."

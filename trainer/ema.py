@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 RAMP_UP = 0.05
 """Early in a run the half-life is this fraction of the images seen, so that initial weights are soon forgotten."""
@@ -28,7 +29,7 @@ class MovingAverage:
         decay = self.decay(position=position, num_images=num_images)
         for name, average in self.networks.items():
             source = networks[name]
-            torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1.0 - decay)
+            get_ema_multi_avg_fn(decay)(list(average.parameters()), list(source.parameters()), 1)
             _copy_all(average.buffers(), source.buffers())
 
     def decay(self, *, position: int, num_images: int) -> float:

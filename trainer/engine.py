@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.config import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
-from trainer.extensions import extensions_dir
+from trainer.extensions import use_extensions
 from trainer.methods.base import Method, Network, Networks
 from trainer.precision import autocasting, resolve_precision
 from trainer.world import World
@@ -72,14 +72,16 @@ class PlayerEngine:
         adam = torch.optim.Adam(
             router.parameters(), lr=optimizer.lr, betas=(optimizer.beta1, optimizer.beta2), fused=True
         )
-        self.engine, *_ = deepspeed.initialize(
+        engine: Any
+        engine, *_ = deepspeed.initialize(
             model=router,
             optimizer=adam,
             config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
         )
+        self.engine = engine
         self.networks = networks
         self.accumulation = config.gradient_accumulation_steps
-        self._ddp: DistributedDataParallel | None = None
+        self._ddp: Any = None
         if config.zero_stage == 0:
             self._use_own_reducer(router, world)
 
@@ -125,7 +127,7 @@ class Engine:
         world: World,
     ) -> None:
         _quieten_deepspeed()
-        extensions_dir()
+        use_extensions()
         self.method = method
         self.world = world
         self.zero_stage = config.zero_stage
@@ -147,9 +149,7 @@ class Engine:
             for name in player.networks
         }
         self._plain = {
-            name: self._cast(network)
-            for player in self.players.values()
-            for name, network in player.networks.items()
+            name: self._cast(network) for player in self.players.values() for name, network in player.networks.items()
         }
 
     def _cast(self, network: Network) -> Network:

@@ -9,21 +9,21 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sharding.manifest import read_manifest
 from trainer.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.config import RunConfig, config_to_dict
+from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
-from trainer.evaluate import evaluate_split
+from trainer.evaluate import SplitEvaluator, write_evaluation
 from trainer.logging import Logger, Metrics
 from trainer.logging.console import ConsoleLogger
 from trainer.logging.jsonl import JsonlLogger
-from trainer.methods.base import build_method
 from trainer.meter import Meter
+from trainer.methods.base import build_method
 from trainer.randomness import seed_torch
+from trainer.report import write_report
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.schedule import learning_rate
@@ -31,7 +31,7 @@ from trainer.translator import averaged_translate
 from trainer.world import World
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDivergedError(RuntimeError):
     """A loss is not a finite number any more."""
 
 
@@ -85,7 +85,9 @@ class Trainer:
         self._window_start = (self.position, self._started)
         self._data_s = 0.0
         self.loader = self._open_loader()
-        self.pictures = SamplePictures(config=config, manifest=self.manifest, world=world)
+        self.watched_split = next(name for name in ("val", "test", "train") if name in self.manifest.splits)
+        self.pictures = SamplePictures(config=config, manifest=self.manifest, world=world, split=self.watched_split)
+        self._validate: SplitEvaluator | None = None
         self.loggers = _make_loggers(self, to_console=to_console) if world.is_main else []
         self.events = self._make_events()
         self.last_scores: dict[str, float] = {}
@@ -104,9 +106,7 @@ class Trainer:
         folder = latest_checkpoint(self.run.checkpoints)
         if folder is None:
             return 0.0
-        self.position, state = load_checkpoint(
-            folder, engine=self.engine, average=self.average, world=self.world
-        )
+        self.position, state = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
         if state is None:
             return 0.0
         self.meter.load_state_dict(state["meter"], device=self.world.device)
@@ -179,7 +179,7 @@ class Trainer:
         self.position += self.config.train.batch_size_per_gpu * self.world.size
 
     def log_metrics(self) -> None:
-        """Losses since the last line, and speed. Raises TrainingDiverged if a loss is not finite."""
+        """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
         self._require_finite(losses)
         position, since = self._window_start
@@ -199,10 +199,25 @@ class Trainer:
     def evaluate(self) -> None:
         """Score the validation split."""
         with self._clock_stopped():
-            self.last_scores = evaluate_split(
-                self.translate, config=self.config, manifest=self.manifest, split="val", world=self.world
-            )
+            if self._validate is None:
+                self._validate = self._evaluator(self.watched_split)
+            self.last_scores = self._validate(self.translate)
         self._emit(self.last_scores)
+
+    def _evaluator(self, split: str) -> SplitEvaluator:
+        return SplitEvaluator(config=self.config, manifest=self.manifest, split=split, world=self.world)
+
+    def finish(self) -> dict[str, float]:
+        """Score the test split (where there is none, the watched one) and write evaluation and report."""
+        split = "test" if "test" in self.manifest.splits else self.watched_split
+        scores = self._evaluator(split)(self.translate)
+        pictures = SamplePictures(config=self.config, manifest=self.manifest, world=self.world, split=split)
+        pictures.draw(self.translate, self.run.evaluation_picture)
+        if self.world.is_main:
+            num_images = self.manifest.num_samples(split)
+            write_evaluation(self.run, split=split, position=self.position, num_images=num_images, scores=scores)
+            write_report(self.run)
+        return scores
 
     def draw_samples(self) -> None:
         """Translate the same few validation images as always."""
@@ -213,7 +228,7 @@ class Trainer:
                 logger.picture(path, self.position)
 
     def save(self) -> None:
-        """Write a checkpoint, unless this position has one. Raises TrainingDiverged instead of keeping NaN."""
+        """Write a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
         latest = latest_checkpoint(self.run.checkpoints)
         if latest is not None and int(latest.name) == self.position:
             return
@@ -245,7 +260,7 @@ class Trainer:
     def _require_finite(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
             if not torch.isfinite(torch.tensor(value)):
-                raise TrainingDiverged(
+                raise TrainingDivergedError(
                     f"loss {name} is {value} after {self.position} images. The last checkpoint is good; start a new "
                     "run with a lower optimizer.lr, or with engine.precision fp32."
                 )
@@ -276,9 +291,7 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
         from trainer.logging.wandb import WandbLogger
 
         loggers.append(
-            WandbLogger(
-                config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config)
-            )
+            WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
         )
     return loggers
 

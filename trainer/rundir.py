@@ -1,14 +1,14 @@
 """The run directory: where everything about one run lies.
 
-    runs/<name>/
-        run.json        preset, resolved configuration, command, versions, data set: enough to repeat the run
-        metrics.jsonl   one JSON object per line; `position` is in images
-        samples/        00001000.png: the sample grid after 1000 images
-        checkpoints/    00002000/: complete or absent
-        evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
-        evaluation.png  the translations of a few of its images
-        report.html     all of it on one page
-        wandb/          what W&B keeps locally
+runs/<name>/
+    run.json        preset, resolved configuration, command, versions, data set: enough to repeat the run
+    metrics.jsonl   one JSON object per line; `position` is in images
+    samples/        00001000.png: the sample grid after 1000 images
+    checkpoints/    00002000/: complete or absent
+    evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
+    evaluation.png  the translations of a few of its images
+    report.html     all of it on one page
+    wandb/          what W&B keeps locally
 """
 
 import hashlib

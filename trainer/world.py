@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import HashStore
 
 TIMEOUT = timedelta(minutes=10)
 
@@ -87,8 +88,15 @@ def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
     if not dist.is_initialized():
         _init_process_group(backend="nccl" if use_cuda else "gloo", rank=rank, size=size)
     where = torch.device("cuda", local_rank) if use_cuda else torch.device("cpu")
-    control = dist.new_group(backend="gloo") if size > 1 else None
-    return World(rank=rank, local_rank=local_rank, size=size, device=where, control=control)
+    return World(
+        rank=rank, local_rank=local_rank, size=size, device=where, control=_control_group() if size > 1 else None
+    )
+
+
+def _control_group() -> dist.ProcessGroup:
+    group = dist.new_group(backend="gloo")
+    assert isinstance(group, dist.ProcessGroup)  # all ranks are members
+    return group
 
 
 def _init_process_group(*, backend: str, rank: int, size: int) -> None:
@@ -97,7 +105,7 @@ def _init_process_group(*, backend: str, rank: int, size: int) -> None:
         return
     # DeepSpeed wants a process group even for one rank. A store in memory needs no port.
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
-    store = dist.HashStore()
+    store = HashStore()
     dist.init_process_group(backend, store=store, rank=0, world_size=1, timeout=TIMEOUT)
 
 

@@ -5,7 +5,7 @@ import netrc
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlparse
 
 from trainer.config import LogConfig
@@ -16,6 +16,9 @@ _INIT_TIMEOUT_S = 15
 _FINISH_TIMEOUT_S = 20
 _FLUSH_PERIOD_S = 1
 """W&B's own 15 s leave an empty file when the run is killed early."""
+
+
+Mode = Literal["online", "offline", "disabled"]
 
 
 class WandbLogger:
@@ -44,7 +47,7 @@ class WandbLogger:
         mode, self.notice = choose_mode(config)
         try:
             self._run = wandb.init(**settings, mode=mode, settings=self._settings())
-        except wandb.errors.Error as error:
+        except wandb.Error as error:
             # A server that answers the probe may still refuse the key or the project.
             self.notice = f"W&B is offline: {error}"
             wandb.teardown()
@@ -73,14 +76,16 @@ class WandbLogger:
             self._run.finish()
 
 
-def choose_mode(config: LogConfig) -> tuple[str, str | None]:
+def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
     """The mode for `wandb.init`, and a notice for the user if it is not what was asked for.
 
     Online without a network, `wandb.init` blocks for up to 100 s and then raises, so the server is probed first.
     """
     asked = os.environ.get("WANDB_MODE", config.wandb) if config.wandb == "auto" else config.wandb
-    if asked in ("offline", "disabled"):
-        return asked, None
+    if asked == "disabled":
+        return "disabled", None
+    if asked == "offline":
+        return "offline", None
     if asked == "auto" and not _has_api_key():
         return "offline", None
     server = _base_url()

@@ -29,9 +29,7 @@ class Method(Protocol):
         """The generators' pass, made once per step; its results reach every player's losses."""
         ...
 
-    def losses(
-        self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars that `player` minimises the sum of, already weighted, in the paper's terms.
 
         Fakes carry the generators' graph: a player that does not own the generator detaches them.

@@ -27,16 +27,14 @@ class Pix2Pix:
                 {"generator": UNet(config.generator, in_channels=channels_a, out_channels=channels_b)}
             ),
         }
-        self.generators = ("generator",)
+        self.generators: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = True  # "we apply dropout at test time [and] the statistics of the test batch" (3.3)
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G(x, z), where the noise z is dropout."""
         return {"fake_b": networks["generator"](batch.a)}
 
-    def losses(
-        self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The terms of equations 1 (L_cGAN) and 3 (L_L1)."""
         if player == "discriminator":
             return self._discriminator(networks["discriminator"], batch, fakes["fake_b"].detach())

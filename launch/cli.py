@@ -1,0 +1,101 @@
+"""The `diptych` command."""
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+
+from sharding.manifest import DatasetError
+from trainer.config import ConfigError
+
+_HELP = """\
+usage: diptych COMMAND [ARGUMENTS]; each command has --help
+
+  launch [PRESET]    make the embedded data set if needed, train, evaluate: the whole job
+  train [PRESET]     train on a data set that is there; --resume RUN continues a run
+  evaluate RUN       score a run on held-out images, beside two baselines
+  translate RUN      translate a folder of images of any size
+  shard KIND         make shards from images: earth, pairs, folders; verify checks them
+  sweep              search loss weights and architectures with Ray Tune
+  presets            list the presets\
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Returns 0 for success, 1 for a failure that was explained, 2 for wrong usage."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_HELP)
+        return 0 if arguments else 2
+    command = _COMMANDS.get(arguments[0])
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if command is None:
+        console.print(f"[red]error:[/] no command {arguments[0]!r}; there are: {', '.join(_COMMANDS)}.")
+        return 2
+    try:
+        return command(arguments[1:])
+    except (ConfigError, DatasetError) as error:
+        console.print("[red]error:[/]", str(error))
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+def _launch(argv: list[str]) -> int:
+    from launch.train import launch_command
+
+    return launch_command(argv)
+
+
+def _train(argv: list[str]) -> int:
+    from launch.train import train_command
+
+    return train_command(argv)
+
+
+def _evaluate(argv: list[str]) -> int:
+    import tyro
+
+    from trainer.commands import EvaluateOptions, evaluate_command
+
+    return evaluate_command(tyro.cli(EvaluateOptions, args=argv, prog="diptych evaluate"))
+
+
+def _translate(argv: list[str]) -> int:
+    import tyro
+
+    from trainer.commands import TranslateOptions, translate_command
+
+    return translate_command(tyro.cli(TranslateOptions, args=argv, prog="diptych translate"))
+
+
+def _shard(argv: list[str]) -> int:
+    from sharding.cli import main as shard
+
+    return shard(argv)
+
+
+def _sweep(argv: list[str]) -> int:
+    from sweeps.cli import sweep_command
+
+    return sweep_command(argv)
+
+
+def _presets(argv: list[str]) -> int:
+    from trainer.presets import describe_preset, preset_names
+
+    for name in preset_names():
+        print(f"{name}\n    {describe_preset(name).splitlines()[0]}")
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "launch": _launch,
+    "train": _train,
+    "evaluate": _evaluate,
+    "translate": _translate,
+    "shard": _shard,
+    "sweep": _sweep,
+    "presets": _presets,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

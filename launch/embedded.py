@@ -1,0 +1,30 @@
+"""Data sets that presets need and Diptych makes itself, from packages alone."""
+
+import re
+from pathlib import Path
+
+from sharding.manifest import FILE_NAME
+from trainer.config import ConfigError
+
+
+def embedded_command(folder: Path) -> list[str] | None:
+    """Arguments of `diptych shard` that make the data set in `folder`, e.g. data/earth-128; None if it is not ours."""
+    earth = re.fullmatch(r"earth-(\d+)", folder.name)
+    return ["earth", "--out", str(folder), "--size", earth[1]] if earth else None
+
+
+def ensure_dataset(folder: Path) -> None:
+    """Make the embedded data set in `folder` if it is not there.
+
+    Raises:
+        ConfigError: it is not there, and is not one that Diptych can make, or making it failed.
+    """
+    if (folder / FILE_NAME).is_file():
+        return
+    command = embedded_command(folder)
+    if command is None:
+        raise ConfigError("data.path", str(folder), "no data set is there; make one with `diptych shard --help`.")
+    from sharding.cli import main as shard
+
+    if shard(command) != 0:
+        raise ConfigError("data.path", str(folder), "could not be made; see the message above.")

@@ -1,0 +1,121 @@
+"""`diptych train` and `diptych launch`: from the command line to started ranks."""
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from launch.devices import count_gpus
+from launch.embedded import ensure_dataset
+from launch.local import start_ranks
+from launch.options import ResumeOptions, TrainOptions
+from sharding.manifest import DatasetError, Manifest, read_manifest
+from trainer.config import ConfigError, DataConfig, RunConfig, config_to_dict
+from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.rundir import RunDir
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def train_command(argv: list[str]) -> int:
+    """Start a run on a data set that is there, or continue one with --resume. Returns the exit status."""
+    if any(argument.split("=")[0] == "--resume" for argument in argv):
+        return _resume(tyro.cli(ResumeOptions, args=argv, prog="diptych train"))
+    preset, options = parse_train(argv, prog="diptych train")
+    check_dataset(options.config)
+    return _start(_new_run(options, preset), preset=preset, options=options)
+
+
+def launch_command(argv: list[str]) -> int:
+    """Make the embedded data set if it is missing; continue the preset's unfinished run, or start a new one."""
+    preset, options = parse_train(argv, prog="diptych launch")
+    ensure_dataset(options.config.data.path)
+    check_dataset(options.config)
+    unfinished = _unfinished_run(options, preset)
+    if unfinished is not None:
+        _console.print(f"{unfinished.path} is not finished: continuing it.")
+        return start_ranks(unfinished.path, config=options.config, asked=options.num_procs)
+    return _start(_new_run(options, preset), preset=preset, options=options)
+
+
+def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
+    """The preset, which may come first, and the options that change it.
+
+    Raises:
+        ConfigError: no such preset, or an impossible value. A misspelt flag ends the process, with suggestions.
+    """
+    named = bool(argv) and not argv[0].startswith("-")
+    preset = argv[0] if named else DEFAULT
+    default = TrainOptions(config=load_preset(preset))
+    description = (
+        f"{describe_preset(preset)}\n\nThe defaults below are those of the preset {preset}. "
+        f"Another may come first: {', '.join(preset_names())}."
+    )
+    options = tyro.cli(
+        TrainOptions, args=argv[named:], default=default, prog=f"{prog} [PRESET]", description=description
+    )
+    options.config.check_hardware(count_gpus())
+    return preset, options
+
+
+def check_dataset(config: RunConfig) -> None:
+    """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
+    manifest = read_manifest(config.data.path)
+    for field in ("view_a", "view_b"):
+        _check_view(manifest, config.data, field)
+    if "train" not in manifest.splits or manifest.num_samples("train") == 0:
+        raise DatasetError(f"{config.data.path} has no training images; its splits: {', '.join(manifest.splits)}.")
+
+
+def _check_view(manifest: Manifest, data: DataConfig, field: str) -> None:
+    name = getattr(data, field)
+    images = [view for view, info in manifest.views.items() if info.content == "image"]
+    if name not in images:
+        raise ConfigError(
+            f"data.{field}", name, f"{data.path} has no such view of images; it has: {', '.join(images)}."
+        )
+
+
+def _resume(options: ResumeOptions) -> int:
+    config = RunDir(options.resume).config()
+    check_dataset(config)
+    return start_ranks(options.resume, config=config, asked=options.num_procs)
+
+
+def _start(run: RunDir, *, preset: str, options: TrainOptions) -> int:
+    run.create(options.config, preset=preset, command=sys.argv)
+    _console.print(f"run: {run.path}")
+    return start_ranks(run.path, config=options.config, asked=options.num_procs)
+
+
+def _new_run(options: TrainOptions, preset: str) -> RunDir:
+    """The named folder, or the first of `preset`, `preset-2`, `preset-3` ... that is free."""
+    if options.name is not None:
+        return RunDir(options.runs / options.name)
+    return next(run for run in _numbered_runs(options.runs, preset) if not run.path.exists())
+
+
+def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
+    """The preset's newest run, if it has the same configuration and was not finished."""
+    if options.name is not None:
+        runs = [RunDir(options.runs / options.name)]
+    else:
+        runs = []
+        for run in _numbered_runs(options.runs, preset):
+            if not run.path.exists():
+                break
+            runs.append(run)
+    if not runs or not runs[-1].run_file.is_file() or runs[-1].evaluation_file.exists():
+        return None
+    same = runs[-1].record()["config"] == json.loads(json.dumps(config_to_dict(options.config)))
+    return runs[-1] if same else None
+
+
+def _numbered_runs(folder: Path, name: str) -> Iterator[RunDir]:
+    yield RunDir(folder / name)
+    for number in count(2):
+        yield RunDir(folder / f"{name}-{number}")

@@ -1,0 +1,126 @@
+"""What `diptych evaluate` and `diptych translate` take and do. Imports torch only once a command runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from trainer.config import ConfigError
+from trainer.rundir import RunDir
+from trainer.translation_plan import plan_translation
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainer.translate import TranslationResult
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_NUM_OTHERS_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Score a run on a split of its data set, beside the constant mean image and the identity."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run, e.g. runs/NAME."""
+    split: str = "test"
+    """Split of the data set: train, val or test."""
+    checkpoint: Path | None = None
+    """A folder in RUN/checkpoints; the newest if not given."""
+    device: Device = "auto"
+    """`auto`: a GPU if there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """Translate pictures of any size and file type with a trained run, to PNG files of the same names."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run, e.g. runs/NAME."""
+    source: Annotated[Path, tyro.conf.arg(name="in")]
+    """Folder of pictures, with its sub-folders, or one picture. Very large ones need memory: see README."""
+    destination: Annotated[Path, tyro.conf.arg(name="out")]
+    """Folder to write to; made if it is not there."""
+    checkpoint: Path | None = None
+    """A folder in RUN/checkpoints; the newest if not given."""
+    device: Device = "auto"
+    """`auto`: a GPU if there is one."""
+    seed: int = 0
+    """Of the method's noise: another seed gives another variation, where the method has any."""
+    overwrite: bool = False
+    """Replace files that the output folder has already."""
+    skip_bad: bool = False
+    """End with success although some pictures could not be translated; they are listed all the same."""
+
+
+def evaluate_command(options: EvaluateOptions) -> int:
+    """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    run = RunDir(options.run)
+    run.config()  # a wrong folder is answered before torch is loaded
+    from trainer.evaluate import evaluate_run
+
+    console = Console()
+    evaluate_run(
+        run,
+        split=options.split,
+        device=choose_device(options.device),
+        checkpoint=options.checkpoint,
+        console=console,
+    )
+    console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def translate_command(options: TranslateOptions) -> int:
+    """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    run = RunDir(options.run)
+    run.config()
+    plan_translation(options.source, options.destination, overwrite=options.overwrite)
+    from trainer.translate import translate_folder
+
+    console = Console()
+    try:
+        result = translate_folder(
+            run,
+            source=options.source,
+            destination=options.destination,
+            device=choose_device(options.device),
+            checkpoint=options.checkpoint,
+            seed=options.seed,
+            overwrite=options.overwrite,
+            console=console,
+        )
+    except OSError as error:
+        console.print("[red]error:[/]", error.strerror or error, soft_wrap=True, highlight=False)
+        return 1
+    _print_result(result, options=options, console=console)
+    return 0 if options.skip_bad or not result.failed else 1
+
+
+def choose_device(name: Device) -> "torch.device":
+    """Raises ConfigError if a GPU is asked for and there is none."""
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", name, "this machine shows no CUDA device; use auto or cpu.")
+    return torch.device("cpu") if name == "cpu" or not torch.cuda.is_available() else torch.device("cuda", 0)
+
+
+def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: Console) -> None:
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    say(
+        f"{len(result.written)} pictures translated, after {result.position} images of training, to "
+        f"{options.destination}"
+    )
+    if result.others:
+        names = ", ".join(str(path) for path in result.others[:_NUM_OTHERS_SHOWN])
+        more = ", …" if len(result.others) > _NUM_OTHERS_SHOWN else ""
+        say(f"{len(result.others)} other files are no pictures by their names: {names}{more}")
+    for path, reason in result.failed.items():
+        say(f"not translated: {path} {reason}")

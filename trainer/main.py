@@ -1,0 +1,55 @@
+"""What each rank runs: `python -m trainer.main runs/NAME`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from sharding.manifest import DatasetError
+from trainer.checkpoint import CheckpointError
+from trainer.config import ConfigError
+from trainer.evaluate import scores_table
+from trainer.loop import Trainer, TrainingDivergedError
+from trainer.rundir import RunDir
+from trainer.world import close_world, init_world
+
+INTERRUPTED = 128 + signal.SIGTERM
+"""Exit status of a run that was told to stop, and has saved itself."""
+
+
+def main(folder: Path) -> int:
+    """Train the run in `folder` to its end, or continue it; score it. Returns the exit status."""
+    console = Console(highlight=False, soft_wrap=True)
+    main_rank = os.environ.get("RANK", "0") == "0"
+    try:
+        return _train(RunDir(folder), console)
+    except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError) as error:
+        if main_rank:
+            console.print(f"[red]error:[/] {error}", markup=True)
+        return 1
+    finally:
+        close_world()
+
+
+def _train(run: RunDir, console: Console) -> int:
+    config = run.config()
+    run.check_dataset(config)
+    world = init_world(config.engine.device)
+    trainer = Trainer(run, world=world)
+    try:
+        finished = trainer.train()
+        scores = trainer.finish() if finished else {}
+    finally:
+        trainer.close()
+    if world.is_main and finished:
+        console.print(scores_table(scores, title=f"{run.path}: held-out images after {trainer.position} images"))
+        console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
+    elif world.is_main:
+        console.print(f"stopped and saved. Continue with: diptych train --resume {run.path}")
+    return 0 if finished else INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,4 @@
+from trainer.rundir import RunDir
+
+
+def write_report(run: RunDir) -> None: ...

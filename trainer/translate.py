@@ -1,0 +1,122 @@
+"""Translates folders of pictures of any size with a trained run."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from sharding.manifest import read_manifest
+from trainer.images import from_picture, to_picture
+from trainer.pictures import UnreadablePictureError, read_picture
+from trainer.randomness import seeded
+from trainer.rundir import RunDir, write_atomically
+from trainer.translation_plan import plan_translation
+from trainer.translator import Translate, load_translate
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationResult:
+    """What became of the files of one call."""
+
+    position: int
+    """Images that the network had been trained on."""
+    written: list[Path] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    """Pictures that could not be read, or are too large for the memory: the reason for each."""
+    others: tuple[Path, ...] = ()
+    """Files that are no pictures by their names."""
+
+
+def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
+    """Mirror (C, H, W) at its lower and right edges until both sides are multiples of `stride`.
+
+    Mirrored again and again where the image is smaller than what is missing; a single row is repeated.
+    """
+    missing = [(0, -size % stride) for size in image.shape[-2:]]
+    return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *missing], mode="reflect"))
+
+
+def translate_picture(translate: Translate, picture: Image.Image, *, stride: int, device: torch.device) -> Image.Image:
+    """Translate a picture in mode L or RGB whole, padded to the generator's stride and cut back to its size.
+
+    Memory grows with the area: a U-Net of 64 filters takes about 0.7 GB per megapixel on the CPU.
+    """
+    image = from_picture(picture)
+    padded = pad_to_multiple(image, stride)
+    translated = translate(padded[None].to(device))[0]
+    return to_picture(translated[:, : image.shape[1], : image.shape[2]])
+
+
+def translate_folder(
+    run: RunDir,
+    *,
+    source: Path,
+    destination: Path,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    console: Console,
+) -> TranslationResult:
+    """Translate each picture in `source` with a run's newest (or the given) checkpoint, to PNG files.
+
+    Sub-folders and names are kept. A picture that fails is noted in the result; the others are translated.
+    Noise of the method follows from the seed and the picture's relative name.
+
+    Raises:
+        ConfigError: there is no run or checkpoint, or see `plan_translation`.
+        OSError: a result cannot be written; those before it are whole.
+    """
+    plan = plan_translation(source, destination, overwrite=overwrite)
+    config = run.config()
+    channels = read_manifest(config.data.path).views[config.data.view_a].channels
+    stride = config.method.generator.stride
+    translate, position = load_translate(run, device=device, checkpoint=checkpoint)
+    result = TranslationResult(position=position, others=plan.others)
+    with _progress(console) as progress:
+        for file, target in progress.track(plan.targets.items(), description="translating"):
+            name = target.relative_to(destination).as_posix()
+            try:
+                picture = read_picture(file, channels=channels)
+                with seeded(seed, "translate", name, device=device):
+                    translated = translate_picture(translate, picture, stride=stride, device=device)
+            except UnreadablePictureError as error:
+                result.failed[file] = str(error)
+            except torch.OutOfMemoryError:
+                result.failed[file] = "is too large for this device's memory: try --device cpu, or cut it up"
+            else:
+                _write(target, translated)
+                result.written.append(target)
+    return result
+
+
+def _write(target: Path, picture: Image.Image) -> None:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, buffer.getvalue())
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"could not write {target}: {error.strerror}. The pictures before it are whole; make room there, "
+            "then give --overwrite.",
+        ) from error
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pictures"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

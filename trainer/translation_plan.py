@@ -1,0 +1,76 @@
+"""What `diptych translate` will read and write, settled before any network is loaded. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.config import ConfigError
+from trainer.pictures import picture_suffixes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationPlan:
+    """Sources and targets of one call."""
+
+    targets: dict[Path, Path]
+    """Picture to read -> PNG to write, at the same place below the destination."""
+    others: tuple[Path, ...]
+    """Files that are no pictures by their names."""
+
+
+def plan_translation(source: Path, destination: Path, *, overwrite: bool) -> TranslationPlan:
+    """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
+
+    Raises:
+        ConfigError: there is nothing to translate, two pictures would become one file, the destination lies
+            in the source, or a file would be overwritten: one to be read, or another without `overwrite`.
+    """
+    files, root = _find_files(source)
+    _reject_nested(root, destination, is_file=source.is_file())
+    suffixes = picture_suffixes()
+    pictures = [file for file in files if file.suffix.lower() in suffixes]
+    if not pictures:
+        raise ConfigError("in", str(source), f"holds no picture that Pillow reads among {len(files)} files.")
+    targets = {file: (destination / file.relative_to(root)).with_suffix(".png") for file in pictures}
+    _reject_collisions(targets)
+    if not overwrite:
+        _reject_existing(targets)
+    return TranslationPlan(targets=targets, others=tuple(file for file in files if file not in targets))
+
+
+def _find_files(source: Path) -> tuple[list[Path], Path]:
+    """All files, sorted, and the folder that their relative names begin at."""
+    if source.is_file():
+        return [source], source.parent
+    if not source.is_dir():
+        raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
+    return sorted(path for path in source.rglob("*") if path.is_file()), source
+
+
+def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
+    """Of folders only: the next call would take this one's results for its input."""
+    inside, outside = destination.resolve(), root.resolve()
+    if inside == outside or (not is_file and inside.is_relative_to(outside)):
+        raise ConfigError("out", str(destination), f"lies in the folder to be read, {root}; choose another one.")
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError("out", str(destination), "is a file; give a folder.")
+
+
+def _reject_collisions(targets: dict[Path, Path]) -> None:
+    sources = {file.resolve() for file in targets}
+    first: dict[Path, Path] = {}
+    for file, target in targets.items():
+        if target in first:
+            raise ConfigError("in", str(file), f"and {first[target]} would both become {target}; rename one of them.")
+        if target.resolve() in sources:
+            raise ConfigError("out", str(target), "is one of the pictures to be read; choose another folder.")
+        first[target] = file
+
+
+def _reject_existing(targets: dict[Path, Path]) -> None:
+    existing = [target for target in targets.values() if target.exists()]
+    if existing:
+        raise ConfigError(
+            "out",
+            str(existing[0]),
+            f"exists, as do {len(existing)} of {len(targets)} results; use another folder or --overwrite.",
+        )
