@@ -12,6 +12,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+# pip's own 15 s are short for wheels of half a gigabyte.
+export PIP_DEFAULT_TIMEOUT ?= 60
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
@@ -24,13 +26,13 @@ help: ## List the targets
 setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compile DeepSpeed's op (once)
 
 # The stamp is written last: an interrupted installation is continued by the next call. setuptools and wheel come
-# first because DeepSpeed is published as source only.
+# first because DeepSpeed is published as source only, and is to be built with the pinned ones.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -I launch/preflight.py
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing $$(grep -c == requirements.lock) pinned packages into .venv: 7 GB, some minutes"
 	$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.lock)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --use-pep517 --no-build-isolation --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
 	@mkdir -p $(@D) && touch $@
@@ -70,8 +72,8 @@ shard: setup ## Make the embedded data set `earth` in data/earth-128
 lock: ## Resolve pyproject.toml in a clean environment and write requirements.lock anew
 	@$(PYTHON) -I launch/preflight.py
 	$(PYTHON) -m venv --clear .cache/lock
-	.cache/lock/bin/pip install --quiet "setuptools>=77"
-	.cache/lock/bin/pip install --quiet --no-build-isolation --editable '.[dev]'
+	.cache/lock/bin/pip install --quiet "setuptools>=77" wheel
+	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[dev]'
 	@{ grep '^#' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
 	@mv .cache/lock.new requirements.lock
 	@rm -r .cache/lock
