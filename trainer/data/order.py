@@ -76,9 +76,7 @@ class Order:
     epochs.
     """
 
-    def __init__(
-        self, shard_sizes: Sequence[int], *, seed: int, shuffle_window_shards: int, shuffle: bool
-    ) -> None:
+    def __init__(self, shard_sizes: Sequence[int], *, seed: int, shuffle_window_shards: int, shuffle: bool) -> None:
         if sum(shard_sizes) < 1:
             raise ValueError("shard_sizes: the shards hold no sample.")
         if shuffle_window_shards < 1:

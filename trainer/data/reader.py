@@ -96,9 +96,7 @@ def _parse_members(path: Path, line: str, *, extensions: Sequence[str]) -> tuple
     if not fields or len(fields) % 4:
         raise DatasetError(f"{path}: {line!r} is not made of 'extension offset size filename'. {REMEDY}.")
     key = fields[3].removesuffix(f".{fields[0]}")
-    members = {
-        fields[start]: (int(fields[start + 1]), int(fields[start + 2])) for start in range(0, len(fields), 4)
-    }
+    members = {fields[start]: (int(fields[start + 1]), int(fields[start + 2])) for start in range(0, len(fields), 4)}
     for extension in extensions:
         if extension not in members:
             raise DatasetError(f"{path}: sample {key!r} has no member {key}.{extension}. {REMEDY}.")
