@@ -9,9 +9,7 @@ from trainer.extensions import use_extensions
 
 use_extensions()
 os.environ.setdefault("WANDB_MODE", "offline")
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "2"
-)  # losses depend on it in the last digits: equal on every machine
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # losses depend on it in the last digits: equal on every machine
 if not Path("/dev/nvidiactl").exists():  # asked without torch, whose import would slow every small test down
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
@@ -19,9 +17,7 @@ NUM_TINY_PAIRS = 24
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-golden", action="store_true", help="record golden files anew instead of comparing"
-    )
+    parser.addoption("--update-golden", action="store_true", help="record golden files anew instead of comparing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,5 +47,6 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     write_pairs(folder / "pairs", num_pairs=NUM_TINY_PAIRS, size=64)
-    main(["pairs", "--source", str(folder / "pairs"), "--out", str(folder / "shards"), "--size", "64"])
+    command = ["pairs", "--folder", str(folder / "pairs"), "--out", str(folder / "shards"), "--size", "64"]
+    assert main(command) == 0
     return folder / "shards"
