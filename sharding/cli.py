@@ -1,0 +1,150 @@
+"""`diptych shard`: make and verify data sets."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from tyro.conf import OmitArgPrefixes, Positional, subcommand
+
+from sharding.manifest import DatasetError, Manifest
+from sharding.sample import OptionError
+from sharding.sources.earth import EarthOptions
+from sharding.sources.folders import FoldersOptions
+from sharding.sources.pairs import PairsOptions
+from sharding.verify import verify
+from sharding.writer import Callback, WriteOptions, make_dataset
+
+OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earth:
+    """The embedded set: aligned maps of the Earth (elevation, relief, satellite, map, classes), cut into tiles."""
+
+    source: EarthOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """A folder of side-by-side pairs A|B, as the pix2pix data sets come."""
+
+    source: PairsOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Two folders whose files have equal names."""
+
+    source: FoldersOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Look for damage in a data set: files missing or changed, indices that do not fit, broken images."""
+
+    folder: Positional[Path]
+    """The data set: the folder with dataset.json."""
+    decode: bool | None = None
+    """Decode every image, too. Unless given: if the data set has at most 2 GB."""
+    workers: int = 2
+    """Threads that read and decode."""
+
+
+Command = (
+    Annotated[Earth, subcommand("earth")]
+    | Annotated[Pairs, subcommand("pairs")]
+    | Annotated[Folders, subcommand("folders")]
+    | Annotated[Verify, subcommand("verify")]
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command. 0: done; 1: a problem, told on stderr; 2: an impossible command line, told on stderr."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)
+        return run_verify(command) if isinstance(command, Verify) else run_make(command)
+    except OptionError as error:
+        errors.print(str(error), style="red", markup=False)
+        return USAGE
+    except DatasetError as error:
+        errors.print(str(error), style="red", markup=False)
+        return PROBLEM
+    except KeyboardInterrupt:
+        errors.print("Interrupted. The same command goes on where this one stopped.")
+        return INTERRUPTED
+    except SystemExit as exit_:  # how tyro ends after --help and after a wrong option
+        return exit_.code if isinstance(exit_.code, int) else OK
+
+
+def run_make(command: Earth | Pairs | Folders) -> int:
+    """Make the data set unless it is there, and say what it holds."""
+    console = Console(highlight=False, soft_wrap=True)
+    start = time.monotonic()
+    with progress_bar(console, "images") as progress:
+        manifest, is_new = make_dataset(command.source, command.write, progress=progress)
+    if not is_new:
+        console.print(f"{command.write.out} is already there, made from the same input with the same options.")
+        return OK
+    console.print(summary(manifest))
+    console.print(f"{command.write.out} made in {time.monotonic() - start:.1f} s.")
+    return OK
+
+
+def run_verify(command: Verify) -> int:
+    """List what is wrong with the data set."""
+    console = Console(highlight=False, soft_wrap=True)
+    with progress_bar(console, "shards") as progress:
+        problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=progress)
+    for problem in problems:
+        console.print(problem, style="red", markup=False)
+    console.print(f"{command.folder}: {len(problems)} problems." if problems else f"{command.folder} is whole.")
+    return PROBLEM if problems else OK
+
+
+@contextmanager
+def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
+    """A bar with speed and time left; yields the function that takes (done, total)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task: TaskID | None = None
+        start = time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task(unit, total=total, speed="")
+            speed = done / max(time.monotonic() - start, 1e-3)
+            bar.update(task, completed=done, speed=f"{speed:.0f} {unit}/s")
+
+        yield show
+
+
+def summary(manifest: Manifest) -> Table:
+    """One row per split."""
+    table = Table("split", "samples", "shards", "MB", title=manifest.name, title_justify="left")
+    for split, shards in manifest.splits.items():
+        megabytes = sum(shard.num_bytes for shard in shards) / 1e6
+        table.add_row(split, str(manifest.num_samples(split)), str(len(shards)), f"{megabytes:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

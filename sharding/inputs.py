@@ -1,0 +1,180 @@
+"""Find image files and their splits in folders, and look at their headers before anything is decoded."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from sharding.images import GREY_MODES, LOSSY_FORMATS, SUFFIXES
+from sharding.manifest import DatasetError
+from sharding.problems import listing
+from sharding.sample import SPLITS
+
+PLACEHOLDER = "{split}"
+
+Item = TypeVar("Item")
+
+_EXIF_ORIENTATION = 0x0112
+_EXIF_QUARTER_TURNS = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file's first bytes tell."""
+
+    path: Path
+    size: tuple[int, int]
+    """Width, height in pixels, after EXIF orientation."""
+    is_grey: bool
+    is_lossy: bool
+
+
+def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
+    """Images by split and stem. The split is None where the folder has no splits.
+
+    Splits are sub-folders `train`, `val`, `test`, or stand where the path says `{split}`.
+
+    Raises:
+        DatasetError: no images, both images and splits, or other sub-folders; the message has the remedy.
+    """
+    if PLACEHOLDER in str(folder):
+        candidates = {split: Path(str(folder).replace(PLACEHOLDER, split)) for split in SPLITS}
+        found = {split: path for split, path in candidates.items() if path.is_dir()}
+        if not found:
+            raise DatasetError(f"{folder}: none of {', '.join(map(str, candidates.values()))} is a folder.")
+        return {split: find_images(path) for split, path in found.items()}
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
+    sub_folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    splits = [split for split in SPLITS if split in sub_folders]
+    strangers = sorted(sub_folders.difference(SPLITS))
+    if strangers:
+        raise DatasetError(
+            f"{folder} holds the sub-folder {strangers[0]!r}, which is none of train, val, test. "
+            f"Give the folder with the images itself, or write {PLACEHOLDER} where the splits' names stand."
+        )
+    if not splits:
+        return {None: find_images(folder)}
+    if _image_files(folder):
+        raise DatasetError(f"{folder} holds images beside the sub-folder {splits[0]!r}. Move them into one of them.")
+    return {split: find_images(folder / split) for split in splits}
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """The images directly in `folder`, by stem, in order; other files are none of our business."""
+    images: dict[str, Path] = {}
+    twice = []
+    for path in _image_files(folder):
+        if path.stem in images:
+            twice.append(f"{images[path.stem]} and {path.name}")
+        images[path.stem] = path
+    if twice:
+        raise DatasetError(f"Files with one name but for the suffix; keep one of each:\n{listing(twice)}")
+    if not images:
+        raise DatasetError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))}).")
+    return images
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def name_splits(
+    found: Mapping[str | None, Mapping[str, Item]], *, val: float, test: float
+) -> dict[str, dict[str, Item]]:
+    """Items by split and stem; where the folders tell no split, the stems do (see `assign_splits`)."""
+    splits: dict[str, dict[str, Item]] = {split: {} for split in SPLITS}
+    for split, items in found.items():
+        assigned = assign_splits(items, val=val, test=test)
+        for stem, item in items.items():
+            splits[split or assigned[stem]][stem] = item
+    return {split: items for split, items in splits.items() if items}
+
+
+def assign_splits(stems: Collection[str], *, val: float, test: float) -> dict[str, str]:
+    """A split for each stem by the rank of its hash: exact shares, whatever the order or the folder.
+
+    A share above 0 gets at least one sample if there are three or more.
+    """
+    ranked = sorted(stems, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+    counts = {}
+    for split, share in (("test", test), ("val", val)):
+        least = 1 if share > 0 and len(ranked) >= len(SPLITS) else 0
+        counts[split] = max(least, round(share * len(ranked)))
+    names = ["test"] * counts["test"] + ["val"] * counts["val"]
+    return {stem: names[rank] if rank < len(names) else "train" for rank, stem in enumerate(ranked)}
+
+
+def fingerprint(files: Mapping[str, Path]) -> dict[str, Any]:
+    """Number of files, and a hash over names, sizes and times of change: another input gives another value."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        status = path.stat()
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return {"num_files": len(files), "sha256": digest.hexdigest()}
+
+
+def read_headers(paths: Sequence[Path]) -> list[Header]:
+    """One header per file.
+
+    Raises:
+        DatasetError: files that are no images; the message lists them.
+    """
+
+    def read(path: Path) -> Header | str:
+        try:
+            return read_header(path)
+        except Exception as error:  # Pillow's decoders raise almost anything on a broken file
+            return f"{path}: {error}"
+
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(read, paths))
+    broken = [result for result in results if isinstance(result, str)]
+    if broken:
+        raise DatasetError(f"{len(broken)} files are no images; remove or replace them:\n{listing(broken)}")
+    return [result for result in results if isinstance(result, Header)]
+
+
+def read_header(path: Path) -> Header:
+    with Image.open(path) as image:
+        width, height = image.size
+        # Pillow decodes a whole PNG to look for this tag, which cameras do not write there.
+        orientation = image.getexif().get(_EXIF_ORIENTATION) if image.format != "PNG" else None
+        if orientation in _EXIF_QUARTER_TURNS:
+            width, height = height, width
+        return Header(
+            path=path,
+            size=(width, height),
+            is_grey=image.mode in GREY_MODES,
+            is_lossy=image.format in LOSSY_FORMATS,
+        )
+
+
+def check_equal_sizes(headers: Sequence[Header], *, remedy: str) -> tuple[int, int]:
+    """The size that all images have.
+
+    Raises:
+        DatasetError: they differ; the message lists those that differ from the most common size.
+    """
+    common, _ = Counter(header.size for header in headers).most_common(1)[0]
+    others = [f"{header.path}: {format_size(header.size)}" for header in headers if header.size != common]
+    if others:
+        raise DatasetError(
+            f"{len(others)} of {len(headers)} images are not {format_size(common)} pixels like most; {remedy}:\n"
+            f"{listing(others)}"
+        )
+    return common
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """`512x256`."""
+    return f"{size[0]}x{size[1]}"
