@@ -68,13 +68,13 @@ bench: setup ## Time our step and our loader against plain torch; write benchmar
 shard: setup ## Make the embedded data set `earth` in data/earth-128
 	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 $(ARGS)
 
-# The comment lines of the lock are kept; its pins are what pip chooses today.
+# The lock's comments and conditional lines are kept; the other pins are what pip chooses today.
 lock: ## Resolve pyproject.toml in a clean environment and write requirements.lock anew
 	@$(PYTHON) -I launch/preflight.py
 	$(PYTHON) -m venv --clear .cache/lock
 	.cache/lock/bin/pip install --quiet "setuptools>=77" wheel
 	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[dev]'
-	@{ grep '^#' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
+	@{ grep -E '^#|;' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
 	@mv .cache/lock.new requirements.lock
 	@rm -r .cache/lock
 

@@ -18,11 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = [Requirement(line) for line in PROJECT["dependencies"]]
 DEVELOPMENT = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+LOCKED = [
+    Requirement(line)
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+    if line and not line.startswith("#")
+]
 LOCK = {
-    canonicalize_name(name): pinned
-    for name, pinned in re.findall(
-        r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE
-    )
+    canonicalize_name(locked.name): str(locked.specifier).removeprefix("==")
+    for locked in LOCKED
+    if locked.marker is None or locked.marker.evaluate()
 }
 
 
@@ -30,9 +34,11 @@ def _needed(requirement: Requirement) -> list[Requirement]:
     """What an installed distribution requires on this machine, for the extras asked of it."""
     found = [Requirement(line) for line in requires(requirement.name) or []]
     extras = requirement.extras or {""}
-    return [
-        r for r in found if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)
-    ]
+    return [r for r in found if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+
+
+def test_every_line_of_the_lock_is_a_pin() -> None:
+    assert [str(line) for line in LOCKED if [part.operator for part in line.specifier] != ["=="]] == []
 
 
 def test_the_lock_pins_exactly_what_the_project_needs() -> None:
