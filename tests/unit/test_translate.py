@@ -1,0 +1,121 @@
+"""Translating pictures of any size: with an identity in place of the network, and with a real run."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from tests.tiny_run import POSITION
+from trainer.commands import TranslateOptions, translate_command
+from trainer.translate import pad_to_multiple, translate_folder, translate_picture
+
+CPU = torch.device("cpu")
+STRIDE = 32
+
+
+def noise(width, height, *, mode="RGB"):
+    shape = (height, width) if mode == "L" else (height, width, 3)
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def translate(run, folder, **options):
+    return translate_folder(
+        run,
+        source=folder / "in",
+        destination=folder / "out",
+        device=CPU,
+        console=Console(quiet=True),
+        **options,
+    )
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    noise(50, 30).save(folder / "photo.jpg")
+    noise(64, 32).save(folder / "sub" / "wide.png")
+    noise(1, 1, mode="L").save(folder / "dot.webp")
+    return folder
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (32, 32), (33, 31), (100, 1), (64, 130)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_any_size_survives_an_identity(size, mode):
+    seen = []
+
+    def identity(image):
+        seen.append(image.shape)
+        return image
+
+    picture = noise(*size, mode=mode)
+    again = translate_picture(identity, picture, stride=STRIDE, device=CPU)
+    assert again.mode == mode
+    assert np.array_equal(np.asarray(again), np.asarray(picture))
+    (shape,) = seen
+    assert shape[0] == 1
+    assert all(side % STRIDE == 0 and side - STRIDE < length for side, length in zip(shape[:1:-1], size, strict=True))
+
+
+def test_padding_mirrors():
+    row = torch.tensor([[[1.0, 2.0, 3.0]]])
+    # One row of three to 4 x 8: mirrored 3 2 1 2 3 | 2 1 2, and the single row repeated.
+    assert pad_to_multiple(row, 4).tolist() == [[[1.0, 2.0, 3.0, 2.0]] * 4]
+    assert pad_to_multiple(row, 8)[0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+
+
+def test_a_folder_of_all_kinds(tiny_run, inputs, tmp_path):
+    (inputs / "notes.txt").write_text("no picture")
+    result = translate(tiny_run, tmp_path)
+    sizes = {path.relative_to(tmp_path / "out").as_posix(): Image.open(path).size for path in result.written}
+    assert sizes == {"photo.png": (50, 30), "sub/wide.png": (64, 32), "dot.png": (1, 1)}
+    assert result.others == (inputs / "notes.txt",)
+    assert result.position == POSITION
+    assert {path.name for path in (tmp_path / "out").rglob("*")} == {"photo.png", "sub", "wide.png", "dot.png"}
+
+
+def test_noise_follows_from_the_seed_and_the_name(tiny_run, inputs, tmp_path):
+    def pixels(**options):
+        translate(tiny_run, tmp_path, overwrite=True, **options)
+        return (tmp_path / "out" / "sub" / "wide.png").read_bytes()
+
+    first = pixels()
+    assert pixels() == first
+    assert pixels(seed=1) != first
+    (inputs / "photo.jpg").unlink()  # other pictures do not matter
+    assert pixels() == first
+
+
+def test_a_bad_picture_is_listed_and_the_others_translated(tiny_run, inputs, tmp_path):
+    whole = (inputs / "photo.jpg").read_bytes()
+    (inputs / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    result = translate(tiny_run, tmp_path)
+    assert list(result.failed) == [inputs / "cut.jpg"]
+    assert "cannot be read" in result.failed[inputs / "cut.jpg"]
+    assert len(result.written) == 3
+    assert not (tmp_path / "out" / "cut.png").exists()
+
+
+def test_a_result_that_cannot_be_written_stops_with_its_name(tiny_run, inputs, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").write_text("a file where a folder is needed")
+    with pytest.raises(OSError, match=r"could not write .*sub/wide.png"):
+        translate(tiny_run, tmp_path)
+
+
+def test_the_command_fails_for_a_bad_picture_unless_told_not_to(tiny_run, inputs, tmp_path, capsys):
+    (inputs / "cut.jpg").write_bytes(b"no picture")
+    options = {"run": tiny_run.path, "source": inputs, "destination": tmp_path / "out", "device": "cpu"}
+    assert translate_command(TranslateOptions(**options)) == 1
+    assert f"not translated: {inputs / 'cut.jpg'} cannot be read" in capsys.readouterr().out
+    assert translate_command(TranslateOptions(**options, skip_bad=True, overwrite=True)) == 0
+    assert "cut.jpg" in capsys.readouterr().out
+
+
+def test_the_command_explains_a_result_that_cannot_be_written(tiny_run, inputs, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").write_text("a file where a folder is needed")
+    options = TranslateOptions(run=tiny_run.path, source=inputs, destination=tmp_path / "out", device="cpu")
+    assert translate_command(options) == 1
+    assert "could not write" in capsys.readouterr().out

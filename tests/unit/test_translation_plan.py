@@ -1,0 +1,77 @@
+"""What will be read and written is settled, and refused, before anything happens."""
+
+from pathlib import Path
+
+import pytest
+
+from trainer.config import ConfigError
+from trainer.translation_plan import plan_translation
+
+
+def touch(*paths: Path):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def plan(folder, *, overwrite=False, source="in"):
+    return plan_translation(folder / source, folder / "out", overwrite=overwrite)
+
+
+def test_sub_folders_and_names_are_kept(tmp_path):
+    touch(tmp_path / "in/b.PNG", tmp_path / "in/deep/er/a.jpeg", tmp_path / "in/notes.txt")
+    found = plan(tmp_path)
+    assert found.targets == {
+        tmp_path / "in/b.PNG": tmp_path / "out/b.png",
+        tmp_path / "in/deep/er/a.jpeg": tmp_path / "out/deep/er/a.png",
+    }
+    assert found.others == (tmp_path / "in/notes.txt",)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_picture(tmp_path):
+    touch(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert plan(tmp_path, source="a.jpg").targets == {tmp_path / "a.jpg": tmp_path / "out/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "does not exist"),
+        (["in/notes.txt"], "no picture that Pillow reads among 1 files"),
+        (["in/a.jpg", "in/a.png"], "would both become"),
+        (["in/a.jpg", "out/a.png"], "--overwrite"),
+        (["in/a.jpg", "out"], "is a file"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path, files, message):
+    touch(*[tmp_path / file for file in files])
+    with pytest.raises(ConfigError, match=message):
+        plan(tmp_path)
+
+
+def test_overwrite_allows_old_results(tmp_path):
+    touch(tmp_path / "in/a.jpg", tmp_path / "out/a.png")
+    assert len(plan(tmp_path, overwrite=True).targets) == 1
+
+
+@pytest.mark.parametrize("out", ["in", "in/results", "x/../in"])
+def test_results_never_lie_in_the_input_folder(tmp_path, out):
+    touch(tmp_path / "in/a.png")
+    with pytest.raises(ConfigError, match="lies in the folder to be read"):
+        plan_translation(tmp_path / "in", tmp_path / out, overwrite=True)
+
+
+def test_a_picture_to_be_read_is_never_overwritten(tmp_path):
+    # Below `pictures` lies a second folder `pictures`, so pictures/pictures/a.jpg -> pictures/a.png.
+    touch(tmp_path / "p/p/a.jpg", tmp_path / "p/p/p/b.jpg", tmp_path / "p/p/a.png")
+    (tmp_path / "p/p/a.jpg").unlink()
+    (tmp_path / "p/p/p/a.jpg").touch()
+    with pytest.raises(ConfigError, match="is one of the pictures to be read"):
+        plan_translation(tmp_path / "p/p", tmp_path / "p", overwrite=True)
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ConfigError, match="no picture that Pillow reads among 0 files"):
+        plan(tmp_path)
