@@ -1,0 +1,30 @@
+"""What a figure was measured on."""
+
+import importlib.metadata
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+
+def describe_machine() -> str:
+    """Date, processor or GPU, cores and versions: a figure without them means nothing."""
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("torch", "deepspeed", "nvidia-dali-cuda130")
+    )
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}. {_processor()}, {torch.get_num_threads()} cores, {where}. "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def _processor() -> str:
+    """Name and the vector extensions that decide how fast convolutions are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    found = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return f"{name} ({', '.join(found)})" if found else name
