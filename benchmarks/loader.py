@@ -196,6 +196,7 @@ def compare(work: Work, *, rounds: int, batches: int) -> str:
 
 
 def run(
+    *,
     data: Path | None = None,
     rounds: int = 7,
     batches: int = 16,

@@ -2,17 +2,16 @@
 
 import importlib.metadata
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 
-def describe_machine() -> str:
-    """Date, processor or GPU, cores and versions: a figure without them means nothing."""
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("torch", "deepspeed", "nvidia-dali-cuda130")
-    )
+def describe_machine(*packages: str) -> str:
+    """Date, processor or GPU, cores and the versions of `packages`: a figure without them means nothing."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
         f"{datetime.now(UTC):%Y-%m-%d}. {_processor()}, {torch.get_num_threads()} cores, {where}. "
@@ -28,3 +27,8 @@ def _processor() -> str:
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     found = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     return f"{name} ({', '.join(found)})" if found else name
+
+
+def command_line(module: str) -> str:
+    """What was typed to run a benchmark's `module`, e.g. `python -m benchmarks.loader --rounds 3`."""
+    return " ".join([f"python -m {module}", *sys.argv[1:]])

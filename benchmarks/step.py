@@ -3,6 +3,7 @@
 Variants take turns, so that all meet the same state of the machine; the figures are medians and their ratios.
 """
 
+import importlib
 import statistics
 import sys
 import tempfile
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import tyro
 from torch import Tensor
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import command_line, describe_machine
 from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, UNetConfig
 from trainer.data.batch import Batch
 from trainer.engine import Engine
@@ -24,6 +26,7 @@ from trainer.precision import autocasting, resolve_precision
 from trainer.world import World, init_world
 
 Step = Callable[[], object]
+OUT = Path(__file__).parent / "step.md"
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
 
 
@@ -154,15 +157,12 @@ def incumbent(case: Case, world: World, clone: Path) -> Step:
         f" --netG {case.unet} --ngf {case.num_filters} --ndf {case.num_filters} --batch_size {case.batch_size}"
         f" --load_size {case.side} --crop_size {case.side}"
     ).split()
-    import options.base_options
-    from models import create_model
-    from options.train_options import TrainOptions
-
-    if "--gpu_ids" in Path(options.base_options.__file__).read_text():  # its newest version has no such flag
+    if "--gpu_ids" in (clone / "options" / "base_options.py").read_text():  # its newest version has no such flag
         arguments += ["--gpu_ids", "0" if world.device.type == "cuda" else "-1"]
     former, sys.argv = sys.argv, arguments
     try:
-        model = create_model(TrainOptions().parse())
+        options = importlib.import_module("options.train_options").TrainOptions().parse()
+        model = importlib.import_module("models").create_model(options)
     finally:
         sys.argv = former
     batch = case.batch(world.device)
@@ -196,8 +196,13 @@ def time_in_turns(
 def run(*, clone: Path | None, num_rounds: int, num_steps: int) -> str:
     """Time all cases; the report as Markdown."""
     world = init_world()
-    report = ["# Training step", "", describe_machine(), "", "Command: `make bench`"]
-    report[-1] += " with `--incumbent` (a clone of junyanz/pytorch-CycleGAN-and-pix2pix)." if clone else "."
+    report = [
+        "# Training step",
+        "",
+        describe_machine("torch", "deepspeed"),
+        "",
+        f"Command: `{command_line('benchmarks')}`.",
+    ]
     for case in CASES:
         reference = "incumbent" if clone else "plain torch loop"
         steps: dict[str, Step] = {
@@ -218,3 +223,21 @@ def _table(case: Case, seconds: dict[str, list[float]], reference: str) -> list[
         lines.append(f"| {name} | {medians[name]:.3f} | {min(values):.3f} - {max(values):.3f} | {ratio:.2f}x |")
     cost = medians["ours"] / medians["ours without DeepSpeed"] - 1
     return [*lines, "", f"Target against the {reference}: {case.target}x. DeepSpeed's own cost: {100 * cost:+.0f} %."]
+
+
+def main(*, incumbent_clone: Path | None = None, num_rounds: int = 7, num_steps: int = 6, out: Path = OUT) -> str:
+    """Time the training step.
+
+    Args:
+        incumbent_clone: your clone of junyanz/pytorch-CycleGAN-and-pix2pix takes the place of the plain torch loop.
+        num_rounds: turns of each variant.
+        num_steps: steps of one turn.
+        out: the report.
+    """
+    report = run(clone=incumbent_clone, num_rounds=num_rounds, num_steps=num_steps)
+    out.write_text(report)
+    return report
+
+
+if __name__ == "__main__":
+    print(tyro.cli(main))

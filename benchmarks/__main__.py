@@ -1,0 +1,30 @@
+"""`make bench`: the training step, then the loader, each against its rival; writes benchmarks/*.md."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+
+from benchmarks import loader, step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Side-by-side timings of one run on this machine."""
+
+    incumbent: Path | None = None
+    """Your clone of junyanz/pytorch-CycleGAN-and-pix2pix: its own step takes the place of the plain torch loop."""
+    num_rounds: int = 7
+    """Turns of each variant."""
+
+
+def main() -> None:
+    options = tyro.cli(Options)
+    print(step.main(incumbent_clone=options.incumbent, num_rounds=options.num_rounds))
+    torch.set_num_threads(1)  # decoding is what the loader's benchmark gives the cores to
+    print(loader.run(rounds=options.num_rounds))
+
+
+if __name__ == "__main__":
+    main()
