@@ -70,7 +70,7 @@ Command = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command. 0: done; 1: a problem, told on stderr; 2: an impossible command line, told on stderr."""
+    """Run one command. 0: done; 1: a problem; 2: an impossible command line; 130: Ctrl-C. Errors go to stderr."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)
@@ -109,7 +109,7 @@ def run_verify(command: Verify) -> int:
         problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=progress)
     for problem in problems:
         console.print(problem, style="red", markup=False)
-    console.print(f"{command.folder}: {len(problems)} problems." if problems else f"{command.folder} is whole.")
+    console.print(f"{command.folder}: problems: {len(problems)}" if problems else f"{command.folder} is whole.")
     return PROBLEM if problems else OK
 
 

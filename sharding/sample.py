@@ -9,8 +9,11 @@ from sharding.manifest import ClassInfo, View
 SPLITS = ("train", "val", "test")
 
 
-class OptionError(ValueError):
-    """A command line option has an impossible value; the message names the option, the value and the remedy."""
+class OptionError(Exception):
+    """A command line option has an impossible value; the message names the option, the value and the remedy.
+
+    No ValueError, because tyro would wrap that in a message about its own parsing.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,205 @@
+"""A data set is whole or absent: determinism, re-use, replacement, kill, full disk."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sharding.journal import open_workspace
+from sharding.manifest import DatasetError, read_manifest
+from sharding.sample import Sample
+from sharding.shard_file import write_shard
+from sharding.verify import verify
+from sharding.writer import pack
+from tests.pairs import write_pairs
+from tests.unit.sharding.files import Run, contents
+
+COMMAND = [sys.executable, "-m", "sharding.cli", "pairs"]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_shards_do_not_depend_on_workers_or_day(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    make = ("pairs", "--folder", pairs)
+    assert shard(*make, "--out", tmp_path / "1" / "set", "--workers", 1)[0] == 0
+    time.sleep(1.1)  # a tar's times are whole seconds
+    assert shard(*make, "--out", tmp_path / "4" / "set", "--workers", 4)[0] == 0
+    assert contents(tmp_path / "1") == contents(tmp_path / "4")
+    assert len(contents(tmp_path / "1")) == 7
+
+
+def test_shards_hold_at_most_so_many_samples(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    assert shard("pairs", "--folder", pairs, "--out", tmp_path / "out", "--shard-samples", 4)[0] == 0
+    shards = read_manifest(tmp_path / "out").splits["train"]
+    assert [(shard.path, shard.num_samples) for shard in shards] == [
+        ("train/000000.tar", 4),
+        ("train/000001.tar", 4),
+        ("train/000002.tar", 2),
+    ]
+    assert [file.stat().st_size for file in sorted((tmp_path / "out/train").glob("*.tar"))] == [
+        shard.num_bytes for shard in shards
+    ]
+
+
+def test_shards_hold_at_most_so_many_bytes() -> None:
+    samples = [Sample(key=str(size), split="train", members={"a": b"x" * size}) for size in (4, 6, 1, 30, 2, 2, 2)]
+    groups = [[sample.key for sample in group] for group in pack(samples, max_samples=2, max_bytes=10)]
+    assert groups == [["4", "6"], ["1"], ["30"], ["2", "2"], ["2"]]
+
+
+def test_neighbouring_files_do_not_share_shards_in_order(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    assert shard("pairs", "--folder", pairs, "--out", tmp_path / "out")[0] == 0
+    lines = (tmp_path / "out/train/000000.idx").read_text().splitlines()[1:]
+    keys = [line.split()[3] for line in lines]
+    assert keys != sorted(keys)
+
+
+def test_the_same_set_is_left_alone_and_another_is_not_replaced(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    out = tmp_path / "out"
+    make = ("pairs", "--folder", pairs, "--out", out)
+    assert shard(*make)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    code, said = shard(*make)
+    assert (code, "already there" in said) == (0, True)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+    old = contents(out)
+    code, said = shard(*make, "--size", 16)
+    assert (code, "--overwrite" in said) == (1, True)
+    assert contents(out) == old
+    assert shard(*make, "--size", 16, "--overwrite")[0] == 0
+    assert read_manifest(out).views["a"].width == 16
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pairs"]
+
+
+def test_a_changed_input_is_another_set(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    make = ("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert shard(*make)[0] == 0
+    Image.new("RGB", (64, 32)).save(pairs / "new.png")
+    assert shard(*make)[0] == 1
+    assert shard(*make, "--overwrite")[0] == 0
+    assert sum(map(read_manifest(tmp_path / "out").num_samples, ("train", "val", "test"))) == 13
+
+
+@pytest.mark.parametrize("option", [(), ("--overwrite",)])
+def test_foreign_files_are_never_removed(pairs: Path, tmp_path: Path, shard: Run, option: tuple) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out", *option)
+    assert (code, "thesis.txt" in said) == (1, True)
+    assert contents(tmp_path / "out") == {"thesis.txt": b"years of work"}
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_a_failed_replacement_keeps_the_old_set(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    make = ("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert shard(*make)[0] == 0
+    old = contents(tmp_path / "out")
+    data = (pairs / "003.png").read_bytes()
+    (pairs / "003.png").write_bytes(data[: len(data) // 2])
+    code, said = shard(*make, "--overwrite")
+    assert (code, "003.png" in said) == (1, True)
+    assert contents(tmp_path / "out") == old
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_a_replacement_killed_between_its_renames_is_undone(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    make = ("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert shard(*make)[0] == 0
+    old = contents(tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / "out.replaced")
+    assert shard(*make)[0] == 0
+    assert contents(tmp_path / "out") == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pairs"]
+
+
+@pytest.fixture
+def large_pairs(tmp_path: Path) -> Path:
+    write_pairs(tmp_path / "pairs", num_pairs=40, size=256)
+    return tmp_path / "pairs"
+
+
+def test_a_killed_run_leaves_no_data_set_and_is_continued(large_pairs: Path, tmp_path: Path, shard: Run) -> None:
+    out, partial = tmp_path / "out", tmp_path / "out.partial"
+    options = ["--folder", str(large_pairs), "--shard-samples", "2", "--workers", "1"]
+    process = subprocess.Popen([*COMMAND, *options, "--out", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(partial.glob("train/*.idx"))) < 3:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    assert not (partial / "dataset.json").exists()
+    with pytest.raises(DatasetError, match="no finished data set"):
+        read_manifest(partial)
+    finished = partial / "train/000000.tar"
+    before = finished.stat().st_ino, finished.stat().st_mtime_ns
+    (partial / "train" / "000001.tar").write_bytes(b"torn")  # as if its journal line had come before its content
+
+    assert shard("pairs", *options, "--out", out)[0] == 0
+    assert not partial.exists()
+    finished = out / "train/000000.tar"
+    assert (finished.stat().st_ino, finished.stat().st_mtime_ns) == before, "the finished shard was made again"
+    assert verify(out) == []
+    assert shard("pairs", *options, "--out", tmp_path / "other/out")[0] == 0
+    assert contents(out) == contents(tmp_path / "other/out")
+
+
+def test_what_another_command_left_is_not_continued(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    workspace = open_workspace(tmp_path / "out.partial", fingerprint="another plan")
+    (workspace.folder / "train").mkdir()
+    (workspace.folder / "train" / "000000.tar").write_bytes(b"of another plan")
+    workspace.journal.close()
+    assert shard("pairs", "--folder", pairs, "--out", tmp_path / "out")[0] == 0
+    assert verify(tmp_path / "out") == []
+
+
+def test_a_journal_torn_by_a_kill_keeps_what_stands_before(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path, fingerprint="x")
+    samples = [Sample(key="k", split="train", members={"a.jpg": b"1"})]
+    for number in range(3):
+        workspace.record("train", write_shard(tmp_path, f"train/{number:06d}.tar", samples))
+    workspace.journal.close()
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text(journal.read_text()[:-20])
+
+    again = open_workspace(tmp_path, fingerprint="x")
+    again.journal.close()
+    assert [shard.path for shard in again.splits["train"]] == ["train/000000.tar", "train/000001.tar"]
+    assert not (tmp_path / "train/000002.tar").exists()
+    assert len(journal.read_text().splitlines()) == 3
+
+
+def test_two_runs_do_not_write_one_set(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    workspace = open_workspace(tmp_path / "out.partial", fingerprint="x")
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert (code, "another run" in said) == (1, True), said
+    assert workspace.folder.is_dir()
+    workspace.discard()
+    assert shard("pairs", "--folder", pairs, "--out", tmp_path / "out")[0] == 0
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(large_pairs: Path, tmp_path: Path) -> None:
+    """A limit on the size of files, because it needs no rights: the same failed write, EFBIG in place of ENOSPC."""
+    command = [*COMMAND, "--folder", str(large_pairs), "--out", str(tmp_path / "out")]
+    result = subprocess.run(
+        command, cwd=ROOT, preexec_fn=limit_file_size, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 1, result.stderr
+    assert "train/000000.tar cannot be written (File too large). Free some space" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]
+
+
+def test_out_below_a_file_is_named(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    (tmp_path / "file").write_text("")
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "file" / "out")
+    assert (code, "file" in said, "Traceback" in said) == (1, True, False), said
