@@ -1,0 +1,99 @@
+"""Configurations: impossible values are named, presets are valid, and files repeat a run."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from trainer.config import (
+    ConfigError,
+    DataConfig,
+    EngineConfig,
+    OptimizerConfig,
+    PatchGANConfig,
+    Pix2PixConfig,
+    RunConfig,
+    TrainConfig,
+    UNetConfig,
+    config_from_dict,
+    config_to_dict,
+)
+from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_build_and_survive_a_file(name: str):
+    config = load_preset(name)
+    assert config_from_dict(config_to_dict(config)) == config
+    assert "Command: " in describe_preset(name)
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "value"),
+    [
+        (lambda: DataConfig(load_size=64, crop_size=128), "data.load_size", 64),
+        (lambda: DataConfig(view_a="map", view_b="map"), "data.view_b", "map"),
+        (lambda: UNetConfig(num_downs=1), "method.generator.num_downs", 1),
+        (lambda: UNetConfig(dropout=1.0), "method.generator.dropout", 1.0),
+        (lambda: PatchGANConfig(num_layers=0), "method.discriminator.num_layers", 0),
+        (lambda: Pix2PixConfig(weight_l1=-1), "method.weight_l1", -1),
+        (lambda: OptimizerConfig(lr=0), "optimizer.lr", 0),
+        (lambda: EngineConfig(precision="fp16", device="cpu"), "engine.precision", "fp16"),
+        (lambda: EngineConfig(zero_stage=3, gradient_accumulation_steps=2), "engine.gradient_accumulation_steps", 2),
+        (lambda: TrainConfig(total_kimg=0), "train.total_kimg", 0),
+        (RunConfig, "data.crop_size", 128),  # 8 halvings need 256
+        (lambda: config_from_dict({"train": {"sede": 1}}), "train.sede", 1),
+        (lambda: config_from_dict({"engine": {"zero_stage": 5}}), "engine.zero_stage", 5),
+        (lambda: load_preset("earth-relief2satelite"), "preset", "earth-relief2satelite"),
+    ],
+)
+def test_an_error_names_field_value_and_remedy(make, field: str, value: object):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert str(caught.value).startswith(f"{field} = {value!r}: ")
+    assert len(str(caught.value)) > len(f"{field} = {value!r}: ") + 10
+
+
+def test_a_misspelt_preset_gets_a_suggestion():
+    with pytest.raises(ConfigError, match="did you mean 'earth-relief2satellite'"):
+        load_preset("earth-relief2satelite")
+
+
+def test_fp16_needs_a_gpu():
+    config = load_preset(DEFAULT)
+    half = replace(config, engine=EngineConfig(precision="fp16"))
+    half.check_hardware(num_gpus=1)
+    with pytest.raises(ConfigError, match="no fp16 on the CPU"):
+        half.check_hardware(num_gpus=0)
+
+
+def test_the_smallest_image_of_a_patchgan_is_just_enough():
+    import torch
+
+    from trainer.networks.patchgan import PatchGAN
+
+    for num_layers in (1, 2, 3):
+        config = PatchGANConfig(num_filters=2, num_layers=num_layers, norm="none")
+        network = PatchGAN(config, in_channels=1)
+        assert network(torch.zeros(1, 1, config.smallest_image, config.smallest_image)).numel() == 1
+        with pytest.raises(RuntimeError):
+            network(torch.zeros(1, 1, config.smallest_image - 2**num_layers, config.smallest_image))
+
+
+def test_config_imports_neither_torch_nor_deepspeed():
+    program = (
+        "import sys, trainer.config, trainer.presets, launch.train; print({'torch', 'deepspeed'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_global_batch_counts_ranks_and_accumulation():
+    config = load_preset(DEFAULT)
+    config = replace(
+        config,
+        train=replace(config.train, batch_size_per_gpu=4),
+        engine=EngineConfig(gradient_accumulation_steps=3),
+    )
+    assert config.global_batch_size(world_size=2) == 24

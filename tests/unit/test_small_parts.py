@@ -1,0 +1,93 @@
+"""The learning rate, the moving average, seeds, and the loop's events."""
+
+import pytest
+import torch
+from torch import nn
+
+from trainer.config import OptimizerConfig
+from trainer.ema import MovingAverage
+from trainer.loop import Event
+from trainer.meter import Meter
+from trainer.randomness import derive_seed, seed_torch
+from trainer.schedule import learning_rate
+from trainer.world import lone_world
+
+WORLD = lone_world(torch.device("cpu"))
+
+
+def test_linear_schedule_is_flat_then_falls_to_zero():
+    config = OptimizerConfig(lr=2e-4, decay_start=0.5)
+    rates = [learning_rate(config, position=position, total=1000) for position in (0, 500, 750, 1000, 1100)]
+    assert rates == pytest.approx([2e-4, 2e-4, 1e-4, 0, 0])
+
+
+def test_constant_schedule():
+    config = OptimizerConfig(lr=1e-3, schedule="constant")
+    assert learning_rate(config, position=999, total=1000) == 1e-3
+
+
+def follow(half_life_kimg: float) -> tuple[nn.Linear, MovingAverage]:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    average = MovingAverage({"net": network}, half_life_kimg=half_life_kimg)
+    nn.init.ones_(network.weight)
+    return network, average
+
+
+def averaged(average: MovingAverage) -> float:
+    return average.networks["net"].weight.item()  # type: ignore[union-attr]
+
+
+def test_after_its_half_life_the_average_is_half_way():
+    network, average = follow(half_life_kimg=0.1)
+    average.update({"net": network}, position=10_000, num_images=100)
+    assert averaged(average) == pytest.approx(0.5)
+    average.update({"net": network}, position=10_100, num_images=100)
+    assert averaged(average) == pytest.approx(0.75)
+
+
+def test_early_on_the_half_life_is_a_twentieth_of_the_images_seen():
+    network, average = follow(half_life_kimg=10)
+    average.update({"net": network}, position=200, num_images=10)
+    assert averaged(average) == pytest.approx(0.5)
+
+
+def test_half_life_zero_is_the_network_itself():
+    network, average = follow(half_life_kimg=0)
+    average.update({"net": network}, position=4, num_images=4)
+    assert averaged(average) == 1
+
+
+def test_seeds_differ_in_every_part():
+    seeds = {derive_seed(*parts) for parts in [(0, "step", 4, 0), (1, "step", 4, 0), (0, "x", 4, 0), (0, "step", 4, 1)]}
+    assert len(seeds) == 4
+    seed_torch(0, "step", 4, 0)
+    first = torch.rand(3)
+    seed_torch(0, "step", 4, 0)
+    assert torch.equal(first, torch.rand(3))
+
+
+@pytest.mark.parametrize(
+    ("period", "before", "after", "due"),
+    [(100, 96, 100, True), (100, 100, 104, False), (100, 96, 204, True), (0, 0, 1000, False), (100, 0, 4, False)],
+)
+def test_events_are_due_when_their_period_is_passed(period: int, before: int, after: int, due: bool):
+    assert Event(period=period, action=lambda: None).is_due(before, after) is due
+
+
+def test_meter_averages_and_starts_anew():
+    meter = Meter()
+    meter.add({"x": torch.tensor(1.0), "y": torch.tensor(10.0)})
+    meter.add({"x": torch.tensor(2.0), "y": torch.tensor(20.0)})
+    assert meter.peek(WORLD) == {"x": 1.5, "y": 15}
+    assert meter.means(WORLD) == {"x": 1.5, "y": 15}
+    assert meter.means(WORLD) == {}
+
+
+def test_meter_continues_from_its_state():
+    meter, continued = Meter(), Meter()
+    meter.add({"x": torch.tensor(0.1)})
+    continued.load_state_dict(meter.state_dict(), device=torch.device("cpu"))
+    for each in (meter, continued):
+        each.add({"x": torch.tensor(0.7)})
+    assert meter.means(WORLD) == continued.means(WORLD)
