@@ -1,9 +1,9 @@
 """Compile DeepSpeed's CPU communication op once, so that no training run waits for a compiler.
 
-DeepSpeed loads the op `deepspeed_shm_comm` whenever it runs on the CPU, and compiles it if it is not there,
-1.5 to 3.5 minutes on two cores. Ranks that start together wait for each other on the file `lock`. Since torch
-2.14 that is a lock of the kernel, which a killed build releases; the file stays behind and belongs to nobody.
-So it is not removed here: that could only let two builds into one folder.
+DeepSpeed loads the op `deepspeed_shm_comm` whenever it runs on the CPU, and compiles it if it is not there: 1.5
+minutes on two free cores, 5 on busy ones. Ranks that start together wait for each other on the file `lock`.
+Since torch 2.14 that is a lock of the kernel, which a killed build releases; the file stays behind and belongs to
+nobody. So it is not removed here: that could only let two builds into one folder.
 """
 
 import os
@@ -36,7 +36,7 @@ def main() -> None:
     console = Console(highlight=False, soft_wrap=True)
     folder = use_extensions() / OP
     if not (folder / f"{OP}.so").is_file():
-        console.print(f"Compiling DeepSpeed's communication op, once, up to 4 minutes, into {folder}")
+        console.print(f"Compiling DeepSpeed's communication op, once, 1 to 5 minutes, into {folder}")
     try:
         seconds = build_communication_op()
     except (RuntimeError, ImportError) as error:
