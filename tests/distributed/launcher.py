@@ -30,9 +30,7 @@ class _Failure(NamedTuple):
     report: str
 
 
-def run_ranks(
-    function: Callable[..., Any], world_size: int, *args: Any, timeout_s: float = 120.0
-) -> list[Any]:
+def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout_s: float = 120.0) -> list[Any]:
     """Call `function(world, *args)` in `world_size` new CPU processes joined by gloo; the results by rank.
 
     A start costs several seconds of imports, so let one call check many things. The function must be
@@ -109,9 +107,7 @@ def _collect(ranks: list[_Rank], *, deadline: float, timeout_s: float) -> list[A
     missing = "stopped after another's failure" if failed else f"did not return within {timeout_s} s"
     outcomes = [received.get(number, _Failure(missing)) for number in range(len(ranks))]
     if any(isinstance(outcome, _Failure) for outcome in outcomes):
-        reports = (
-            f"rank {n}: {o.report if isinstance(o, _Failure) else 'returned'}" for n, o in enumerate(outcomes)
-        )
+        reports = (f"rank {n}: {o.report if isinstance(o, _Failure) else 'returned'}" for n, o in enumerate(outcomes))
         raise RankError("\n".join(reports))
     return outcomes
 
