@@ -38,6 +38,8 @@ from trainer.data.order import Order, augmentation
 from trainer.data.reader import ShardReader
 
 DATA_SETS = (Path("data/earth-256"), Path("data/earth-128"))
+OUT = Path(__file__).parent / "loader.md"
+
 PREFETCH = 2
 """Batches that a worker of a `DataLoader` has ready, its default."""
 
@@ -133,9 +135,12 @@ def webdataset(work: Work) -> Batches:
         corner, flip = (random.randint(0, free), random.randint(0, free)), random.random() < 0.5
         return tuple(pillow_pixels(image, work, corner=corner, flip=flip) for image in images)
 
+    def is_wanted(name: str) -> bool:
+        return name.partition(".")[2] in extensions
+
     # Each worker reads all shards (nothing is split), so that few shards serve many workers.
-    samples = wds.WebDataset(urls, shardshuffle=False, workersplitter=None).shuffle(100).decode("pil")  # type: ignore
-    pairs = samples.to_tuple(*extensions).map(transform).repeat()
+    samples = wds.WebDataset(urls, shardshuffle=False, workersplitter=None, select_files=is_wanted)  # type: ignore
+    pairs = samples.shuffle(100).decode("pil").to_tuple(*extensions).map(transform).repeat()
     yield from DataLoader(pairs, work.batch_size, num_workers=work.num_workers)
 
 
@@ -202,7 +207,7 @@ def run(
     batches: int = 16,
     batch_size: int = 16,
     cores: int = 2,
-    out: Path = Path("benchmarks/loader.md"),
+    out: Path = OUT,
 ) -> str:
     """Time the loaders, write the report to `out`, return it.
 

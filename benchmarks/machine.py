@@ -1,6 +1,7 @@
 """What a figure was measured on."""
 
 import importlib.metadata
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ def describe_machine(*packages: str) -> str:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}. {_processor()}, {torch.get_num_threads()} cores, {where}. "
+        f"{datetime.now(UTC):%Y-%m-%d}. {_processor()}, {len(os.sched_getaffinity(0))} cores, {where}. "
         f"Python {platform.python_version()}, {versions}."
     )
 

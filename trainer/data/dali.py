@@ -177,5 +177,11 @@ def first_undecodable(batch: EncodedBatch, *, spec: PixelSpec) -> tuple[int, int
             try:
                 pipeline.run()
             except RuntimeError as error:
-                return row, column, str(error)
+                return row, column, _gist(str(error))
     return None
+
+
+def _gist(message: str) -> str:
+    """What a message of DALI says, without where in our code and in theirs."""
+    said = message.partition("encountered:")[2].partition("C++ context")[0]
+    return " ".join(said.split()) or message
