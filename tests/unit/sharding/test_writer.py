@@ -16,7 +16,6 @@ from sharding.sample import Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
 from sharding.writer import pack
-from tests.pairs import write_pairs
 from tests.unit.sharding.files import Run, contents
 
 COMMAND = [sys.executable, "-m", "sharding.cli", "pairs"]
@@ -117,35 +116,40 @@ def test_a_replacement_killed_between_its_renames_is_undone(pairs: Path, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pairs"]
 
 
-@pytest.fixture
-def large_pairs(tmp_path: Path) -> Path:
-    write_pairs(tmp_path / "pairs", num_pairs=40, size=256)
-    return tmp_path / "pairs"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sharding.sources.pairs import PairsOptions
+from sharding.writer import WriteOptions, make_dataset
+
+def kill_at_seven(done, total):
+    if done == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+options = WriteOptions(out=Path(sys.argv[2]), shard_samples=2, workers=1)
+make_dataset(PairsOptions(folder=Path(sys.argv[1])), options, progress=kill_at_seven)
+"""
 
 
-def test_a_killed_run_leaves_no_data_set_and_is_continued(large_pairs: Path, tmp_path: Path, shard: Run) -> None:
+def test_a_killed_run_leaves_no_data_set_and_is_continued(pairs: Path, tmp_path: Path, shard: Run) -> None:
     out, partial = tmp_path / "out", tmp_path / "out.partial"
-    options = ["--folder", str(large_pairs), "--shard-samples", "2", "--workers", "1"]
-    process = subprocess.Popen([*COMMAND, *options, "--out", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and len(list(partial.glob("train/*.idx"))) < 3:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = subprocess.run([sys.executable, "-c", KILLED, pairs, out], cwd=ROOT, check=False, timeout=120)
+    assert process.returncode == -signal.SIGKILL
     assert not out.exists()
-    assert not (partial / "dataset.json").exists()
     with pytest.raises(DatasetError, match="no finished data set"):
         read_manifest(partial)
-    finished = partial / "train/000000.tar"
-    before = finished.stat().st_ino, finished.stat().st_mtime_ns
-    (partial / "train" / "000001.tar").write_bytes(b"torn")  # as if its journal line had come before its content
+    assert sorted(path.name for path in partial.glob("train/*.tar")) == [f"{i:06d}.tar" for i in range(3)]
+    first = partial / "train/000000.tar"
+    before = first.stat().st_ino, first.stat().st_mtime_ns
+    (partial / "train/000001.tar").write_bytes(b"torn")
 
-    assert shard("pairs", *options, "--out", out)[0] == 0
+    make = ("pairs", "--folder", pairs, "--shard-samples", 2, "--workers", 1)
+    assert shard(*make, "--out", out)[0] == 0
     assert not partial.exists()
-    finished = out / "train/000000.tar"
-    assert (finished.stat().st_ino, finished.stat().st_mtime_ns) == before, "the finished shard was made again"
+    first = out / "train/000000.tar"
+    assert (first.stat().st_ino, first.stat().st_mtime_ns) == before, "the finished shard was made again"
     assert verify(out) == []
-    assert shard("pairs", *options, "--out", tmp_path / "other/out")[0] == 0
+    assert shard(*make, "--out", tmp_path / "other/out")[0] == 0
     assert contents(out) == contents(tmp_path / "other/out")
 
 
@@ -184,12 +188,12 @@ def test_two_runs_do_not_write_one_set(pairs: Path, tmp_path: Path, shard: Run) 
 
 
 def limit_file_size() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
-def test_a_full_disk_is_named_and_nothing_is_left(large_pairs: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_nothing_is_left(pairs: Path, tmp_path: Path) -> None:
     """A limit on the size of files, because it needs no rights: the same failed write, EFBIG in place of ENOSPC."""
-    command = [*COMMAND, "--folder", str(large_pairs), "--out", str(tmp_path / "out")]
+    command = [*COMMAND, "--folder", str(pairs), "--out", str(tmp_path / "out")]
     result = subprocess.run(
         command, cwd=ROOT, preexec_fn=limit_file_size, capture_output=True, text=True, check=False, timeout=120
     )
