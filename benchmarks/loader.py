@@ -289,7 +289,7 @@ class DrawnPairs:
         pixels = np.zeros((self.side, self.side, 3))
         for cells in (4, 8, 16, 32, 64, 128, 256):
             noise = Image.fromarray(draws.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-            pixels += np.asarray(noise.resize((self.side, self.side), Image.Resampling.BICUBIC)) / cells
+            pixels += np.asarray(noise.resize((self.side, self.side), Image.Resampling.BICUBIC)) / cells**0.6
         file = BytesIO()
         image = Image.fromarray((pixels * (255 / pixels.max())).astype(np.uint8))
         image.save(file, "JPEG", quality=92)

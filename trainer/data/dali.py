@@ -155,8 +155,7 @@ class PixelStream:
 
     def close(self) -> None:
         """End DALI's threads and free its memory; batches that were handed out stay valid."""
-        del self._iterator
-        self._pipeline._shutdown()
+        self._pipeline._shutdown()  # DALI does this where a pipeline is deleted, and has no public name for it
 
 
 def first_undecodable(batch: EncodedBatch, *, spec: PixelSpec) -> tuple[int, int, str] | None:

@@ -104,10 +104,9 @@ class PairStream:
 class Loader:
     """One rank's share of an endless sequence of global batches of `batch_size * world_size` samples.
 
-    Of the global batch that begins at position p, rank r gets `batch_size` positions from `p + r *
-    batch_size`. Epochs follow each other without a gap, so a global batch may span two: see `Order` for what
-    that means. A data set smaller than a global batch is repeated within it. A step that accumulates
-    gradients takes several batches.
+    Of the global batch that begins at position p, rank r gets `batch_size` positions from `p + r * batch_size`.
+    Epochs follow each other without a gap, so a global batch may span two: see `Order` for what that means. A data
+    set smaller than a global batch is repeated within it. A step that accumulates gradients takes several batches.
     """
 
     def __init__(

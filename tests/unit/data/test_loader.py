@@ -203,6 +203,22 @@ def test_an_undecodable_image_is_named(tmp_path, spoil, load_size):
     loader.close()
 
 
+def test_a_tar_cut_short_while_training_is_named(damaged):
+    loader = open_loader(damaged, shuffle=False)
+    tar = damaged / "train/000002.tar"
+    tar.write_bytes(tar.read_bytes()[:512])
+    with pytest.raises(DatasetError, match=r"000002\.tar, sample 'train-9': only 0 of the"):
+        list(islice(loader, 4))
+    loader.close()
+
+
+def test_a_loader_may_be_closed_twice(noisy):
+    loader = open_loader(noisy)
+    next(loader)
+    loader.close()
+    loader.close()
+
+
 def test_an_image_smaller_than_the_manifest_says_is_named(tmp_path):
     views = {name: View(extension=f"{name}.png", width=8, height=8) for name in ("a", "b")}
     files = {"a": encode(noise(side=8), "png"), "b": encode(noise(side=6), "png")}
