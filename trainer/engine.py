@@ -1,6 +1,7 @@
 """Trains a method's players with DeepSpeed. The only importer of deepspeed and the one home of its hazards."""
 
 import contextlib
+import io
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,11 +74,12 @@ class PlayerEngine:
             router.parameters(), lr=optimizer.lr, betas=(optimizer.beta1, optimizer.beta2), fused=True
         )
         engine: Any
-        engine, *_ = deepspeed.initialize(
-            model=router,
-            optimizer=adam,
-            config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
-        )
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
+            engine, *_ = deepspeed.initialize(
+                model=router,
+                optimizer=adam,
+                config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
+            )
         self.engine = engine
         self.networks = networks
         self.accumulation = config.gradient_accumulation_steps
@@ -226,7 +228,11 @@ class Engine:
 
 
 def _quieten_deepspeed() -> None:
-    """Keep DeepSpeed's information lines out of the user's progress display; its warnings stay."""
+    """Keep information lines out of the user's progress display; DeepSpeed's warnings stay.
+
+    torch warns that there is no CUDA when it loads DeepSpeed's CPU operator, for which none is needed.
+    """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     from deepspeed.utils import logger
 
     logger.setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ class ConsoleLogger:
     """
 
     def __init__(self, *, total: int, position: int, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or Console(highlight=False, soft_wrap=True)
         self.total = total
         self._last_plain_s = 0.0
         self._progress = Progress(
