@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -22,6 +24,15 @@ class RankError(AssertionError):
 class _Rank(NamedTuple):
     process: BaseProcess
     results: Connection
+
+
+class _Job(NamedTuple):
+    """What every rank does."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    store: Path
+    timeout_s: float
 
 
 class _Failure(NamedTuple):
@@ -39,53 +50,54 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout
     Raises:
         RankError: a rank raised, died, or had not returned after `timeout_s`. No process outlives the call.
     """
-    from torch.distributed import TCPStore
-
-    # The ranks meet at a store of this process, as torchrun's do: its port is bound when they hear of it.
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    ranks = []
-    try:
-        for rank in range(world_size):
-            ranks.append(_start(function, args, _environment(rank, world_size, store.port), timeout_s))
-        return _collect(ranks, deadline=time.monotonic() + timeout_s, timeout_s=timeout_s)
-    finally:
-        for rank in ranks:
-            rank.process.kill()
-            rank.process.join()
+    ranks: list[_Rank] = []
+    with TemporaryDirectory() as folder:
+        try:
+            for rank in range(world_size):
+                job = _Job(function, args, Path(folder) / "store", timeout_s)
+                ranks.append(_start(job, _environment(rank, world_size)))
+            return _collect(ranks, deadline=time.monotonic() + timeout_s, timeout_s=timeout_s)
+        finally:
+            for rank in ranks:
+                rank.process.kill()
+                rank.process.join()
 
 
-def _environment(rank: int, world_size: int, port: int) -> dict[str, str]:
+def _environment(rank: int, world_size: int) -> dict[str, str]:
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(world_size),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
         "GLOO_SOCKET_IFNAME": "lo",
         "DS_ACCELERATOR": "cpu",
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // world_size)),
     }
 
 
-def _start(function: Callable[..., Any], args: tuple, environment: dict[str, str], timeout_s: float) -> _Rank:
+def _start(job: _Job, environment: dict[str, str]) -> _Rank:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(function, args, there, timeout_s), daemon=True)
+    process = context.Process(target=_run, args=(job, there), daemon=True)
     with patch.dict(os.environ, environment):  # a child must have these before it imports torch
         process.start()
     there.close()  # so that a rank's death closes the pipe
     return _Rank(process, here)
 
 
-def _run(function: Callable[..., Any], args: tuple, results: Connection, timeout_s: float) -> None:
+def _run(job: _Job, results: Connection) -> None:
     """The life of a rank."""
+    import torch.distributed as dist
+
     from trainer.world import close_world, init_world
 
-    faulthandler.dump_traceback_later(max(1.0, timeout_s - GRACE_S))  # where it hangs
+    faulthandler.dump_traceback_later(max(1.0, job.timeout_s - GRACE_S))  # where it hangs
     try:
+        # Ranks meet in a file. torch's TCP store asks the DNS server for the name of each client, even of this
+        # machine: where that server is slow to answer, each start would take half a minute.
+        size, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
+        dist.init_process_group("gloo", store=dist.FileStore(str(job.store), size), rank=rank, world_size=size)
         world = init_world("cpu")
-        result = function(world, *args)
+        result = job.function(world, *job.args)
         world.barrier()
         close_world()
     except BaseException:

@@ -33,8 +33,8 @@ def test_each_rank_returns_its_result_and_they_communicate() -> None:
 @pytest.mark.parametrize(
     ("how", "timeout_s", "told"),
     [
-        ("raise", 60, "ValueError: only rank 1 knows why"),
-        ("die", 60, "rank 1: ended with exit code -9 and returned nothing"),
+        ("raise", 120, "ValueError: only rank 1 knows why"),
+        ("die", 120, "rank 1: ended with exit code -9 and returned nothing"),
         ("hang", 5, "rank 1: did not return within 5 s"),
     ],
 )
@@ -42,5 +42,5 @@ def test_a_failing_rank_is_told_and_all_are_ended(how: str, timeout_s: float, to
     start = time.monotonic()
     with pytest.raises(RankError, match=told):
         run_ranks(_misbehave, 2, how, timeout_s=timeout_s)
-    assert time.monotonic() - start < timeout_s + 5
+    assert time.monotonic() - start < timeout_s + 15
     assert multiprocessing.active_children() == []
