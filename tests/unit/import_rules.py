@@ -78,6 +78,23 @@ RULES = (
         forbidden=("trainer.methods", "trainer.networks", "trainer.losses"),
         reason="sweeps and launch build configurations and start runs",
     ),
+    Rule(
+        of=("launch",),
+        besides=("launch.cli",),
+        forbidden=("sweeps",),
+        reason="a sweep is many launches: sweeps build on launch, and only the command knows both",
+    ),
+    Rule(
+        of=("sweeps",),
+        forbidden=("launch",),
+        allowed=("launch.devices", "launch.embedded", "launch.train"),
+        reason="sweeps use what launch knows of machines and data, not how it starts ranks",
+    ),
+    Rule(
+        of=("sweeps.cli", "sweeps.plan", "sweeps.report", "sweeps.spaces"),
+        forbidden=("ray", "torch"),
+        reason="a mistake in a sweep's settings is answered at once",
+    ),
 )
 
 

@@ -37,6 +37,9 @@ def test_imports_follow_the_design(path: Path) -> None:
         ("trainer.loop", "import wandb"),
         ("trainer.config", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
         ("launch.cli", "from trainer.methods.pix2pix import Pix2Pix"),
+        ("launch.train", "from sweeps.plan import Sweep"),
+        ("sweeps.run", "from launch.local import start_ranks"),
+        ("sweeps.spaces", "from ray import tune"),
     ],
 )
 def test_the_checker_finds_a_wrong_import(module: str, source: str) -> None:
@@ -57,6 +60,7 @@ def test_the_checker_resolves_relative_imports_of_a_package() -> None:
         ("trainer.engine", "import deepspeed"),
         ("trainer.loop", "import trainers_of_another_project"),
         ("launch.cli", "from trainer.config import RunConfig"),
+        ("launch.cli", "from sweeps.cli import sweep_command"),
     ],
 )
 def test_the_checker_lets_a_right_import_pass(module: str, source: str) -> None:

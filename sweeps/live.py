@@ -1,0 +1,68 @@
+"""The table that shows a sweep while it runs: redrawn on a terminal, one line for each piece of news elsewhere."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ray.tune import Callback
+from rich.console import Console
+from rich.live import Live
+
+from sweeps.plan import Sweep
+from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_score, show_value
+
+_PERIOD_S = 0.5
+
+
+class LiveTable(Callback):
+    """Follows Tune's trials.
+
+    Tune pickles its callbacks before the sweep starts, and a resumed sweep has unpickled ones: until `setup` is called
+    there is nothing here but settings. It writes to the process's first standard output, because the present one
+    receives Ray's messages and is led into a file.
+    """
+
+    def __init__(self, sweep: Sweep, *, name: str) -> None:
+        self.sweep = sweep
+        self.name = name
+        self._console: Console | None = None
+        self._live: Live | None = None
+        self._drawn_s = 0.0
+        self._told: dict[str, tuple[str, int]] = {}
+
+    def setup(self, *args: Any, **info: Any) -> None:
+        self._console = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+        self._began_s = time.monotonic()
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live.start()
+
+    def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
+        if time.monotonic() - self._drawn_s >= _PERIOD_S:
+            self._drawn_s = time.monotonic()
+            self._draw(make_rows(trials, self.sweep))
+
+    def on_experiment_end(self, trials: Sequence[TuneTrial], **info: Any) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def _draw(self, rows: list[Row]) -> None:
+        if self._live is not None:
+            self._live.update(make_table(rows, self.sweep, title=self._title()), refresh=True)
+            return
+        for row in rows:
+            news = (describe_state(row), row.position)
+            if self._console is not None and self._told.get(row.trial) != news:
+                self._told[row.trial] = news
+                self._console.print(self._line(row), markup=False)
+
+    def _title(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)
+        return f"{self.name}: {self.sweep.num_trials} trials, {minutes}:{seconds:02d}"
+
+    def _line(self, row: Row) -> str:
+        values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())
+        progress = f"{row.position / 1000:.2f}/{self.sweep.total / 1000:.2f} kimg"
+        score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {show_score(row.score, self.sweep.metric)}"
+        return f"trial {row.trial}  {values}  {progress}{score if row.position else ''}  {describe_state(row)}"

@@ -1,0 +1,199 @@
+"""What a sweep is, where it lies, and what each trial may use of the machine. Imports neither ray nor torch.
+
+sweep-runs/<name>/
+    sweep.json      all settings: enough to resume the sweep
+    trials/<id>/    the run directory of each trial, as `diptych train` makes them
+    tune/           Ray Tune's own record
+    ray.log         what Ray has to say
+    report.json     all trials, best first
+    report.md       the same for people
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from sharding.manifest import Manifest
+from sweeps.spaces import Overrides, Space, apply, changed, load_space
+from trainer.config import ConfigError, RunConfig
+from trainer.presets import load_preset
+from trainer.rundir import RunDir, write_atomically
+
+SMALL: dict[str, Any] = {
+    "train.total_kimg": 2.0,
+    "method.generator.num_filters": 16,
+    "method.discriminator.num_filters": 16,
+    "data.num_threads": 1,
+    "log.samples_kimg": 0.5,
+    "log.keep_checkpoints": 1,
+}
+"""How a preset is made small enough for many trials; the command that trains the best one in full leaves it out."""
+
+_IMAGE_METRICS = ("eval/psnr", "eval/ssim")
+_CLASS_METRICS = (
+    "eval/pixel_accuracy",
+    "eval/class_accuracy",
+    "eval/class_accuracy_absent_as_zero",
+    "eval/miou",
+    "eval/miou_absent_as_zero",
+)
+METRICS = _IMAGE_METRICS + _CLASS_METRICS
+"""Scores of the validation split that a sweep can maximise; the last five only where the target renders classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Of one rank, and how many trials run at once."""
+
+    cpus_per_rank: int
+    gpus_per_rank: int
+    max_concurrent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """All settings of a sweep."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    preset: str
+    config: RunConfig
+    """What all trials have in common."""
+    space: str
+    metric: str
+    """Of the validation split; more is better."""
+    num_trials: int
+    num_reports: int
+    """How often a trial is scored, over its whole length."""
+    reduction_factor: int
+    """Of the trials that reach a rung, one in so many goes on; each rung is so many times further than the last."""
+    ranks_per_trial: int
+    resources: Resources
+    seed: int
+    """Of the search."""
+    command: list[str]
+    folder: Path
+    """Where it was started: relative paths of `config` begin here."""
+
+    @property
+    def total(self) -> int:
+        """Images of a whole trial."""
+        return max(1, round(1000 * self.config.train.total_kimg))
+
+    @property
+    def report_period(self) -> int:
+        """Images from one score to the next, which is also where the first rung stands."""
+        return max(1, self.total // self.num_reports)
+
+    @property
+    def search_space(self) -> Space:
+        return load_space(self.space)
+
+
+@dataclass(frozen=True)
+class SweepDir:
+    """Paths of one sweep."""
+
+    path: Path
+
+    @property
+    def sweep_file(self) -> Path:
+        return self.path / "sweep.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / "trials"
+
+    @property
+    def tune(self) -> Path:
+        return self.path / "tune"
+
+    @property
+    def ray_log(self) -> Path:
+        return self.path / "ray.log"
+
+    @property
+    def report_json(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def report_markdown(self) -> Path:
+        return self.path / "report.md"
+
+    def run(self, trial: str) -> RunDir:
+        return RunDir(self.trials / trial)
+
+    def errors(self, trial: str) -> Path:
+        """Where Tune writes each failure of a trial's ranks."""
+        return self.tune / trial / "error.txt"
+
+    def create(self, sweep: Sweep) -> None:
+        """Make the directory with its sweep.json. Raises ConfigError if it is there already."""
+        if self.path.exists():
+            raise ConfigError(
+                "name", str(self.path), "exists; continue it with `diptych sweep --resume`, or choose another --name."
+            )
+        self.trials.mkdir(parents=True)
+        write_atomically(self.sweep_file, TypeAdapter(Sweep).dump_json(sweep, indent=1))
+
+    def sweep(self) -> Sweep:
+        """The settings that it was started with. Raises ConfigError if there are none, or not of this version."""
+        if not self.sweep_file.is_file():
+            raise ConfigError(
+                "resume", str(self.path), "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
+            )
+        try:
+            return TypeAdapter(Sweep).validate_json(self.sweep_file.read_bytes())
+        except ValidationError as error:
+            raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
+
+
+def plan_resources(
+    *,
+    num_trials: int,
+    ranks_per_trial: int,
+    cpus_per_rank: int,
+    max_concurrent: int,
+    num_cores: int,
+    num_gpus: int,
+) -> Resources:
+    """Run as many trials at once as fit, and share the cores out evenly among their ranks.
+
+    Args:
+        cpus_per_rank: 0 to share out.
+        max_concurrent: 0 for as many as fit.
+        num_gpus: one for each rank; 0 to train on the CPU.
+
+    Raises:
+        ConfigError: not even one trial fits.
+    """
+    cpus = max(1, cpus_per_rank)
+    if ranks_per_trial * cpus > num_cores:
+        name, asked = ("cpus_per_rank", cpus) if cpus > 1 else ("ranks_per_trial", ranks_per_trial)
+        raise ConfigError(
+            name, asked, f"a trial would need {ranks_per_trial * cpus} CPU cores, and this machine has {num_cores}."
+        )
+    if 0 < num_gpus < ranks_per_trial:
+        raise ConfigError("ranks_per_trial", ranks_per_trial, f"this machine has {num_gpus} GPUs, one for each rank.")
+    room = (num_gpus if num_gpus else num_cores // cpus) // ranks_per_trial
+    room = min(room, num_cores // (cpus * ranks_per_trial), num_trials, max_concurrent or num_trials)
+    return Resources(
+        cpus_per_rank=cpus_per_rank or num_cores // (room * ranks_per_trial),
+        gpus_per_rank=1 if num_gpus else 0,
+        max_concurrent=room,
+    )
+
+
+def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
+    """Those of `METRICS` that exist for the configuration's target view."""
+    return METRICS if manifest.views[config.data.view_b].renders_classes else _IMAGE_METRICS
+
+
+def full_overrides(sweep: Sweep, best: Overrides) -> dict[str, Any]:
+    """Changes to the preset that train a trial in full: what the user asked of all trials, and what this one found."""
+    preset = load_preset(sweep.preset)
+    asked = changed(sweep.config, since=apply(preset, SMALL))
+    kept = {path: value for path, value in asked.items() if path not in SMALL and path != "log.wandb_group"}
+    return kept | dict(best)

@@ -1,0 +1,194 @@
+"""How a sweep stands, and how it ended: rows, the table on the console, report.json and report.md."""
+
+import json
+import math
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from sweeps.plan import Sweep, SweepDir, full_overrides
+from sweeps.spaces import as_flags
+from trainer.rundir import write_atomically
+
+_STYLES = {
+    "finished": "green",
+    "training": "cyan",
+    "stopped early": "yellow",
+    "diverged": "red",
+    "failed": "red",
+    "waiting": "dim",
+}
+
+
+class TuneTrial(Protocol):
+    """What is read of a `ray.tune.experiment.Trial`."""
+
+    trial_id: str
+    status: str
+    config: dict[str, Any]
+
+    @property
+    def last_result(self) -> dict[str, Any]: ...
+    @property
+    def num_failures(self) -> int: ...
+    def get_error(self) -> object: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One trial."""
+
+    trial: str
+    state: str
+    """waiting, training, finished, stopped early (by ASHA), diverged (a loss was not finite) or failed."""
+    overrides: Mapping[str, Any]
+    position: int
+    """Images seen."""
+    score: float | None
+    """Of the sweep's metric at `position`; None before the first report, and after a loss that was not finite."""
+    scores: Mapping[str, float]
+    """All of that report."""
+    num_restarts: int
+    """After a rank died or failed."""
+    error: str | None
+    """Why the trial failed for good."""
+
+
+def make_rows(trials: Iterable[TuneTrial], sweep: Sweep) -> list[Row]:
+    """Best first; those without a score last, in the order of their names."""
+    rows = [_row(trial, sweep) for trial in trials]
+    return sorted(rows, key=lambda row: (-(row.score if row.score is not None else -math.inf), row.trial))
+
+
+def _row(trial: TuneTrial, sweep: Sweep) -> Row:
+    result = trial.last_result or {}
+    scores = {
+        key: value for key, value in result.items() if key.startswith(("eval/", "baseline/")) and math.isfinite(value)
+    }
+    failed = trial.status == "ERROR"
+    return Row(
+        trial=trial.trial_id,
+        state=_state(trial.status, result, sweep.total),
+        overrides={path: trial.config[path] for path in sweep.search_space},
+        position=result.get("position", 0),
+        score=scores.get(sweep.metric),
+        scores=scores,
+        num_restarts=trial.num_failures - failed,
+        error=_last_line(trial.get_error()) if failed else None,
+    )
+
+
+def _state(status: str, result: Mapping[str, Any], total: int) -> str:
+    if status == "ERROR":
+        return "failed"
+    if status == "RUNNING":
+        return "training"
+    if status != "TERMINATED":
+        return "waiting"
+    if result.get("diverged"):
+        return "diverged"
+    return "finished" if result.get("position", 0) >= total else "stopped early"
+
+
+def _last_line(error: object) -> str:
+    lines = str(error or "unknown").strip().splitlines()
+    return lines[-1].strip() if lines else "unknown"
+
+
+def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
+    """Rows for the console."""
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("trial", *(short_name(path) for path in sweep.search_space)):
+        table.add_column(name, no_wrap=True)
+    for name in (f"of {sweep.total / 1000:.4g} kimg", _metric_name(sweep)):
+        table.add_column(name, no_wrap=True, justify="right")
+    table.add_column("")
+    for row in rows:
+        table.add_row(
+            row.trial,
+            *(show_value(value) for value in row.overrides.values()),
+            f"{row.position / 1000:.3g}",
+            show_score(row.score, sweep.metric),
+            f"[{_STYLES[row.state]}]{describe_state(row)}[/]",
+        )
+    return table
+
+
+def describe_state(row: Row) -> str:
+    """The state, and how often the trial had to be started again."""
+    times = "once" if row.num_restarts == 1 else f"{row.num_restarts} times"
+    return f"{row.state}, restarted {times}" if row.num_restarts else row.state
+
+
+def show_value(value: object) -> str:
+    """Four digits of a number are enough to tell trials apart; report.json has all."""
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def show_score(score: float | None, metric: str) -> str:
+    """With its unit; a dash for None."""
+    if score is None:
+        return "\N{EN DASH}"
+    return f"{score:.2f} dB" if metric == "eval/psnr" else f"{score:.4f}"
+
+
+def short_name(path: str) -> str:
+    """`method.weight_l1` -> `weight_l1`."""
+    return path.rpartition(".")[2]
+
+
+def _metric_name(sweep: Sweep) -> str:
+    return sweep.metric.removeprefix("eval/")
+
+
+def best_of(rows: Iterable[Row]) -> Row | None:
+    """The best trial that has a score and did not diverge or fail; None if there is none."""
+    whole = [row for row in rows if row.score is not None and row.state not in ("failed", "diverged")]
+    return max(whole, key=lambda row: row.score or -math.inf, default=None)
+
+
+def full_command(sweep: Sweep, best: Row) -> str:
+    """The command that trains the best trial's configuration at the preset's own size and length."""
+    return shlex.join(["diptych", "train", sweep.preset, *as_flags(full_overrides(sweep, best.overrides))])
+
+
+def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
+    """Write report.json and report.md."""
+    best = best_of(rows)
+    report = {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "preset": sweep.preset,
+        "space": sweep.space,
+        "metric": sweep.metric,
+        "total_images": sweep.total,
+        "best": best and {"trial": best.trial, "overrides": best.overrides, "command": full_command(sweep, best)},
+        "trials": [asdict(row) | {"run": str(folder.run(row.trial).path.relative_to(folder.path))} for row in rows],
+    }
+    write_atomically(folder.report_json, json.dumps(report, indent=1, allow_nan=False).encode())
+    write_atomically(folder.report_markdown, _markdown(folder, sweep, rows).encode())
+
+
+def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
+    names = ["trial", *(short_name(path) for path in sweep.search_space), "kimg", _metric_name(sweep), "state"]
+    lines = [f"# Sweep {folder.path.name}", ""]
+    lines += [f"Preset `{sweep.preset}`, space `{sweep.space}`, best validation `{sweep.metric}` first.", ""]
+    lines += [_markdown_row(names), _markdown_row(["---"] * len(names))]
+    for row in rows:
+        values = [show_value(value) for value in row.overrides.values()]
+        kimg, score = f"{row.position / 1000:.2f}", show_score(row.score, sweep.metric)
+        lines.append(_markdown_row([row.trial, *values, kimg, score, describe_state(row)]))
+    lines += [f"\nTrial {row.trial} failed: {row.error}" for row in rows if row.error]
+    best = best_of(rows)
+    if best is not None:
+        lines += ["", f"Train the best, {best.trial}, in full:", "", f"    {full_command(sweep, best)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

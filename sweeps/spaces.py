@@ -1,0 +1,168 @@
+"""Search spaces: what each trial of a sweep may change, by the dotted paths of the command line.
+
+`--method.weight-l1` is the path `method.weight_l1`. A space is checked against the configuration before a sweep starts,
+so that no trial meets an impossible value. Imports neither ray nor torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import product
+from typing import Any
+
+from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+
+Overrides = Mapping[str, Any]
+"""Dotted path -> value."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Real numbers from `low` up to `high`, all equally likely."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Uniform({self.low}, {self.high}): the first number must be the smaller one.")
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        return (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """Real numbers from `low` up to `high`, each factor of ten as likely as the next."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise ValueError(f"LogUniform({self.low}, {self.high}): both must be positive, the first the smaller.")
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        return (self.low, self.high)
+
+
+class Choice:
+    """One of a few values, all equally likely."""
+
+    def __init__(self, *values: Any) -> None:
+        if len(values) < 2:
+            raise ValueError(f"Choice{values}: give two values or more.")
+        self.values = values
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        return self.values
+
+
+Domain = Uniform | LogUniform | Choice
+Space = Mapping[str, Domain]
+
+SPACES: dict[str, Space] = {
+    "l1-skips": {
+        "method.weight_l1": LogUniform(10, 1000),
+        "method.generator.skips": Choice("concatenate", "add", "none"),
+    },
+    "optimizer": {
+        "optimizer.lr": LogUniform(5e-5, 1e-3),
+        "optimizer.beta1": Choice(0.0, 0.5, 0.9),
+    },
+}
+"""By name: the weight of pix2pix's L1 term with the U-Net's skips (Isola et al. 2017, sections 4.1 and 4.2); Adam.
+All trials are of one length, so `train.total_kimg` cannot be searched."""
+
+
+def load_space(name: str) -> Space:
+    """Raises ConfigError with the names that exist."""
+    if name not in SPACES:
+        raise ConfigError("space", name, f"there are: {', '.join(SPACES)}.")
+    return SPACES[name]
+
+
+def apply(config: RunConfig, overrides: Overrides) -> RunConfig:
+    """The configuration with other values at some paths.
+
+    Raises:
+        ConfigError: there is no such path, or the value is impossible there.
+    """
+    values = config_to_dict(config)
+    known = flatten(values)
+    for path, value in overrides.items():
+        if path not in known:
+            raise ConfigError(path, value, _unknown(path, list(known)))
+        section, _, name = path.rpartition(".")
+        _section(values, section)[name] = value
+    return config_from_dict(values)
+
+
+def changed(config: RunConfig, *, since: RunConfig) -> dict[str, Any]:
+    """What must be applied to `since` to make it `config`."""
+    before = flatten(config_to_dict(since))
+    return {path: value for path, value in flatten(config_to_dict(config)).items() if value != before[path]}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections -> dotted paths of the fields in them."""
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        fields |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return fields
+
+
+def check_space(space: Space, config: RunConfig) -> None:
+    """Try every combination of choices and ends of ranges.
+
+    Raises:
+        ConfigError: a path does not exist, or a combination is impossible; names the path or the field at fault.
+    """
+    for values in product(*(domain.extremes for domain in space.values())):
+        apply(config, dict(zip(space, values, strict=True)))
+
+
+def own_values(space: Space, config: RunConfig) -> dict[str, Any] | None:
+    """What `config` itself has at the space's paths, or None if that lies outside the space."""
+    known = flatten(config_to_dict(config))
+    values = {path: known[path] for path in space}
+    return values if all(values[path] in domain for path, domain in space.items()) else None
+
+
+def as_flags(overrides: Overrides) -> list[str]:
+    """Arguments of `diptych train` that set these paths."""
+    flags: list[str] = []
+    for path, value in overrides.items():
+        section, _, name = path.replace("_", "-").rpartition(".")
+        if isinstance(value, bool):
+            flags.append(f"--{section}.{'' if value else 'no-'}{name}")
+        else:
+            flags += [f"--{section}.{name}", str(value)]
+    return flags
+
+
+def _section(values: dict[str, Any], path: str) -> dict[str, Any]:
+    for name in path.split("."):
+        values = values[name]
+    return values
+
+
+def _unknown(path: str, known: list[str]) -> str:
+    fields = [field for field in known if field.startswith(f"{path}.")]
+    if fields:
+        return f"is a section; its fields: {', '.join(fields)}."
+    near = get_close_matches(path, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`diptych train --help` shows all."
+    return f"the configuration has no such field; {hint}"

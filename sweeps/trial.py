@@ -1,0 +1,124 @@
+"""A trial of a sweep: a Tune Trainable that starts its ranks as actors in Tune's own placement group.
+
+Ray Train is left out: its trainers inside Tune take 19 to 34 s for each trial, hang when cores are short, and give Tune
+no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
+"""
+
+import contextlib
+import os
+from typing import Any
+
+import ray
+from ray import tune
+from ray.actor import ActorProxy
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.placement_group import get_current_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from sweeps.plan import Sweep, SweepDir
+from sweeps.rank import Rank
+from sweeps.spaces import Overrides, apply
+
+_END_TIMEOUT_S = 40
+"""W&B may take 20 s to give up on a server that is gone."""
+
+
+def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
+    """An empty bundle for the Trial, which only waits (Tune drops it, so the ranks' bundles count from 0)."""
+    of_rank: dict[str, float] = {"CPU": sweep.resources.cpus_per_rank}
+    if sweep.resources.gpus_per_rank:
+        of_rank["GPU"] = sweep.resources.gpus_per_rank
+    return tune.PlacementGroupFactory([{}] + [of_rank] * sweep.ranks_per_trial, strategy="PACK")
+
+
+def start_ranks(sweep: Sweep) -> list[ActorProxy[Rank]]:
+    """New processes in the current placement group that know each other, and have nothing to train yet."""
+    group, resources = get_current_placement_group(), sweep.resources
+    assert group is not None, "Tune has made one for the trial"
+    ranks = [
+        ray.remote(Rank)
+        .options(
+            num_cpus=resources.cpus_per_rank,
+            num_gpus=resources.gpus_per_rank,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=number),
+        )
+        .remote(sweep.folder, num_threads=resources.cpus_per_rank)
+        for number in range(sweep.ranks_per_trial)
+    ]
+    address, port = ray.get(ranks[0].address.remote())
+    common = {"WORLD_SIZE": str(len(ranks)), "MASTER_ADDR": address, "MASTER_PORT": str(port)}
+    ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
+    return ranks
+
+
+class Trial(tune.Trainable):
+    """Trains one configuration in a run directory of its own, a report at a time.
+
+    Its real checkpoints are those of the run directory, which a trial that starts again continues from by itself.
+    Tune is given a pointer only: it needs one to restart a trial.
+    """
+
+    # tune.with_parameters adds the last two.
+    def setup(self, config: Overrides, folder: SweepDir, sweep: Sweep) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.folder = folder
+        self.sweep = sweep
+        self.ranks = start_ranks(sweep)
+        self._begin(config)
+
+    def _begin(self, overrides: Overrides) -> None:
+        os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
+        run = self.folder.run(self.trial_id)
+        if not run.run_file.exists():
+            config = apply(self.sweep.config, overrides)
+            run.create(config, preset=self.sweep.preset, command=self.sweep.command)
+        self.position: int = self._on_all("begin", run.path)
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
+        metrics = self._on_all("advance", self.sweep.report_period)
+        self.position = metrics["position"]
+        if metrics.get("diverged"):
+            return {self.sweep.metric: float("-inf"), "done": True, **metrics}
+        return metrics
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """`step` has saved already: the pointer."""
+        return {"position": self.position}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Check that the run went on from there, or from later: a rank may have died between saving and reporting.
+
+        Raises:
+            RuntimeError: checkpoints of the run directory are gone.
+        """
+        expected = (checkpoint or {}).get("position", 0)
+        if self.position < expected:
+            raise RuntimeError(
+                f"{self.folder.run(self.trial_id).path} was saved after {expected} images, and its newest checkpoint "
+                f"is of {self.position}. Put the removed checkpoint back, or start a new sweep."
+            )
+
+    def reset_config(self, new_config: Overrides) -> bool:
+        """Another trial takes over these ranks, which saves it some 10 s of imports."""
+        self._on_all("end")
+        self._begin(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Let W&B finish, within bounds, and end the ranks."""
+        with contextlib.suppress(RayError, GetTimeoutError):
+            ray.get([rank.end.remote() for rank in self.ranks], timeout=_END_TIMEOUT_S)
+        self._kill_ranks()
+
+    def _on_all(self, method: str, *args: Any) -> Any:
+        """What the main rank returns. If one fails all are ended: the others would wait for it, and hold their GPUs."""
+        try:
+            return ray.get([getattr(rank, method).remote(*args) for rank in self.ranks])[0]
+        except RayError:
+            self._kill_ranks()
+            raise
+
+    def _kill_ranks(self) -> None:
+        for rank in self.ranks:
+            ray.kill(rank)  # pyright: ignore[reportArgumentType]  any handle is right
+        self.ranks = []

@@ -1,0 +1,155 @@
+"""A sweep through the command line survives a killed rank and a killed driver."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launch.devices import count_cores
+from sweeps.plan import SweepDir
+from trainer.checkpoint import latest_checkpoint
+from trainer.logging.jsonl import read_metrics
+from trainer.rundir import RunDir
+
+PATIENCE_S = 200
+TOTAL = 192
+NUM_REPORTS = 8
+SWEEP = {
+    "num-trials": 2,
+    "max-concurrent": 1,
+    "ranks-per-trial": min(2, count_cores()),
+    "num-reports": NUM_REPORTS,
+    "reduction-factor": 4,
+    "train.total-kimg": TOTAL / 1000,
+    "train.ema-half-life-kimg": 0.02,
+    "method.generator.num-filters": 4,
+    "method.generator.num-downs": 4,
+    "method.discriminator.num-filters": 4,
+    "method.discriminator.num-layers": 2,
+    "data.view-a": "a",
+    "data.view-b": "b",
+    "data.load-size": 40,
+    "data.crop-size": 32,
+    "engine.device": "cpu",
+    "log.num-samples": 1,
+    "log.wandb": "offline",
+}
+
+
+class SweepProcess:
+    """`diptych sweep`, and the processes that Ray starts for it."""
+
+    def __init__(self, folder: Path, settings: dict[str, object]) -> None:
+        arguments = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        self.output = folder / f"output-{time.monotonic_ns()}.txt"
+        with self.output.open("w") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "launch.cli", "sweep", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.popen.pid).children(recursive=True)
+
+    def ranks(self) -> list[psutil.Process]:
+        return [process for process in self.family() if process.cmdline()[:1] and "Rank" in process.cmdline()[0]]
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert self.popen.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.02)
+
+    def wait(self) -> int:
+        return self.popen.wait(timeout=PATIENCE_S)
+
+    def kill(self) -> None:
+        """End the driver at once, and wait for its ranks, which notice; Ray's own helpers are not waited for."""
+        if self.popen.poll() is not None:
+            return
+        ranks, family = self.ranks(), self.family()
+        self.popen.kill()
+        self.popen.wait()
+        _, alive = psutil.wait_procs(ranks, timeout=PATIENCE_S)
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        assert alive == []
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], SweepProcess]]:
+    """Starts `diptych sweep` with some settings; nothing of it outlives the test."""
+    started: list[SweepProcess] = []
+
+    def start_one(settings: dict[str, object]) -> SweepProcess:
+        started.append(SweepProcess(tmp_path, settings))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+
+
+@pytest.mark.timeout(2 * PATIENCE_S)
+def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Path, tiny_dataset: Path) -> None:
+    folder = SweepDir(tmp_path / "nightly")
+    process = start(SWEEP | {"data.path": tiny_dataset, "sweeps": tmp_path, "name": "nightly"})
+    process.wait_until(lambda: any(saved_position(run) for run in runs(folder)))
+    [run] = runs(folder)
+    first_picture = min(run.samples.iterdir())
+    drawn = first_picture.stat().st_mtime_ns
+    process.ranks()[-1].kill()
+    at_kill = saved_position(run)
+    assert at_kill < TOTAL, "the trial was over before its rank was killed"
+    process.wait_until(lambda: saved_position(run) > at_kill)
+    process.kill()
+
+    process = start({"resume": folder.path})
+    assert process.wait() == 0, process.output.read_text()
+    report = json.loads(folder.report_json.read_text())
+    killed, other = sorted(report["trials"], key=lambda trial: trial["trial"])
+    assert (killed["state"], killed["position"], killed["num_restarts"]) == ("finished", TOTAL, 1)
+    assert killed["overrides"] == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
+    assert other["state"] in ("finished", "stopped early")
+    assert report["best"]["trial"] in (killed["trial"], other["trial"])
+
+    # It went on from its checkpoints: never again from the start, and its record has no gap and nothing twice.
+    assert first_picture.stat().st_mtime_ns == drawn
+    period = TOTAL // NUM_REPORTS
+    scored = [metrics["position"] for metrics in read_metrics(run.metrics_file) if "eval/psnr" in metrics]
+    assert scored == list(range(period, TOTAL + 1, period))
+    # The run directories are those of `diptych train`.
+    assert {key for key in killed["scores"] if key.startswith("eval/")} == {"eval/psnr", "eval/ssim"}
+    assert all(saved_position(trial) > 0 and trial.config() for trial in runs(folder))
+    assert all(wandb_groups(trial) == {"nightly"} for trial in runs(folder))
+
+
+def runs(folder: SweepDir) -> list[RunDir]:
+    return [RunDir(path.parent) for path in folder.trials.glob("*/run.json")]
+
+
+def saved_position(run: RunDir) -> int:
+    folder = latest_checkpoint(run.checkpoints)
+    return int(folder.name) if folder is not None else 0
+
+
+def wandb_groups(run: RunDir) -> set[str]:
+    """Of all parts of the run: each of its processes wrote one, a killed one perhaps no more than a header."""
+    groups = set()
+    for folder in run.path.glob("wandb/offline-run-*"):
+        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        records = [json.loads(line) for line in shown.splitlines()]
+        groups |= {record["run"]["run_group"] for record in records if record["type"] == "run"}
+    return groups

@@ -1,0 +1,101 @@
+"""`diptych sweep`: what is wrong is told before Ray starts, or any data is made."""
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from launch.devices import count_cores, count_gpus
+from sweeps.cli import SweepOptions, check_metric, check_options, make_sweep, parse_sweep, sweep_command
+from sweeps.plan import SMALL
+from sweeps.spaces import apply
+from trainer.config import ConfigError, DataConfig
+from trainer.presets import load_preset, preset_names
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_sweep_begins_with_the_preset_made_small(preset: str) -> None:
+    name, options = parse_sweep([preset])
+    assert name == preset
+    assert options.config == apply(load_preset(preset), SMALL)
+
+
+def test_flags_change_the_sweep_and_what_its_trials_share() -> None:
+    _, options = parse_sweep(["--num-trials", "7", "--train.total-kimg", "0.5", "--optimizer.lr", "1e-3"])
+    assert options.num_trials == 7
+    assert options.config.train.total_kimg == 0.5
+    assert options.config.optimizer.lr == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--method.generator.num-downs", "8"], "data.crop_size = 128: must be a multiple of 256"),
+        (["--space", "everything"], "space = 'everything': there are"),
+        (["--metric", "eval/pnsr"], "metric = 'eval/pnsr': there are: eval/psnr"),
+        (["--engine.device", "cpu", "--ranks-per-trial", "1000"], "ranks_per_trial = 1000: a trial would need"),
+        (["--name", "x", "--data.path", "nowhere"], "data.path = 'nowhere': no data set is there"),
+        (["--resume", "nowhere"], "holds no sweep.json"),
+    ],
+)
+def test_a_misuse_is_named_and_leaves_nothing(
+    flags: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        sweep_command(flags)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--num-trials", "0"], "num_trials = 0: use 1 or more"),
+        (["--reduction-factor", "1"], "reduction_factor = 1: use 2 or more"),
+        (["--max-concurrent", "-1"], "max_concurrent = -1: use 0 or more"),
+        (["--num-trails", "3"], "--num-trials"),
+    ],
+)
+def test_the_command_line_explains_an_impossible_value(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        parse_sweep(flags)
+    assert exit_.value.code == 2
+    shown = capsys.readouterr()
+    assert message in " ".join((shown.out + shown.err).replace("│", "").split())
+
+
+def test_a_misuse_is_answered_within_three_seconds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    command = [sys.executable, "-m", "launch.cli", "sweep", "--ranks-per-trial", str(count_cores() + 1)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    took_s = time.monotonic() - began
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ranks_per_trial")
+    assert took_s < 3
+
+
+def test_a_score_that_the_target_lacks_is_refused(map_dataset: Path) -> None:
+    to_photo = SweepOptions(
+        config=replace(
+            load_preset("earth-relief2satellite"), data=DataConfig(path=map_dataset, view_a="map", view_b="photo")
+        ),
+        metric="eval/miou",
+    )
+    with pytest.raises(
+        ConfigError, match="metric = 'eval/miou': view 'photo' shows no classes; use eval/psnr or eval/ssim"
+    ):
+        check_metric(to_photo)
+    data = replace(to_photo.config.data, view_a="photo", view_b="map")
+    check_metric(replace(to_photo, config=replace(to_photo.config, data=data)))
+
+
+def test_runs_of_a_sweep_are_one_group() -> None:
+    _, options = parse_sweep([])
+    sweep = make_sweep(options, preset="earth-relief2satellite", name="monday", resources=check_options(options))
+    assert sweep.config.log.wandb_group == "monday"
+    assert sweep.resources.gpus_per_rank == min(1, count_gpus())

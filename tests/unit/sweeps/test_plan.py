@@ -1,0 +1,113 @@
+"""Settings of a sweep: what fits on a machine, what is kept in sweep.json, which scores exist."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sharding.manifest import read_manifest
+from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
+from sweeps.spaces import apply
+from trainer.config import ConfigError, DataConfig
+from trainer.presets import DEFAULT, load_preset
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    config = apply(load_preset(DEFAULT), SMALL)
+    return Sweep(
+        preset=DEFAULT,
+        config=replace(config, log=replace(config.log, wandb_group="test")),
+        space="l1-skips",
+        metric="eval/psnr",
+        num_trials=4,
+        num_reports=8,
+        reduction_factor=2,
+        ranks_per_trial=1,
+        resources=Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=2),
+        seed=0,
+        command=["diptych", "sweep"],
+        folder=Path("/somewhere"),
+    )
+
+
+def plan(**settings: int) -> tuple[int, int, int]:
+    defaults = {"num_trials": 4, "ranks_per_trial": 1, "cpus_per_rank": 0, "max_concurrent": 0, "num_gpus": 0}
+    resources = plan_resources(**defaults | settings)
+    return resources.max_concurrent, resources.cpus_per_rank, resources.gpus_per_rank
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"num_cores": 1}, (1, 1, 0)),
+        ({"num_cores": 2}, (2, 1, 0)),
+        ({"num_cores": 16}, (4, 4, 0)),  # no more trials than asked for: they share the cores
+        ({"num_cores": 16, "max_concurrent": 1}, (1, 16, 0)),
+        ({"num_cores": 2, "ranks_per_trial": 2}, (1, 1, 0)),
+        ({"num_cores": 7, "ranks_per_trial": 3}, (2, 1, 0)),
+        ({"num_cores": 16, "cpus_per_rank": 8}, (2, 8, 0)),
+        ({"num_cores": 16, "num_gpus": 1}, (1, 16, 1)),
+        ({"num_cores": 64, "num_gpus": 8, "ranks_per_trial": 4}, (2, 8, 1)),
+        ({"num_cores": 2, "num_gpus": 8}, (2, 1, 1)),  # a rank needs a core too
+    ],
+)
+def test_as_many_trials_run_at_once_as_fit(settings: dict[str, int], expected: tuple[int, int, int]) -> None:
+    assert plan(**settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_cores": 1, "ranks_per_trial": 2}, "ranks_per_trial = 2: a trial would need 2 CPU cores"),
+        ({"num_cores": 4, "cpus_per_rank": 5}, "cpus_per_rank = 5: a trial would need 5 CPU cores"),
+        ({"num_cores": 64, "num_gpus": 2, "ranks_per_trial": 4}, "ranks_per_trial = 4: this machine has 2 GPUs"),
+    ],
+)
+def test_a_trial_that_does_not_fit_is_refused(settings: dict[str, int], message: str) -> None:
+    """Tune would wait for the missing cores for ever."""
+    with pytest.raises(ConfigError, match=message):
+        plan(**settings)
+
+
+def test_reports_divide_a_trial(sweep: Sweep) -> None:
+    assert (sweep.total, sweep.report_period) == (2000, 250)
+    short = replace(sweep, config=apply(sweep.config, {"train.total_kimg": 0.004}))
+    assert (short.total, short.report_period) == (4, 1)
+
+
+def test_a_sweep_can_be_read_back(sweep: Sweep, tmp_path: Path) -> None:
+    folder = SweepDir(tmp_path / "sweep")
+    folder.create(sweep)
+    assert folder.sweep() == sweep
+    with pytest.raises(ConfigError, match="exists; continue it with `diptych sweep --resume`"):
+        folder.create(sweep)
+
+
+def test_resuming_what_is_no_sweep_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds no sweep\.json"):
+        SweepDir(tmp_path).sweep()
+    SweepDir(tmp_path).sweep_file.write_text('{"preset": "x", "surprise": 1}')
+    with pytest.raises(ConfigError, match="does not fit this version"):
+        SweepDir(tmp_path).sweep()
+
+
+def test_class_scores_exist_only_where_the_target_renders_classes(sweep: Sweep, map_dataset: Path) -> None:
+    manifest = read_manifest(map_dataset)
+    to_map = replace(sweep.config, data=DataConfig(view_a="photo", view_b="map"))
+    to_photo = replace(sweep.config, data=DataConfig(view_a="map", view_b="photo"))
+    assert "eval/miou" in available_metrics(to_map, manifest)
+    assert available_metrics(to_photo, manifest) == ("eval/psnr", "eval/ssim")
+
+
+def test_the_best_trial_is_trained_at_the_presets_own_size(sweep: Sweep) -> None:
+    """Of the user's flags those stay that are not about the size of trials."""
+    asked = replace(
+        sweep, config=apply(sweep.config, {"optimizer.lr": 0.001, "train.total_kimg": 0.5, "data.flip": False})
+    )
+    assert full_overrides(sweep, {"method.weight_l1": 30.0}) == {"method.weight_l1": 30.0}
+    assert full_overrides(asked, {"method.weight_l1": 30.0}) == {
+        "optimizer.lr": 0.001,
+        "data.flip": False,
+        "method.weight_l1": 30.0,
+    }

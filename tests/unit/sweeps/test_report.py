@@ -1,0 +1,175 @@
+"""What is told of a sweep's trials: their order, their states, the best one and the command that trains it."""
+
+import io
+import json
+import shlex
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from launch.train import parse_train
+from sweeps.plan import SMALL, Resources, Sweep, SweepDir
+from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
+from sweeps.spaces import apply
+from trainer.presets import DEFAULT, load_preset
+
+
+@dataclass
+class FinishedTrial:
+    """What the report reads of Tune's trials."""
+
+    trial_id: str
+    status: str = "TERMINATED"
+    position: int | None = 2000
+    score: float = 20.0
+    config: dict[str, Any] = field(
+        default_factory=lambda: {"method.weight_l1": 123.456, "method.generator.skips": "add"}
+    )
+    num_failures: int = 0
+    error: str | None = None
+    diverged: bool = False
+
+    @property
+    def last_result(self) -> dict[str, Any]:
+        if self.position is None:
+            return {}
+        result = {"position": self.position, "eval/psnr": self.score, "baseline/mean/psnr": 17.0, "pid": 1}
+        return result | ({"diverged": True} if self.diverged else {})
+
+    def get_error(self) -> str | None:
+        return self.error
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    return Sweep(
+        preset=DEFAULT,
+        config=apply(load_preset(DEFAULT), SMALL | {"data.flip": False}),
+        space="l1-skips",
+        metric="eval/psnr",
+        num_trials=4,
+        num_reports=8,
+        reduction_factor=2,
+        ranks_per_trial=1,
+        resources=Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=2),
+        seed=0,
+        command=["diptych", "sweep"],
+        folder=Path("/somewhere"),
+    )
+
+
+def states(sweep: Sweep, *trials: FinishedTrial) -> dict[str, str]:
+    return {row.trial: row.state for row in make_rows(trials, sweep)}
+
+
+def test_the_best_score_comes_first_and_none_last(sweep: Sweep) -> None:
+    trials = [
+        FinishedTrial("b", position=None, status="PENDING"),
+        FinishedTrial("low", score=18.0),
+        FinishedTrial("a", position=None, status="RUNNING"),
+        FinishedTrial("high", score=21.0),
+        FinishedTrial("diverged", score=float("-inf"), diverged=True),
+    ]
+    assert [row.trial for row in make_rows(trials, sweep)] == ["high", "low", "a", "b", "diverged"]
+
+
+def test_states_say_how_a_trial_ended(sweep: Sweep) -> None:
+    assert states(
+        sweep,
+        FinishedTrial("whole"),
+        FinishedTrial("behind", position=1999),
+        FinishedTrial("infinite", position=600, score=float("-inf"), diverged=True),
+        FinishedTrial("broken", status="ERROR", num_failures=3, error="Traceback\n  ...\nDatasetError: cut short\n"),
+        FinishedTrial("now", status="RUNNING"),
+        FinishedTrial("later", status="PENDING"),
+        FinishedTrial("paused", status="PAUSED"),
+    ) == {
+        "whole": "finished",
+        "behind": "stopped early",
+        "infinite": "diverged",
+        "broken": "failed",
+        "now": "training",
+        "later": "waiting",
+        "paused": "waiting",
+    }
+
+
+def test_a_row_holds_what_the_sweep_asked_for(sweep: Sweep) -> None:
+    [row] = make_rows([FinishedTrial("x", num_failures=1, position=1200)], sweep)
+    assert row == Row(
+        trial="x",
+        state="stopped early",
+        overrides={"method.weight_l1": 123.456, "method.generator.skips": "add"},
+        position=1200,
+        score=20.0,
+        scores={"eval/psnr": 20.0, "baseline/mean/psnr": 17.0},
+        num_restarts=1,
+        error=None,
+    )
+
+
+def test_a_failure_for_good_is_no_restart_and_gives_its_reason(sweep: Sweep) -> None:
+    [row] = make_rows([FinishedTrial("x", status="ERROR", num_failures=3, error="first\n  last: the reason\n")], sweep)
+    assert (row.num_restarts, row.error) == (2, "last: the reason")
+
+
+def test_the_best_is_neither_failed_nor_diverged(sweep: Sweep) -> None:
+    trials = [
+        FinishedTrial("failed", status="ERROR", score=30.0),
+        FinishedTrial("stopped", position=500, score=19.0),
+        FinishedTrial("whole", score=18.0),
+    ]
+    best = best_of(make_rows(trials, sweep))
+    assert best is not None
+    assert best.trial == "stopped"
+    assert best_of(make_rows([trials[0]], sweep)) is None
+
+
+def test_the_command_of_the_best_trains_its_configuration_in_full(sweep: Sweep) -> None:
+    [row] = make_rows([FinishedTrial("x")], sweep)
+    command = shlex.split(full_command(sweep, row))
+    assert command[:2] == ["diptych", "train"]
+    preset, options = parse_train(command[2:], prog="diptych train")
+    assert preset == DEFAULT
+    assert options.config == apply(load_preset(DEFAULT), dict(row.overrides) | {"data.flip": False})
+
+
+def test_the_table_fits_a_narrow_terminal(sweep: Sweep) -> None:
+    rows = make_rows(
+        [FinishedTrial("0a1b2_00000"), FinishedTrial("0a1b2_00001", position=None, status="PENDING")], sweep
+    )
+    console = Console(file=io.StringIO(), width=80)
+    console.print(make_table(rows, sweep, title="[sweep]"))
+    shown = console.file.getvalue()  # pyright: ignore
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["[sweep]"] in lines
+    assert ["0a1b2_00000", "123.5", "add", "2", "20.00", "dB", "finished"] in lines
+    assert ["0a1b2_00001", "123.5", "add", "0", "\N{EN DASH}", "waiting"] in lines
+
+
+def test_the_report_is_written_for_programs_and_for_people(sweep: Sweep, tmp_path: Path) -> None:
+    folder = SweepDir(tmp_path)
+    trials = [
+        FinishedTrial("good", score=21.0),
+        FinishedTrial("bad", score=float("-inf"), diverged=True),
+        FinishedTrial("ugly", status="ERROR", position=None, error="no space left"),
+    ]
+    write_report(folder, sweep, make_rows(trials, sweep))
+    report = json.loads(folder.report_json.read_text())
+    assert report["best"]["trial"] == "good"
+    assert report["best"]["command"].startswith(f"diptych train {DEFAULT} ")
+    assert [trial["score"] for trial in report["trials"]] == [21.0, None, None]
+    assert report["trials"][0]["run"] == "trials/good"
+    text = folder.report_markdown.read_text()
+    assert "| good | 123.5 | add | 2.00 | 21.00 dB | finished |" in text
+    assert "Trial ugly failed: no space left" in text
+    assert report["best"]["command"] in text
+
+
+def test_a_sweep_without_any_score_has_no_best(sweep: Sweep, tmp_path: Path) -> None:
+    rows = make_rows([FinishedTrial("ugly", status="ERROR", position=None, error="x")], replace(sweep, num_trials=1))
+    write_report(SweepDir(tmp_path), sweep, rows)
+    assert json.loads(SweepDir(tmp_path).report_json.read_text())["best"] is None

@@ -1,0 +1,116 @@
+"""Search spaces: overrides by dotted path, checked against the configuration before anything starts."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from launch.train import parse_train
+from sweeps.spaces import (
+    SPACES,
+    Choice,
+    LogUniform,
+    Uniform,
+    apply,
+    as_flags,
+    changed,
+    check_space,
+    load_space,
+    own_values,
+)
+from trainer.config import ConfigError
+from trainer.presets import DEFAULT, load_preset, preset_names
+
+CONFIG = load_preset(DEFAULT)
+
+
+def test_apply_changes_what_is_named_and_nothing_else() -> None:
+    overrides = {"method.weight_l1": 12.5, "method.generator.skips": "add", "data.path": "elsewhere"}
+    config = apply(CONFIG, overrides)
+    assert config.method.weight_l1 == 12.5
+    assert config.method.generator.skips == "add"
+    assert changed(config, since=CONFIG) == overrides
+    assert changed(CONFIG, since=CONFIG) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "method.weight_11",
+            1.0,
+            "method.weight_11 = 1.0: the configuration has no such field; did you mean method.weight_l1",
+        ),
+        ("method.generator", "unet", "is a section; its fields: method.generator.num_filters"),
+        ("nonsense", 1, "nonsense = 1: the configuration has no such field"),
+        ("method.weight_l1", -1.0, "method.weight_l1 = -1.0: use 0 or more"),
+        ("method.weight_l1", "much", "method.weight_l1 = 'much'"),
+        ("method.generator.skips", "multiply", "method.generator.skips = 'multiply'"),
+        # Fields that contradict each other: 128 px cannot be halved 12 times.
+        ("method.generator.num_downs", 12, "data.crop_size = 128: must be a multiple of 4096"),
+    ],
+)
+def test_apply_names_the_field_at_fault(path: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        apply(CONFIG, {path: value})
+
+
+@pytest.mark.parametrize("preset", preset_names())
+@pytest.mark.parametrize("space", SPACES)
+def test_every_space_suits_every_preset(space: str, preset: str) -> None:
+    check_space(load_space(space), load_preset(preset))
+    assert "train.total_kimg" not in load_space(space), "rungs are fractions of one common length"
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"method.weight": LogUniform(1, 10)}, "method.weight ="),
+        ({"method.weight_l1": Uniform(-1, 10)}, "method.weight_l1 = -1"),
+        ({"optimizer.beta1": Uniform(0.5, 1.0)}, "optimizer.beta1 = 1.0"),
+        ({"method.generator.skips": Choice("add", "multiply")}, "method.generator.skips = 'multiply'"),
+        # Each is possible by itself.
+        ({"data.crop_size": Choice(128, 64), "data.load_size": Choice(143, 64)}, "data.load_size = 64"),
+    ],
+)
+def test_an_impossible_space_is_found_before_it_is_searched(space: dict, message: str) -> None:
+    config = apply(CONFIG, {"method.generator.num_downs": 5})
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_space(space, config)
+
+
+def test_an_unknown_space_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"space = 'l1': there are: l1-skips, optimizer"):
+        load_space("l1")
+
+
+@pytest.mark.parametrize("make", [lambda: Uniform(2, 1), lambda: LogUniform(0, 1), lambda: Choice("alone")])
+def test_an_empty_domain_cannot_be_written_down(make) -> None:
+    with pytest.raises(ValueError, match=r"\d|alone"):
+        make()
+
+
+def test_the_presets_own_values_are_tried_only_if_the_space_holds_them() -> None:
+    space = {"method.weight_l1": LogUniform(10, 1000), "method.generator.skips": Choice("concatenate", "none")}
+    assert own_values(space, CONFIG) == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
+    assert own_values(space, apply(CONFIG, {"method.weight_l1": 1.0})) is None
+    assert own_values(space, apply(CONFIG, {"method.generator.skips": "add"})) is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    weight=st.floats(0, 1e6),
+    skips=st.sampled_from(["concatenate", "add", "none"]),
+    flip=st.booleans(),
+    group=st.sampled_from([None, "a group", "$HOME"]),
+)
+def test_flags_mean_to_the_command_line_what_overrides_mean_to_a_sweep(weight, skips, flip, group) -> None:
+    overrides = {
+        "method.weight_l1": weight,
+        "method.generator.skips": skips,
+        "data.flip": flip,
+        "log.wandb_group": group,
+    }
+    _, options = parse_train([DEFAULT, *as_flags(overrides)], prog="diptych train")
+    assert options.config == apply(load_preset(DEFAULT), overrides)
