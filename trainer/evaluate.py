@@ -1,7 +1,7 @@
 """How good a run's translations are on a split, beside two baselines on the same images."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +26,11 @@ from trainer.randomness import seeded
 from trainer.report import write_report
 from trainer.rundir import RunDir, write_atomically
 from trainer.samples import SamplePictures
-from trainer.single_images import single_images
+from trainer.split_images import split_images
 from trainer.translator import Translate, load_translate
 from trainer.world import World, lone_world
+
+_TARGETS_AT_ONCE = 16
 
 Predict = Callable[[Batch], Tensor]
 """A batch -> its view b, as somebody would guess it: (N, C, H, W) in [-1, 1]."""
@@ -90,7 +92,7 @@ class SplitEvaluator:
         return scores
 
     def _score(self, contestants: Sequence[Contestant]) -> dict[str, float]:
-        for batch in self._batches(self.split):
+        for batch in split_images(self.config.data, self.manifest, split=self.split, world=self.world):
             for contestant in contestants:
                 fake_b = contestant.predict(batch)
                 for score in contestant.scores:
@@ -139,18 +141,18 @@ class SplitEvaluator:
         total = torch.zeros(1, channels, side, side, dtype=torch.float64, device=device)
         votes = torch.zeros(1, len(self.classes), side, side, dtype=torch.float64, device=device)
         colors = class_colors(self.classes)
-        for batch in self._batches("train"):
-            total += batch.b
+        targets = split_images(
+            self.config.data, self.manifest, split="train", world=self.world, batch_size=_TARGETS_AT_ONCE
+        )
+        for batch in targets:
+            total += batch.b.sum(dim=0, dtype=torch.float64)
             if self.classes:
                 chosen = F.one_hot(nearest_class(batch.b, colors), num_classes=len(self.classes))
-                votes += chosen.movedim(-1, 1)
+                votes += chosen.sum(dim=0).movedim(-1, 0)
         mean = (self.world.sum(total) / self.manifest.num_samples("train")).float()
         if not self.classes:
             return mean, mean
         return mean, paint_classes(self.world.sum(votes).argmax(dim=1), colors)
-
-    def _batches(self, split: str) -> Iterator[Batch]:
-        return single_images(self.config.data, self.manifest, split=split, world=self.world)
 
 
 def evaluate_split(

@@ -16,7 +16,7 @@ from trainer.data.reader import select_shards
 from trainer.images import to_picture
 from trainer.randomness import seeded
 from trainer.rundir import write_atomically
-from trainer.single_images import single_images
+from trainer.split_images import split_images
 from trainer.translator import Translate
 from trainer.world import World, lone_world
 
@@ -77,7 +77,7 @@ def _pick(config: RunConfig, manifest: Manifest, *, split: str, world: World) ->
     num_images = min(manifest.num_samples(split), _LARGEST_SEARCH)
     num_picks = min(config.log.num_samples, num_images)
     picks = {pick * num_images // num_picks for pick in range(num_picks)}
-    images = single_images(config.data, manifest, split=split, world=lone_world(world.device))
+    images = split_images(config.data, manifest, split=split, world=lone_world(world.device))
     return [image for place, image in enumerate(islice(images, max(picks) + 1)) if place in picks]
 
 

@@ -1,4 +1,4 @@
-"""The images of a split one at a time, as evaluation and sample grids see them."""
+"""The images of a split once, as evaluation and sample grids see them."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,13 @@ from trainer.data.loader import evaluation_batches
 from trainer.world import World
 
 
-def single_images(data: DataConfig, manifest: Manifest, *, split: str, world: World) -> Iterator[Batch]:
-    """Batches of one image: this rank's share of one pass, cut from the centre, not flipped.
+def split_images(
+    data: DataConfig, manifest: Manifest, *, split: str, world: World, batch_size: int = 1
+) -> Iterator[Batch]:
+    """This rank's share of one pass, cut from the centre, not flipped.
 
-    A method may use batch statistics: so, results depend neither on the batch size nor on the ranks.
+    One image at a time for whatever is translated: a method may use batch statistics, and only so do results depend
+    neither on the batch size nor on the ranks.
 
     Raises:
         DatasetError: the data set is damaged, or lacks the split or a view.
@@ -24,7 +27,7 @@ def single_images(data: DataConfig, manifest: Manifest, *, split: str, world: Wo
         view_b=data.view_b,
         load_size=evaluation_size(data, manifest),
         crop_size=data.crop_size,
-        batch_size=1,
+        batch_size=batch_size,
         rank=world.rank,
         world_size=world.size,
         num_threads=data.num_threads,

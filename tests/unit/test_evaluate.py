@@ -14,6 +14,7 @@ from trainer.config import ConfigError
 from trainer.evaluate import SplitEvaluator, evaluate_run, evaluate_split
 from trainer.metrics.psnr import LARGEST_DB
 from trainer.metrics.segmentation import class_colors, paint_classes
+from trainer.split_images import split_images
 from trainer.translator import load_translate
 from trainer.world import World, lone_world
 
@@ -42,7 +43,7 @@ def oracle(split):
 def test_targets_themselves_have_the_best_scores(map_dataset):
     scores = evaluate(oracle("test"), map_dataset)
     assert scores["eval/psnr"] == LARGEST_DB
-    assert scores["eval/ssim"] == pytest.approx(1, abs=1e-6)
+    assert scores["eval/ssim"] == pytest.approx(1, abs=3e-4)  # flat areas in float32
     assert scores["eval/pixel_accuracy"] == scores["eval/miou"] == 1
     assert scores["eval/miou_absent_as_zero"] == pytest.approx(2 / 3)  # there is no lake
 
@@ -91,7 +92,7 @@ def test_identity_is_perfect_where_the_input_is_the_target(map_dataset):
     identity = next(
         contestant for contestant in evaluator._make_baselines() if contestant.prefix == "baseline/identity"
     )
-    batch = next(evaluator._batches("test"))
+    batch = next(split_images(config.data, manifest, split="test", world=lone_world(CPU)))
     assert torch.equal(identity.predict(batch), batch.a)
 
 

@@ -16,11 +16,13 @@ def ssim(fake_b: Tensor, real_b: Tensor) -> Tensor:
         real_b: likewise.
 
     Returns:
-        (N,), 1 for equal images.
+        (N,), 1 for equal images; float32 is up to 0.0003 off in flat areas (float64 is 40 times slower).
     """
-    # Variances are differences of large squares: in float32, flat areas are off by some 1e-4.
     values = structural_similarity_index_measure(
-        to_uint8(fake_b).double(), to_uint8(real_b).double(), data_range=255.0, reduction="none"
+        to_uint8(fake_b).float().contiguous(),  # channels_last is slower here
+        to_uint8(real_b).float().contiguous(),
+        data_range=255.0,
+        reduction="none",
     )
     assert isinstance(values, Tensor)  # a tuple only when the full map is asked for
     return values.reshape(len(fake_b))

@@ -1,0 +1,166 @@
+"""From the lines of metrics.jsonl to the report's curves: what is drawn together, and where each point lies."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from statistics import fmean, median
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator
+
+WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
+_MOST_POINTS = 400
+_FEWEST_TO_SMOOTH = 40
+_SMOOTHING = 0.9  # weight of the past in a smoothed curve
+_LARGEST_RATIO = 4.0  # between curves of one chart: beyond it, the lower one would look flat
+
+_TITLES = {
+    "throughput/images_per_s": "Throughput, images/s",
+    "time/data_s": "Waiting for data, seconds an image",
+    "lr": "Learning rate",
+    "eval/psnr": "PSNR, dB",
+    "eval/ssim": "SSIM",
+    "eval/pixel_accuracy": "Pixel accuracy",
+    "eval/class_accuracy": "Class accuracy, mean",
+    "eval/miou": "Class IoU, mean",
+}
+_BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
+
+Point = tuple[float, float]
+"""Thousands of images seen, value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One line of a chart."""
+
+    name: str
+    points: list[Point]
+    is_baseline: bool = False
+
+    @property
+    def smoothed(self) -> list[Point]:
+        """The points, or their running mean where they are many."""
+        if self.is_baseline or len(self.points) < _FEWEST_TO_SMOOTH:
+            return self.points
+        return smooth(self.points)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Curves over one axis of images seen."""
+
+    title: str
+    curves: list[Curve]
+
+    @property
+    def x_ticks(self) -> list[float]:
+        return _ticks([x for curve in self.curves for x, _ in curve.points] + [0.0])
+
+    @property
+    def y_ticks(self) -> list[float]:
+        """Round values whose first and last enclose all points."""
+        values = [y for curve in self.curves for _, y in curve.points]
+        lowest, highest = min(values), max(values)
+        if 0 < lowest < highest / 2:
+            lowest = 0.0
+        return _ticks([lowest, highest])
+
+    def path(self, points: Sequence[Point]) -> str:
+        """The `d` of an SVG path over WIDTH x HEIGHT."""
+        x_ticks, y_ticks = self.x_ticks, self.y_ticks
+        x_scale = WIDTH / (x_ticks[-1] - x_ticks[0])
+        y_scale = HEIGHT / (y_ticks[-1] - y_ticks[0])
+        places = [f"{(x - x_ticks[0]) * x_scale:.1f},{HEIGHT - (y - y_ticks[0]) * y_scale:.1f}" for x, y in points]
+        # A single point becomes a line of no length, which round ends make a dot.
+        return "M" + "L".join(places if len(places) > 1 else places * 2)
+
+    def colored(self) -> list[tuple[Curve, str]]:
+        """Each curve with the page's name of its colour."""
+        curves, baselines = count(), count()
+        return [
+            (curve, f"--b{next(baselines) % 2}" if curve.is_baseline else f"--c{next(curves) % 4}")
+            for curve in self.curves
+        ]
+
+    def hover(self) -> dict[str, Any]:
+        """What the page's script needs to show the values under the pointer."""
+        return {
+            "x": [self.x_ticks[0], self.x_ticks[-1]],
+            "curves": [{"name": curve.name, "points": curve.smoothed} for curve in self.curves],
+        }
+
+
+def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Losses by player, scores with their baselines, then speed and the rest; nothing for values never logged."""
+    points = _collect(metrics)
+    losses = {key: points[key] for key in points if key.startswith("loss/")}
+    scores = [key for key in points if key.startswith("eval/") and key in _TITLES]
+    others = [key for key in points if key.split("/")[0] not in ("loss", "eval", "baseline")]
+    return [
+        *_loss_charts(losses),
+        *[_score_chart(key, points) for key in scores],
+        *[Chart(title=_TITLES.get(key, key), curves=[Curve(name=key, points=points[key])]) for key in others],
+    ]
+
+
+def _collect(metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
+    """The finite values of each key over thousands of images, thinned out."""
+    points: dict[str, list[Point]] = {}
+    for line in metrics:
+        for key, value in line.items():
+            if key not in ("position", "kimg", "time_s") and isinstance(value, int | float) and math.isfinite(value):
+                points.setdefault(key, []).append((line["position"] / 1000, value))
+    return {key: thin_out(values) for key, values in points.items()}
+
+
+def _loss_charts(losses: Mapping[str, list[Point]]) -> list[Chart]:
+    """One for each player, or one for each of its losses if their sizes differ much."""
+    players: dict[str, list[Curve]] = {}
+    for key, points in losses.items():
+        player, _, term = key.removeprefix("loss/").partition("/")
+        players.setdefault(player, []).append(Curve(name=term or player, points=points))
+    charts = []
+    for player, curves in players.items():
+        sizes = [median(abs(y) for _, y in curve.points) for curve in curves]
+        if max(sizes) <= _LARGEST_RATIO * min(sizes):
+            charts.append(Chart(title=f"Loss of the {player}", curves=curves))
+        else:
+            charts += [Chart(title=f"Loss of the {player}: {curve.name}", curves=[curve]) for curve in curves]
+    return charts
+
+
+def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
+    name = key.removeprefix("eval/")
+    baselines = [
+        Curve(name=title, points=points[f"{prefix}/{name}"], is_baseline=True)
+        for prefix, title in _BASELINES.items()
+        if f"{prefix}/{name}" in points
+    ]
+    return Chart(title=_TITLES[key], curves=[Curve(name="translation", points=points[key]), *baselines])
+
+
+def thin_out(points: list[Point]) -> list[Point]:
+    """At most 400 points: means of equally many neighbours."""
+    size = math.ceil(len(points) / _MOST_POINTS)
+    groups = (points[start : start + size] for start in range(0, len(points), size))
+    return [(fmean(x for x, _ in group), fmean(y for _, y in group)) for group in groups]
+
+
+def smooth(points: Sequence[Point]) -> list[Point]:
+    """The exponential running mean of the values, without a bias towards the first."""
+    total, weight, smoothed = 0.0, 0.0, []
+    for x, y in points:
+        total, weight = _SMOOTHING * total + y, _SMOOTHING * weight + 1
+        smoothed.append((x, total / weight))
+    return smoothed
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers, at least two, of which the first and last enclose the values."""
+    lowest, highest = min(values), max(values)
+    if lowest == highest:
+        margin = abs(lowest) / 2 or 1.0
+        lowest, highest = lowest - margin, highest + margin
+    return [float(tick) for tick in MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(lowest, highest)]
