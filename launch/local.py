@@ -30,6 +30,8 @@ def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
     config.check_hardware(num_gpus)
     num_procs = choose_num_procs(config, asked=asked, num_gpus=num_gpus, num_cores=num_cores)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores // num_procs)))
+    # Idle threads sleep: spinning, they take the core from DALI's threads and from other processes of the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if num_procs > 1:
         return _start_elastic(run, num_procs)
     from trainer.main import main
