@@ -31,8 +31,9 @@ class Row:
         return _TITLES.get(self.name, self.name)
 
     @property
-    def is_per_class(self) -> bool:
-        return "/" in self.name
+    def is_detail(self) -> bool:
+        """Of one class, or in the other convention for absent classes: shown, and not in front."""
+        return "/" in self.name or self.name.endswith("_absent_as_zero")
 
     @property
     def margin(self) -> float | None:

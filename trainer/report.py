@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -76,6 +76,7 @@ def render_report(run: RunDir) -> str:
         run=run,
         record=record,
         command=shlex.join(record["command"]),
+        started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
         position=position,
         total=total,
         tiles=_tiles(metrics, evaluations, position=position, total=total),

@@ -19,12 +19,13 @@ _TITLES = {
     "throughput/images_per_s": "Throughput, images/s",
     "time/data_s": "Waiting for data, seconds an image",
     "lr": "Learning rate",
-    "eval/psnr": "PSNR, dB",
-    "eval/ssim": "SSIM",
-    "eval/pixel_accuracy": "Pixel accuracy",
-    "eval/class_accuracy": "Class accuracy, mean",
-    "eval/miou": "Class IoU, mean",
+    "eval/psnr": "PSNR while training, dB",
+    "eval/ssim": "SSIM while training",
+    "eval/pixel_accuracy": "Pixel accuracy while training",
+    "eval/class_accuracy": "Class accuracy while training, mean",
+    "eval/miou": "Class IoU while training, mean",
 }
+_NOISY = ("throughput/", "time/")
 _BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
 
 Point = tuple[float, float]
@@ -37,14 +38,14 @@ class Curve:
 
     name: str
     points: list[Point]
+    is_noisy: bool = False
+    """Read at one step each, not over a whole split: the trend is what counts."""
     is_baseline: bool = False
 
     @property
     def smoothed(self) -> list[Point]:
-        """The points, or their running mean where they are many."""
-        if self.is_baseline or len(self.points) < _FEWEST_TO_SMOOTH:
-            return self.points
-        return smooth(self.points)
+        """The points, or their running mean where they are many and noisy."""
+        return smooth(self.points) if self.is_noisy and len(self.points) >= _FEWEST_TO_SMOOTH else self.points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +56,14 @@ class Chart:
     curves: list[Curve]
 
     @property
+    def end(self) -> float:
+        """Of the x axis, which begins at 0: thousands of images."""
+        return max(x for curve in self.curves for x, _ in curve.points) or 1.0
+
+    @property
     def x_ticks(self) -> list[float]:
-        return _ticks([x for curve in self.curves for x, _ in curve.points] + [0.0])
+        """Round values up to the end."""
+        return [tick for tick in _ticks([0.0, self.end]) if tick <= self.end]
 
     @property
     def y_ticks(self) -> list[float]:
@@ -69,10 +76,9 @@ class Chart:
 
     def path(self, points: Sequence[Point]) -> str:
         """The `d` of an SVG path over WIDTH x HEIGHT."""
-        x_ticks, y_ticks = self.x_ticks, self.y_ticks
-        x_scale = WIDTH / (x_ticks[-1] - x_ticks[0])
-        y_scale = HEIGHT / (y_ticks[-1] - y_ticks[0])
-        places = [f"{(x - x_ticks[0]) * x_scale:.1f},{HEIGHT - (y - y_ticks[0]) * y_scale:.1f}" for x, y in points]
+        bottom, *_, top = self.y_ticks
+        x_scale, y_scale = WIDTH / self.end, HEIGHT / (top - bottom)
+        places = [f"{x * x_scale:.1f},{HEIGHT - (y - bottom) * y_scale:.1f}" for x, y in points]
         # A single point becomes a line of no length, which round ends make a dot.
         return "M" + "L".join(places if len(places) > 1 else places * 2)
 
@@ -87,7 +93,7 @@ class Chart:
     def hover(self) -> dict[str, Any]:
         """What the page's script needs to show the values under the pointer."""
         return {
-            "x": [self.x_ticks[0], self.x_ticks[-1]],
+            "end": self.end,
             "curves": [{"name": curve.name, "points": curve.smoothed} for curve in self.curves],
         }
 
@@ -101,7 +107,7 @@ def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     return [
         *_loss_charts(losses),
         *[_score_chart(key, points) for key in scores],
-        *[Chart(title=_TITLES.get(key, key), curves=[Curve(name=key, points=points[key])]) for key in others],
+        *[_plain_chart(key, points[key]) for key in others],
     ]
 
 
@@ -120,7 +126,7 @@ def _loss_charts(losses: Mapping[str, list[Point]]) -> list[Chart]:
     players: dict[str, list[Curve]] = {}
     for key, points in losses.items():
         player, _, term = key.removeprefix("loss/").partition("/")
-        players.setdefault(player, []).append(Curve(name=term or player, points=points))
+        players.setdefault(player, []).append(Curve(name=term or player, points=points, is_noisy=True))
     charts = []
     for player, curves in players.items():
         sizes = [median(abs(y) for _, y in curve.points) for curve in curves]
@@ -139,6 +145,11 @@ def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
         if f"{prefix}/{name}" in points
     ]
     return Chart(title=_TITLES[key], curves=[Curve(name="translation", points=points[key]), *baselines])
+
+
+def _plain_chart(key: str, points: list[Point]) -> Chart:
+    curve = Curve(name=key, points=points, is_noisy=key.startswith(_NOISY))
+    return Chart(title=_TITLES.get(key, key), curves=[curve])
 
 
 def thin_out(points: list[Point]) -> list[Point]:
