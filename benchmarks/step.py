@@ -22,7 +22,7 @@ from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2Pi
 from trainer.data.batch import Batch
 from trainer.engine import Engine
 from trainer.methods.base import Method, build_method
-from trainer.precision import autocasting, resolve_precision
+from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.world import World, init_world
 
 Step = Callable[[], object]
@@ -88,23 +88,24 @@ def ours(case: Case, world: World) -> Step:
         batch_size_per_gpu=case.batch_size,
         world=world,
     )
-    batch = _channels_last(case.batch(world.device))
+    batch = _in_format(case.batch(world.device), torch.channels_last)  # as the loader gives it
     return lambda: engine.train_step(batch)
 
 
 def without_deepspeed(case: Case, world: World) -> Step:
     """The same step (precision, memory format, fused Adam, one graph) in plain torch: what DeepSpeed costs."""
+    dtype = resolve_precision(EngineConfig(), world.device)
+    layout = fastest_format(dtype, world.device)
     method = build_method(case.config(), channels_a=3, channels_b=3)
     for networks in method.players.values():
-        networks.to(device=world.device).to(memory_format=torch.channels_last)
+        networks.to(device=world.device).to(memory_format=layout)
     adams = {name: torch.optim.Adam(nets.parameters(), **ADAM, fused=True) for name, nets in method.players.items()}
-    dtype = resolve_precision(EngineConfig(), world.device)
     networks = {
         name: autocasting(network, device=world.device, dtype=dtype)
         for player in method.players.values()
         for name, network in player.items()
     }
-    batch = _channels_last(case.batch(world.device))
+    batch = _in_format(case.batch(world.device), layout)
 
     def step() -> None:
         fakes = method.forward(networks, batch)
@@ -171,8 +172,8 @@ def incumbent(case: Case, world: World, clone: Path) -> Step:
     return model.optimize_parameters
 
 
-def _channels_last(batch: Batch) -> Batch:
-    a, b = (image.contiguous(memory_format=torch.channels_last) for image in (batch.a, batch.b))
+def _in_format(batch: Batch, layout: torch.memory_format) -> Batch:
+    a, b = (image.contiguous(memory_format=layout) for image in (batch.a, batch.b))
     return Batch(a=a, b=b, index=batch.index)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from trainer.config import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.extensions import use_extensions
 from trainer.methods.base import Method, Network, Networks
-from trainer.precision import autocasting, resolve_precision
+from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.world import World
 
 _TAG = "state"
@@ -85,17 +86,17 @@ class PlayerEngine:
         self.accumulation = config.gradient_accumulation_steps
         self._ddp: Any = None
         if config.zero_stage == 0:
+            # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
+            # bytes, and ZeRO 1 to 3 flatten them.
+            router.to(memory_format=fastest_format(dtype, world.device))
             self._use_own_reducer(router, world)
 
     def _use_own_reducer(self, router: _Router, world: World) -> None:
         """At ZeRO 0 let torch's DDP reduce gradients, overlapped with the backward pass.
 
         DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
-        Weights can be channels_last only here and only now: before `initialize` DeepSpeed cannot view them as bytes,
-        and ZeRO 1 to 3 flatten them.
         """
         self.engine.enable_backward_allreduce = False
-        router.to(memory_format=torch.channels_last)
         if world.size > 1:
             self._ddp = DistributedDataParallel(router, broadcast_buffers=False)
 
@@ -134,6 +135,7 @@ class Engine:
         self.world = world
         self.zero_stage = config.zero_stage
         self.dtype = resolve_precision(config, world.device)
+        self.memory_format = fastest_format(self.dtype, world.device)
         self.players = {
             name: PlayerEngine(
                 networks,
@@ -167,6 +169,7 @@ class Engine:
         Returns:
             Detached scalars on this rank, e.g. `generator/l1`.
         """
+        batch = self._in_fastest_format(batch)
         fakes = self.method.forward(self._training, batch)
         logged: dict[str, Tensor] = {}
         for name, player in self.players.items():
@@ -175,6 +178,10 @@ class Engine:
                 player.step(torch.stack(list(losses.values())).sum())
             logged |= {f"{name}/{term}": loss.detach() for term, loss in losses.items()}
         return logged
+
+    def _in_fastest_format(self, batch: Batch) -> Batch:
+        a, b = (image.contiguous(memory_format=self.memory_format) for image in (batch.a, batch.b))
+        return replace(batch, a=a, b=b)
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         return self._plain | {name: self._training[name] for name in player.networks}

@@ -11,7 +11,7 @@ from trainer.checkpoint import EMA_FILE, latest_checkpoint
 from trainer.config import ConfigError, RunConfig
 from trainer.ema import MovingAverage
 from trainer.methods.base import Method, build_method
-from trainer.precision import autocasting, resolve_precision
+from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.rundir import RunDir
 
 Translate = Callable[[Tensor], Tensor]
@@ -24,13 +24,14 @@ def averaged_translate(method: Method, average: MovingAverage, *, config: RunCon
     A method may use noise (dropout): seed torch for repeatable results.
     """
     dtype = resolve_precision(config.engine, device)
+    layout = fastest_format(dtype, device)
     networks = {name: autocasting(network, device=device, dtype=dtype) for name, network in average.networks.items()}
     for network in average.networks.values():
-        network.train(method.trains_at_test_time)
+        network.to(memory_format=layout).train(method.trains_at_test_time)
 
     @torch.inference_mode()
     def translate(image: Tensor) -> Tensor:
-        return method.translate(networks, image.contiguous(memory_format=torch.channels_last))
+        return method.translate(networks, image.contiguous(memory_format=layout))
 
     return translate
 
@@ -57,5 +58,5 @@ def load_translate(run: RunDir, *, device: torch.device, checkpoint: Path | None
     average = MovingAverage({name: networks[name] for name in method.generators}, half_life_kimg=0)
     average.load_state_dict(torch.load(folder / EMA_FILE, map_location="cpu", weights_only=True))
     for network in average.networks.values():
-        network.to(device).to(memory_format=torch.channels_last)
+        network.to(device)
     return averaged_translate(method, average, config=config, device=device), int(folder.name)
