@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from importlib.metadata import distributions, packages_distributions, requires
 from pathlib import Path
@@ -64,7 +65,8 @@ def test_the_lock_pins_exactly_what_the_project_needs() -> None:
 
 
 def test_the_environment_is_the_locked_one() -> None:
-    installed = {canonicalize_name(found.name): found.version for found in distributions()}
+    path = [sysconfig.get_path("purelib")]  # not sys.path, to which setuptools adds its own copies of some packages
+    installed = {canonicalize_name(found.name): found.version for found in distributions(path=path)}
     differing = {name: installed.get(name) for name, pinned in LOCK.items() if installed.get(name) != pinned}
     assert differing == {}, "run `make setup`"
 
