@@ -53,7 +53,7 @@ def _start_elastic(run: Path, num_procs: int) -> int:
         nproc_per_node=num_procs,
         run_id=run.name,
         rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
+        rdzv_endpoint="127.0.0.1:0",
         max_restarts=0,
         monitor_interval=0.2,
     )
