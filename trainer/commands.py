@@ -25,7 +25,7 @@ _NUM_OTHERS_SHOWN = 5
 class EvaluateOptions:
     """Score a run on a split of its data set, beside the constant mean image and the identity."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
     split: str = "test"
     """Split of the data set: train, val or test."""
@@ -39,10 +39,10 @@ class EvaluateOptions:
 class TranslateOptions:
     """Translate pictures of any size and file type with a trained run, to PNG files of the same names."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
     source: Annotated[Path, tyro.conf.arg(name="in")]
-    """Folder of pictures, with its sub-folders, or one picture. Very large ones need memory: see README."""
+    """Folder of pictures, with its sub-folders, or one picture; 0.4 GB of memory a megapixel at 64 filters."""
     destination: Annotated[Path, tyro.conf.arg(name="out")]
     """Folder to write to; made if it is not there."""
     checkpoint: Path | None = None
@@ -51,9 +51,9 @@ class TranslateOptions:
     """`auto`: a GPU if there is one."""
     seed: int = 0
     """Of the method's noise: another seed gives another variation, where the method has any."""
-    overwrite: bool = False
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replace files that the output folder has already."""
-    skip_bad: bool = False
+    skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
     """End with success although some pictures could not be translated; they are listed all the same."""
 
 

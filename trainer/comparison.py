@@ -8,9 +8,9 @@ _TITLES = {
     "ssim": "SSIM",
     "pixel_accuracy": "pixel accuracy",
     "class_accuracy": "class accuracy, mean",
-    "class_accuracy_absent_as_zero": "class accuracy, mean, absent = 0",
+    "class_accuracy_absent_as_zero": "class accuracy, absent = 0",
     "miou": "class IoU, mean",
-    "miou_absent_as_zero": "class IoU, mean, absent = 0",
+    "miou_absent_as_zero": "class IoU, absent = 0",
 }
 
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 
 from sharding.manifest import Manifest, read_manifest
@@ -204,16 +205,16 @@ def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int,
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:
     """Translation against baselines, and by how much it beats the better one."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for name in ("score", "translation", "mean image", "identity", "margin"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for row in compare(scores):
         wins = row.margin is not None and row.margin > 0
         table.add_row(
-            row.title,
+            Text(row.title),
             row.show(row.translation),
             row.show(row.mean),
             row.show(row.identity),
-            f"[{'green' if wins else 'red'}]{row.show(row.margin, signed=True)}[/]",
+            Text(row.show(row.margin, signed=True), style="green" if wins else "red"),
         )
     return table
