@@ -26,7 +26,7 @@ class SweepOptions:
     space: str = "l1-skips"
     """What differs between trials: l1-skips (the L1 weight, the U-Net's skips) or optimizer (lr, beta1)."""
     num_trials: int = 4
-    """Configurations to try. The first is the preset's own, if the space holds it; the others are drawn."""
+    """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
     metric: str = "eval/psnr"
     """Score of the validation split to maximise, e.g. eval/psnr, eval/ssim, eval/miou."""
     num_reports: int = 8

@@ -59,7 +59,8 @@ class LiveTable(Callback):
 
     def _title(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)
-        return f"{self.name}: {self.sweep.num_trials} trials, {minutes}:{seconds:02d}"
+        kimg = f"{self.sweep.total / 1000:.4g}"
+        return f"{self.name}: {self.sweep.num_trials} trials of {kimg} kimg, {minutes}:{seconds:02d}"
 
     def _line(self, row: Row) -> str:
         values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())

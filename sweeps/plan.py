@@ -5,7 +5,7 @@ sweep-runs/<name>/
     trials/<id>/    the run directory of each trial, as `diptych train` makes them
     tune/           Ray Tune's own record
     ray.log         what Ray has to say
-    report.json     all trials, best first
+    report.json     all trials, furthest and best first
     report.md       the same for people
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sharding.manifest import Manifest
-from sweeps.spaces import Overrides, Space, apply, changed, load_space
+from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
 from trainer.rundir import RunDir, write_atomically
@@ -27,9 +27,12 @@ SMALL: dict[str, Any] = {
     "method.discriminator.num_filters": 16,
     "data.num_threads": 1,
     "log.samples_kimg": 0.5,
+    "log.evaluate_kimg": 0.0,
+    "log.checkpoint_kimg": 0.0,
     "log.keep_checkpoints": 1,
 }
-"""How a preset is made small enough for many trials; the command that trains the best one in full leaves it out."""
+"""How a preset is made small enough for many trials; the command that trains the best one in full leaves it out. Scores
+and checkpoints come with a trial's reports, so the loop makes none of its own."""
 
 _IMAGE_METRICS = ("eval/psnr", "eval/ssim")
 _CLASS_METRICS = (
@@ -90,6 +93,12 @@ class Sweep:
     @property
     def search_space(self) -> Space:
         return load_space(self.space)
+
+    def configurations(self) -> list[dict[str, Any]]:
+        """What each trial changes. First the configuration's own values, to compare with, if the space holds them."""
+        own = own_values(self.search_space, self.config)
+        first = [] if own is None else [own]
+        return first + draw(self.search_space, num=self.num_trials - len(first), seed=self.seed)
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,22 @@ class Row:
     error: str | None
     """Why the trial failed for good."""
 
+    @property
+    def is_valid(self) -> bool:
+        return self.state not in ("failed", "diverged")
+
 
 def make_rows(trials: Iterable[TuneTrial], sweep: Sweep) -> list[Row]:
-    """Best first; those without a score last, in the order of their names."""
+    """Those that went furthest first, and among them the best first; then those that have no valid score."""
     rows = [_row(trial, sweep) for trial in trials]
-    return sorted(rows, key=lambda row: (-(row.score if row.score is not None else -math.inf), row.trial))
+    return sorted(rows, key=lambda row: _rank(row, sweep))
+
+
+def _rank(row: Row, sweep: Sweep) -> tuple[bool, int, float, str]:
+    """Scores compare only at equal length: a trial that ASHA stopped was behind, whatever others reached later."""
+    if not row.is_valid or row.score is None:
+        return (True, 0, 0.0, row.trial)
+    return (False, -(row.position // sweep.report_period), -row.score, row.trial)
 
 
 def _row(trial: TuneTrial, sweep: Sweep) -> Row:
@@ -75,7 +86,7 @@ def _row(trial: TuneTrial, sweep: Sweep) -> Row:
     return Row(
         trial=trial.trial_id,
         state=_state(trial.status, result, sweep.total),
-        overrides={path: trial.config[path] for path in sweep.search_space},
+        overrides=trial.config["overrides"],
         position=result.get("position", 0),
         score=scores.get(sweep.metric),
         scores=scores,
@@ -106,7 +117,7 @@ def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
     table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("trial", *(short_name(path) for path in sweep.search_space)):
         table.add_column(name, no_wrap=True)
-    for name in (f"of {sweep.total / 1000:.4g} kimg", _metric_name(sweep)):
+    for name in ("kimg", _metric_name(sweep)):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("")
     for row in rows:
@@ -147,10 +158,9 @@ def _metric_name(sweep: Sweep) -> str:
     return sweep.metric.removeprefix("eval/")
 
 
-def best_of(rows: Iterable[Row]) -> Row | None:
-    """The best trial that has a score and did not diverge or fail; None if there is none."""
-    whole = [row for row in rows if row.score is not None and row.state not in ("failed", "diverged")]
-    return max(whole, key=lambda row: row.score or -math.inf, default=None)
+def best_of(rows: list[Row]) -> Row | None:
+    """Of rows in their order, the first with a valid score; None if there is none."""
+    return next((row for row in rows if row.is_valid and row.score is not None), None)
 
 
 def full_command(sweep: Sweep, best: Row) -> str:
@@ -177,7 +187,10 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
 def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     names = ["trial", *(short_name(path) for path in sweep.search_space), "kimg", _metric_name(sweep), "state"]
     lines = [f"# Sweep {folder.path.name}", ""]
-    lines += [f"Preset `{sweep.preset}`, space `{sweep.space}`, best validation `{sweep.metric}` first.", ""]
+    lines += [
+        f"Preset `{sweep.preset}`, space `{sweep.space}`, furthest and best validation `{sweep.metric}` first.",
+        "",
+    ]
     lines += [_markdown_row(names), _markdown_row(["---"] * len(names))]
     for row in rows:
         values = [show_value(value) for value in row.overrides.values()]

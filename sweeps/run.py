@@ -17,7 +17,6 @@ from sweeps.asha import RememberingAsha
 from sweeps.live import LiveTable
 from sweeps.plan import Sweep, SweepDir
 from sweeps.report import best_of, describe_state, full_command, make_rows, make_table, write_report
-from sweeps.spaces import Choice, Domain, LogUniform, Uniform, own_values
 from sweeps.trial import Trial, placement
 
 INTERRUPTED = 128 + signal.SIGTERM
@@ -43,7 +42,7 @@ _ENVIRONMENT = {
 def run_sweep(folder: SweepDir, sweep: Sweep, *, resume: bool) -> int:
     """Run all trials, or those that are left, and write the report. Returns the exit status."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"sweep: {_shown(folder.path)}")
+    console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
     os.environ.update(_ENVIRONMENT)
     # Ray prints to standard output whenever a process dies, in the middle of the table.
     with folder.ray_log.open("a") as log, redirect_stdout(log), _local_ray(sweep):
@@ -92,19 +91,13 @@ def _trainable(folder: SweepDir, sweep: Sweep) -> Any:
 
 
 def _new_tuner(folder: SweepDir, sweep: Sweep) -> tune.Tuner:
-    own = own_values(sweep.search_space, sweep.config)
     return tune.Tuner(
         _trainable(folder, sweep),
-        param_space={path: _tune_domain(domain) for path, domain in sweep.search_space.items()},
+        param_space={"overrides": tune.grid_search(sweep.configurations())},
         tune_config=tune.TuneConfig(
             metric=sweep.metric,
             mode="max",
-            num_samples=sweep.num_trials,
-            search_alg=BasicVariantGenerator(
-                points_to_evaluate=[own] if own else None,
-                max_concurrent=sweep.resources.max_concurrent,
-                random_state=sweep.seed,
-            ),
+            search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
             scheduler=RememberingAsha(folder, sweep),
             reuse_actors=True,
             trial_dirname_creator=_trial_id,
@@ -130,16 +123,6 @@ def _trial_id(trial: Any) -> str:
     return trial.trial_id
 
 
-def _tune_domain(domain: Domain) -> Any:
-    match domain:
-        case Uniform(low, high):
-            return tune.uniform(low, high)
-        case LogUniform(low, high):
-            return tune.loguniform(low, high)
-        case Choice(values=values):
-            return tune.choice(list(values))
-
-
 @contextmanager
 def _stop_signals() -> Iterator[None]:
     """SIGTERM and SIGINT let Tune write its state down and end its trials; a second one ends the process as usual."""
@@ -163,7 +146,13 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
         console.print(f"stopped and saved. Continue with: diptych sweep --resume {_shown(folder.path)}")
         return INTERRUPTED
     write_report(folder, sweep, rows)
-    console.print(make_table(rows, sweep, title=f"{folder.path.name}: best {sweep.metric} first"))
+    console.print(
+        make_table(
+            rows,
+            sweep,
+            title=f"{folder.path.name}: furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}",
+        )
+    )
     for row in rows:
         if row.num_restarts or row.error:
             reason = f"{row.error}; all of it: " if row.error else ""
@@ -175,6 +164,15 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
         console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}", markup=False)
     console.print(f"report: {_shown(folder.report_markdown)}")
     return 1 if any(row.state == "failed" for row in rows) else 0
+
+
+def _describe(sweep: Sweep) -> str:
+    resources = sweep.resources
+    gpu = " and a GPU" if resources.gpus_per_rank else ""
+    return (
+        f"{sweep.num_trials} trials of {sweep.total / 1000:.4g} kimg; at once: {resources.max_concurrent}; "
+        f"ranks of each: {sweep.ranks_per_trial}; cores of each rank: {resources.cpus_per_rank}{gpu}. Ray is starting."
+    )
 
 
 def _shown(path: Path) -> Path:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 
@@ -30,6 +32,9 @@ class Uniform:
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
+    def spread(self, num: int, random: np.random.Generator) -> list[float]:
+        return _rounded(self.low + (self.high - self.low) * _fractions(num, random), self)
+
     @property
     def extremes(self) -> tuple[Any, ...]:
         return (self.low, self.high)
@@ -49,6 +54,9 @@ class LogUniform:
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
+    def spread(self, num: int, random: np.random.Generator) -> list[float]:
+        return _rounded(self.low * (self.high / self.low) ** _fractions(num, random), self)
+
     @property
     def extremes(self) -> tuple[Any, ...]:
         return (self.low, self.high)
@@ -65,12 +73,40 @@ class Choice:
     def __contains__(self, value: object) -> bool:
         return value in self.values
 
+    def spread(self, num: int, random: np.random.Generator) -> list[Any]:
+        start = random.integers(len(self.values))
+        return [self.values[(start + place) % len(self.values)] for place in random.permutation(num)]
+
     @property
     def extremes(self) -> tuple[Any, ...]:
         return self.values
 
 
-Domain = Uniform | LogUniform | Choice
+def _fractions(num: int, random: np.random.Generator) -> np.ndarray:
+    """[num] One in each of `num` equal parts of 0..1, in random order."""
+    return (random.permutation(num) + random.random(num)) / num
+
+
+def _rounded(values: np.ndarray, domain: Uniform | LogUniform) -> list[float]:
+    """To three digits: finer differences do not matter, and tables and commands with them are hard to read."""
+    return [min(max(float(f"{value:.3g}"), domain.low), domain.high) for value in values]
+
+
+class Domain(Protocol):
+    """The values that one path may have."""
+
+    def __contains__(self, value: object) -> bool: ...
+
+    def spread(self, num: int, random: np.random.Generator) -> list[Any]:
+        """So many values in random order that cover the domain evenly."""
+        ...
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """The ends of a range, or all of the choices."""
+        ...
+
+
 Space = Mapping[str, Domain]
 
 SPACES: dict[str, Space] = {
@@ -139,6 +175,18 @@ def own_values(space: Space, config: RunConfig) -> dict[str, Any] | None:
     known = flatten(config_to_dict(config))
     values = {path: known[path] for path in space}
     return values if all(values[path] in domain for path, domain in space.items()) else None
+
+
+def draw(space: Space, *, num: int, seed: int) -> list[dict[str, Any]]:
+    """Configurations that cover the space evenly, even if they are few.
+
+    A Latin hypercube (McKay, Beckman, Conover 1979): each domain is cut into `num` parts of equal probability, each
+    part is met once, and parts of different domains are paired at random. So no choice is forgotten by chance, as it
+    easily is among independent draws.
+    """
+    random = np.random.default_rng(seed)
+    columns = {path: domain.spread(num, random) for path, domain in space.items()}
+    return [{path: column[number] for path, column in columns.items()} for number in range(num)]
 
 
 def as_flags(overrides: Overrides) -> list[str]:

@@ -59,11 +59,11 @@ class Trial(tune.Trainable):
     """
 
     # tune.with_parameters adds the last two.
-    def setup(self, config: Overrides, folder: SweepDir, sweep: Sweep) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.folder = folder
         self.sweep = sweep
         self.ranks = start_ranks(sweep)
-        self._begin(config)
+        self._begin(config["overrides"])
 
     def _begin(self, overrides: Overrides) -> None:
         os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
@@ -98,10 +98,10 @@ class Trial(tune.Trainable):
                 f"is of {self.position}. Put the removed checkpoint back, or start a new sweep."
             )
 
-    def reset_config(self, new_config: Overrides) -> bool:
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Another trial takes over these ranks, which saves it some 10 s of imports."""
         self._on_all("end")
-        self._begin(new_config)
+        self._begin(new_config["overrides"])
         return True
 
     def cleanup(self) -> None:

@@ -61,7 +61,7 @@ class SweepProcess:
         return psutil.Process(self.popen.pid).children(recursive=True)
 
     def ranks(self) -> list[psutil.Process]:
-        return [process for process in self.family() if process.cmdline()[:1] and "Rank" in process.cmdline()[0]]
+        return [process for process in self.family() if is_rank(process)]
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -85,6 +85,14 @@ class SweepProcess:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         assert alive == []
+
+
+def is_rank(process: psutil.Process) -> bool:
+    """By the name that Ray gives to an actor's process, e.g. `ray::Rank.advance`."""
+    try:
+        return process.cmdline()[0].startswith("ray::Rank")
+    except (psutil.NoSuchProcess, IndexError):  # it has just ended
+        return False
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class FinishedTrial:
     position: int | None = 2000
     score: float = 20.0
     config: dict[str, Any] = field(
-        default_factory=lambda: {"method.weight_l1": 123.456, "method.generator.skips": "add"}
+        default_factory=lambda: {"overrides": {"method.weight_l1": 123.456, "method.generator.skips": "add"}}
     )
     num_failures: int = 0
     error: str | None = None
@@ -65,15 +65,21 @@ def states(sweep: Sweep, *trials: FinishedTrial) -> dict[str, str]:
     return {row.trial: row.state for row in make_rows(trials, sweep)}
 
 
-def test_the_best_score_comes_first_and_none_last(sweep: Sweep) -> None:
+def test_trials_of_equal_length_are_ordered_by_score_and_longer_ones_come_first(sweep: Sweep) -> None:
     trials = [
         FinishedTrial("b", position=None, status="PENDING"),
         FinishedTrial("low", score=18.0),
+        FinishedTrial("ahead_too_early", position=500, score=30.0),
+        FinishedTrial("by_part_of_a_batch", position=504, score=30.5),
         FinishedTrial("a", position=None, status="RUNNING"),
         FinishedTrial("high", score=21.0),
         FinishedTrial("diverged", score=float("-inf"), diverged=True),
+        FinishedTrial("failed", score=40.0, status="ERROR"),
     ]
-    assert [row.trial for row in make_rows(trials, sweep)] == ["high", "low", "a", "b", "diverged"]
+    assert [row.trial for row in make_rows(trials, sweep)] == [
+        *("high", "low", "by_part_of_a_batch", "ahead_too_early"),
+        *("a", "b", "diverged", "failed"),
+    ]
 
 
 def test_states_say_how_a_trial_ended(sweep: Sweep) -> None:
@@ -119,12 +125,13 @@ def test_a_failure_for_good_is_no_restart_and_gives_its_reason(sweep: Sweep) -> 
 def test_the_best_is_neither_failed_nor_diverged(sweep: Sweep) -> None:
     trials = [
         FinishedTrial("failed", status="ERROR", score=30.0),
+        FinishedTrial("diverged", diverged=True, score=float("-inf")),
         FinishedTrial("stopped", position=500, score=19.0),
         FinishedTrial("whole", score=18.0),
     ]
     best = best_of(make_rows(trials, sweep))
     assert best is not None
-    assert best.trial == "stopped"
+    assert best.trial == "whole"
     assert best_of(make_rows([trials[0]], sweep)) is None
 
 

@@ -1,6 +1,8 @@
 """Search spaces: overrides by dotted path, checked against the configuration before anything starts."""
 
 import re
+from collections import Counter
+from math import log10
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from sweeps.spaces import (
     as_flags,
     changed,
     check_space,
+    draw,
     load_space,
     own_values,
 )
@@ -96,6 +99,25 @@ def test_the_presets_own_values_are_tried_only_if_the_space_holds_them() -> None
     assert own_values(space, CONFIG) == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
     assert own_values(space, apply(CONFIG, {"method.weight_l1": 1.0})) is None
     assert own_values(space, apply(CONFIG, {"method.generator.skips": "add"})) is None
+
+
+@given(num=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_draws_cover_a_space_evenly(num: int, seed: int) -> None:
+    space = {"u": Uniform(-1, 3), "log": LogUniform(10, 1000), "choice": Choice("x", "y", "z")}
+    drawn = draw(space, num=num, seed=seed)
+    assert len(drawn) == num
+    assert all(point[path] in domain for point in drawn for path, domain in space.items())
+    counts = Counter(point["choice"] for point in drawn)
+    assert max(counts.values()) - min(counts[name] for name in "xyz") <= 1
+    # One in each part; rounding to three digits may put a value on the border of its part.
+    for fractions in ([(point["u"] + 1) / 4 for point in drawn], [log10(point["log"] / 10) / 2 for point in drawn]):
+        assert [round(fraction * num - 0.5) for fraction in sorted(fractions)] == pytest.approx(range(num), abs=1)
+
+
+def test_draws_are_repeatable_and_follow_the_seed() -> None:
+    space = load_space("l1-skips")
+    assert draw(space, num=5, seed=1) == draw(space, num=5, seed=1)
+    assert draw(space, num=5, seed=1) != draw(space, num=5, seed=2)
 
 
 @settings(max_examples=20, deadline=None)
