@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from sharding.manifest import read_manifest
 from trainer.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -290,9 +291,10 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
     if config.log.wandb != "disabled":
         from trainer.logging.wandb import WandbLogger
 
-        loggers.append(
-            WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
-        )
+        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
+        loggers.append(wandb)
+        if wandb.notice and to_console:
+            Console(stderr=True, soft_wrap=True).print(wandb.notice, markup=False)
     return loggers
 
 

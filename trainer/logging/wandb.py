@@ -45,6 +45,7 @@ class WandbLogger:
             "config": values,
         }
         mode, self.notice = choose_mode(config)
+        """`notice` says why the run is offline although it was to be online; else None."""
         try:
             self._run = wandb.init(**settings, mode=mode, settings=self._settings())
         except wandb.Error as error:
@@ -95,9 +96,10 @@ def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
 
 
 def _base_url() -> str:
+    """The server that the environment and W&B's own settings files name."""
     import wandb
 
-    return wandb.Settings().base_url
+    return wandb.setup().settings.base_url
 
 
 def _has_api_key() -> bool:

@@ -1,0 +1,118 @@
+"""W&B, real and offline: what it keeps, and that no network neither stops nor stalls a run."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import wandb
+from PIL import Image
+
+from trainer.config import LogConfig
+from trainer.logging.wandb import WandbLogger, choose_mode
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither key nor mode of whoever runs the tests; W&B reads its settings once in a process, so it starts anew."""
+    wandb.teardown()
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def log_a_little(config: LogConfig, folder: Path) -> WandbLogger:
+    folder.mkdir()
+    Image.new("RGB", (4, 4)).save(folder / "grid.png")
+    logger = WandbLogger(config, folder=folder, run_id="abc123", values={"train": {"seed": 7}})
+    logger.log({"position": 4, "loss/generator/l1": 12.5})
+    logger.picture(folder / "grid.png", 4)
+    logger.close()
+    return logger
+
+
+def records(folder: Path) -> str:
+    """All that the run's file holds, as W&B itself reads it."""
+    (run,) = (folder / "wandb").glob("offline-run-*-abc123")
+    done = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_an_offline_run_keeps_metrics_config_group_and_pictures(tmp_path: Path):
+    logger = log_a_little(LogConfig(wandb="offline", wandb_group="sweep-1"), tmp_path / "run")
+    assert logger.notice is None
+    kept = records(tmp_path / "run")
+    for word in ("loss/generator/l1", "12.5", "sweep-1", "seed"):
+        assert word in kept
+    assert [json.loads(line) for line in kept.splitlines() if line]
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/files/media/images/*.png"))
+
+
+def test_without_a_key_auto_is_offline_and_says_nothing():
+    assert choose_mode(LogConfig(wandb="auto")) == ("offline", None)
+
+
+def test_the_environments_mode_counts_for_auto(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert choose_mode(LogConfig(wandb="auto")) == ("disabled", None)
+    assert choose_mode(LogConfig(wandb="offline")) == ("offline", None)
+
+
+def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv("WANDB_BASE_URL", url)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    began = time.monotonic()
+    mode, notice = choose_mode(LogConfig(wandb="auto"))
+    assert mode == "offline"
+    assert notice is not None
+    assert url in notice
+    assert "wandb sync" in notice
+    assert time.monotonic() - began < 10
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that is there, and refuses everything."""
+
+    def do_POST(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_server_that_refuses_does_not_stop_the_run(
+    refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("WANDB_BASE_URL", refusing_server)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    began = time.monotonic()
+    logger = log_a_little(LogConfig(wandb="online"), tmp_path / "run")
+    assert logger.notice is not None
+    assert "12.5" in records(tmp_path / "run")
+    assert time.monotonic() - began < 60
