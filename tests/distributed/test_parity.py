@@ -1,6 +1,8 @@
 """Two DeepSpeed ranks against one process of plain torch on the same global batches."""
 
+from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from tests.distributed.launcher import run_ranks
 from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, UNetConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import build_method
+from trainer.world import World
 
 NUM_STEPS = 10
+SAVED_STEP = 6
 NUM_RANKS = 2
 BATCH_SIZE_PER_GPU = 2
 SIDE = 32
@@ -70,13 +74,20 @@ def train_plain(num_accumulated: int) -> list[np.ndarray]:
     return [parameter.detach().numpy() for parameter in generator.parameters()]
 
 
-def train_ranks(world) -> dict[Case, list[np.ndarray]]:
+@dataclass(frozen=True)
+class Outcome:
+    """What one rank holds after all steps, trained through, and saved and loaded in the middle."""
+
+    unbroken: list[np.ndarray]
+    resumed: list[np.ndarray]
+
+
+def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
     """This rank's share of the same training, for all cases."""
     from trainer.engine import Engine
 
-    outcomes = {}
-    for zero_stage, num_accumulated in CASES:
-        engine = Engine(
+    def make_engine(zero_stage: int, num_accumulated: int) -> Engine:
+        return Engine(
             make_method(),
             config=EngineConfig(
                 zero_stage=zero_stage, precision="fp32", gradient_accumulation_steps=num_accumulated, device="cpu"
@@ -85,20 +96,33 @@ def train_ranks(world) -> dict[Case, list[np.ndarray]]:
             batch_size_per_gpu=BATCH_SIZE_PER_GPU,
             world=world,
         )
+
+    def train(engine: Engine, steps: range, num_accumulated: int) -> None:
         share = slice(world.rank * BATCH_SIZE_PER_GPU, (world.rank + 1) * BATCH_SIZE_PER_GPU)
-        for step, micro in product(range(NUM_STEPS), range(num_accumulated)):
+        for step, micro in product(steps, range(num_accumulated)):
             whole = global_micro_batch(step, micro)
             engine.train_step(Batch(a=whole.a[share], b=whole.b[share], index=whole.index[share]))
+
+    def weights(engine: Engine) -> list[np.ndarray]:
         with engine.gathered_generators() as networks:
-            outcomes[zero_stage, num_accumulated] = [
-                p.detach().numpy().copy() for p in networks["generator"].parameters()
-            ]
+            return [p.detach().numpy().copy() for p in networks["generator"].parameters()]
+
+    outcomes = {}
+    for zero_stage, num_accumulated in CASES:
+        engine, saved = make_engine(zero_stage, num_accumulated), folder / f"{zero_stage}-{num_accumulated}"
+        train(engine, range(SAVED_STEP), num_accumulated)
+        engine.save(saved)
+        train(engine, range(SAVED_STEP, NUM_STEPS), num_accumulated)
+        resumed = make_engine(zero_stage, num_accumulated)
+        resumed.load(saved)
+        train(resumed, range(SAVED_STEP, NUM_STEPS), num_accumulated)
+        outcomes[zero_stage, num_accumulated] = Outcome(unbroken=weights(engine), resumed=weights(resumed))
     return outcomes
 
 
 @pytest.fixture(scope="module")
-def ranks() -> list[dict[Case, list[np.ndarray]]]:
-    return run_ranks(train_ranks, NUM_RANKS, timeout_s=240)
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Case, Outcome]]:
+    return run_ranks(train_ranks, NUM_RANKS, tmp_path_factory.mktemp("engines"), timeout_s=240)
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +137,17 @@ def largest_difference(ours: list[np.ndarray], others: list[np.ndarray]) -> floa
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"zero{case[0]}-accumulate{case[1]}")
 def test_two_ranks_equal_one_process(case: Case, ranks, plain):
     # The known wrong ways (a rival not frozen, two backwards to a step) miss by more than 1e-3.
-    assert largest_difference(ranks[0][case], plain[case[1]]) < 2e-5
+    assert largest_difference(ranks[0][case].unbroken, plain[case[1]]) < 2e-5
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"zero{case[0]}-accumulate{case[1]}")
+def test_a_resumed_engine_equals_an_unbroken_one(case: Case, ranks):
+    assert largest_difference(ranks[0][case].unbroken, ranks[0][case].resumed) == 0
 
 
 def test_ranks_hold_the_same_weights(ranks):
     for case in CASES:
-        assert largest_difference(ranks[0][case], ranks[1][case]) == 0
+        assert largest_difference(ranks[0][case].unbroken, ranks[1][case].unbroken) == 0
 
 
 def test_training_moved_the_weights_and_depends_on_the_batches(plain):

@@ -26,8 +26,8 @@ def preset() -> RunConfig:
         ),
         # The set's training tiles overlap by three quarters, which moves the image as a random crop would.
         data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="satellite", load_size=128),
-        train=TrainConfig(total_kimg=3.6, batch_size_per_gpu=4),
+        train=TrainConfig(total_kimg=3.2, batch_size_per_gpu=4),
         # Twice the paper's rate: the run is a few minutes long.
         optimizer=OptimizerConfig(lr=4e-4),
-        log=LogConfig(samples_kimg=0.6, evaluate_kimg=1.2, checkpoint_kimg=1.2),
+        log=LogConfig(samples_kimg=0.8, evaluate_kimg=1.6, checkpoint_kimg=1.6),
     )
