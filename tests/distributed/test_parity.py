@@ -26,7 +26,7 @@ METHOD = Pix2PixConfig(
     generator=UNetConfig(num_filters=4, num_downs=4, norm="instance", dropout=0.0),
     discriminator=PatchGANConfig(num_filters=4, num_layers=2, norm="instance"),
 )
-ADAM = OptimizerConfig(lr=1e-3)
+ADAM = OptimizerConfig()
 
 Case = tuple[int, int]  # ZeRO stage, accumulation steps
 CASES: list[Case] = [(0, 1), (1, 1), (2, 1), (3, 1), (0, 2), (1, 2), (2, 2)]
@@ -136,7 +136,7 @@ def largest_difference(ours: list[np.ndarray], others: list[np.ndarray]) -> floa
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"zero{case[0]}-accumulate{case[1]}")
 def test_two_ranks_equal_one_process(case: Case, ranks, plain):
-    # The known wrong ways (a rival not frozen, two backwards to a step) miss by more than 1e-3.
+    # A rival that is not frozen misses by more than 2e-4 (ZeRO 0 and 1) or raises (2 and 3).
     assert largest_difference(ranks[0][case].unbroken, plain[case[1]]) < 2e-5
 
 
@@ -153,4 +153,4 @@ def test_ranks_hold_the_same_weights(ranks):
 def test_training_moved_the_weights_and_depends_on_the_batches(plain):
     initial = list(make_method().players["generator"].parameters())
     assert largest_difference(plain[1], [p.detach().numpy() for p in initial]) > 1e-3
-    assert largest_difference(plain[1], plain[2]) > 1e-3
+    assert largest_difference(plain[1], plain[2]) > 2e-4
