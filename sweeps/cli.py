@@ -98,7 +98,8 @@ def parse_sweep(argv: list[str]) -> tuple[str, SweepOptions]:
     description = (
         "Search configurations with Ray Tune: short trials, of which those that fall behind are stopped early.\n\n"
         f"{describe_preset(preset)}\n\nThe defaults below are those of the preset {preset}, made smaller. "
-        f"Another may come first: {', '.join(preset_names())}."
+        f"Another may come first: {', '.join(preset_names())}.\n\n"
+        "--resume sweep-runs/NAME, alone, continues a sweep that was stopped, and retries its failed trials."
     )
     options = tyro.cli(
         SweepOptions, args=argv[named:], default=default, prog="diptych sweep [PRESET]", description=description

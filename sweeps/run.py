@@ -44,14 +44,22 @@ def run_sweep(folder: SweepDir, sweep: Sweep, *, resume: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
     os.environ.update(_ENVIRONMENT)
-    # Ray prints to standard output whenever a process dies, in the middle of the table.
-    with folder.ray_log.open("a") as log, redirect_stdout(log), _local_ray(sweep):
-        # A sweep that was killed while Ray started has nothing to restore.
-        can_restore = resume and tune.Tuner.can_restore(str(folder.tune))
-        tuner = _restore(folder, sweep) if can_restore else _new_tuner(folder, sweep)
-        with _stop_signals():
-            tuner.fit()
+    try:
+        # Ray prints to standard output whenever a process dies, in the middle of the table.
+        with folder.ray_log.open("a") as log, redirect_stdout(log), _local_ray(sweep):
+            _tune(folder, sweep, resume=resume)
+    except KeyboardInterrupt:  # before Tune began to listen to signals
+        return _interrupted(folder, console)
     return _conclude(folder, sweep, console)
+
+
+def _tune(folder: SweepDir, sweep: Sweep, *, resume: bool) -> None:
+    """Let Tune run to its end, or until a signal."""
+    # A sweep that was killed while Ray started has nothing to restore.
+    can_restore = resume and tune.Tuner.can_restore(str(folder.tune))
+    tuner = _restore(folder, sweep) if can_restore else _new_tuner(folder, sweep)
+    with _stop_signals():
+        tuner.fit()
 
 
 @contextmanager
@@ -143,8 +151,7 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
     """Show and write what Tune has on record. Returns 0 if every trial came to its end, 1 if one failed."""
     rows = make_rows(tune.ExperimentAnalysis(str(folder.tune)).trials, sweep)
     if len(rows) < sweep.num_trials or any(row.state in ("waiting", "training") for row in rows):
-        console.print(f"stopped and saved. Continue with: diptych sweep --resume {_shown(folder.path)}")
-        return INTERRUPTED
+        return _interrupted(folder, console)
     write_report(folder, sweep, rows)
     console.print(
         make_table(
@@ -164,6 +171,11 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
         console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}", markup=False)
     console.print(f"report: {_shown(folder.report_markdown)}")
     return 1 if any(row.state == "failed" for row in rows) else 0
+
+
+def _interrupted(folder: SweepDir, console: Console) -> int:
+    console.print(f"stopped and saved. Continue with: diptych sweep --resume {_shown(folder.path)}")
+    return INTERRUPTED
 
 
 def _describe(sweep: Sweep) -> str:

@@ -1,4 +1,4 @@
-"""A sweep through the command line survives a killed rank and a killed driver."""
+"""Sweeps with Ray and real ranks: they survive a killed rank and a killed driver, and use ranks again."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,9 +15,14 @@ import pytest
 
 from launch.devices import count_cores
 from sweeps.plan import SweepDir
+from sweeps.rank import Rank
+from tests.distributed.launcher import run_ranks
+from tests.shrink import shrink
 from trainer.checkpoint import latest_checkpoint
 from trainer.logging.jsonl import read_metrics
+from trainer.presets import DEFAULT, load_preset
 from trainer.rundir import RunDir
+from trainer.world import World
 
 PATIENCE_S = 200
 TOTAL = 192
@@ -140,7 +146,31 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     # The run directories are those of `diptych train`.
     assert {key for key in killed["scores"] if key.startswith("eval/")} == {"eval/psnr", "eval/ssim"}
     assert all(saved_position(trial) > 0 and trial.config() for trial in runs(folder))
-    assert all(wandb_groups(trial) == {"nightly"} for trial in runs(folder))
+    assert wandb_groups(folder.run(other["trial"])) == {"nightly"}
+
+
+def test_a_used_rank_trains_like_a_new_one_and_reports_divergence(tmp_path: Path, tiny_dataset: Path) -> None:
+    config = shrink(load_preset(DEFAULT), dataset=tiny_dataset)
+    bad = replace(config, optimizer=replace(config.optimizer, lr=1e30))
+    for name, one in {"first": config, "bad": bad, "second": config}.items():
+        RunDir(tmp_path / name).create(one, preset=DEFAULT, command=[])
+    [(first, diverged, second)] = run_ranks(use_a_rank, 1, tmp_path)
+    assert diverged["diverged"] is True
+    assert first["position"] == second["position"] == 16
+    assert first == second
+    assert saved_position(RunDir(tmp_path / "second")) == 16
+    assert saved_position(RunDir(tmp_path / "bad")) == 0
+
+
+def use_a_rank(world: World, folder: Path) -> list[dict]:
+    rank = Rank(folder, num_threads=1)
+    reports = []
+    for name in ("first", "bad", "second"):
+        assert rank.begin(folder / name) == 0
+        rank.advance(8)
+        reports.append(rank.advance(8))
+        rank.end()
+    return reports
 
 
 def runs(folder: SweepDir) -> list[RunDir]:
@@ -153,7 +183,7 @@ def saved_position(run: RunDir) -> int:
 
 
 def wandb_groups(run: RunDir) -> set[str]:
-    """Of all parts of the run: each of its processes wrote one, a killed one perhaps no more than a header."""
+    """Of all parts of the run: each of its processes wrote one."""
     groups = set()
     for folder in run.path.glob("wandb/offline-run-*"):
         command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
