@@ -75,9 +75,10 @@ def save_checkpoint(
     # torch reports a full disk while it writes a zip archive as RuntimeError.
     except (OSError, RuntimeError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        free_mb = shutil.disk_usage(folder).free // 2**20
         raise CheckpointError(
-            f"could not write {final}: {error}. Earlier checkpoints are untouched: free disk space, then continue "
-            f"with `diptych train --resume {folder.parent}`."
+            f"could not write {final}: {error} ({free_mb} MB are free without it). Earlier checkpoints are untouched: "
+            f"make room, then continue with `diptych train --resume {folder.parent}`."
         ) from error
     world.barrier()
     return final

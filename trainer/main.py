@@ -25,7 +25,8 @@ def main(folder: Path) -> int:
     main_rank = os.environ.get("RANK", "0") == "0"
     try:
         return _train(RunDir(folder), console)
-    except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError) as error:
+    # OSError: a full or lost disk under metrics, samples or scores. What was saved before stays whole.
+    except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError, OSError) as error:
         if main_rank:
             console.print(f"[red]error:[/] {error}", markup=True)
         return 1

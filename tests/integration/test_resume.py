@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -41,14 +42,19 @@ def make_run(folder: Path, config: RunConfig) -> RunDir:
     return run
 
 
-def start(run: RunDir) -> subprocess.Popen:
-    return subprocess.Popen(
+def start(run: RunDir, *, largest_file: int | None = None) -> subprocess.Popen:
+    """Continue a run, or begin it; with `largest_file` (bytes) no longer file can be written, as on a full disk."""
+
+    process = subprocess.Popen(
         [sys.executable, "-m", "launch.cli", "train", "--resume", str(run.path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "2"},
     )
+    if largest_file is not None:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    return process
 
 
 def wait_for_lines(run: RunDir, process: subprocess.Popen, *, beyond: int) -> None:
@@ -90,8 +96,15 @@ def uninterrupted(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def interrupted(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """Killed by SIGKILL, continued, stopped by SIGTERM, continued to the end."""
+    """Failed at a full disk, begun anew, killed by SIGKILL, continued, stopped by SIGTERM, continued to the end."""
     run = make_run(tmp_path_factory.mktemp("runs") / "parts", config)
+    failed = start(run, largest_file=300_000)
+    output, _ = failed.communicate(timeout=PATIENCE_S)
+    assert failed.returncode == 1
+    assert "could not write" in output
+    assert "00000016" in output
+    assert "Traceback" not in output
+    assert list(run.checkpoints.iterdir()) == []
     assert kill(run, signal.SIGKILL, beyond=40) == -signal.SIGKILL
     last = latest_checkpoint(run.checkpoints)
     assert last is not None
