@@ -44,7 +44,6 @@ def make_run(folder: Path, config: RunConfig) -> RunDir:
 
 def start(run: RunDir, *, largest_file: int | None = None) -> subprocess.Popen:
     """Continue a run, or begin it; with `largest_file` (bytes) no longer file can be written, as on a full disk."""
-
     process = subprocess.Popen(
         [sys.executable, "-m", "launch.cli", "train", "--resume", str(run.path)],
         stdout=subprocess.PIPE,
