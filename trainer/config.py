@@ -141,8 +141,8 @@ class Pix2PixConfig:
     def __post_init__(self) -> None:
         _require(self.weight_l1 >= 0, "method.weight_l1", self.weight_l1, "use 0 or more.")
 
-    def check(self, data: DataConfig, batch_size_per_gpu: int) -> None:
-        """Reject image and batch sizes that these networks cannot take."""
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
         stride, crop = self.generator.stride, data.crop_size
         _require(
             crop % stride == 0,
@@ -169,7 +169,9 @@ class OptimizerConfig:
     lr: float = 2e-4
     """Learning rate."""
     beta1: float = 0.5
+    """Decay of the mean of gradients."""
     beta2: float = 0.999
+    """Decay of the mean of squared gradients."""
     schedule: Literal["linear", "constant"] = "linear"
     """`linear`: constant, then falling to zero at the end of the run. `constant`: the same throughout."""
     decay_start: float = 0.5
@@ -267,6 +269,7 @@ class LogConfig:
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """`auto`: online when there is an API key and a network, else offline."""
     wandb_project: str = "diptych"
+    """The W&B project that the run appears in."""
     wandb_group: str | None = None
     """Runs of one group are shown together; sweeps set it."""
 
@@ -291,7 +294,7 @@ class RunConfig:
     log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
-        self.method.check(self.data, self.train.batch_size_per_gpu)
+        self.method.check(self.data)
 
     def global_batch_size(self, world_size: int) -> int:
         """Images of one optimizer step over all ranks."""

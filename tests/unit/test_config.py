@@ -1,11 +1,15 @@
 """Configurations: impossible values are named, presets are valid, and files repeat a run."""
 
+import ast
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from trainer import config as config_module
 from trainer.config import (
     ConfigError,
     DataConfig,
@@ -87,6 +91,18 @@ def test_config_imports_neither_torch_nor_deepspeed():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_every_value_has_a_help_text():
+    """The docstring under a field is what `--help` says of it; sections have the docstring of their class."""
+    tree = ast.parse(Path(config_module.__file__).read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith("Config")]
+    assert len(classes) >= 8
+    for node in classes:
+        for line, following in pairwise([*node.body, None]):
+            if isinstance(line, ast.AnnAssign) and "Config" not in ast.unparse(line.annotation):
+                explained = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+                assert explained, f"{node.name}.{ast.unparse(line.target)}"
 
 
 def test_global_batch_counts_ranks_and_accumulation():
