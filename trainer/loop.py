@@ -1,12 +1,9 @@
 """The training loop: fetch, step the players, and what is due: log, samples, evaluate, checkpoint."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -28,6 +25,7 @@ from trainer.report import write_report
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.schedule import learning_rate
+from trainer.stop import stop_signals
 from trainer.translator import averaged_translate
 from trainer.world import World
 
@@ -296,26 +294,3 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
         if wandb.notice and to_console:
             Console(stderr=True, soft_wrap=True).print(wandb.notice, markup=False)
     return loggers
-
-
-class StopFlag:
-    """Set by the first SIGTERM or SIGINT; a second one ends the process as usual."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.is_set = True
-        signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def stop_signals() -> Iterator[StopFlag]:
-    """While inside, SIGTERM and SIGINT only set the flag: the step in progress is finished and saved."""
-    stop = StopFlag()
-    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
