@@ -115,7 +115,8 @@ def _new_tuner(folder: SweepDir, sweep: Sweep) -> tune.Tuner:
             storage_path=str(folder.path),
             stop={"position": sweep.total},
             failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
+            # All pointers are kept: a killed driver's record may name an older one than the last that Tune wrote.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
             callbacks=[LiveTable(sweep, name=folder.path.name)],
             verbose=0,
         ),
