@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import HashStore
 
+from trainer.memory import keep_freed_memory
+
 TIMEOUT = timedelta(minutes=10)
 
 
@@ -85,6 +87,8 @@ def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
     os.environ["DS_ACCELERATOR"] = "cuda" if use_cuda else "cpu"
     if use_cuda:
         torch.cuda.set_device(local_rank)
+    else:
+        keep_freed_memory()
     if not dist.is_initialized():
         _init_process_group(backend="nccl" if use_cuda else "gloo", rank=rank, size=size)
     where = torch.device("cuda", local_rank) if use_cuda else torch.device("cpu")
