@@ -18,7 +18,7 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
-from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, UNetConfig
+from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, GeneratorConfig
 from trainer.data.batch import Batch
 from trainer.engine import Engine
 from trainer.methods.base import Method, build_method
@@ -46,7 +46,7 @@ class Case:
 
     def config(self) -> Pix2PixConfig:
         return Pix2PixConfig(
-            generator=UNetConfig(num_filters=self.num_filters, num_downs=self.num_downs),
+            generator=GeneratorConfig(num_filters=self.num_filters, num_downs=self.num_downs),
             discriminator=PatchGANConfig(num_filters=self.num_filters),
         )
 

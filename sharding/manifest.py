@@ -31,6 +31,21 @@ class ClassInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelInfo:
+    """One kind of label that every sample has: a class, e.g. `character`, or an ordinal group, e.g. `age`.
+
+    A sample's labels are its member `<key>.json`: an object of label name -> index into `names`.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    names: list[str]
+    """Of the values, e.g. `["0-5", "6-10"]`; a sample's label is an index into this list."""
+    ordinal: bool = False
+    """The values are in order, as ages are; else they are mere classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """One aligned rendering of each sample."""
 
@@ -61,6 +76,8 @@ class Shard:
     num_bytes: int
     sha256: str
     index_sha256: str
+    view: str | None = None
+    """In an unpaired data set: the only view that the samples of this shard have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +89,21 @@ class Manifest:
     format: str = FORMAT
     name: str
     kind: Literal["paired", "unpaired"] = "paired"
+    """`paired`: each sample has all views. `unpaired`: each has one, and `Shard.view` says which."""
     views: dict[str, View]
     classes: list[ClassInfo] = field(default_factory=list)
+    labels: dict[str, LabelInfo] = field(default_factory=dict)
     splits: dict[str, list[Shard]]
     made_by: dict[str, Any] = field(default_factory=dict)
     """Source, options and version that made the set: enough to make it again."""
 
-    def num_samples(self, split: str) -> int:
-        return sum(shard.num_samples for shard in self.splits[split])
+    def num_samples(self, split: str, view: str | None = None) -> int:
+        """Of a split: all, or those that have `view`."""
+        return sum(shard.num_samples for shard in self.splits[split] if view is None or shard.view in (None, view))
+
+
+LABELS_EXTENSION = "json"
+"""Of the member that holds a sample's labels, in data sets that have `Manifest.labels`."""
 
 
 def index_path(shard: str) -> str:

@@ -24,7 +24,7 @@ from trainer.config import (
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    UNetConfig,
+    GeneratorConfig,
     config_to_dict,
 )
 from trainer.ema import MovingAverage
@@ -105,7 +105,7 @@ def tiny_config(dataset: Path) -> RunConfig:
     """photo -> map with a U-Net that has dropout."""
     return RunConfig(
         method=Pix2PixConfig(
-            generator=UNetConfig(num_filters=4, num_downs=5),
+            generator=GeneratorConfig(num_filters=4, num_downs=5),
             discriminator=PatchGANConfig(num_filters=4, num_layers=1),
         ),
         data=DataConfig(path=dataset, view_a="photo", view_b="map", load_size=36, crop_size=SIDE),

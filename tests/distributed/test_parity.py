@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.distributed.launcher import run_ranks
-from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, UNetConfig
+from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, GeneratorConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import build_method
 from trainer.world import World
@@ -23,7 +23,7 @@ SIDE = 32
 
 # No dropout, whose draws differ between ranks; instance norm, which does not depend on how a batch is split.
 METHOD = Pix2PixConfig(
-    generator=UNetConfig(num_filters=4, num_downs=4, norm="instance", dropout=0.0),
+    generator=GeneratorConfig(num_filters=4, num_downs=4, norm="instance", dropout=0.0),
     discriminator=PatchGANConfig(num_filters=4, num_layers=2, norm="instance"),
 )
 ADAM = OptimizerConfig()

@@ -19,7 +19,7 @@ from trainer.config import (
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    UNetConfig,
+    GeneratorConfig,
     config_from_dict,
     config_to_dict,
 )
@@ -38,8 +38,8 @@ def test_presets_build_and_survive_a_file(name: str):
     [
         (lambda: DataConfig(load_size=64, crop_size=128), "data.load_size", 64),
         (lambda: DataConfig(view_a="map", view_b="map"), "data.view_b", "map"),
-        (lambda: UNetConfig(num_downs=1), "method.generator.num_downs", 1),
-        (lambda: UNetConfig(dropout=1.0), "method.generator.dropout", 1.0),
+        (lambda: GeneratorConfig(num_downs=1), "method.generator.num_downs", 1),
+        (lambda: GeneratorConfig(dropout=1.0), "method.generator.dropout", 1.0),
         (lambda: PatchGANConfig(num_layers=0), "method.discriminator.num_layers", 0),
         (lambda: Pix2PixConfig(weight_l1=-1), "method.weight_l1", -1),
         (lambda: OptimizerConfig(lr=0), "optimizer.lr", 0),

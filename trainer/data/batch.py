@@ -1,19 +1,53 @@
 """The contract between the data and the methods."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from trainer.randomness import derive_seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """The aligned pairs of one step on one rank. Nothing overwrites the tensors while the batch is held."""
+    """The samples of one step on one rank. Nothing overwrites the tensors while the batch is held.
+
+    Of a paired data set `a` and `b` belong together to the pixel; where the method learns from unpaired images they
+    are of different samples; where it learns from one view they are the same tensor.
+    """
 
     a: Tensor
-    """Input view: float32 [N, C, H, W] in [-1, 1] on the world's device, channels_last."""
+    """Input view: float32 [N, C, H, W] in [-1, 1] on the world's device."""
     b: Tensor
-    """Target view, aligned with `a` to the pixel; its number of channels may differ."""
+    """Target view; its number of channels may differ."""
+    label: Tensor | None = None
+    """Label of each `a` (and of its `b` where they belong together): int64 [N] on the world's device."""
     index: Tensor
     """Positions of the samples in the run's global order: int64 [N], always on the CPU."""
     keys: tuple[str, ...] = ()
     """Names of the samples in the data set."""
+    seed: int = 0
+    """Of the run: with `index` it decides the batch's noise."""
+
+    @property
+    def position(self) -> int:
+        """Images that the run had seen before this batch."""
+        return int(self.index[0])
+
+    def normal(self, stream: str, *shape: int) -> Tensor:
+        """N(0, 1) noise, float32 [N, *shape] on the device: the same for a sample on any number of ranks.
+
+        Args:
+            stream: name of the use; each has noise of its own.
+        """
+        return self._noise(stream, lambda generator: torch.randn(shape, generator=generator))
+
+    def uniform(self, stream: str, *shape: int) -> Tensor:
+        """Noise as `normal`, in [0, 1)."""
+        return self._noise(stream, lambda generator: torch.rand(shape, generator=generator))
+
+    def _noise(self, stream: str, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
+        generator = torch.Generator()
+        seeds = (derive_seed(self.seed, stream, position) for position in self.index.tolist())
+        return torch.stack([draw(generator.manual_seed(seed)) for seed in seeds]).to(self.a.device)

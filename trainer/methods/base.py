@@ -1,29 +1,84 @@
 """The contract between a method and the engine that trains it."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from trainer.config import Pix2PixConfig
 from trainer.data.batch import Batch
+from trainer.losses.pool import ImagePool
 
-Network = Callable[[Tensor], Tensor]
-Networks = Mapping[str, Network]
-"""Networks by name, ready to be called: float32 in and out. Precision and distribution are the engine's business."""
+Network = Callable[..., Any]
+"""Tensors to a tensor, or a tuple of them; float32 in and out."""
+
+
+class Networks(Mapping[str, Network]):
+    """Networks by name, ready to be called. Precision and distribution are the engine's business.
+
+    Args:
+        calls: each network as it is to be called.
+        modules: each network as a plain module.
+    """
+
+    def __init__(self, calls: Mapping[str, Network], modules: Mapping[str, nn.Module]) -> None:
+        self._calls = calls
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Network:
+        return self._calls[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._calls)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def module(self, name: str) -> nn.Module:
+        """The network itself: for gradients of gradients, which no engine can wrap, and for its state."""
+        return self._modules[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What networks are sized by."""
+
+    channels_a: int
+    channels_b: int
+    side: int
+    """Pixels: of the square crops that are trained on."""
+    num_labels: int = 0
+    """Values that a label can have; 0 where the run uses none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Player:
+    """Networks that step together: one optimizer, one loss."""
+
+    networks: nn.ModuleDict
+    """By name; names are unique over all players."""
+    is_discriminator: bool = False
+    """Discriminators and critics have a learning rate of their own."""
+    period: int = 1
+    """It steps once in this many steps of the run; generators wait for their critics so."""
+    weight_clip: float = 0.0
+    """After each of its steps, weights are cut to plus or minus this; 0 is off."""
 
 
 class Method(Protocol):
     """A set of players and what each of them minimises."""
 
-    players: dict[str, nn.ModuleDict]
-    """Each player's networks by name, in the order in which the players step. Names are unique over all players."""
+    players: dict[str, Player]
+    """By name, in the order in which they step."""
 
-    generators: tuple[str, ...]
-    """The networks that translate: those whose moving average is kept."""
+    averaged: tuple[str, ...]
+    """The networks that translate, sample or encode: those whose moving average is kept and used."""
 
     trains_at_test_time: bool
-    """Whether networks stay in training mode (dropout, batch statistics) when they translate."""
+    """Whether networks stay in training mode (dropout, batch statistics) when they are used."""
+
+    pools: Mapping[str, ImagePool]
+    """Histories of generated images, by name; kept in checkpoints."""
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """The generators' pass, made once per step; its results reach every player's losses."""
@@ -32,17 +87,63 @@ class Method(Protocol):
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars that `player` minimises the sum of, already weighted, in the paper's terms.
 
-        Fakes carry the generators' graph: a player that does not own the generator detaches them.
+        The player's own networks train when called; the others are frozen. Fakes carry the graph of the player whose
+        networks made them, and of no other: all other players detach them.
         """
         ...
+
+    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """What a picture of the method shows of a batch: titles, and (N, C, H, W) in [-1, 1] of each.
+
+        Noise comes from torch's default generator, which the caller seeds.
+        """
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """A method that makes view b of view a; where both are one view, reconstructs it."""
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """(N, C, H, W) of view a in [-1, 1] -> view b in [-1, 1], as the paper does it at test time."""
         ...
 
 
-def build_method(config: Pix2PixConfig, *, channels_a: int, channels_b: int) -> Method:
-    """The method that `config` describes, with freshly drawn weights (seed torch before)."""
-    from trainer.methods.pix2pix import Pix2Pix
+@runtime_checkable
+class TranslatesBack(Translates, Protocol):
+    """A method that also makes view a of view b."""
 
-    return Pix2Pix(config, channels_a=channels_a, channels_b=channels_b)
+    def translate_back(self, networks: Networks, image: Tensor) -> Tensor:
+        """(N, C, H, W) of view b in [-1, 1] -> view a in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A method that draws images of view b from noise."""
+
+    def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
+        """(num, C, H, W) in [-1, 1] from torch's default generator; label int64 (num,) where the method has labels."""
+        ...
+
+
+@runtime_checkable
+class Relabels(Protocol):
+    """A method that shows the same thing with another label: a face at another age."""
+
+    def relabel(self, networks: Networks, image: Tensor, label: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] and int64 (N,) -> (N, C, H, W) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A method with a code for each image: codes can be mixed, and moved along an attribute's direction."""
+
+    def encode(self, networks: Networks, image: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] -> (N, ...) codes."""
+        ...
+
+    def decode(self, networks: Networks, code: Tensor) -> Tensor:
+        """(N, ...) codes -> (N, C, H, W) in [-1, 1]."""
+        ...

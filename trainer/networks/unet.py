@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import UNetConfig
+from trainer.config import GeneratorConfig
 from trainer.networks.layers import init_weights, needs_bias, norm_layer
 
 NUM_DROPOUT_LEVELS = 3  # CD512-CD512-CD512 begin the paper's decoder
@@ -19,7 +19,7 @@ class UNet(nn.Module):
     Shape: (N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W multiples of `config.stride`.
     """
 
-    def __init__(self, config: UNetConfig, *, in_channels: int, out_channels: int) -> None:
+    def __init__(self, config: GeneratorConfig, *, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.skips = config.skips
         widths = [config.num_filters * min(2**level, 8) for level in range(config.num_downs)]
@@ -63,14 +63,14 @@ class UNet(nn.Module):
         return decoded + encoded if self.skips == "add" else decoded
 
 
-def _has_dropout(level: int, config: UNetConfig) -> bool:
+def _has_dropout(level: int, config: GeneratorConfig) -> bool:
     """The innermost three levels, as far as they are of full width (which fewer `num_downs` shorten)."""
     from_bottleneck = config.num_downs - 1 - level
     return from_bottleneck < NUM_DROPOUT_LEVELS and level > NUM_DROPOUT_LEVELS
 
 
 def _encoder_level(
-    *, channels_in: int, channels_out: int, config: UNetConfig, outermost: bool, innermost: bool
+    *, channels_in: int, channels_out: int, config: GeneratorConfig, outermost: bool, innermost: bool
 ) -> nn.Sequential:
     """LeakyReLU - Conv 4x4 stride 2 - norm. The first level has neither activation nor norm.
 
@@ -84,7 +84,7 @@ def _encoder_level(
 
 
 def _decoder_level(
-    *, channels_in: int, channels_out: int, config: UNetConfig, outermost: bool, dropout: float
+    *, channels_in: int, channels_out: int, config: GeneratorConfig, outermost: bool, dropout: float
 ) -> nn.Sequential:
     """ReLU - transposed Conv 4x4 stride 2 - norm - dropout; the last level ends in tanh."""
     norm = "none" if outermost else config.norm

@@ -14,7 +14,7 @@ from trainer.config import (
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    UNetConfig,
+    GeneratorConfig,
 )
 
 
@@ -22,7 +22,7 @@ def preset() -> RunConfig:
     return RunConfig(
         method=Pix2PixConfig(
             # Instance norm is the paper's batch norm at batch size 1: what an image becomes depends on no other image.
-            generator=UNetConfig(num_filters=32, num_downs=7, norm="instance"),
+            generator=GeneratorConfig(num_filters=32, num_downs=7, norm="instance"),
             discriminator=PatchGANConfig(num_filters=16, norm="instance"),
         ),
         # The set's training tiles overlap by three quarters, which moves the image as a random crop would.

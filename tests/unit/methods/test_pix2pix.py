@@ -5,7 +5,7 @@ from math import exp, log
 import pytest
 import torch
 
-from trainer.config import PatchGANConfig, Pix2PixConfig, UNetConfig
+from trainer.config import PatchGANConfig, Pix2PixConfig, GeneratorConfig
 from trainer.data.batch import Batch
 from trainer.methods.pix2pix import Pix2Pix
 
@@ -16,7 +16,7 @@ B = torch.full((1, 1, 2, 2), -0.5)
 @pytest.fixture
 def method() -> Pix2Pix:
     config = Pix2PixConfig(
-        generator=UNetConfig(num_filters=1, num_downs=2), discriminator=PatchGANConfig(num_filters=1, num_layers=1)
+        generator=GeneratorConfig(num_filters=1, num_downs=2), discriminator=PatchGANConfig(num_filters=1, num_layers=1)
     )
     return Pix2Pix(config, channels_a=1, channels_b=1)
 

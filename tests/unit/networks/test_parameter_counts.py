@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import PatchGANConfig, UNetConfig
+from trainer.config import PatchGANConfig, GeneratorConfig
 from trainer.networks.patchgan import PatchGAN, receptive_field
 from trainer.networks.unet import UNet
 
@@ -21,7 +21,7 @@ def test_unet_256_has_the_papers_layers():
     # Batch norm has a scale and a shift per channel: six norms going down, seven coming up.
     norms = 2 * (128 + 256 + 4 * 512) + 2 * (4 * 512 + 256 + 128 + 64)
     assert encoder + decoder + norms == 54_414_531
-    assert count(UNet(UNetConfig(), in_channels=3, out_channels=3)) == 54_414_531
+    assert count(UNet(GeneratorConfig(), in_channels=3, out_channels=3)) == 54_414_531
 
 
 def test_patchgan_70_has_the_papers_layers():
@@ -54,7 +54,7 @@ def test_a_logit_sees_just_its_receptive_field(num_layers: int):
 @pytest.mark.parametrize("skips", ["concatenate", "add", "none"])
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_unet_keeps_size_and_range(skips, norm):
-    config = UNetConfig(num_filters=4, num_downs=5, skips=skips, norm=norm)
+    config = GeneratorConfig(num_filters=4, num_downs=5, skips=skips, norm=norm)
     out = UNet(config, in_channels=1, out_channels=3)(torch.randn(2, 1, 64, 32))
     assert out.shape == (2, 3, 64, 32)
     assert out.abs().max() <= 1
@@ -62,7 +62,7 @@ def test_unet_keeps_size_and_range(skips, norm):
 
 def test_skips_cost_what_they_should():
     by_skip = {
-        skips: count(UNet(UNetConfig(num_filters=8, num_downs=6, skips=skips), in_channels=3, out_channels=3))
+        skips: count(UNet(GeneratorConfig(num_filters=8, num_downs=6, skips=skips), in_channels=3, out_channels=3))
         for skips in ("concatenate", "add", "none")
     }
     # Concatenation doubles the input channels of all decoder levels but the first: widths 8, 16, 32, 64, 64.
@@ -75,7 +75,7 @@ def test_without_skips_detail_must_pass_the_bottleneck():
     for skips, expected in (("concatenate", True), ("add", True), ("none", False)):
         torch.manual_seed(0)
         network = UNet(
-            UNetConfig(num_filters=4, num_downs=4, skips=skips, norm="none", dropout=0), in_channels=3, out_channels=3
+            GeneratorConfig(num_filters=4, num_downs=4, skips=skips, norm="none", dropout=0), in_channels=3, out_channels=3
         )
         for parameter in network.encoder[-1].parameters():
             nn.init.zeros_(parameter)
@@ -87,7 +87,7 @@ def test_without_skips_detail_must_pass_the_bottleneck():
 
 def test_dropout_stands_in_the_three_innermost_full_width_levels():
     def levels(num_downs: int) -> list[bool]:
-        network = UNet(UNetConfig(num_filters=4, num_downs=num_downs), in_channels=3, out_channels=3)
+        network = UNet(GeneratorConfig(num_filters=4, num_downs=num_downs), in_channels=3, out_channels=3)
         return [any(isinstance(layer, nn.Dropout) for layer in level) for level in network.decoder]  # type: ignore[arg-type]
 
     assert levels(8) == [True, True, True, False, False, False, False, False]
@@ -96,7 +96,7 @@ def test_dropout_stands_in_the_three_innermost_full_width_levels():
 
 def test_weights_begin_as_in_the_paper():
     torch.manual_seed(0)
-    network = UNet(UNetConfig(num_filters=16, num_downs=6), in_channels=3, out_channels=3)
+    network = UNet(GeneratorConfig(num_filters=16, num_downs=6), in_channels=3, out_channels=3)
     kernels = torch.cat([p.flatten() for name, p in network.named_parameters() if p.dim() == 4])
     assert kernels.std().item() == pytest.approx(0.02, rel=0.01)
     assert kernels.mean().item() == pytest.approx(0, abs=1e-4)

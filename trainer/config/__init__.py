@@ -1,0 +1,33 @@
+"""The configuration of a run: frozen dataclasses that validate themselves, and nothing else.
+
+Imports neither torch nor deepspeed, so that a mistake on the command line is answered at once. Each section belongs
+to one component, which receives that section only. The docstring under a field is its help text on the command line.
+"""
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.methods.pix2pix import Pix2PixConfig
+from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
+from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
+from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Precision, TrainConfig
+
+__all__ = [
+    "AdversarialConfig",
+    "ConfigError",
+    "DataConfig",
+    "EngineConfig",
+    "GeneratorConfig",
+    "LogConfig",
+    "MethodConfig",
+    "Norm",
+    "OptimizerConfig",
+    "PatchGANConfig",
+    "Pix2PixConfig",
+    "Precision",
+    "RunConfig",
+    "Skips",
+    "TrainConfig",
+    "config_from_dict",
+    "config_to_dict",
+]

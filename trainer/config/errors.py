@@ -1,0 +1,20 @@
+"""How a configuration says what is wrong with it."""
+
+from pydantic import ConfigDict
+
+STRICT = ConfigDict(extra="forbid")
+"""Of every section: an unknown field in a stored configuration is an error."""
+
+
+class ConfigError(ValueError):
+    """A field has an impossible value. The message names the field, the value and what would work."""
+
+    def __init__(self, name: str, value: object, remedy: str) -> None:
+        self.name = name
+        super().__init__(f"{name} = {value!r}: {remedy}")
+
+
+def require(condition: bool, name: str, value: object, remedy: str) -> None:
+    """Raise ConfigError unless `condition` holds."""
+    if not condition:
+        raise ConfigError(name, value, remedy)

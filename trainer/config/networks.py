@@ -1,0 +1,70 @@
+"""Sections of networks that several methods use."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.config.errors import STRICT, require
+
+Skips = Literal["concatenate", "add", "dense", "none"]
+Norm = Literal["batch", "instance", "group", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """A generator from image to image: U-Net (Isola et al. 2017, section 6.1.1) or ResNet (Zhu et al. 2017, 7.2)."""
+
+    __pydantic_config__ = STRICT
+
+    architecture: Literal["unet", "resnet"] = "unet"
+    """`unet` with skips `none` is the encoder-decoder of the papers."""
+    num_filters: int = 64
+    """Channels after the first convolution; doubled at each level, in the U-Net up to 8 times as many."""
+    num_blocks: int = 9
+    """Residual blocks of the ResNet: the paper has 6 for 128 pixels and 9 from 256 on."""
+    num_downs: int = 8
+    """Halvings of the U-Net's image down to the bottleneck: 8 brings 256 pixels to 1, 7 brings 128 to 1."""
+    skips: Skips = "concatenate"
+    """How a level of the encoder enters its mirror in the decoder; `none` is the paper's encoder-decoder ablation."""
+    norm: Norm = "batch"
+    """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
+    dropout: float = 0.5
+    """Probability in the decoder's three innermost full-width levels: the method's only noise, at test time too."""
+
+    def __post_init__(self) -> None:
+        name = "method.generator"
+        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
+        require(1 <= self.num_blocks <= 64, f"{name}.num_blocks", self.num_blocks, "use 1 to 64.")
+        require(2 <= self.num_downs <= 12, f"{name}.num_downs", self.num_downs, "use 2 to 12.")
+        require(0 <= self.dropout < 1, f"{name}.dropout", self.dropout, "use 0 (off) up to, not including, 1.")
+
+    @property
+    def stride(self) -> int:
+        """Pixels: image sides must be multiples of this."""
+        return 2**self.num_downs if self.architecture == "unet" else 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGANConfig:
+    """The patch discriminator (Isola et al. 2017, section 6.1.2)."""
+
+    __pydantic_config__ = STRICT
+
+    num_filters: int = 64
+    """Channels after the first convolution; doubled at each layer up to 8 times as many."""
+    num_layers: int = 3
+    """Strided convolutions: 1, 3 and 5 give receptive fields of 16, 70 and 286 pixels; 0 is the PixelGAN, which judges
+    each pixel by itself."""
+    norm: Norm = "batch"
+    """Normalisation of all but the first and the last layer."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018)."""
+
+    def __post_init__(self) -> None:
+        name = "method.discriminator"
+        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
+        require(0 <= self.num_layers <= 6, f"{name}.num_layers", self.num_layers, "use 0 to 6.")
+
+    @property
+    def smallest_image(self) -> int:
+        """Pixels: the smallest input that leaves one output patch (each final 4x4 convolution loses one)."""
+        return 3 * 2**self.num_layers if self.num_layers else 1
