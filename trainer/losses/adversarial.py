@@ -1,36 +1,43 @@
-"""Adversarial objectives over discriminator logits of any shape."""
+"""Adversarial objectives over logits of any shape: D(x) = sigmoid(logit), or a critic's value f(x) = logit.
 
-import torch
+Real and fake terms are means of their own, so either may come from more images than the other.
+"""
+
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.config import Adversarial
+from trainer.config import AdversarialConfig
 
 
-def _distance(kind: Adversarial, logits: Tensor, *, target: float) -> Tensor:
-    """Mean distance of logits to the label `target`, 0 (fake) or 1 (real)."""
-    labels = torch.full_like(logits, target)
-    if kind == "bce":
-        return F.binary_cross_entropy_with_logits(logits, labels)
-    return F.mse_loss(logits, labels)
+def discriminator_losses(config: AdversarialConfig, *, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """What the discriminator minimises on real and on fake logits, as `real` and `fake`.
 
-
-def discriminator_losses(kind: Adversarial, *, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    """What the discriminator minimises on real and on fake logits.
-
-    `bce`: -log D(y) and -log(1 - D(G(x))) (Goodfellow et al. 2014, equation 1).
-    `least-squares`: (D(y) - 1)^2 and D(G(x))^2 (Mao et al. 2017, equation 9 with a = 0, b = 1).
+    `minimax`, `non-saturating`: -log D(x) and -log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
+    `least-squares`: (D(x) - 1)^2 and D(G(z))^2, D without sigmoid: twice equation 2 of Mao et al. 2017 with a = 0,
+    b = 1, as Zhu et al. 2017 (section 4) write it.
+    `wasserstein`: -f(x) and f(G(z)) (Arjovsky et al. 2017, equation 2).
+    `hinge`: max(0, 1 - f(x)) and max(0, 1 + f(G(z))) (Lim & Ye 2017, equation 13).
     """
-    return {
-        "real": _distance(kind, real, target=1.0),
-        "fake": _distance(kind, fake, target=0.0),
-    }
+    if config.objective in ("minimax", "non-saturating"):
+        return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean()}  # softplus(-l) = -log sigmoid(l)
+    if config.objective == "least-squares":
+        return {"real": (real - 1).square().mean(), "fake": fake.square().mean()}
+    if config.objective == "wasserstein":
+        return {"real": -real.mean(), "fake": fake.mean()}
+    return {"real": F.relu(1 - real).mean(), "fake": F.relu(1 + fake).mean()}
 
 
-def generator_loss(kind: Adversarial, *, fake: Tensor) -> Tensor:
+def generator_loss(config: AdversarialConfig, *, fake: Tensor) -> Tensor:
     """What the generator minimises on the logits of its fakes.
 
-    `bce`: -log D(G(x)), the non-saturating form (Goodfellow et al. 2014, section 3).
-    `least-squares`: (D(G(x)) - 1)^2.
+    `minimax`: log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1), flat where D recognises every fake.
+    `non-saturating`: -log D(G(z)) (the same, section 3). `least-squares`: (D(G(z)) - 1)^2.
+    `wasserstein`, `hinge`: -f(G(z)).
     """
-    return _distance(kind, fake, target=1.0)
+    if config.objective == "minimax":
+        return -F.softplus(fake).mean()
+    if config.objective == "non-saturating":
+        return F.softplus(-fake).mean()
+    if config.objective == "least-squares":
+        return (fake - 1).square().mean()
+    return -fake.mean()

@@ -1,8 +1,17 @@
-"""What several architectures share: normalisation and initial weights."""
+"""What several architectures share: normalisation, initial weights, and the block."""
+
+from math import gcd
 
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from trainer.config import Norm
+
+NUM_GROUPS = 32  # of Wu & He 2018; fewer where 32 does not divide the channels
+
+
+class Block(nn.Sequential):
+    """Layers that activation checkpointing runs twice, so as to keep none of their results but the first input."""
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
@@ -14,25 +23,46 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if kind == "instance":
         return nn.InstanceNorm2d(channels, affine=True)
+    if kind == "group":
+        return nn.GroupNorm(num_groups(channels), channels)
     return nn.Identity()
+
+
+def num_groups(channels: int) -> int:
+    """Groups of equal size, of two channels at least: with one it would be instance normalisation."""
+    groups = gcd(NUM_GROUPS, channels)
+    return groups // 2 if groups == channels > 1 else groups
 
 
 def needs_bias(kind: Norm) -> bool:
     """Whether a convolution in front of this normalisation has a bias.
 
-    A norm removes the bias again: its gradient is rounding noise, which Adam blows up to full steps.
+    A norm over each channel removes the bias again: its gradient is rounding noise, which Adam blows up to full steps.
     """
-    return kind == "none"
+    return kind in ("group", "none")  # a group of several channels keeps the difference of their biases
 
 
 def init_weights(module: nn.Module, *, std: float = 0.02) -> None:
-    """Draw convolutions from N(0, std) and norms' scales from N(1, std), biases zero (Isola et al. 2017, 6.2)."""
+    """Draw convolutions and linear layers from N(0, std) and norms' scales from N(1, std), biases zero.
+
+    Isola et al. 2017 (6.2), as Radford et al. 2016 (section 4) before.
+    """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, std)
-        elif isinstance(layer, nn.BatchNorm2d | nn.InstanceNorm2d) and layer.weight is not None:
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
             nn.init.normal_(layer.weight, 1.0, std)
         else:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def normalise_spectrum(module: nn.Module) -> None:
+    """Divide the weight of each convolution and linear layer by its largest singular value (Miyato et al. 2018).
+
+    After `init_weights`: the first estimate of that value is made of the weights as they are now.
+    """
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            parametrizations.spectral_norm(layer)

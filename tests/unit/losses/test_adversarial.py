@@ -5,39 +5,79 @@ from math import exp, log
 import pytest
 import torch
 
+from trainer.config import AdversarialConfig
 from trainer.losses.adversarial import discriminator_losses, generator_loss
+
+MINIMAX = AdversarialConfig(objective="minimax")
+NON_SATURATING = AdversarialConfig(objective="non-saturating")
+LEAST_SQUARES = AdversarialConfig(objective="least-squares")
+WASSERSTEIN = AdversarialConfig(objective="wasserstein", weight_clip=0.01)
+HINGE = AdversarialConfig(objective="hinge")
 
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + exp(-x))
 
 
-def test_bce_is_equation_1_of_goodfellow():
-    losses = discriminator_losses("bce", real=torch.tensor([2.0, -1.0]), fake=torch.tensor([0.5]))
-    # -log D(y), the mean over patches, and -log(1 - D(G(x))), with D = sigmoid(logit).
+def slope_of_generator(config: AdversarialConfig, logit: float) -> float:
+    logits = torch.tensor([logit], requires_grad=True)
+    generator_loss(config, fake=logits).backward()
+    assert logits.grad is not None
+    return logits.grad.item()
+
+
+@pytest.mark.parametrize("config", [MINIMAX, NON_SATURATING])
+def test_the_discriminator_of_both_gans_is_equation_1_of_goodfellow(config: AdversarialConfig):
+    losses = discriminator_losses(config, real=torch.tensor([2.0, -1.0]), fake=torch.tensor([0.5]))
+    # -log D(x), the mean over patches, and -log(1 - D(G(z))), with D = sigmoid(logit).
     assert losses["real"].item() == pytest.approx(-(log(sigmoid(2)) + log(sigmoid(-1))) / 2)
     assert losses["fake"].item() == pytest.approx(-log(1 - sigmoid(0.5)))
 
 
-def test_bce_of_the_generator_is_non_saturating():
-    logits = torch.tensor([-3.0], requires_grad=True)
-    loss = generator_loss("bce", fake=logits)
-    assert loss.item() == pytest.approx(-log(sigmoid(-3)))
-    loss.backward()
-    # d/dl -log sigmoid(l) = sigmoid(l) - 1: near -1 where the fake is recognised; the minimax form would be near 0.
-    assert logits.grad is not None
-    assert logits.grad.item() == pytest.approx(sigmoid(-3) - 1)
+def test_minimax_generator_saturates_where_fakes_are_recognised():
+    assert generator_loss(MINIMAX, fake=torch.tensor([-3.0, 0.5])).item() == pytest.approx(
+        (log(1 - sigmoid(-3)) + log(1 - sigmoid(0.5))) / 2
+    )
+    # d/dl log(1 - sigmoid(l)) = -sigmoid(l): near 0 at -3.
+    assert slope_of_generator(MINIMAX, -3.0) == pytest.approx(-sigmoid(-3))
 
 
-def test_least_squares_is_equation_9_of_mao():
-    losses = discriminator_losses("least-squares", real=torch.tensor([0.5, 1.0]), fake=torch.tensor([0.5]))
+def test_non_saturating_generator_does_not():
+    assert generator_loss(NON_SATURATING, fake=torch.tensor([-3.0])).item() == pytest.approx(-log(sigmoid(-3)))
+    # d/dl -log sigmoid(l) = sigmoid(l) - 1: near -1 at -3.
+    assert slope_of_generator(NON_SATURATING, -3.0) == pytest.approx(sigmoid(-3) - 1)
+
+
+def test_least_squares_is_that_of_mao_with_labels_0_and_1():
+    losses = discriminator_losses(LEAST_SQUARES, real=torch.tensor([0.5, 1.0]), fake=torch.tensor([0.5]))
     assert losses["real"].item() == pytest.approx(((0.5 - 1) ** 2 + 0) / 2)
     assert losses["fake"].item() == pytest.approx(0.5**2)
-    assert generator_loss("least-squares", fake=torch.tensor([0.25])).item() == pytest.approx(0.75**2)
+    assert generator_loss(LEAST_SQUARES, fake=torch.tensor([0.25])).item() == pytest.approx(0.75**2)
 
 
-def test_an_undecided_discriminator_pays_log_2():
+def test_wasserstein_is_the_difference_of_means():
+    losses = discriminator_losses(WASSERSTEIN, real=torch.tensor([2.0, 4.0]), fake=torch.tensor([1.5, -0.5, 2.0]))
+    assert losses["real"].item() == pytest.approx(-3)
+    assert losses["fake"].item() == pytest.approx(1)
+    assert generator_loss(WASSERSTEIN, fake=torch.tensor([1.5, -0.5, 2.0])).item() == pytest.approx(-1)
+
+
+def test_hinge_pays_nothing_beyond_the_margin():
+    losses = discriminator_losses(HINGE, real=torch.tensor([3.0, 0.25]), fake=torch.tensor([-2.0, 0.5]))
+    assert losses["real"].item() == pytest.approx((0 + 0.75) / 2)
+    assert losses["fake"].item() == pytest.approx((0 + 1.5) / 2)
+    assert generator_loss(HINGE, fake=torch.tensor([-2.0, 0.5])).item() == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("config", [MINIMAX, NON_SATURATING])
+def test_an_undecided_discriminator_pays_log_2(config: AdversarialConfig):
     zeros = torch.zeros(2, 1, 3, 3)
-    losses = discriminator_losses("bce", real=zeros, fake=zeros)
+    losses = discriminator_losses(config, real=zeros, fake=zeros)
     assert losses["real"].item() == pytest.approx(log(2))
-    assert generator_loss("bce", fake=zeros).item() == pytest.approx(log(2))
+    assert losses["fake"].item() == pytest.approx(log(2))
+
+
+@pytest.mark.parametrize("config", [MINIMAX, NON_SATURATING])
+def test_confident_logits_stay_finite(config: AdversarialConfig):
+    losses = discriminator_losses(config, real=torch.tensor([-200.0]), fake=torch.tensor([200.0]))
+    assert [loss.item() for loss in losses.values()] == [200, 200]
