@@ -13,10 +13,11 @@ from launch.devices import count_gpus
 from launch.embedded import ensure_dataset
 from launch.local import start_ranks
 from launch.options import ResumeOptions, TrainOptions
-from sharding.manifest import DatasetError, Manifest, read_manifest
-from trainer.config import ConfigError, DataConfig, RunConfig, config_to_dict
+from sharding.manifest import read_manifest
+from trainer.config import RunConfig, config_to_dict
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.rundir import RunDir
+from trainer.task import check_task
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -64,20 +65,7 @@ def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
 
 def check_dataset(config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
-    manifest = read_manifest(config.data.path)
-    for field in ("view_a", "view_b"):
-        _check_view(manifest, config.data, field)
-    if "train" not in manifest.splits or manifest.num_samples("train") == 0:
-        raise DatasetError(f"{config.data.path} has no training images; its splits: {', '.join(manifest.splits)}.")
-
-
-def _check_view(manifest: Manifest, data: DataConfig, field: str) -> None:
-    name = getattr(data, field)
-    images = [view for view, info in manifest.views.items() if info.content == "image"]
-    if name not in images:
-        raise ConfigError(
-            f"data.{field}", name, f"{data.path} has no such view of images; it has: {', '.join(images)}."
-        )
+    check_task(config, read_manifest(config.data.path))
 
 
 def _resume(options: ResumeOptions) -> int:

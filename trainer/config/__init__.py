@@ -5,7 +5,7 @@ to one component, which receives that section only. The docstring under a field 
 """
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig
+from trainer.config.data import DataConfig, DegradeConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
@@ -16,12 +16,14 @@ __all__ = [
     "AdversarialConfig",
     "ConfigError",
     "DataConfig",
+    "DegradeConfig",
     "EngineConfig",
     "GeneratorConfig",
     "LogConfig",
     "MethodConfig",
     "Norm",
     "OptimizerConfig",
+    "Pairing",
     "PatchGANConfig",
     "Pix2PixConfig",
     "Precision",

@@ -1,9 +1,39 @@
 """Which data a run sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from trainer.config.errors import STRICT, require
+
+Pairing = Literal["paired", "unpaired", "single"]
+"""What a method learns from: images that belong together, images of two views apart, or images of view b alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradeConfig:
+    """How view a is made from view b, for a method that is to restore it."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["none", "blur", "downscale", "noise", "jpeg"] = "none"
+    """`none`: view a is read. `blur`: Gaussian; `downscale`: fewer pixels, enlarged again (super-resolution); `noise`:
+    white and Gaussian; `jpeg`: the artefacts of compression."""
+    blur_sigma: float = 2.0
+    """Pixels: standard deviation of the blur."""
+    factor: Literal[2, 4] = 2
+    """How many times smaller `downscale` makes the sides of the crop."""
+    noise_sigma: float = 25.0
+    """Grey levels of 255: standard deviation of the noise, before values are cut to 0..255 and rounded."""
+    jpeg_quality: int = 20
+    """1 (worst) to 100, as JPEG libraries count; colour has half the resolution."""
+
+    def __post_init__(self) -> None:
+        require(0 < self.blur_sigma <= 32, "data.degrade.blur_sigma", self.blur_sigma, "use more than 0, at most 32.")
+        require(
+            0 < self.noise_sigma <= 255, "data.degrade.noise_sigma", self.noise_sigma, "use more than 0, at most 255."
+        )
+        require(1 <= self.jpeg_quality <= 100, "data.degrade.jpeg_quality", self.jpeg_quality, "use 1 to 100.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +47,7 @@ class DataConfig:
     view_a: str = "relief"
     """Name of the input view, as listed in dataset.json."""
     view_b: str = "satellite"
-    """Name of the target view."""
+    """Name of the target view; of the only one, for methods that learn from one."""
     label: str | None = None
     """Name of the label that the method is to use, as listed in dataset.json; only some methods need one."""
     load_size: int = 143
@@ -26,6 +56,7 @@ class DataConfig:
     """Pixels: side of the random square crop that is trained on; a multiple of the generator's stride."""
     flip: bool = True
     """Mirror half of the training pairs left to right."""
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
     shuffle_window_shards: int = 8
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
     num_threads: int = 2
@@ -46,3 +77,24 @@ class DataConfig:
             "use 1 or more.",
         )
         require(self.num_threads >= 1, "data.num_threads", self.num_threads, "use 1 or more.")
+        self._check_degrade()
+
+    @property
+    def is_degraded(self) -> bool:
+        """View a is made from view b, crop by crop."""
+        return self.degrade.kind != "none"
+
+    def _check_degrade(self) -> None:
+        require(
+            not self.is_degraded or self.view_a == self.view_b,
+            "data.view_a",
+            self.view_a,
+            f"must equal data.view_b = {self.view_b!r}, of which data.degrade.kind = {self.degrade.kind!r} makes the "
+            "input; set both to one view, or the kind to none.",
+        )
+        require(
+            self.degrade.kind != "downscale" or self.crop_size % self.degrade.factor == 0,
+            "data.degrade.factor",
+            self.degrade.factor,
+            f"must divide data.crop_size = {self.crop_size}.",
+        )

@@ -39,12 +39,16 @@ class RunConfig:
 
     def _check_views(self) -> None:
         if self.method.pairing == "single":
+            kind = self.data.degrade.kind
+            reason = f"method.name = {self.method.name!r} learns from one view as it is, without an input to degrade."
+            require(not self.data.is_degraded, "data.degrade.kind", kind, f"{reason} Use none.")
             return
         require(
-            self.data.view_a != self.data.view_b,
+            self.data.view_a != self.data.view_b or self.data.is_degraded,
             "data.view_b",
             self.data.view_b,
-            f"must differ from data.view_a: method.name = {self.method.name!r} translates one view to another.",
+            f"must differ from data.view_a: method.name = {self.method.name!r} translates one view to another; "
+            "or set data.degrade.kind, to make the input of the view itself.",
         )
 
     def _check_engine(self) -> None:

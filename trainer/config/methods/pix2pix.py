@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig
+from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
@@ -20,7 +20,7 @@ class Pix2PixConfig:
     __pydantic_config__ = STRICT
 
     name: Literal["pix2pix"] = "pix2pix"
-    pairing: ClassVar = "paired"
+    pairing: ClassVar[Pairing] = "paired"
     needs_label: ClassVar = False
     fixed_size: ClassVar = False
 
