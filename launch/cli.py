@@ -14,7 +14,8 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
   launch [PRESET]    make the embedded data set if needed, train, evaluate: the whole job
   train [PRESET]     train on a data set that is there; --resume RUN continues a run
   evaluate RUN       score a run on held-out images, beside two baselines
-  translate RUN      translate a folder of images of any size
+  translate RUN      translate a folder of images of any size, or change their label
+  sample RUN         draw new pictures: from noise, of a label, between two pictures
   shard KIND         make shards from images: earth, pairs, folders; verify checks them
   sweep              search loss weights and architectures with Ray Tune
   presets            list the presets\
@@ -67,6 +68,14 @@ def _translate(argv: list[str]) -> int:
     return translate_command(tyro.cli(TranslateOptions, args=argv, prog="diptych translate"))
 
 
+def _sample(argv: list[str]) -> int:
+    import tyro
+
+    from trainer.commands import SampleOptions, sample_command
+
+    return sample_command(tyro.cli(SampleOptions, args=argv, prog="diptych sample"))
+
+
 def _shard(argv: list[str]) -> int:
     from sharding.cli import main as shard
 
@@ -92,6 +101,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "translate": _translate,
+    "sample": _sample,
     "shard": _shard,
     "sweep": _sweep,
     "presets": _presets,

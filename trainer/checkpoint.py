@@ -3,14 +3,17 @@
     checkpoints/00002000/           after 2000 images
         discriminator/ generator/   weights and optimizer state, one DeepSpeed engine each
         ema.pt                      averaged generators
-        state.json                  position, and what each rank keeps between two log lines
+        pools-0000.pt               histories of generated images, one file for each rank of methods that have them
+        state.json                  position, number of steps, and what each rank keeps between two log lines
 
-Order, crops, noise and learning rate are functions of the position, so nothing of them is stored.
+Order, crops, noise, curriculum and learning rate are functions of the position, so nothing of them is stored.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,21 @@ import torch
 
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
+from trainer.losses.pool import ImagePool
 from trainer.world import World
 
 EMA_FILE = "ema.pt"
 STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    position: int = 0
+    """Images that the whole job has seen."""
+    step: int = 0
+    """Optimizer steps that it has made: players with a period count them."""
 
 
 class CheckpointError(RuntimeError):
@@ -42,14 +56,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def save_checkpoint(
     folder: Path,
     *,
-    position: int,
+    progress: Progress,
     engine: Engine,
     average: MovingAverage,
     rank_state: dict[str, Any],
     keep: int,
     world: World,
 ) -> Path:
-    """Write the checkpoint of `position` under a temporary name, then rename it; drop all but the `keep` newest.
+    """Write the checkpoint of `progress` under a temporary name, then rename it; drop all but the `keep` newest.
 
     Args:
         rank_state: JSON values of this rank, returned to the same rank by `load_checkpoint`.
@@ -57,7 +71,7 @@ def save_checkpoint(
     Raises:
         CheckpointError: the disk is full or not writable.
     """
-    final = folder / f"{position:08d}"
+    final = folder / f"{progress.position:08d}"
     temporary = folder / f".{final.name}.tmp"
     rank_states = world.gather(rank_state)
     try:
@@ -66,9 +80,13 @@ def save_checkpoint(
             temporary.mkdir(parents=True)
         world.barrier()
         engine.save(temporary)
+        if engine.method.pools:
+            torch.save(
+                {name: pool.state_dict() for name, pool in engine.method.pools.items()}, _pools(temporary, world.rank)
+            )
         world.barrier()
         if world.is_main:
-            _write_common(temporary, position=position, average=average, rank_states=rank_states)
+            _write_common(temporary, progress=progress, average=average, rank_states=rank_states)
             _publish(temporary, final)
             for old in checkpoint_folders(folder)[:-keep]:
                 shutil.rmtree(old)
@@ -84,9 +102,11 @@ def save_checkpoint(
     return final
 
 
-def _write_common(folder: Path, *, position: int, average: MovingAverage, rank_states: list[dict[str, Any]]) -> None:
+def _write_common(
+    folder: Path, *, progress: Progress, average: MovingAverage, rank_states: list[dict[str, Any]]
+) -> None:
     torch.save(average.state_dict(), folder / EMA_FILE)
-    state = {"position": position, "world_size": len(rank_states), "ranks": rank_states}
+    state = {**asdict(progress), "world_size": len(rank_states), "ranks": rank_states}
     (folder / STATE_FILE).write_text(json.dumps(state))
 
 
@@ -110,11 +130,11 @@ def _fsync(path: Path) -> None:
 
 def load_checkpoint(
     folder: Path, *, engine: Engine, average: MovingAverage, world: World
-) -> tuple[int, dict[str, Any] | None]:
-    """Restore engine and average.
+) -> tuple[Progress, dict[str, Any] | None]:
+    """Restore engine, average and pools.
 
     Returns:
-        The position, and this rank's state, or None if the checkpoint is of another number of ranks.
+        How far the run was, and this rank's state, or None if the checkpoint is of another number of ranks.
 
     Raises:
         CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
@@ -129,7 +149,25 @@ def load_checkpoint(
     try:
         engine.load(folder)
         average.load_state_dict(torch.load(folder / EMA_FILE, map_location=world.device, weights_only=True))
+        _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
     except (OSError, RuntimeError, EOFError) as error:
         raise CheckpointError(f"{folder} is damaged: {error}. Delete it to fall back to an earlier one.") from error
     same_ranks = state["world_size"] == world.size
-    return state["position"], state["ranks"][world.rank] if same_ranks else None
+    progress = Progress(position=state["position"], step=state["step"])
+    return progress, state["ranks"][world.rank] if same_ranks else None
+
+
+def _pools(folder: Path, rank: int) -> Path:
+    return folder / f"pools-{rank:04d}.pt"
+
+
+def _load_pools(folder: Path, pools: Mapping[str, ImagePool], *, saved_ranks: int, world: World) -> None:
+    """Each rank's own pools; for another number of ranks, the images of all of them are dealt out anew."""
+    if not pools:
+        return
+    same = saved_ranks == world.size
+    ranks = [world.rank] if same else range(saved_ranks)
+    states = [torch.load(_pools(folder, rank), map_location=world.device, weights_only=True) for rank in ranks]
+    for name, pool in pools.items():
+        images = [image for state in states for image in state[name]["images"]]
+        pool.load_state_dict({"images": images if same else images[world.rank :: world.size][: pool.size]})

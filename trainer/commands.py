@@ -47,6 +47,10 @@ class TranslateOptions:
     """Folder to write to; made if it is not there."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints; the newest if not given."""
+    direction: Literal["a2b", "b2a"] = "a2b"
+    """`b2a` turns view b into view a, with methods that learn both ways."""
+    label: str | None = None
+    """Show the pictures with this label instead of translating them, with methods that can: a face at another age."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     seed: int = 0
@@ -55,6 +59,52 @@ class TranslateOptions:
     """Replace files that the output folder has already."""
     skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
     """End with success although some pictures could not be translated; they are listed all the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions:
+    """Draw new pictures with a trained run: from noise, of a label, or between two pictures."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of the run, e.g. runs/NAME."""
+    destination: Annotated[Path, tyro.conf.arg(name="out")]
+    """Folder to write 0000.png ... and grid.png to; new or empty."""
+    num: int = 64
+    """Pictures to draw."""
+    label: str | None = None
+    """Name of the label that all show; all labels in turn if not given."""
+    between: tuple[Path, Path] | None = None
+    """Two pictures: go from the first to the second in equal steps of their codes."""
+    checkpoint: Path | None = None
+    """A folder in RUN/checkpoints; the newest if not given."""
+    device: Device = "auto"
+    """`auto`: a GPU if there is one."""
+    seed: int = 0
+    """Another seed draws other pictures."""
+
+    def __post_init__(self) -> None:
+        if self.num < (1 if self.between is None else 2):
+            raise ConfigError("num", self.num, "use 1 or more, and 2 or more with --between.")
+
+
+def sample_command(options: SampleOptions) -> int:
+    """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    run = RunDir(options.run)
+    run.config()
+    from trainer.draw import draw_pictures
+
+    files = draw_pictures(
+        run,
+        destination=options.destination,
+        num=options.num,
+        label=options.label,
+        between=options.between,
+        seed=options.seed,
+        device=choose_device(options.device),
+        checkpoint=options.checkpoint,
+    )
+    Console().print(f"{len(files)} pictures and grid.png in {options.destination}", soft_wrap=True, highlight=False)
+    return 0
 
 
 def evaluate_command(options: EvaluateOptions) -> int:
@@ -90,6 +140,8 @@ def translate_command(options: TranslateOptions) -> int:
             destination=options.destination,
             device=choose_device(options.device),
             checkpoint=options.checkpoint,
+            direction=options.direction,
+            label=options.label,
             seed=options.seed,
             overwrite=options.overwrite,
             console=console,

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from trainer.sync_norm import stop_synchronising
+
 RAMP_UP = 0.05
 """Early in a run the half-life is this fraction of the images seen, so that initial weights are soon forgotten."""
 
@@ -22,6 +24,8 @@ class MovingAverage:
     def __init__(self, networks: Mapping[str, nn.Module], *, half_life_kimg: float) -> None:
         self.half_life_kimg = half_life_kimg
         self.networks = {name: copy.deepcopy(net).requires_grad_(False) for name, net in networks.items()}
+        for network in self.networks.values():
+            stop_synchronising(network)
 
     @torch.no_grad()
     def update(self, networks: Mapping[str, nn.Module], *, position: int, num_images: int) -> None:

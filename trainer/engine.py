@@ -5,6 +5,7 @@ import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.activations import recompute_activations
 from trainer.config import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.extensions import use_extensions
-from trainer.methods.base import Method, Network, Networks
+from trainer.methods.base import Method, Network, Networks, Player
+from trainer.optimizers import make_optimizer
 from trainer.precision import autocasting, fastest_format, resolve_precision
+from trainer.sync_norm import synchronise
 from trainer.world import World
 
 _TAG = "state"
@@ -51,8 +55,8 @@ class _Router(nn.Module):
         super().__init__()
         self.networks = networks
 
-    def forward(self, name: str, image: Tensor) -> Tensor:
-        return self.networks[name](image)
+    def forward(self, name: str, *inputs: Tensor) -> Any:
+        return self.networks[name](*inputs)
 
 
 class PlayerEngine:
@@ -60,7 +64,7 @@ class PlayerEngine:
 
     def __init__(
         self,
-        networks: nn.ModuleDict,
+        player: Player,
         *,
         config: EngineConfig,
         optimizer: OptimizerConfig,
@@ -70,20 +74,23 @@ class PlayerEngine:
     ) -> None:
         import deepspeed
 
-        router = _Router(networks).to(world.device)
-        adam = torch.optim.Adam(
-            router.parameters(), lr=optimizer.lr, betas=(optimizer.beta1, optimizer.beta2), fused=True
-        )
+        if config.sync_batch_norm:
+            synchronise(player.networks)
+        if config.activation_checkpointing:
+            recompute_activations(player.networks)
+        router = _Router(player.networks).to(world.device)
+        stepper = make_optimizer(router.parameters(), config=optimizer, weight_clip=player.weight_clip)
         engine: Any
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
             engine, *_ = deepspeed.initialize(
                 model=router,
-                optimizer=adam,
+                optimizer=stepper,
                 config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
             )
         self.engine = engine
-        self.networks = networks
-        self.accumulation = config.gradient_accumulation_steps
+        self.player = player
+        self.networks = player.networks
+        self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
         self._ddp: Any = None
         if config.zero_stage == 0:
             # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
@@ -100,12 +107,16 @@ class PlayerEngine:
         if world.size > 1:
             self._ddp = DistributedDataParallel(router, broadcast_buffers=False)
 
-    def forward(self, name: str, image: Tensor) -> Tensor:
+    def is_due(self, step: int) -> bool:
+        """Whether it steps in step number `step` of the run, counted from 0."""
+        return (step + 1) % self.player.period == 0
+
+    def forward(self, name: str, *inputs: Tensor) -> Any:
         """The forward that trains: its graph ends in this player's `backward`."""
         if self._ddp is None:
-            return self.engine(name, image)
+            return self.engine(name, *inputs)
         self._ddp.require_backward_grad_sync = self.engine.is_gradient_accumulation_boundary()
-        return self._ddp(name, image)
+        return self._ddp(name, *inputs)
 
     def step(self, loss: Tensor) -> None:
         """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
@@ -114,7 +125,7 @@ class PlayerEngine:
 
     def set_learning_rate(self, lr: float) -> None:
         for group in self.engine.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * self._lr_factor
 
 
 class Engine:
@@ -138,53 +149,65 @@ class Engine:
         self.memory_format = fastest_format(self.dtype, world.device)
         self.players = {
             name: PlayerEngine(
-                networks,
+                player,
                 config=config,
                 optimizer=optimizer,
                 batch_size_per_gpu=batch_size_per_gpu,
                 dtype=self.dtype,
                 world=world,
             )
-            for name, networks in method.players.items()
+            for name, player in method.players.items()
         }
         self._training = {
-            name: self._cast(lambda image, name=name, player=player: player.forward(name, image))
+            name: self._cast(partial(player.forward, name))
             for player in self.players.values()
             for name in player.networks
         }
-        self._plain = {
-            name: self._cast(network) for player in self.players.values() for name, network in player.networks.items()
-        }
+        self._modules = {name: network for player in self.players.values() for name, network in player.networks.items()}
+        self._plain = {name: self._cast(network) for name, network in self._modules.items()}
 
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
 
-    def train_step(self, batch: Batch) -> dict[str, Tensor]:
-        """One micro-batch for every player; weights move at the end of each accumulation.
+    def train_step(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
+        """One micro-batch for every player that is due; weights move at the end of each accumulation.
 
         The generators' pass is made once: its fakes, detached, teach the discriminators, and its graph is completed
         through the updated discriminators, which are frozen and called as plain modules (through its engine a frozen
         network fails at ZeRO 0; not frozen, its gradients are silently wrong at ZeRO 0 and 1).
 
+        Args:
+            step: number of the optimizer step, counted from 0: players with a period wait for theirs.
+
         Returns:
             Detached scalars on this rank, e.g. `generator/l1`.
         """
         batch = self._in_fastest_format(batch)
-        fakes = self.method.forward(self._training, batch)
+        due = {name: player for name, player in self.players.items() if player.is_due(step)}
+        fakes = self._generate(batch, trains=any(not player.player.is_discriminator for player in due.values()))
         logged: dict[str, Tensor] = {}
-        for name, player in self.players.items():
+        for name, player in due.items():
             with self._rivals_frozen(player):
                 losses = self.method.losses(name, self._networks_for(player), batch, fakes)
                 player.step(torch.stack(list(losses.values())).sum())
             logged |= {f"{name}/{term}": loss.detach() for term, loss in losses.items()}
         return logged
 
+    def _generate(self, batch: Batch, *, trains: bool) -> dict[str, Tensor]:
+        """The generators' pass. Where only critics step, without a graph."""
+        if trains:
+            return self.method.forward(Networks(self._training, self._modules), batch)
+        with torch.no_grad():
+            return self.method.forward(Networks(self._plain, self._modules), batch)
+
     def _in_fastest_format(self, batch: Batch) -> Batch:
-        a, b = (image.contiguous(memory_format=self.memory_format) for image in (batch.a, batch.b))
+        a = batch.a.contiguous(memory_format=self.memory_format)
+        b = a if batch.b is batch.a else batch.b.contiguous(memory_format=self.memory_format)
         return replace(batch, a=a, b=b)
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
-        return self._plain | {name: self._training[name] for name in player.networks}
+        calls = self._plain | {name: self._training[name] for name in player.networks}
+        return Networks(calls, self._modules)
 
     @contextlib.contextmanager
     def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:
@@ -203,16 +226,11 @@ class Engine:
             player.set_learning_rate(lr)
 
     @contextlib.contextmanager
-    def gathered_generators(self) -> Iterator[Mapping[str, nn.Module]]:
-        """The translating networks with whole weights, to be read and not written; ZeRO 3 gathers them first."""
+    def gathered(self) -> Iterator[Mapping[str, nn.Module]]:
+        """The averaged networks with whole weights, to be read and not written; ZeRO 3 gathers them first."""
         import deepspeed
 
-        networks = {
-            name: player.networks[name]
-            for player in self.players.values()
-            for name in player.networks
-            if name in self.method.generators
-        }
+        networks = {name: self._modules[name] for name in self.method.averaged}
         parameters = [parameter for network in networks.values() for parameter in network.parameters()]
         with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
             yield networks

@@ -9,24 +9,25 @@ import torch
 from rich.console import Console
 
 from sharding.manifest import read_manifest
-from trainer.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from trainer.checkpoint import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
-from trainer.evaluate import SplitEvaluator, write_evaluation
+from trainer.evaluate import write_evaluation
 from trainer.logging import Logger, Metrics
 from trainer.logging.console import ConsoleLogger
 from trainer.logging.jsonl import JsonlLogger
 from trainer.meter import Meter
-from trainer.methods.base import build_method
 from trainer.randomness import seed_torch
 from trainer.report import write_report
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.schedule import learning_rate
+from trainer.split_evaluator import SplitEvaluator
 from trainer.stop import stop_signals
-from trainer.translator import averaged_translate
+from trainer.task import resolve_task
+from trainer.translator import averaged_translator
 from trainer.world import World
 
 
@@ -60,15 +61,10 @@ class Trainer:
         self.config = config = run.config()
         self.manifest = read_manifest(config.data.path)
         self.total = max(1, round(config.train.total_kimg * 1000))
-        self.position = 0
+        self.position = self.step_number = 0
         self.meter = Meter()
-        views = self.manifest.views
         seed_torch(config.train.seed, "weights")
-        self.method = build_method(
-            config.method,
-            channels_a=views[config.data.view_a].channels,
-            channels_b=views[config.data.view_b].channels,
-        )
+        self.method = config.method.build(resolve_task(config, self.manifest))
         self.engine = Engine(
             self.method,
             config=config.engine,
@@ -76,9 +72,9 @@ class Trainer:
             batch_size_per_gpu=config.train.batch_size_per_gpu,
             world=world,
         )
-        with self.engine.gathered_generators() as generators:
-            self.average = MovingAverage(generators, half_life_kimg=config.train.ema_half_life_kimg)
-        self.translate = averaged_translate(self.method, self.average, config=config, device=world.device)
+        with self.engine.gathered() as networks:
+            self.average = MovingAverage(networks, half_life_kimg=config.train.ema_half_life_kimg)
+        self.translator = averaged_translator(self.method, self.average, config=config, device=world.device)
         self._elapsed_s = self._restore()
         self._started = time.monotonic()
         self._window_start = (self.position, self._started)
@@ -105,7 +101,8 @@ class Trainer:
         folder = latest_checkpoint(self.run.checkpoints)
         if folder is None:
             return 0.0
-        self.position, state = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
+        progress, state = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
+        self.position, self.step_number = progress.position, progress.step
         if state is None:
             return 0.0
         self.meter.load_state_dict(state["meter"], device=self.world.device)
@@ -160,8 +157,9 @@ class Trainer:
         for _ in range(self.config.engine.gradient_accumulation_steps):
             self._micro_step()
         num_images = self.position - before
-        with self.engine.gathered_generators() as generators:
-            self.average.update(generators, position=self.position, num_images=num_images)
+        self.step_number += 1
+        with self.engine.gathered() as networks:
+            self.average.update(networks, position=self.position, num_images=num_images)
         if before == 0:
             self.draw_samples()
         for event in self.events:
@@ -174,7 +172,7 @@ class Trainer:
         self._data_s += time.monotonic() - waiting
         # Dropout differs between ranks, and is the same again when this position is trained on after a resume.
         seed_torch(self.config.train.seed, "step", self.position, self.world.rank)
-        self.meter.add(self.engine.train_step(batch))
+        self.meter.add(self.engine.train_step(batch, step=self.step_number))
         self.position += self.config.train.batch_size_per_gpu * self.world.size
 
     def log_metrics(self) -> None:
@@ -200,7 +198,7 @@ class Trainer:
         with self._clock_stopped():
             if self._validate is None:
                 self._validate = self._evaluator(self.watched_split)
-            self.last_scores = self._validate(self.translate)
+            self.last_scores = self._validate(self.translator)
         self._emit(self.last_scores)
 
     def _evaluator(self, split: str) -> SplitEvaluator:
@@ -209,9 +207,9 @@ class Trainer:
     def finish(self) -> dict[str, float]:
         """Score the test split (where there is none, the watched one) and write evaluation and report."""
         split = "test" if "test" in self.manifest.splits else self.watched_split
-        scores = self._evaluator(split)(self.translate)
+        scores = self._evaluator(split)(self.translator)
         pictures = SamplePictures(config=self.config, manifest=self.manifest, world=self.world, split=split)
-        pictures.draw(self.translate, self.run.evaluation_picture)
+        pictures.draw(self.translator, self.run.evaluation_picture)
         if self.world.is_main:
             num_images = self.manifest.num_samples(split)
             write_evaluation(self.run, split=split, position=self.position, num_images=num_images, scores=scores)
@@ -222,7 +220,7 @@ class Trainer:
         """Translate the same few validation images as always."""
         with self._clock_stopped():
             path = self.run.sample_file(self.position)
-            self.pictures.draw(self.translate, path)
+            self.pictures.draw(self.translator, path)
             for logger in self.loggers:
                 logger.picture(path, self.position)
 
@@ -235,7 +233,7 @@ class Trainer:
         with self._clock_stopped():
             save_checkpoint(
                 self.run.checkpoints,
-                position=self.position,
+                progress=Progress(position=self.position, step=self.step_number),
                 engine=self.engine,
                 average=self.average,
                 rank_state={"meter": self.meter.state_dict(), "elapsed_s": self.elapsed_s},

@@ -10,39 +10,36 @@ class Meter:
     """Sums scalars on their device; the host is asked only when a line is due."""
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        self._sums: Tensor | None = None
-        self._count = 0
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
 
     def add(self, scalars: dict[str, Tensor]) -> None:
-        """The same names each time."""
-        values = torch.stack(list(scalars.values())).double()
-        self._sums = values if self._sums is None else self._sums + values
-        self._names = list(scalars)
-        self._count += 1
+        """Names may be missing where a player does not step each time; on all ranks the same."""
+        for name, value in scalars.items():
+            known = self._sums.get(name)
+            self._sums[name] = value.double() if known is None else known + value
+            self._counts[name] = self._counts.get(name, 0) + 1
 
     def means(self, world: World) -> dict[str, float]:
         """Over everything added since the last call, on all ranks; then starts anew."""
         means = self.peek(world)
-        self._sums, self._count = None, 0
+        self._sums, self._counts = {}, {}
         return means
 
     def peek(self, world: World) -> dict[str, float]:
         """As `means`, without starting anew; empty if nothing was added."""
-        if self._sums is None:
+        if not self._sums:
             return {}
-        means = (world.mean(self._sums) / self._count).tolist()
-        return dict(zip(self._names, means, strict=True))
+        names = list(self._sums)  # all ranks met them in one order
+        totals = world.mean(torch.stack([self._sums[name] for name in names])).tolist()
+        return {name: total / self._counts[name] for name, total in zip(names, totals, strict=True)}
 
-    def state_dict(self) -> dict[str, list[str] | list[float] | int]:
+    def state_dict(self) -> dict[str, dict[str, float] | dict[str, int]]:
         """This rank's sums, as JSON values (a double survives JSON exactly)."""
-        return {
-            "names": self._names,
-            "sums": [] if self._sums is None else self._sums.tolist(),
-            "count": self._count,
-        }
+        return {"sums": {name: total.item() for name, total in self._sums.items()}, "counts": dict(self._counts)}
 
     def load_state_dict(self, state: dict, *, device: torch.device) -> None:
-        self._names, self._count = state["names"], state["count"]
-        sums = state["sums"]
-        self._sums = torch.tensor(sums, dtype=torch.float64, device=device) if sums else None
+        self._counts = dict(state["counts"])
+        self._sums = {
+            name: torch.tensor(total, dtype=torch.float64, device=device) for name, total in state["sums"].items()
+        }

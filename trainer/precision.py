@@ -1,7 +1,10 @@
 """The arithmetic of networks: weights and losses stay float32, autocast lowers what is in between."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from trainer.config import EngineConfig
 from trainer.methods.base import Network
@@ -36,14 +39,14 @@ def fastest_format(dtype: torch.dtype, device: torch.device) -> torch.memory_for
 
 
 def autocasting(network: Network, *, device: torch.device, dtype: torch.dtype) -> Network:
-    """`network` computing in `dtype`, with float32 in and out.
+    """`network` computing in `dtype`, with float32 in and out, whatever tuples it returns.
 
     DeepSpeed's `torch_autocast` acts only inside an engine's own forward: a rival or a moving average, called as a
     plain module, would silently compute in float32.
     """
 
-    def call(image: Tensor) -> Tensor:
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-            return network(image).float()
+    def call(*inputs: Tensor) -> Any:
+        with torch.autocast(device.type, dtype=dtype, enabled=True):
+            return tree_map_only(Tensor, Tensor.float, network(*inputs))
 
-    return call
+    return call if dtype != torch.float32 else network

@@ -1,7 +1,7 @@
 """Sample grids: what the translation makes of the same few images as a run goes on."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -17,37 +17,34 @@ from trainer.images import to_picture
 from trainer.randomness import seeded
 from trainer.rundir import write_atomically
 from trainer.split_images import split_images
-from trainer.translator import Translate
+from trainer.translator import Translator
 from trainer.world import World, lone_world
 
-TITLES = ("input", "translation", "target")
 _SMALLEST_CELL, _LARGEST_CELL = 128, 256  # pixels
 _GAP, _HEADER = 2, 20
 _LARGEST_SEARCH = 512  # images
 _PAPER, _INK = "white", "#444444"
 
 
-def sample_grid(a: Tensor, fake_b: Tensor, b: Tensor, *, titles: Sequence[str] = TITLES) -> Image.Image:
-    """Rows of input, translation and target, under a header with their titles.
+def sample_grid(columns: Mapping[str, Tensor]) -> Image.Image:
+    """A column of images under each title.
 
     Args:
-        a: (N, C, H, W) in [-1, 1], C = 1 or 3.
-        fake_b: likewise, its C may differ.
-        b: like `fake_b`.
-        titles: of the columns.
+        columns: title -> (N, C, H, W) in [-1, 1]; C = 1 or 3, and may differ between columns.
 
     Returns:
         RGB. Small images are enlarged by whole factors, large ones reduced to 256 pixels.
     """
-    columns = [[_cell(to_picture(image)) for image in images] for images in (a, fake_b, b)]
-    width, height = columns[0][0].size
+    cells = {title: [_cell(to_picture(image)) for image in images] for title, images in columns.items()}
+    first = next(iter(cells.values()))
+    width, height = first[0].size
     grid = Image.new(
         "RGB",
-        (len(columns) * (width + _GAP) - _GAP, _HEADER + len(a) * (height + _GAP) - _GAP),
+        (len(cells) * (width + _GAP) - _GAP, _HEADER + len(first) * (height + _GAP) - _GAP),
         _PAPER,
     )
     draw, font = ImageDraw.Draw(grid), ImageFont.load_default(size=12)
-    for x, (title, column) in enumerate(zip(titles, columns, strict=True)):
+    for x, (title, column) in enumerate(cells.items()):
         left = x * (width + _GAP)
         draw.text((left + width / 2, _HEADER / 2), title, fill=_INK, font=font, anchor="mm")
         for y, cell in enumerate(column):
@@ -77,7 +74,9 @@ def _pick(config: RunConfig, manifest: Manifest, *, split: str, world: World) ->
     num_images = min(manifest.num_samples(split), _LARGEST_SEARCH)
     num_picks = min(config.log.num_samples, num_images)
     picks = {pick * num_images // num_picks for pick in range(num_picks)}
-    images = split_images(config.data, manifest, split=split, world=lone_world(world.device))
+    images = split_images(
+        config.data, manifest, split=split, world=lone_world(world.device), pairing=config.method.pairing
+    )
     return [image for place, image in enumerate(islice(images, max(picks) + 1)) if place in picks]
 
 
@@ -98,20 +97,13 @@ class SamplePictures:
         self.seed = config.train.seed
         self._samples = _pick(config, manifest, split=split, world=world) if world.is_main else []
 
-    def draw(self, translate: Translate, path: Path) -> None:
-        """Translate the samples, and write the grid to `path`. Leaves torch's random numbers as they were."""
+    def draw(self, translator: Translator, path: Path) -> None:
+        """Write the grid of what the method shows of the samples. Leaves torch's random numbers as they were."""
         if not self.world.is_main:
             return
-        fakes = []
+        rows = []
         for sample in self._samples:
             # The same noise each time, so that what changes between two grids is the network.
             with seeded(self.seed, "samples", *sample.keys, device=self.world.device):
-                fakes.append(translate(sample.a))
-        save_grid(
-            path,
-            sample_grid(
-                torch.cat([sample.a for sample in self._samples]),
-                torch.cat(fakes),
-                torch.cat([sample.b for sample in self._samples]),
-            ),
-        )
+                rows.append(translator.columns(sample))
+        save_grid(path, sample_grid({title: torch.cat([row[title] for row in rows]) for title in rows[0]}))

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from sharding.manifest import read_manifest
 from trainer.images import from_picture, to_picture
+from trainer.operation import Direction, Operation, choose_operation
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
 from trainer.rundir import RunDir, write_atomically
 from trainer.translation_plan import plan_translation
-from trainer.translator import Translate, load_translate
+from trainer.translator import load_translator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +43,18 @@ def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
     return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *missing], mode="reflect"))
 
 
-def translate_picture(translate: Translate, picture: Image.Image, *, stride: int, device: torch.device) -> Image.Image:
+def translate_picture(operation: Operation, picture: Image.Image, *, device: torch.device) -> Image.Image:
     """Translate a picture in mode L or RGB whole, padded to the generator's stride and cut back to its size.
+
+    A method whose networks take one size only gets it resized to that size, and the result has it too.
 
     Memory grows with the area: a U-Net of 64 filters takes about 0.4 GB a megapixel in float32, one of 32 half of it.
     """
+    if operation.side is not None:
+        picture = picture.resize((operation.side, operation.side), Image.Resampling.BICUBIC)
     image = from_picture(picture)
-    padded = pad_to_multiple(image, stride)
-    translated = translate(padded[None].to(device))[0]
+    padded = pad_to_multiple(image, operation.stride)
+    translated = operation.apply(padded[None].to(device))[0]
     return to_picture(translated[:, : image.shape[1], : image.shape[2]])
 
 
@@ -60,6 +65,8 @@ def translate_folder(
     destination: Path,
     device: torch.device,
     checkpoint: Path | None = None,
+    direction: Direction = "a2b",
+    label: str | None = None,
     seed: int = 0,
     overwrite: bool = False,
     console: Console,
@@ -69,23 +76,33 @@ def translate_folder(
     Sub-folders and names are kept. A picture that fails is noted in the result; the others are translated.
     Noise of the method follows from the seed and the picture's relative name.
 
+    Args:
+        direction: `b2a` with methods that translate both ways.
+        label: name of the label that the pictures are to show, with methods that can change it.
+
     Raises:
-        ConfigError: there is no run or checkpoint, or see `plan_translation`.
+        ConfigError: there is no run or checkpoint, or see `plan_translation` and `choose_operation`.
         OSError: a result cannot be written; those before it are whole.
     """
     plan = plan_translation(source, destination, overwrite=overwrite)
     config = run.config()
-    channels = read_manifest(config.data.path).views[config.data.view_a].channels
-    stride = config.method.generator.stride
-    translate, position = load_translate(run, device=device, checkpoint=checkpoint)
+    translator, position = load_translator(run, device=device, checkpoint=checkpoint)
+    operation = choose_operation(
+        translator,
+        config=config,
+        manifest=read_manifest(config.data.path),
+        direction=direction,
+        label=label,
+        device=device,
+    )
     result = TranslationResult(position=position, others=plan.others)
     with _progress(console) as progress:
         for file, target in progress.track(plan.targets.items(), description="translating"):
             name = target.relative_to(destination).as_posix()
             try:
-                picture = read_picture(file, channels=channels)
+                picture = read_picture(file, channels=operation.channels)
                 with seeded(seed, "translate", name, device=device):
-                    translated = translate_picture(translate, picture, stride=stride, device=device)
+                    translated = translate_picture(operation, picture, device=device)
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
             except torch.OutOfMemoryError:

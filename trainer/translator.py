@@ -1,43 +1,96 @@
-"""A trained run, ready to translate: the averaged generator of a checkpoint, without DeepSpeed."""
+"""A trained run, ready for use: the averaged networks of a checkpoint, without DeepSpeed."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sharding.manifest import read_manifest
 from trainer.checkpoint import EMA_FILE, latest_checkpoint
 from trainer.config import ConfigError, RunConfig
+from trainer.data.batch import Batch
 from trainer.ema import MovingAverage
-from trainer.methods.base import Method, build_method
+from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
 from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.rundir import RunDir
-
-Translate = Callable[[Tensor], Tensor]
-"""(N, C, H, W) of view a in [-1, 1], float32 on the device -> view b likewise; H and W multiples of the stride."""
+from trainer.task import resolve_task
 
 
-def averaged_translate(method: Method, average: MovingAverage, *, config: RunConfig, device: torch.device) -> Translate:
-    """Translation by the averaged generators, as the method does it at test time, in the run's precision.
+@dataclass(frozen=True, eq=False)
+class Translator:
+    """A method with its averaged networks, used as at test time, in the run's precision.
 
-    A method may use noise (dropout): seed torch for repeatable results.
+    Images are float32 (N, C, H, W) in [-1, 1] on the networks' device; H and W multiples of the method's stride. A
+    method may use noise: seed torch for repeatable results. What `method` cannot do is not to be asked for:
+    look with `isinstance(translator.method, Translates)`.
     """
+
+    method: Method
+    networks: Networks
+    layout: torch.memory_format
+
+    @torch.no_grad()
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        """What a picture shows of a batch: titles, and images."""
+        return self.method.columns(self.networks, batch)
+
+    @torch.no_grad()
+    def translate(self, image: Tensor) -> Tensor:
+        """View a -> view b."""
+        assert isinstance(self.method, Translates)
+        return self.method.translate(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def translate_back(self, image: Tensor) -> Tensor:
+        """View b -> view a."""
+        assert isinstance(self.method, TranslatesBack)
+        return self.method.translate_back(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def sample(self, num: int, label: Tensor | None) -> Tensor:
+        """Images of view b, drawn from noise; label int64 (num,) where the method has labels."""
+        assert isinstance(self.method, Samples)
+        return self.method.sample(self.networks, num, label)
+
+    @torch.no_grad()
+    def relabel(self, image: Tensor, label: Tensor) -> Tensor:
+        """The same with other labels, int64 (N,)."""
+        assert isinstance(self.method, Relabels)
+        return self.method.relabel(self.networks, self._laid_out(image), label)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor) -> Tensor:
+        """Codes (N, ...)."""
+        assert isinstance(self.method, Encodes)
+        return self.method.encode(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def decode(self, code: Tensor) -> Tensor:
+        """Images of codes."""
+        assert isinstance(self.method, Encodes)
+        return self.method.decode(self.networks, code)
+
+    def _laid_out(self, image: Tensor) -> Tensor:
+        return image.contiguous(memory_format=self.layout)
+
+
+def averaged_translator(
+    method: Method, average: MovingAverage, *, config: RunConfig, device: torch.device
+) -> Translator:
+    """The method with the averaged networks, which go on following the training."""
     dtype = resolve_precision(config.engine, device)
     layout = fastest_format(dtype, device)
-    networks = {name: autocasting(network, device=device, dtype=dtype) for name, network in average.networks.items()}
-    for network in average.networks.values():
+    modules: Mapping[str, nn.Module] = average.networks
+    for network in modules.values():
         network.to(memory_format=layout).train(method.trains_at_test_time)
-
-    @torch.inference_mode()
-    def translate(image: Tensor) -> Tensor:
-        return method.translate(networks, image.contiguous(memory_format=layout))
-
-    return translate
+    calls = {name: autocasting(network, device=device, dtype=dtype) for name, network in modules.items()}
+    return Translator(method, Networks(calls, modules), layout)
 
 
-def load_translate(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translate, int]:
-    """The translation of a run's newest (or the given) checkpoint, and the position (images) it was made at.
+def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
+    """That of a run's newest (or the given) checkpoint, and the position (images) it was made at.
 
     Raises:
         ConfigError: there is no run or no complete checkpoint there.
@@ -48,15 +101,10 @@ def load_translate(run: RunDir, *, device: torch.device, checkpoint: Path | None
         raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
     if not (folder / EMA_FILE).is_file():
         raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
-    views = read_manifest(config.data.path).views
-    method = build_method(
-        config.method,
-        channels_a=views[config.data.view_a].channels,
-        channels_b=views[config.data.view_b].channels,
-    )
-    networks = {name: networks[name] for networks in method.players.values() for name in networks}
-    average = MovingAverage({name: networks[name] for name in method.generators}, half_life_kimg=0)
+    method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
+    networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
+    average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     average.load_state_dict(torch.load(folder / EMA_FILE, map_location="cpu", weights_only=True))
     for network in average.networks.values():
         network.to(device)
-    return averaged_translate(method, average, config=config, device=device), int(folder.name)
+    return averaged_translator(method, average, config=config, device=device), int(folder.name)

@@ -1,0 +1,118 @@
+"""Draws new pictures with a trained run: from noise, by label, or between two pictures."""
+
+import math
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sharding.manifest import Manifest, read_manifest
+from trainer.config import ConfigError, RunConfig
+from trainer.images import from_picture, to_picture
+from trainer.methods.base import Encodes, Samples
+from trainer.operation import find_label
+from trainer.pictures import UnreadablePictureError, read_picture
+from trainer.randomness import seeded
+from trainer.rundir import RunDir
+from trainer.samples import save_grid
+from trainer.translator import Translator, load_translator
+
+_AT_ONCE = 64
+
+
+def draw_pictures(
+    run: RunDir,
+    *,
+    destination: Path,
+    num: int,
+    label: str | None,
+    between: tuple[Path, Path] | None,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+) -> list[Path]:
+    """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
+
+    Args:
+        label: name of the label that all show; None for all labels in turn, where the method has any.
+        between: two pictures whose codes the drawn ones lie between, from the first to the second.
+
+    Raises:
+        ConfigError: the method cannot do that, there is no such label, or a picture is none.
+    """
+    if destination.is_dir() and any(destination.iterdir()):
+        raise ConfigError("out", str(destination), "is not empty; give a new folder.")
+    config = run.config()
+    manifest = read_manifest(config.data.path)
+    translator, _ = load_translator(run, device=device, checkpoint=checkpoint)
+    if between is not None:
+        images = _interpolate(translator, between, config=config, manifest=manifest, num=num, device=device)
+    else:
+        labels = _labels(config, manifest, num=num, name=label, device=device)
+        images = _sample(translator, config=config, num=num, labels=labels, seed=seed, device=device)
+    destination.mkdir(parents=True, exist_ok=True)
+    files = [destination / f"{place:04d}.png" for place in range(num)]
+    for file, image in zip(files, images, strict=True):
+        to_picture(image).save(file)
+    save_grid(destination / "grid.png", _mosaic([to_picture(image) for image in images]))
+    return files
+
+
+def _sample(
+    translator: Translator, *, config: RunConfig, num: int, labels: Tensor | None, seed: int, device: torch.device
+) -> Tensor:
+    if not isinstance(translator.method, Samples):
+        raise ConfigError(
+            "run", config.method.name, f"method {config.method.name!r} draws no pictures; use `diptych translate`."
+        )
+    with seeded(seed, "draw", device=device):
+        parts = [range(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
+        return torch.cat(
+            [translator.sample(len(part), None if labels is None else labels[part.start : part.stop]) for part in parts]
+        )
+
+
+def _labels(
+    config: RunConfig, manifest: Manifest, *, num: int, name: str | None, device: torch.device
+) -> Tensor | None:
+    if not config.method.needs_label:
+        if name is not None:
+            raise ConfigError("label", name, f"method {config.method.name!r} draws pictures of no label.")
+        return None
+    if name is not None:
+        return torch.full((num,), find_label(name, config=config, manifest=manifest), device=device)
+    assert config.data.label is not None
+    return torch.arange(num, device=device) % len(manifest.labels[config.data.label].names)
+
+
+def _interpolate(
+    translator: Translator,
+    between: tuple[Path, Path],
+    *,
+    config: RunConfig,
+    manifest: Manifest,
+    num: int,
+    device: torch.device,
+) -> Tensor:
+    """Equal steps from the code of the first picture to that of the second, both ends included."""
+    if not isinstance(translator.method, Encodes):
+        raise ConfigError("between", "", f"method {config.method.name!r} has no codes to go between.")
+    side, channels = config.data.crop_size, manifest.views[config.data.view_b].channels
+    try:
+        pictures = [read_picture(path, channels=channels).resize((side, side)) for path in between]
+    except UnreadablePictureError as error:
+        raise ConfigError("between", [str(path) for path in between], f"one of them {error}.") from error
+    first, last = (translator.encode(from_picture(picture)[None].to(device)) for picture in pictures)
+    weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
+    return translator.decode(torch.lerp(first, last, weights))
+
+
+def _mosaic(pictures: list[Image.Image]) -> Image.Image:
+    """All in rows, about as wide as high."""
+    columns = math.ceil(math.sqrt(len(pictures)))
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height), "white")
+    for place, picture in enumerate(pictures):
+        sheet.paste(picture, ((place % columns) * width, place // columns * height))
+    return sheet
