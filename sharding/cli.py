@@ -138,11 +138,16 @@ def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
 
 
 def summary(manifest: Manifest) -> Table:
-    """One row per split."""
-    table = Table("split", "samples", "shards", "MB", title=manifest.name, title_justify="left")
+    """One row per split; of an unpaired set also how many samples each view has. Below it, the labels."""
+    views = list(manifest.views) if manifest.kind == "unpaired" else []
+    labels = [f"{name}: {len(info.names)}{' in order' * info.ordinal}" for name, info in manifest.labels.items()]
+    caption = f"labels: {', '.join(labels)}" if labels else None
+    titles = ("split", "samples", *views, "shards", "MB")
+    table = Table(*titles, title=manifest.name, title_justify="left", caption=caption, caption_justify="left")
     for split, shards in manifest.splits.items():
         megabytes = sum(shard.num_bytes for shard in shards) / 1e6
-        table.add_row(split, str(manifest.num_samples(split)), str(len(shards)), f"{megabytes:.1f}")
+        counts = [manifest.num_samples(split, view) for view in (None, *views)]
+        table.add_row(split, *map(str, counts), str(len(shards)), f"{megabytes:.1f}")
     return table
 
 

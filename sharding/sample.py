@@ -1,10 +1,11 @@
 """What passes from a source to the writer: a plan of samples that can be encoded in any order, and each sample."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-from sharding.manifest import ClassInfo, View
+from sharding.manifest import LABELS_EXTENSION, ClassInfo, LabelInfo, View
 
 SPLITS = ("train", "val", "test")
 
@@ -17,6 +18,27 @@ class OptionError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One sample as it stands in a tar: the members `<key>.<extension>`."""
+
+    key: str
+    split: str
+    members: Mapping[str, bytes]
+    """Encoded image of each view by `View.extension`, in the order of `Plan.views`."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Index of each of `Plan.labels`; stored as one more member, unless there are none."""
+    view: str | None = None
+    """In an unpaired data set: the only view of the sample."""
+
+    def files(self) -> dict[str, bytes]:
+        """All members by extension, in the order in which they are stored: the views, then the labels."""
+        if not self.labels:
+            return dict(self.members)
+        text = json.dumps(dict(self.labels), sort_keys=True, separators=(",", ":"))
+        return {**self.members, LABELS_EXTENSION: text.encode()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Draft:
     """A sample that is not yet encoded."""
 
@@ -25,27 +47,39 @@ class Draft:
     split: str
     origin: Any
     """What the plan's `encode` makes the sample of: paths, or a place on a grid."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Index of each of `Plan.labels`."""
+    view: str | None = None
+    """In an unpaired data set: the only view that the sample will have."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One sample as it stands in a tar: the members `<key>.<extension>`."""
-
-    key: str
-    split: str
-    members: dict[str, bytes]
-    """Encoded image of each view by `View.extension`, in the order of `Plan.views`."""
+    def sample(self, members: Mapping[str, bytes]) -> Sample:
+        """The sample, with the encoded images of its views."""
+        return Sample(key=self.key, split=self.split, members=members, labels=self.labels, view=self.view)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that is known about a data set before its first image is encoded."""
 
+    kind: Literal["paired", "unpaired"] = "paired"
+    """`unpaired`: each sample has one view, and a shard holds samples of one view only."""
     views: dict[str, View]
-    classes: Sequence[ClassInfo]
+    classes: Sequence[ClassInfo] = ()
+    labels: Mapping[str, LabelInfo] = field(default_factory=dict)
     drafts: Sequence[Draft]
     encode: Callable[[Draft], Sample]
     """Pure and thread-safe: the same draft gives the same bytes. Raises `DatasetError` for an unusable input."""
+
+    def check(self) -> None:
+        """What a source promises of its drafts, whatever its input was."""
+        names = [(draft.split, draft.key) for draft in self.drafts]
+        assert len(set(names)) == len(names), "a source must give unique keys"
+        sizes = {name: len(info.names) for name, info in self.labels.items()}
+        views = set(self.views) if self.kind == "unpaired" else {None}
+        for draft in self.drafts:
+            assert draft.view in views, f"{draft.key}: the view is {draft.view!r}"
+            assert draft.labels.keys() == sizes.keys(), f"{draft.key}: labelled {list(draft.labels)}"
+            assert all(0 <= value < sizes[name] for name, value in draft.labels.items()), draft.key
 
 
 class Source(Protocol):

@@ -15,10 +15,14 @@ from sharding.sample import Sample
 def write_shard(folder: Path, path: str, samples: Sequence[Sample]) -> Shard:
     """Write `samples` to `folder / path` and the index beside it. The same samples give the same bytes.
 
+    Samples of an unpaired data set must be of one view.
+
     Raises:
         DatasetError: the disk is full, or the folder cannot be written; the message names the file.
     """
     tar, index = folder / path, folder / index_path(path)
+    views = {sample.view for sample in samples}
+    assert len(views) == 1, f"{path}: samples of {views} in one shard"
     try:
         _write_files(tar, index, samples)
     except OSError as error:
@@ -30,6 +34,7 @@ def write_shard(folder: Path, path: str, samples: Sequence[Sample]) -> Shard:
         num_bytes=tar.stat().st_size,
         sha256=file_sha256(tar),
         index_sha256=file_sha256(index),
+        view=views.pop(),
     )
 
 
@@ -38,7 +43,7 @@ def _write_files(tar: Path, index: Path, samples: Sequence[Sample]) -> None:
     # Not webdataset's TarWriter: it writes the same tar, but importing it imports torch (7 s, 650 MB).
     with tar.open("wb") as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         for sample in samples:
-            for extension, content in sample.members.items():
+            for extension, content in sample.files().items():
                 archive.addfile(_header(f"{sample.key}.{extension}", len(content)), io.BytesIO(content))
     # The index is made from what was written, not from what was meant, so it also proves that the tar is readable.
     index.write_text(format_index(list_samples(tar)), "ascii")

@@ -1,8 +1,10 @@
 """Find everything that is wrong with a data set on disk."""
 
 import io
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -10,7 +12,17 @@ from PIL import Image
 from sharding.classes import NO_CLASS
 from sharding.index import Member, format_index, list_samples
 from sharding.journal import FILE_NAME as JOURNAL
-from sharding.manifest import FILE_NAME, DatasetError, Manifest, Shard, View, index_path, read_manifest
+from sharding.manifest import (
+    FILE_NAME,
+    LABELS_EXTENSION,
+    DatasetError,
+    LabelInfo,
+    Manifest,
+    Shard,
+    View,
+    index_path,
+    read_manifest,
+)
 from sharding.parallel import map_in_order
 from sharding.shard_file import file_sha256
 
@@ -56,6 +68,8 @@ def _split_problems(manifest: Manifest) -> Iterator[str]:
         for shard in shards:
             if shard.path.rpartition("/")[0] != split:
                 yield f"{FILE_NAME}: {shard.path} is listed in the split {split!r}"
+            if shard.view not in (manifest.views if manifest.kind == "unpaired" else (None,)):
+                yield f"{FILE_NAME}: {shard.path} is of the view {shard.view!r}, which a {manifest.kind} set has not"
 
 
 def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -86,25 +100,51 @@ def _shard_problems(folder: Path, shard: Shard, *, manifest: Manifest, decode: b
         yield f"{index}: does not fit {tar.name}; make it again with `wds2idx`, or shard the images again"
     if len(samples) != shard.num_samples:
         yield f"{tar}: holds {len(samples)} samples, {FILE_NAME} says {shard.num_samples}"
-    yield from _sample_problems(tar, samples, manifest=manifest, decode=decode)
+    views = [view for name, view in manifest.views.items() if shard.view in (None, name)]
+    yield from _sample_problems(tar, samples, views=views, manifest=manifest, decode=decode)
 
 
-def _sample_problems(tar: Path, samples: list[list[Member]], *, manifest: Manifest, decode: bool) -> Iterator[str]:
-    views = list(manifest.views.values())
+def _sample_problems(
+    tar: Path, samples: list[list[Member]], *, views: list[View], manifest: Manifest, decode: bool
+) -> Iterator[str]:
+    expected = [view.extension for view in views] + [LABELS_EXTENSION] * bool(manifest.labels)
     keys = [sample[0].name.partition(".")[0] for sample in samples]
     if len(set(keys)) < len(keys):
         yield f"{tar}: holds a sample twice"
     with tar.open("rb") as file:
         for key, sample in zip(keys, samples, strict=True):
-            if [member.extension for member in sample] != [view.extension for view in views]:
+            if [member.extension for member in sample] != expected:
                 found = ", ".join(member.extension for member in sample)
-                yield f"{tar}: sample {key} has the members {found}, not those of the views in {FILE_NAME}"
-            elif decode:
-                for view, member in zip(views, sample, strict=True):
-                    file.seek(member.offset)
-                    problem = _image_problem(file.read(member.num_bytes), view, num_classes=len(manifest.classes))
-                    if problem:
-                        yield f"{tar}: {member.name} {problem}"
+                yield f"{tar}: sample {key} has the members {found}; {FILE_NAME} tells of {', '.join(expected)}"
+                continue
+            contents = {member.extension: _read(file, member) for member in sample}
+            problems = {}
+            if manifest.labels:
+                problems[LABELS_EXTENSION] = _label_problem(contents[LABELS_EXTENSION], manifest.labels)
+            if decode:
+                num_classes = len(manifest.classes)
+                problems |= {
+                    v.extension: _image_problem(contents[v.extension], v, num_classes=num_classes) for v in views
+                }
+            yield from (f"{tar}: {key}.{extension} {problem}" for extension, problem in problems.items() if problem)
+
+
+def _read(file: BinaryIO, member: Member) -> bytes:
+    file.seek(member.offset)
+    return file.read(member.num_bytes)
+
+
+def _label_problem(content: bytes, labels: Mapping[str, LabelInfo]) -> str | None:
+    try:
+        values = json.loads(content)
+    except ValueError as error:
+        return f"is no JSON ({error})"
+    if not isinstance(values, dict) or values.keys() != labels.keys():
+        return f"is {content.decode()}, {FILE_NAME} lists the labels {', '.join(labels)}"
+    for name, value in values.items():
+        if type(value) is not int or not 0 <= value < len(labels[name].names):
+            return f"says {name} {value!r}, {FILE_NAME} lists {len(labels[name].names)} names: 0 is the first"
+    return None
 
 
 def _image_problem(content: bytes, view: View, *, num_classes: int) -> str | None:

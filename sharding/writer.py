@@ -64,28 +64,37 @@ def make_dataset(source: Source, options: WriteOptions, *, progress: Callback) -
 
 
 def order_drafts(drafts: Iterable[Draft]) -> dict[str, list[Draft]]:
-    """The samples of each split, shuffled for good: neighbours on disk must not be neighbours in the world."""
+    """The samples of each split, shuffled for good: neighbours on disk must not be neighbours in the world.
+
+    Those of an unpaired data set stay together by view, because a shard holds one view only.
+    """
     splits: dict[str, list[Draft]] = {split: [] for split in SPLITS}
     for draft in drafts:
         splits[draft.split].append(draft)
     for members in splits.values():
-        members.sort(key=lambda draft: hashlib.sha256(draft.key.encode()).digest())
+        members.sort(key=lambda draft: (draft.view or "", hashlib.sha256(draft.key.encode()).digest()))
     return {split: members for split, members in splits.items() if members}
 
 
 def pack(samples: Iterable[Sample], *, max_samples: int, max_bytes: int) -> Iterator[list[Sample]]:
-    """Samples in order, in groups that fit a shard; a sample larger than a shard is alone in its own."""
+    """Samples in order, in groups of one view that fit a shard; one larger than a shard is alone in its own."""
     group: list[Sample] = []
     num_bytes = 0
     for sample in samples:
-        size = sum(map(len, sample.members.values()))
-        if group and (len(group) == max_samples or num_bytes + size > max_bytes):
+        size = sum(map(len, sample.files().values()))
+        is_full = len(group) == max_samples or num_bytes + size > max_bytes
+        if group and (is_full or sample.view != group[0].view):
             yield group
             group, num_bytes = [], 0
         group.append(sample)
         num_bytes += size
     if group:
         yield group
+
+
+def shard_path(split: str, *, view: str | None, number: int) -> str:
+    """`train/000000.tar`, or in an unpaired data set `train/summer-000000.tar`."""
+    return f"{split}/{f'{view}-' if view else ''}{number:06d}.tar"
 
 
 def software_versions() -> dict[str, str]:
@@ -103,9 +112,9 @@ def _write(
     plan: Plan, *, made_by: dict[str, Any], out: Path, options: WriteOptions, progress: Callback
 ) -> tuple[Manifest, bool]:
     splits = order_drafts(plan.drafts)
-    names = [(split, draft.key) for split, drafts in splits.items() for draft in drafts]
-    assert len(set(names)) == len(names), "a source must give unique keys"
-    fingerprint = hashlib.sha256(json.dumps([made_by, names]).encode()).hexdigest()
+    plan.check()
+    content = [(split, d.key, d.view, dict(d.labels)) for split, drafts in splits.items() for d in drafts]
+    fingerprint = hashlib.sha256(json.dumps([made_by, content]).encode()).hexdigest()
     workspace = open_workspace(partial_folder(out), fingerprint=fingerprint)
     try:
         recover(out)
@@ -116,8 +125,10 @@ def _write(
         _write_shards(plan, splits, workspace=workspace, options=options, progress=progress)
         manifest = Manifest(
             name=out.name,
+            kind=plan.kind,
             views=plan.views,
             classes=list(plan.classes),
+            labels=dict(plan.labels),
             splits=workspace.splits,
             made_by=made_by,
         )
@@ -160,7 +171,9 @@ def _write_shards(
         samples = usable(map_in_order(encode, drafts[num_kept:], workers=options.workers))
         for group in pack(samples, max_samples=options.shard_samples, max_bytes=options.shard_mb * BYTES_PER_MB):
             if not problems:
-                path = f"{split}/{len(shards):06d}.tar"
+                view = group[0].view
+                number = sum(shard.view == view for shard in shards)
+                path = shard_path(split, view=view, number=number)
                 workspace.record(split, write_shard(workspace.folder, path, group))
     if problems:
         raise DatasetError(

@@ -129,7 +129,7 @@ def plan_tiles(rasters: Rasters, *, strips: Sequence[Strip], size: int, train_st
         tiles["classes"] = rasters.classes[window]
         tiles["map"] = palette[tiles["classes"]]
         members = {view.extension: encode_image(tiles[name], view.extension) for name, view in views.items()}
-        return Sample(key=draft.key, split=draft.split, members=members)
+        return draft.sample(members)
 
     return Plan(views=views, classes=CLASSES, drafts=drafts, encode=encode)
 

@@ -67,7 +67,7 @@ class FoldersOptions:
         def encode(draft: Draft) -> Sample:
             twins = zip(renderers.values(), draft.origin, strict=True)
             members = {r.view.extension: r.encode(open_image(h.path), header=h) for r, h in twins}
-            return Sample(key=draft.key, split=draft.split, members=members)
+            return draft.sample(members)
 
         drafts = [
             Draft(key=key_of(stem), split=split, origin=twins)

@@ -59,7 +59,7 @@ class PairsOptions:
             header: Header = draft.origin
             parts = zip(renderers.values(), cut(open_image(header.path)), strict=True)
             members = {r.view.extension: r.encode(part, header=header) for r, part in parts}
-            return Sample(key=draft.key, split=draft.split, members=members)
+            return draft.sample(members)
 
         drafts = [
             Draft(key=key_of(stem), split=split, origin=header)
