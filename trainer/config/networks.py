@@ -24,11 +24,13 @@ class GeneratorConfig:
     num_downs: int = 8
     """Halvings of the U-Net's image down to the bottleneck: 8 brings 256 pixels to 1, 7 brings 128 to 1."""
     skips: Skips = "concatenate"
-    """How a level of the encoder enters its mirror in the decoder; `none` is the paper's encoder-decoder ablation."""
+    """How a level of the encoder enters its mirror in the decoder; `dense` brings all shallower levels as well; `none`
+    is the paper's encoder-decoder ablation."""
     norm: Norm = "batch"
     """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
     dropout: float = 0.5
-    """Probability in the decoder's three innermost full-width levels: the method's only noise, at test time too."""
+    """Probability in the decoder's three innermost full-width levels, or within each residual block: in pix2pix and
+    DualGAN the only noise, at test time too."""
 
     def __post_init__(self) -> None:
         name = "method.generator"

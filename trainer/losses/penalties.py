@@ -28,12 +28,12 @@ def gradient_penalty(discriminator: Callable[..., Tensor], *, real: Inputs, fake
         epsilon: N values in [0, 1), one for each sample: `batch.uniform("epsilon", 1)`.
     """
     between = tuple(_mix(epsilon, one, other) for one, other in zip(_as_tuple(real), _as_tuple(fake), strict=True))
-    return (_gradient_square(discriminator, between).sqrt() - 1).square().mean()
+    return (_gradients(discriminator, between).norm(dim=1) - 1).square().mean()  # `norm` has a slope at 0: 0
 
 
 def r1_penalty(discriminator: Callable[..., Tensor], real: Inputs) -> Tensor:
     """Mean of |grad D(x)|^2 / 2 on real samples (Mescheder et al. 2018, equation 9, with gamma = 1)."""
-    return 0.5 * _gradient_square(discriminator, _as_tuple(real)).mean()
+    return 0.5 * _gradients(discriminator, _as_tuple(real)).square().sum(dim=1).mean()
 
 
 def regularisation(
@@ -58,9 +58,9 @@ def _mix(epsilon: Tensor, real: Tensor, fake: Tensor) -> Tensor:
     return share * real + (1 - share) * fake
 
 
-def _gradient_square(discriminator: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
-    """(N,) squared norms of the gradient of each sample's value, differentiable by the weights."""
+def _gradients(discriminator: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
+    """(N, all entries of a sample): of each sample's value, and differentiable by the weights."""
     leaves = tuple(tensor.detach().requires_grad_() for tensor in inputs)
     values = discriminator(*leaves).flatten(1).mean(dim=1)
     gradients = torch.autograd.grad(values.sum(), leaves, create_graph=True)
-    return torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0)
+    return torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)

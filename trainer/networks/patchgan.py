@@ -3,32 +3,37 @@
 from torch import Tensor, nn
 
 from trainer.config import PatchGANConfig
-from trainer.networks.layers import init_weights, needs_bias, norm_layer
+from trainer.networks.layers import init_weights, needs_bias, norm_layer, normalise_spectrum
 
 
 class PatchGAN(nn.Module):
     """C64-C128-C256-C512 and a last convolution: one logit for each overlapping patch (70x70 pixels by default).
 
-    Shape: (N, in_channels, H, W) -> (N, 1, H', W') unbounded logits; with 3 layers H' = H / 8 - 2.
+    With `num_layers` 0 the PixelGAN: C64-C128 of 1x1 convolutions, one logit for each pixel.
+
+    Shape: (N, in_channels, H, W) -> (N, 1, H', W') unbounded logits; with 3 layers H' = H / 8 - 2, with 0 H' = H.
     """
 
     def __init__(self, config: PatchGANConfig, *, in_channels: int) -> None:
         super().__init__()
-        widths = [config.num_filters * min(2**layer, 8) for layer in range(config.num_layers + 1)]
+        kernel, padding = (4, 1) if config.num_layers > 0 else (1, 0)
+        strides = [2] * config.num_layers + [1] if config.num_layers > 0 else [1, 1]
         layers: list[nn.Module] = []
         channels = in_channels
-        for index, width in enumerate(widths):
+        for index, stride in enumerate(strides):
+            width = config.num_filters * min(2**index, 8)
             norm = "none" if index == 0 else config.norm
-            stride = 1 if index == config.num_layers else 2
             layers += [
-                nn.Conv2d(channels, width, 4, stride=stride, padding=1, bias=needs_bias(norm)),
+                nn.Conv2d(channels, width, kernel, stride=stride, padding=padding, bias=needs_bias(norm)),
                 norm_layer(norm, width),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
             channels = width
-        layers.append(nn.Conv2d(channels, 1, 4, stride=1, padding=1))
+        layers.append(nn.Conv2d(channels, 1, kernel, padding=padding))
         self.layers = nn.Sequential(*layers)
         init_weights(self)
+        if config.spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits, positive where a patch looks real."""
@@ -36,7 +41,9 @@ class PatchGAN(nn.Module):
 
 
 def receptive_field(num_layers: int) -> int:
-    """Pixels that one logit of a PatchGAN sees: 16, 34, 70, 142, 286 for 1 to 5 layers."""
+    """Pixels that one logit of a PatchGAN sees: 1, 16, 34, 70, 142, 286 for 0 to 5 layers."""
+    if num_layers == 0:
+        return 1
     size = 1
     for stride in [1, 1] + [2] * num_layers:  # from the output back to the image; all kernels are 4x4
         size = (size - 1) * stride + 4

@@ -1,16 +1,20 @@
 """The U-Net generator of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.1)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config import GeneratorConfig
-from trainer.networks.layers import init_weights, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
 
 NUM_DROPOUT_LEVELS = 3  # CD512-CD512-CD512 begin the paper's decoder
 
 
 class UNet(nn.Module):
     """C64-C128-C256-C512-C512-... down to the bottleneck and back up, each level joined to its mirror.
+
+    Skips `dense` bring beside the mirror all shallower levels of the encoder, max-pooled to its size: the encoder's
+    half of the full-scale skips of UNet 3+ (Huang et al. 2020, arXiv:2004.08790, 2.1), without its convolutions.
 
     Args:
         in_channels: channels of the input view.
@@ -35,7 +39,7 @@ class UNet(nn.Module):
         )
         self.decoder = nn.ModuleList(
             _decoder_level(
-                channels_in=width * (2 if self.skips == "concatenate" and level < config.num_downs - 1 else 1),
+                channels_in=width + (_skip_channels(widths, level, config) if level < config.num_downs - 1 else 0),
                 channels_out=out_channels if level == 0 else widths[level - 1],
                 config=config,
                 outermost=level == 0,
@@ -47,20 +51,31 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (N, C, H, W) in [-1, 1]."""
-        passed = []
+        skips: list[Tensor] = []
         features = image
         for level in self.encoder:
             features = level(features)
-            passed.append(features)
-        features = self.decoder[0](passed.pop())
-        for level in list(self.decoder)[1:]:
-            features = level(self._join(features, passed.pop()))
+            skips.append(self._skip(features, skips))
+        features = self.decoder[0](features)
+        for level, skip in zip(list(self.decoder)[1:], reversed(skips[:-1]), strict=True):
+            features = level(self._join(features, skip))
         return features
 
-    def _join(self, decoded: Tensor, encoded: Tensor) -> Tensor:
-        if self.skips == "concatenate":
-            return torch.cat([decoded, encoded], dim=1)
-        return decoded + encoded if self.skips == "add" else decoded
+    def _skip(self, encoded: Tensor, shallower: list[Tensor]) -> Tensor:
+        """What the mirror of an encoder's level receives; of `dense` skips, the last holds all before."""
+        if self.skips == "dense" and shallower:
+            return torch.cat([encoded, F.max_pool2d(shallower[-1], 2)], dim=1)
+        return encoded
+
+    def _join(self, decoded: Tensor, skip: Tensor) -> Tensor:
+        if self.skips == "add":
+            return decoded + skip
+        return decoded if self.skips == "none" else torch.cat([decoded, skip], dim=1)
+
+
+def _skip_channels(widths: list[int], level: int, config: GeneratorConfig) -> int:
+    """Channels that the skips add to what a level of the decoder receives from below."""
+    return {"concatenate": widths[level], "dense": sum(widths[: level + 1])}.get(config.skips, 0)
 
 
 def _has_dropout(level: int, config: GeneratorConfig) -> bool:
@@ -71,7 +86,7 @@ def _has_dropout(level: int, config: GeneratorConfig) -> bool:
 
 def _encoder_level(
     *, channels_in: int, channels_out: int, config: GeneratorConfig, outermost: bool, innermost: bool
-) -> nn.Sequential:
+) -> Block:
     """LeakyReLU - Conv 4x4 stride 2 - norm. The first level has neither activation nor norm.
 
     Nor has the innermost a norm: of the one pixel at the bottleneck it would leave nothing.
@@ -80,12 +95,12 @@ def _encoder_level(
     # Not in place: the same features go to the decoder through the skip.
     layers: list[nn.Module] = [] if outermost else [nn.LeakyReLU(0.2)]
     layers += [nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=needs_bias(norm))]
-    return nn.Sequential(*layers, norm_layer(norm, channels_out))
+    return Block(*layers, norm_layer(norm, channels_out))
 
 
 def _decoder_level(
     *, channels_in: int, channels_out: int, config: GeneratorConfig, outermost: bool, dropout: float
-) -> nn.Sequential:
+) -> Block:
     """ReLU - transposed Conv 4x4 stride 2 - norm - dropout; the last level ends in tanh."""
     norm = "none" if outermost else config.norm
     layers: list[nn.Module] = [
@@ -97,4 +112,4 @@ def _decoder_level(
         layers.append(nn.Dropout(dropout))
     if outermost:
         layers.append(nn.Tanh())
-    return nn.Sequential(*layers)
+    return Block(*layers)

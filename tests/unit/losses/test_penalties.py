@@ -71,6 +71,16 @@ def test_penalties_reach_the_weights_and_not_the_images():
     assert fake.grad is None
 
 
+def test_a_critic_that_says_nothing_yet_has_finite_gradients():
+    network = nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), nn.Conv2d(3, 1, 1))
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
+    penalty = gradient_penalty(network, real=REAL, fake=FAKE, epsilon=EPSILON)
+    penalty.backward()
+    assert penalty.item() == 1
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
 def test_only_what_is_switched_on_is_computed():
     def terms(config: AdversarialConfig) -> dict[str, float]:
         losses = regularisation(config, plane, real=REAL, fake=FAKE, epsilon=EPSILON)

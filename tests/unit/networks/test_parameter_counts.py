@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import PatchGANConfig, GeneratorConfig
+from trainer.config import GeneratorConfig, PatchGANConfig
+from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN, receptive_field
 from trainer.networks.unet import UNet
 
@@ -32,12 +33,40 @@ def test_patchgan_70_has_the_papers_layers():
     assert count(PatchGAN(PatchGANConfig(), in_channels=6)) == 2_768_705
 
 
-@pytest.mark.parametrize(("num_layers", "pixels"), [(1, 16), (3, 70), (5, 286)])
+def test_pixelgan_has_the_papers_layers():
+    # C64-C128 of 1x1 kernels on 6 channels, then one logit; a norm on C128 alone.
+    assert 6 * 64 + 64 + 64 * 128 + 2 * 128 + 128 * 1 + 1 == 9_025
+    assert count(PatchGAN(PatchGANConfig(num_layers=0), in_channels=6)) == 9_025
+
+
+def test_resnet_9_has_the_layers_of_cyclegan():
+    # c7s1-64, d128, d256, 9 x R256, u128, u64, c7s1-3.
+    kernels = 49 * 3 * 64 + 9 * (64 * 128 + 128 * 256 + 18 * 256 * 256 + 256 * 128 + 128 * 64) + 49 * 64 * 3
+    channels = 64 + 128 + 256 + 18 * 256 + 128 + 64  # of the layers that a norm follows
+    # The authors' `resnet_9blocks` has a bias in each layer and instance norms without parameters: 11.378 M.
+    assert kernels + channels + 3 == 11_378_179
+    # Here such layers have no bias, which the norm would remove, and the norm has a scale and a shift.
+    assert kernels + 2 * channels + 3 == 11_383_427
+    config = GeneratorConfig(architecture="resnet", norm="instance", dropout=0)
+    assert count(build_generator(config, in_channels=3, out_channels=3)) == 11_383_427
+
+
+def test_group_norm_keeps_the_biases():
+    """It leaves the difference of two channels of one group, so that their biases matter."""
+    batch, group = (
+        count(build_generator(GeneratorConfig(num_filters=4, num_downs=4, norm=norm), in_channels=3, out_channels=3))
+        for norm in ("batch", "group")
+    )
+    # Widths 4, 8, 16, 32: norms after 8, 16 down and after 16, 8, 4 up.
+    assert group - batch == 8 + 16 + 16 + 8 + 4
+
+
+@pytest.mark.parametrize(("num_layers", "pixels"), [(0, 1), (1, 16), (3, 70), (5, 286)])
 def test_receptive_field_is_the_papers(num_layers: int, pixels: int):
     assert receptive_field(num_layers) == pixels
 
 
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("num_layers", [0, 1, 2, 3])
 def test_a_logit_sees_just_its_receptive_field(num_layers: int):
     """The gradient of the middle logit covers a square of that size."""
     torch.manual_seed(0)
@@ -51,8 +80,8 @@ def test_a_logit_sees_just_its_receptive_field(num_layers: int):
     assert int(touched.any(dim=0).sum()) == receptive_field(num_layers)
 
 
-@pytest.mark.parametrize("skips", ["concatenate", "add", "none"])
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("skips", ["concatenate", "add", "dense", "none"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "group", "none"])
 def test_unet_keeps_size_and_range(skips, norm):
     config = GeneratorConfig(num_filters=4, num_downs=5, skips=skips, norm=norm)
     out = UNet(config, in_channels=1, out_channels=3)(torch.randn(2, 1, 64, 32))
@@ -63,20 +92,38 @@ def test_unet_keeps_size_and_range(skips, norm):
 def test_skips_cost_what_they_should():
     by_skip = {
         skips: count(UNet(GeneratorConfig(num_filters=8, num_downs=6, skips=skips), in_channels=3, out_channels=3))
-        for skips in ("concatenate", "add", "none")
+        for skips in ("concatenate", "add", "dense", "none")
     }
     # Concatenation doubles the input channels of all decoder levels but the first: widths 8, 16, 32, 64, 64.
     assert by_skip["concatenate"] - by_skip["none"] == 16 * (64 * 64 + 64 * 32 + 32 * 16 + 16 * 8 + 8 * 3)
     assert by_skip["add"] == by_skip["none"]
+    # Dense skips add all shallower levels: 8 + 16 + 32 + 64 channels beside the mirror of the fifth, and so on.
+    assert by_skip["dense"] - by_skip["concatenate"] == 16 * (120 * 64 + 56 * 32 + 24 * 16 + 8 * 8)
+
+
+def test_dense_skips_bring_each_shallower_level_to_each_deeper_mirror():
+    """Mirror of level 2: what was decoded, then level 2, level 1 at half and level 0 at a quarter of its size."""
+    torch.manual_seed(0)
+    config = GeneratorConfig(num_filters=2, num_downs=4, skips="dense", norm="none", dropout=0)
+    network = UNet(config, in_channels=1, out_channels=1)
+    seen: list[torch.Tensor] = []
+    network.decoder[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    encoded: list[torch.Tensor] = []
+    for level in network.encoder:
+        level.register_forward_hook(lambda _, __, output: encoded.append(output))
+    network(torch.randn(1, 1, 32, 32))
+    _, mirror, middle, first = seen[0].split([8, 8, 4, 2], dim=1)
+    assert torch.equal(mirror, encoded[2])
+    assert torch.equal(middle, nn.functional.max_pool2d(encoded[1], 2))
+    assert torch.equal(first, nn.functional.max_pool2d(encoded[0], 4))
 
 
 def test_without_skips_detail_must_pass_the_bottleneck():
     """With skips the first level's gradient reaches the output past an innermost level that gives nothing."""
-    for skips, expected in (("concatenate", True), ("add", True), ("none", False)):
+    for skips, expected in (("concatenate", True), ("add", True), ("dense", True), ("none", False)):
         torch.manual_seed(0)
-        network = UNet(
-            GeneratorConfig(num_filters=4, num_downs=4, skips=skips, norm="none", dropout=0), in_channels=3, out_channels=3
-        )
+        config = GeneratorConfig(num_filters=4, num_downs=4, skips=skips, norm="none", dropout=0)
+        network = UNet(config, in_channels=3, out_channels=3)
         for parameter in network.encoder[-1].parameters():
             nn.init.zeros_(parameter)
         image = torch.randn(1, 3, 16, 16, requires_grad=True)

@@ -1,0 +1,76 @@
+"""The residual generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593, section 7.2), after Johnson et al. 2016."""
+
+from torch import Tensor, nn
+
+from trainer.config import GeneratorConfig
+from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
+
+NUM_HALVINGS = 2
+
+
+class ResNet(nn.Module):
+    """c7s1-64, d128, d256, R256 x `num_blocks`, u128, u64, c7s1-3, each with a norm and a ReLU but the last.
+
+    Args:
+        in_channels: channels of the input view.
+        out_channels: channels of the output view.
+
+    Shape: (N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W multiples of 4, at least 8.
+    """
+
+    def __init__(self, config: GeneratorConfig, *, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        first, *wider = [config.num_filters * 2**level for level in range(NUM_HALVINGS + 1)]
+        layers = _layer(_reflecting(in_channels, first, kernel=7, config=config), config)
+        channels = first
+        for wide in wider:
+            layers += _layer(_halving(channels, wide, config), config)
+            channels = wide
+        self.encoder = nn.Sequential(*layers)
+        self.blocks = nn.Sequential(*(ResidualBlock(config, channels=channels) for _ in range(config.num_blocks)))
+        layers = []
+        for narrow in [*reversed(wider[:-1]), first]:
+            layers += _layer(_doubling(channels, narrow, config), config)
+            channels = narrow
+        last = nn.Conv2d(channels, out_channels, 7, padding=3, padding_mode="reflect")
+        self.decoder = nn.Sequential(*layers, last, nn.Tanh())
+        init_weights(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Translate (N, C, H, W) in [-1, 1]."""
+        return self.decoder(self.blocks(self.encoder(image)))
+
+
+class ResidualBlock(nn.Module):
+    """x + (conv - norm - ReLU - dropout - conv - norm)(x), without an activation after the sum."""
+
+    def __init__(self, config: GeneratorConfig, *, channels: int) -> None:
+        super().__init__()
+        layers = _layer(_reflecting(channels, channels, kernel=3, config=config), config)
+        if config.dropout > 0:
+            layers.append(nn.Dropout(config.dropout))
+        layers += [_reflecting(channels, channels, kernel=3, config=config), norm_layer(config.norm, channels)]
+        self.layers = Block(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.layers(features)
+
+
+def _layer(convolution: nn.Conv2d | nn.ConvTranspose2d, config: GeneratorConfig) -> list[nn.Module]:
+    return [convolution, norm_layer(config.norm, convolution.out_channels), nn.ReLU(inplace=True)]
+
+
+def _reflecting(channels_in: int, channels_out: int, *, kernel: int, config: GeneratorConfig) -> nn.Conv2d:
+    """Keeps the size: "reflection padding was used to reduce artifacts"."""
+    bias = needs_bias(config.norm)
+    return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+
+
+def _halving(channels_in: int, channels_out: int, config: GeneratorConfig) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1, bias=needs_bias(config.norm))
+
+
+def _doubling(channels_in: int, channels_out: int, config: GeneratorConfig) -> nn.ConvTranspose2d:
+    """The paper's convolution of stride 1/2."""
+    bias = needs_bias(config.norm)
+    return nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1, bias=bias)
