@@ -33,6 +33,7 @@ from benchmarks.machine import command_line, describe_machine
 from sharding.manifest import Manifest, View, read_manifest
 from sharding.sample import Draft, Plan, Sample
 from sharding.writer import WriteOptions, make_dataset
+from trainer.config import DataConfig
 from trainer.data.loader import Loader
 from trainer.data.order import Order, augmentation
 from trainer.data.reader import ShardReader
@@ -94,21 +95,24 @@ def pillow_pixels(image: Image.Image, work: Work, *, corner: tuple[int, int], fl
 
 def diptych(work: Work) -> Batches:
     """Ours."""
-    loader = Loader(
-        folder=work.folder,
-        split="train",
+    data = DataConfig(
+        path=work.folder,
         view_a=work.views[0],
         view_b=work.views[1],
         load_size=work.load_size,
         crop_size=work.crop_size,
-        flip=True,
+        num_threads=work.num_workers,
+    )
+    loader = Loader(
+        data=data,
+        pairing="paired",
+        manifest=read_manifest(work.folder),
+        split="train",
         shuffle=True,
-        shuffle_window_shards=8,
         seed=work.seed,
         batch_size=work.batch_size,
         rank=0,
         world_size=1,
-        num_threads=work.num_workers,
         device_id=None,
     )
     try:

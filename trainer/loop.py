@@ -109,22 +109,16 @@ class Trainer:
         return state["elapsed_s"]
 
     def _open_loader(self) -> Loader:
-        data, train = self.config.data, self.config.train
         return Loader(
-            folder=data.path,
+            data=self.config.data,
+            pairing=self.config.method.pairing,
+            manifest=self.manifest,
             split="train",
-            view_a=data.view_a,
-            view_b=data.view_b,
-            load_size=data.load_size,
-            crop_size=data.crop_size,
-            flip=data.flip,
             shuffle=True,
-            shuffle_window_shards=data.shuffle_window_shards,
-            seed=train.seed,
-            batch_size=train.batch_size_per_gpu,
+            seed=self.config.train.seed,
+            batch_size=self.config.train.batch_size_per_gpu,
             rank=self.world.rank,
             world_size=self.world.size,
-            num_threads=data.num_threads,
             device_id=self.world.device_id,
             start_position=self.position,
         )

@@ -3,34 +3,44 @@
 from collections.abc import Iterator
 
 from sharding.manifest import Manifest
-from trainer.config import DataConfig
+from trainer.config import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.loader import evaluation_batches
 from trainer.world import World
 
 
 def split_images(
-    data: DataConfig, manifest: Manifest, *, split: str, world: World, batch_size: int = 1
+    data: DataConfig,
+    manifest: Manifest,
+    *,
+    split: str,
+    world: World,
+    batch_size: int = 1,
+    pairing: Pairing = "paired",
 ) -> Iterator[Batch]:
-    """This rank's share of one pass, cut from the centre, not flipped.
+    """This rank's share of one pass, cut from the centre, not flipped; with labels where `data.label` is set.
 
     One image at a time for whatever is translated: a method may use batch statistics, and only so do results depend
     neither on the batch size nor on the ranks.
 
+    Args:
+        pairing: what the method learns from. "single": a is b. "unpaired": a and b belong together nevertheless where
+            `knows_truth(data, manifest)`; where not, they are the n-th of each, up to the shorter of the two: good for
+            pictures and round trips, never for the truth.
+
     Raises:
-        DatasetError: the data set is damaged, or lacks the split or a view.
+        DatasetError: the data set is damaged, or lacks the split or the label.
+        ConfigError: it lacks a view, or has it in a form that cannot be trained on.
     """
     return evaluation_batches(
-        folder=data.path,
+        data=data,
+        pairing=pairing,
+        manifest=manifest,
         split=split,
-        view_a=data.view_a,
-        view_b=data.view_b,
         load_size=evaluation_size(data, manifest),
-        crop_size=data.crop_size,
         batch_size=batch_size,
         rank=world.rank,
         world_size=world.size,
-        num_threads=data.num_threads,
         device_id=world.device_id,
     )
 

@@ -5,21 +5,21 @@ checkpoint of DALI's own reader is accepted by another number of ranks and then 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from nvidia.dali import fn
 from nvidia.dali.pipeline import Pipeline
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
-from nvidia.dali.types import DALIDataType, DALIImageType, DALIInterpType
+from nvidia.dali.types import DALIDataType, DALIImageType
 from torch import Tensor
 
 from sharding.manifest import View
+from trainer.config import DegradeConfig
+from trainer.data.degrade import degrade
+from trainer.data.resize import Node, resize
 
 PREFETCH_BATCHES = 2
 """Batches that DALI works on while the trainer uses the one before."""
@@ -30,6 +30,9 @@ class PixelSpec:
     """What becomes of the images, and where; equal for all views, so that they stay aligned."""
 
     views: Sequence[View]
+    """Of the images that come in."""
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    """If of a kind, there are two outputs: the first view degraded, and the last as it is (they may be the same)."""
     load_size: int
     """Pixels: images are resized to a square of this side, whatever their shape."""
     crop_size: int
@@ -48,34 +51,35 @@ class PixelSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodedBatch:
-    """The input of one run of the pipeline, for N samples."""
+class EncodedView:
+    """One view of N samples, as it enters the pipeline."""
 
-    files: Sequence[list[NDArray[np.uint8]]]
-    """For each view the N encoded images."""
+    files: list[NDArray[np.uint8]]
+    """The N encoded images."""
     corners: NDArray[np.int32]
     """[N, 2] row and column of the crop's upper left pixel in the image of `load_size`."""
     flips: NDArray[np.int32]
     """[N] 1 to mirror the crop left to right, else 0."""
+    noise_seeds: NDArray[np.int64]
+    """[N] of the noise that is added where the view is to be noisy."""
 
 
-Node = Any
-"""A value in DALI's graph. Its stubs say that operators may return lists or None, which these do not."""
-
-Source = Callable[[int], EncodedBatch]
-"""Batch number -> batch: a pure function, because DALI asks ahead. Raises StopIteration after the last."""
+Source = Callable[[int], Sequence[EncodedView]]
+"""Batch number -> its views: a pure function, because DALI asks ahead. Raises StopIteration after the last."""
 
 
 def build_pipeline(source: Source, *, spec: PixelSpec, prefetch: int) -> Pipeline:
-    """A pipeline with one output for each view: float32 NHWC in [-1, 1]; HWC is what cuDNN and oneDNN want.
+    """A pipeline whose outputs are float32 NHWC in [-1, 1]; HWC is what cuDNN and oneDNN want.
 
     With the dynamic executor, each output is a fresh buffer that lives as long as a tensor refers to it:
     torch can take it over without a copy.
     """
+    num_views, is_noisy = len(spec.views), spec.degrade.kind == "noise"
 
     def feed(number: int) -> tuple[Any, ...]:
-        batch = source(number)
-        return *batch.files, batch.corners, batch.flips
+        views = source(number)
+        fed = [data for view in views for data in (view.files, view.corners, view.flips)]
+        return (*fed, views[0].noise_seeds) if is_noisy else tuple(fed)
 
     pipeline = Pipeline(
         batch_size=spec.batch_size,
@@ -85,17 +89,34 @@ def build_pipeline(source: Source, *, spec: PixelSpec, prefetch: int) -> Pipelin
         exec_dynamic=True,
     )
     with pipeline:
-        *files, corners, flips = fn.external_source(
+        inputs = fn.external_source(
             source=feed,
             batch=True,
-            num_outputs=len(spec.views) + 2,
-            dtype=[DALIDataType.UINT8] * len(spec.views) + [DALIDataType.INT32, DALIDataType.INT32],
-            ndim=[1] * len(spec.views) + [1, 0],
+            num_outputs=3 * num_views + is_noisy,
+            dtype=[DALIDataType.UINT8, DALIDataType.INT32, DALIDataType.INT32] * num_views
+            + [DALIDataType.INT64] * is_noisy,
+            ndim=[1, 1, 0] * num_views + [0] * is_noisy,
         )
-        crops = [_crop(file, corners, view=view, spec=spec) for file, view in zip(files, spec.views, strict=True)]
-        pipeline.set_outputs(*(_normalize(crop, flips) for crop in crops))
+        pipeline.set_outputs(*_outputs(inputs, spec=spec))
     pipeline.build()
     return pipeline
+
+
+def _outputs(inputs: Node, *, spec: PixelSpec) -> list[Node]:
+    """`inputs`: three for each view, and the seeds last if noise is wanted."""
+    crops = [_crop(*inputs[3 * place : 3 * place + 2], view=view, spec=spec) for place, view in enumerate(spec.views)]
+    flips = inputs[2::3][: len(crops)]
+    images = [_normalize(crop, mirror=flip) for crop, flip in zip(crops, flips, strict=True)]
+    if spec.degrade.kind == "none":
+        return images
+    degraded = degrade(
+        fn.flip(crops[0], horizontal=flips[0]),
+        spec.degrade,
+        shape=(spec.crop_size, spec.crop_size, spec.views[0].channels),
+        seed=inputs[-1],
+        on_gpu=spec.device_id is not None,
+    )
+    return [_normalize(degraded, mirror=0), images[-1]]
 
 
 def _crop(file: Node, corner: Node, *, view: View, spec: PixelSpec) -> Node:
@@ -110,42 +131,21 @@ def _crop(file: Node, corner: Node, *, view: View, spec: PixelSpec) -> Node:
     if view.width == view.height == spec.load_size:
         return fn.decoders.image_slice(file, **decoding, **window)  # decodes little more than the crop
     image = fn.decoders.image(file, **decoding)
-    return fn.slice(_resize(image, size=spec.load_size, on_gpu=spec.device_id is not None), **window)
+    return fn.slice(resize(image, size=spec.load_size, on_gpu=spec.device_id is not None), **window)
 
 
-def _resize(image: Node, *, size: int, on_gpu: bool) -> Node:
-    """Cubic with antialiasing; the image's borders stay in place.
-
-    DALI's kernel for the CPU is not vectorised and torch's for uint8 is (2.3 against 0.35 ms for an image of
-    256 px), so the CPU takes torch's, in DALI's own thread. On photographs the two agree to two grey levels.
-    """
-    if on_gpu:
-        return fn.resize(image, size=(size, size), interp_type=DALIInterpType.INTERP_CUBIC, antialias=True)
-    resized: Node = fn.python_function(
-        image, function=partial(resize_on_cpu, size=size), num_outputs=1, batch_processing=True
-    )
-    return fn.reshape(resized, layout="HWC")
-
-
-def resize_on_cpu(images: list[NDArray[np.uint8]], *, size: int) -> list[NDArray[np.uint8]]:
-    """Each [H, W, C] -> [size, size, C]."""
-    # The new axis first: after permute(), [None] gives strides that torch takes for NCHW, and it transposes twice.
-    channels_last = (torch.from_numpy(image)[None].permute(0, 3, 1, 2) for image in images)
-    resized = (F.interpolate(image, (size, size), mode="bicubic", antialias=True) for image in channels_last)
-    return [image[0].permute(1, 2, 0).contiguous().numpy() for image in resized]
-
-
-def _normalize(crop: Node, flip: Node) -> Node:
+def _normalize(image: Node, *, mirror: Node) -> Node:
     return fn.crop_mirror_normalize(
-        crop, mirror=flip, mean=[127.5], std=[127.5], dtype=DALIDataType.FLOAT, output_layout="HWC"
+        image, mirror=mirror, mean=[127.5], std=[127.5], dtype=DALIDataType.FLOAT, output_layout="HWC"
     )
 
 
 class PixelStream:
-    """Iterates over the decoded batches of a source: for each view a float32 tensor NCHW, channels_last."""
+    """Iterates over the decoded batches of a source: for each output a float32 tensor NCHW, channels_last."""
 
     def __init__(self, source: Source, *, spec: PixelSpec) -> None:
-        self._names = [str(place) for place in range(len(spec.views))]
+        num_outputs = len(spec.views) if spec.degrade.kind == "none" else 2
+        self._names = [str(place) for place in range(num_outputs)]
         self._pipeline = build_pipeline(source, spec=spec, prefetch=PREFETCH_BATCHES)
         self._iterator = DALIGenericIterator([self._pipeline], self._names, prepare_first_batch=False)
 
@@ -158,21 +158,22 @@ class PixelStream:
         self._pipeline._shutdown()  # DALI does this where a pipeline is deleted, and has no public name for it
 
 
-def first_undecodable(batch: EncodedBatch, *, spec: PixelSpec) -> tuple[int, int, str] | None:
+def first_undecodable(batch: Sequence[EncodedView], *, spec: PixelSpec) -> tuple[int, int, str] | None:
     """The first image that cannot be decoded: the sample's place in the batch, the view's place, DALI's
     reason.
 
     DALI says only that some image of a batch failed, so this decodes them one by one, on the CPU.
     """
-    for column, view in enumerate(spec.views):
+    for column, (view, encoded) in enumerate(zip(spec.views, batch, strict=True)):
 
-        def single(number: int, column: int = column) -> EncodedBatch:
+        def single(number: int, encoded: EncodedView = encoded) -> list[EncodedView]:
             row = slice(number, number + 1)
-            return EncodedBatch(files=[batch.files[column][row]], corners=batch.corners[row], flips=batch.flips[row])
+            values = {name: getattr(encoded, name)[row] for name in ("files", "corners", "flips", "noise_seeds")}
+            return [EncodedView(**values)]
 
-        alone = replace(spec, views=[view], batch_size=1, num_threads=1, device_id=None)
+        alone = replace(spec, views=[view], degrade=DegradeConfig(), batch_size=1, num_threads=1, device_id=None)
         pipeline = build_pipeline(single, spec=alone, prefetch=1)
-        for row in range(len(batch.files[column])):
+        for row in range(len(encoded.files)):
             try:
                 pipeline.run()
             except RuntimeError as error:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 MAX_GAP = 4096
 """A sample that ended an epoch does not come back within this many positions, or a third of a smaller set."""
 
-_ORDER_STREAM, _AUGMENTATION_STREAM = 0, 1  # the upper half of Philox's key: independent streams of one seed
+_ORDER_STREAM, _AUGMENTATION_STREAM = 0, 1
+_NUM_STREAMS = 2  # of each strand; strand and stream are the upper half of Philox's key: independent for one seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,17 @@ def rank_positions(step_position: int, *, batch_size_per_gpu: int, rank: int, wo
     return range(start, start + batch_size_per_gpu)
 
 
-def augmentation(seed: int, positions: range) -> Augmentation:
+def augmentation(seed: int, positions: range, *, strand: int = 0) -> Augmentation:
     """Crop and flip at each of some consecutive positions: block number `position` of a Philox stream.
 
     Counter-based, so the values at a position do not depend on which other positions are asked for.
+
+    Args:
+        strand: those of another are independent of these, as the two sides of an unpaired batch must be.
     """
     if positions.step != 1:
         raise ValueError(f"positions = {positions}: must be consecutive.")
-    generator = _philox(seed, _AUGMENTATION_STREAM, counter=positions.start)
+    generator = _philox(seed, _NUM_STREAMS * strand + _AUGMENTATION_STREAM, counter=positions.start)
     words = generator.random_raw(4 * len(positions)).reshape(-1, 4)  # a block of Philox4x64 is four words
     unit = (words[:, :2] >> np.uint64(11)) * 2.0**-53  # the 53 bits that a float64 holds exactly
     flip = (words[:, 2] >> np.uint64(63)).astype(np.bool_)
@@ -74,9 +78,13 @@ class Order:
     A global batch may span two epochs. Any `gap + 1` consecutive positions hold different samples, so a
     global batch of at most that size never holds a sample twice. A larger one does so only where it spans two
     epochs.
+
+    Orders of the same samples and seed, but of different strands, are independent of each other.
     """
 
-    def __init__(self, shard_sizes: Sequence[int], *, seed: int, shuffle_window_shards: int, shuffle: bool) -> None:
+    def __init__(
+        self, shard_sizes: Sequence[int], *, seed: int, shuffle_window_shards: int, shuffle: bool, strand: int = 0
+    ) -> None:
         if sum(shard_sizes) < 1:
             raise ValueError("shard_sizes: the shards hold no sample.")
         if shuffle_window_shards < 1:
@@ -86,6 +94,7 @@ class Order:
         self._sizes = np.asarray(shard_sizes, dtype=np.int64)
         self._starts: list[int] = (np.cumsum(self._sizes) - self._sizes).tolist()
         self._seed, self._window, self._shuffle = seed, shuffle_window_shards, shuffle
+        self._stream = _NUM_STREAMS * strand + _ORDER_STREAM
         self._epochs: dict[int, NDArray[np.intp]] = {}
 
     def at(self, position: int) -> SampleRef:
@@ -124,7 +133,7 @@ class Order:
     def _permutation(self, epoch: int) -> NDArray[np.intp]:
         num_shards = len(self._sizes)
         # The epoch is the counter's highest word, so no two epochs share a block.
-        generator = _philox(self._seed, _ORDER_STREAM, counter=epoch << 192)
+        generator = _philox(self._seed, self._stream, counter=epoch << 192)
         words = generator.random_raw(num_shards + self.num_samples)
         place_of_shard = np.argsort(np.argsort(words[:num_shards], kind="stable"))
         window_of_sample = np.repeat(place_of_shard // self._window, self._sizes)

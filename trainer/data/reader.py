@@ -1,6 +1,7 @@
-"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view."""
+"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view, and a label."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.manifest import DatasetError, Manifest, Shard, index_path
+from sharding.manifest import LABELS_EXTENSION, DatasetError, LabelInfo, Manifest, Shard, index_path
 
 MAX_OPEN_SHARDS = 128
 """Files that one reader keeps open: far below the usual limit of 1024 for a process."""
@@ -20,14 +21,14 @@ REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set ag
 
 @dataclass(frozen=True, kw_only=True)
 class ShardIndex:
-    """Where the wanted views of each sample lie in one tar."""
+    """Where the wanted members of each sample lie in one tar: one for each wanted view, then the labels' if wanted."""
 
     keys: list[str]
     """Names of the samples, in stored order."""
     offsets: NDArray[np.int64]
-    """[num_samples, num_views] bytes from the beginning of the tar."""
+    """[num_samples, num_members] bytes from the beginning of the tar."""
     sizes: NDArray[np.int64]
-    """[num_samples, num_views] bytes."""
+    """[num_samples, num_members] bytes."""
 
 
 def open_shard(folder: Path, shard: Shard) -> int:
@@ -38,13 +39,20 @@ def open_shard(folder: Path, shard: Shard) -> int:
         raise DatasetError(f"{folder / shard.path} cannot be opened ({error.strerror}). {REMEDY}.") from error
 
 
-def select_shards(folder: Path, manifest: Manifest, *, split: str) -> list[Shard]:
-    """The shards of a split that hold samples. Raises DatasetError if there are none."""
-    shards = [shard for shard in manifest.splits.get(split, []) if shard.num_samples]
+def select_shards(folder: Path, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
+    """The shards of a split whose samples have all the views. Raises DatasetError if they hold no sample."""
+    shards = [
+        shard
+        for shard in manifest.splits.get(split, [])
+        if shard.num_samples and (shard.view is None or all(view == shard.view for view in views))
+    ]
     if not shards:
         filled = [name for name in manifest.splits if manifest.num_samples(name)]
+        wanted = (
+            f" that have {' and '.join(map(repr, views))} together" if manifest.kind == "unpaired" and views else ""
+        )
         raise DatasetError(
-            f"{folder} has no samples in split {split!r}; splits that have: {', '.join(filled) or 'none'}."
+            f"{folder} has no samples in split {split!r}{wanted}; splits that have any: {', '.join(filled) or 'none'}."
         )
     return shards
 
@@ -57,6 +65,12 @@ def select_extensions(folder: Path, manifest: Manifest, *, views: Sequence[str])
     return [manifest.views[name].extension for name in views]
 
 
+def _label_info(folder: Path, manifest: Manifest, label: str) -> LabelInfo:
+    if label not in manifest.labels:
+        raise DatasetError(f"{folder} has no label {label!r}; it has: {', '.join(sorted(manifest.labels)) or 'none'}.")
+    return manifest.labels[label]
+
+
 def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
     """Read and check the DALI index of a shard.
 
@@ -64,7 +78,7 @@ def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> Shar
     filename`.
 
     Raises:
-        DatasetError: it is missing, is not the one in the manifest, lacks a view, or points past the tar's
+        DatasetError: it is missing, is not the one in the manifest, lacks a member, or points past the tar's
             end.
     """
     path = folder / index_path(shard.path)
@@ -91,7 +105,7 @@ def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> Shar
 
 
 def _parse_members(path: Path, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """The key of one sample, and (offset, size) of each wanted view."""
+    """The key of one sample, and (offset, size) of each wanted member."""
     fields = line.split()
     if not fields or len(fields) % 4:
         raise DatasetError(f"{path}: {line!r} is not made of 'extension offset size filename'. {REMEDY}.")
@@ -111,12 +125,18 @@ class ShardReader:
     verify`.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, split: str, views: Sequence[str]) -> None:
-        """Raises DatasetError if the split or a view does not exist, or a shard is damaged."""
+    def __init__(
+        self, folder: Path, manifest: Manifest, *, split: str, views: Sequence[str], label: str | None = None
+    ) -> None:
+        """Raises DatasetError if the split, a view or the label does not exist, or a shard is damaged."""
         self.folder = folder
         self.views = tuple(views)
-        self._shards = select_shards(folder, manifest, split=split)
+        self._shards = select_shards(folder, manifest, split=split, views=views)
         extensions = select_extensions(folder, manifest, views=views)
+        self._label = label
+        if label is not None:
+            self._num_labels = len(_label_info(folder, manifest, label).names)
+            extensions.append(LABELS_EXTENSION)
         for shard in self._shards:
             _check_size(folder, shard)
         self._indexes = [read_index(folder, shard, extensions=extensions) for shard in self._shards]
@@ -137,18 +157,40 @@ class ShardReader:
 
     def read(self, shard: int, index: int) -> dict[str, bytes]:
         """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them."""
+        return {
+            view: self._member(shard, index, column=column, title=f"view {view!r}")
+            for column, view in enumerate(self.views)
+        }
+
+    def label(self, shard: int, index: int) -> int:
+        """The label of a sample: an index into `LabelInfo.names`.
+
+        Raises:
+            DatasetError: the tar no longer holds it, or the sample has none, or an impossible one.
+        """
+        content = self._member(shard, index, column=len(self.views), title="its labels")
+        try:
+            labels = json.loads(content)
+        except ValueError as error:
+            raise DatasetError(f"{self.locate(shard, index)}: its labels are not JSON ({error}). {REMEDY}.") from error
+        value = labels.get(self._label) if isinstance(labels, dict) else None
+        if type(value) is not int or not 0 <= value < self._num_labels:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: label {self._label!r} is {value!r}, where 0 to {self._num_labels - 1} "
+                f"are possible; its labels are {content[:80].decode(errors='replace')}. {REMEDY}."
+            )
+        return value
+
+    def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
         places = self._indexes[shard]
-        descriptor = self._descriptor(shard)
-        sample: dict[str, bytes] = {}
-        for column, view in enumerate(self.views):
-            size = int(places.sizes[index, column])
-            sample[view] = os.pread(descriptor, size, int(places.offsets[index, column]))
-            if len(sample[view]) != size:
-                raise DatasetError(
-                    f"{self.locate(shard, index)}: only {len(sample[view])} of the {size} bytes of view"
-                    f" {view!r} could be read. {REMEDY}."
-                )
-        return sample
+        size = int(places.sizes[index, column])
+        content = os.pread(self._descriptor(shard), size, int(places.offsets[index, column]))
+        if len(content) != size:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: only {len(content)} of the {size} bytes of {title} could be read. "
+                f"{REMEDY}."
+            )
+        return content
 
     def close(self) -> None:
         """Close all files. The reader may be used again."""

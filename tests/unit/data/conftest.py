@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.unit.data.tiny_shards import write_noisy_dataset
+from tests.unit.data.tiny_shards import write_noisy_dataset, write_unpaired_dataset
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no failure
 settings.load_profile("no deadline")
@@ -14,6 +14,14 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of `write_noisy_dataset`. Read it, never write."""
     folder = tmp_path_factory.mktemp("noisy")
     write_noisy_dataset(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unpaired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `write_unpaired_dataset`. Read it, never write."""
+    folder = tmp_path_factory.mktemp("unpaired")
+    write_unpaired_dataset(folder)
     return folder
 
 

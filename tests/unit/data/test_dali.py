@@ -8,7 +8,8 @@ from PIL import Image
 from sharding.manifest import View
 from tests.unit.data.tiny_shards import encode, noise
 from trainer.data import dali
-from trainer.data.dali import EncodedBatch, PixelSpec, PixelStream, first_undecodable, resize_on_cpu
+from trainer.data.dali import EncodedView, PixelSpec, PixelStream, first_undecodable
+from trainer.data.resize import resize_on_cpu
 
 CORNERS = ((0, 0), (3, 1), (8, 8), (5, 7))
 FLIPS = (0, 1, 0, 1)
@@ -22,11 +23,15 @@ def view_of(pixels, extension):
 
 def encoded(images, *, extensions, corners=CORNERS, flips=FLIPS):
     """`images`: for each view the pixels of each sample."""
-    files = [
-        [np.frombuffer(encode(pixels, extension), np.uint8) for pixels in view]
+    return [
+        EncodedView(
+            files=[np.frombuffer(encode(pixels, extension), np.uint8) for pixels in view],
+            corners=np.array(corners, np.int32),
+            flips=np.array(flips, np.int32),
+            noise_seeds=np.arange(len(view)),
+        )
         for view, extension in zip(images, extensions, strict=True)
     ]
-    return EncodedBatch(files=files, corners=np.array(corners, np.int32), flips=np.array(flips, np.int32))
 
 
 def spec_of(images, *, extensions, load_size, crop_size=16, device_id=None):
@@ -125,8 +130,8 @@ def test_resizing_on_the_cpu_is_that_of_a_gpu(monkeypatch, load_size, channels):
     images = [[blobs(sample, channels=channels) for sample in range(4)]]
     whole = {"crop_size": load_size, "corners": [(0, 0)] * 4, "load_size": load_size}
     (ours,) = decode(images, extensions=("a.png",), **whole)
-    resize = dali._resize
-    monkeypatch.setattr(dali, "_resize", lambda image, *, size, on_gpu: resize(image, size=size, on_gpu=True))
+    resize = dali.resize
+    monkeypatch.setattr(dali, "resize", lambda image, *, size, on_gpu: resize(image, size=size, on_gpu=True))
     (theirs,) = decode(images, extensions=("a.png",), **whole)
     assert np.abs(ours - theirs).max() < 2.01
     assert np.abs(ours - theirs).mean() < 0.5
@@ -202,7 +207,8 @@ def test_the_first_undecodable_image_is_found():
     batch = encoded(images, extensions=("a.png", "b.jpg"))
     spec = spec_of(images, extensions=("a.png", "b.jpg"), load_size=24)
     assert first_undecodable(batch, spec=spec) is None
-    batch.files[1][2] = batch.files[1][2][: len(batch.files[1][2]) // 2]
+    files = batch[1].files
+    files[2] = files[2][: len(files[2]) // 2]
     row, column, reason = first_undecodable(batch, spec=spec)
     assert (row, column) == (2, 1)
     assert reason

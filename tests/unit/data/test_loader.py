@@ -1,5 +1,6 @@
 """Batches: the same for any number of ranks, the same after a resume, complete in evaluation."""
 
+import dataclasses
 from itertools import islice
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import webdataset as wds
 from nvidia.dali import fn, types
 from nvidia.dali.pipeline import Pipeline
 
-from sharding.manifest import DatasetError, View
+from sharding.manifest import DatasetError, View, read_manifest
 from tests.unit.data.tiny_shards import SHARDS, SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
+from trainer.config import ConfigError, DataConfig
 from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import Order, augmentation
 
@@ -19,13 +21,27 @@ CROP = 16
 NUM_TRAIN, NUM_TEST = sum(SHARDS["train"]), sum(SHARDS["test"])
 
 
+def data_config(folder, **changes):
+    options = {"view_a": "photo", "view_b": "height", "load_size": SIDE, "crop_size": CROP, "shuffle_window_shards": 2}
+    return DataConfig(path=folder, **options | changes)
+
+
+def split_options(changes):
+    """What is of the loader among `changes`, and what of its data."""
+    fields = {field.name for field in dataclasses.fields(DataConfig)}
+    return (
+        {name: value for name, value in changes.items() if name not in fields},
+        {name: value for name, value in changes.items() if name in fields},
+    )
+
+
 def open_loader(folder, **changes):
     options = {
-        "split": "train", "view_a": "photo", "view_b": "height", "load_size": SIDE, "crop_size": CROP, "flip": True,
-        "shuffle": True, "shuffle_window_shards": 2, "seed": 11, "batch_size": 4, "rank": 0, "world_size": 1,
-        "num_threads": 2, "device_id": None,
+        "pairing": "paired", "split": "train", "shuffle": True, "seed": 11, "batch_size": 4, "rank": 0, "world_size": 1,
+        "device_id": None,
     }  # fmt: skip
-    return Loader(folder=folder, **options | changes)
+    changed, data = split_options(changes)
+    return Loader(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
 
 
 def take(num, folder, **changes):
@@ -38,10 +54,12 @@ def take(num, folder, **changes):
 
 def evaluate(folder, **changes):
     options = {
-        "split": "test", "view_a": "photo", "view_b": "height", "load_size": SIDE, "crop_size": CROP, "batch_size": 2,
-        "rank": 0, "world_size": 1, "num_threads": 2, "device_id": None,
+        "pairing": "paired", "split": "test", "load_size": SIDE, "batch_size": 2, "rank": 0, "world_size": 1,
+        "device_id": None,
     }  # fmt: skip
-    return evaluation_batches(folder=folder, **options | changes)
+    changed, data = split_options({name: value for name, value in changes.items() if name != "load_size"})
+    changed |= {"load_size": changes["load_size"]} if "load_size" in changes else {}
+    return evaluation_batches(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
 
 
 def keys_of(batches):
@@ -164,7 +182,7 @@ def test_an_evaluation_can_be_left_early(noisy):
 
 @pytest.mark.parametrize("start", [evaluate, open_loader])
 def test_what_the_data_set_lacks_is_said_before_the_first_batch(noisy, start):
-    with pytest.raises(DatasetError, match="no view 'relief'"):
+    with pytest.raises(ConfigError, match="no such view"):
         start(noisy, view_b="relief")
     with pytest.raises(DatasetError, match="no samples in split 'val'"):
         start(noisy, split="val")
@@ -182,20 +200,20 @@ def test_views_that_cannot_be_trained_on_are_refused(tmp_path, view, message):
     views = {"a": View(extension="a.png", width=8, height=8), "b": view}
     image = encode(noise(side=8), "png")
     write_dataset(tmp_path, views=views, splits={"train": [[("x", {"a": image, "b": image})]]})
-    with pytest.raises(DatasetError, match=message):
-        open_loader(tmp_path, view_a="a", view_b="b", load_size=8, crop_size=8)
+    with pytest.raises(ConfigError, match=message):
+        open_loader(tmp_path, view_a="a", view_b="b")
 
 
-@pytest.mark.parametrize("load_size", [8, 12])
+@pytest.mark.parametrize("load_size", [16, 20])
 @pytest.mark.parametrize(
     "spoil", [lambda data: data[: len(data) // 2], lambda data: data[:-2], lambda data: b"no image at all"]
 )
 def test_an_undecodable_image_is_named(tmp_path, spoil, load_size):
-    views = {name: View(extension=f"{name}.jpg", width=8, height=8) for name in ("a", "b")}
-    samples = [(f"s{number}", {name: encode(noise(number, side=8), "jpg") for name in views}) for number in range(12)]
+    views = {name: View(extension=f"{name}.jpg", width=16, height=16) for name in ("a", "b")}
+    samples = [(f"s{number}", {name: encode(noise(number, side=16), "jpg") for name in views}) for number in range(12)]
     samples[9][1]["b"] = spoil(samples[9][1]["b"])
     write_dataset(tmp_path, views=views, splits={"train": [samples[:6], samples[6:]]})
-    options = {"view_a": "a", "view_b": "b", "load_size": load_size, "crop_size": 8, "shuffle": False}
+    options = {"view_a": "a", "view_b": "b", "load_size": load_size, "crop_size": 16, "shuffle": False}
     loader = open_loader(tmp_path, **options)
     assert keys_of(islice(loader, 2)) == [f"s{number}" for number in range(8)]
     with pytest.raises(DatasetError, match=r"train/000001\.tar, sample 's9': view 'b' cannot be decoded"):
@@ -220,11 +238,11 @@ def test_a_loader_may_be_closed_twice(noisy):
 
 
 def test_an_image_smaller_than_the_manifest_says_is_named(tmp_path):
-    views = {name: View(extension=f"{name}.png", width=8, height=8) for name in ("a", "b")}
-    files = {"a": encode(noise(side=8), "png"), "b": encode(noise(side=6), "png")}
+    views = {name: View(extension=f"{name}.png", width=16, height=16) for name in ("a", "b")}
+    files = {"a": encode(noise(side=16), "png"), "b": encode(noise(side=14), "png")}
     write_dataset(tmp_path, views=views, splits={"train": [[("x", files)]]})
     with pytest.raises(DatasetError, match=r"sample 'x': view 'b' .* smaller than the manifest says"):
-        take(1, tmp_path, view_a="a", view_b="b", load_size=8, crop_size=8)
+        take(1, tmp_path, view_a="a", view_b="b", load_size=16, crop_size=16)
 
 
 def tars(folder: Path) -> list[str]:

@@ -143,5 +143,5 @@ def test_a_view_that_does_not_exist_names_those_that_do(noisy):
 
 
 def test_a_split_that_does_not_exist_names_those_that_do(noisy):
-    with pytest.raises(DatasetError, match=r"no samples in split 'val'; splits that have: train, test"):
+    with pytest.raises(DatasetError, match=r"no samples in split 'val'; splits that have any: train, test"):
         open_reader(noisy, split="val")

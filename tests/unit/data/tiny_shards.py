@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import webdataset as wds
 from PIL import Image
 from wds2idx import IndexCreator
 
-from sharding.manifest import Manifest, Shard, View, index_path, write_manifest
+from sharding.manifest import LabelInfo, Manifest, Shard, View, index_path, write_manifest
 
 FORMATS = {"jpg": "JPEG", "png": "PNG"}
 
@@ -27,26 +28,30 @@ def noise(*seed, side, channels=3):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def write_dataset(folder: Path, *, views, splits):
-    """`views`: name -> View. `splits`: name -> shards, each a list of (key, {name of view: bytes})."""
+def write_dataset(folder: Path, *, views, splits, labels=None, kind="paired"):
+    """`views`: name -> View. `splits`: name -> shards, each a list of (key, {name of view: bytes}).
+
+    Beside the views, "json" may name a sample's labels. In an unpaired set, a shard has the view of its first sample.
+    """
     shards = {
         split: [
-            write_shard(folder, f"{split}/{number:06d}.tar", samples, views=views)
+            write_shard(folder, f"{split}/{number:06d}.tar", samples, views=views, is_unpaired=kind == "unpaired")
             for number, samples in enumerate(contents)
         ]
         for split, contents in splits.items()
     }
-    manifest = Manifest(name="tiny", views=views, splits=shards)
+    manifest = Manifest(name="tiny", kind=kind, views=views, labels=labels or {}, splits=shards)
     write_manifest(folder, manifest)
     return manifest
 
 
-def write_shard(folder, path, samples, *, views):
+def write_shard(folder, path, samples, *, views, is_unpaired=False):
     tar, index = folder / path, folder / index_path(path)
     tar.parent.mkdir(parents=True, exist_ok=True)
     with wds.TarWriter(str(tar)) as writer:
         for key, files in samples:
-            writer.write({"__key__": key} | {views[name].extension: data for name, data in files.items()})
+            members = {views[name].extension if name in views else name: data for name, data in files.items()}
+            writer.write({"__key__": key} | members)
     with IndexCreator(str(tar), str(index), verbose=False) as creator:
         creator.create_index()
     return Shard(
@@ -55,6 +60,7 @@ def write_shard(folder, path, samples, *, views):
         num_bytes=tar.stat().st_size,
         sha256=hashlib.sha256(tar.read_bytes()).hexdigest(),
         index_sha256=hashlib.sha256(index.read_bytes()).hexdigest(),
+        view=next(iter(samples[0][1])) if is_unpaired else None,
     )
 
 
@@ -66,6 +72,7 @@ VIEWS = {
     "height": View(extension="height.png", channels=1, width=SIDE, height=SIDE),
     "lossy": View(extension="lossy.jpg", width=SIDE, height=SIDE),
 }
+LABELS = {"kind": LabelInfo(names=[f"kind {value}" for value in range(7)]), "size": LabelInfo(names=["small", "large"])}
 
 
 def noisy_pixels(split, ordinal, view):
@@ -74,18 +81,43 @@ def noisy_pixels(split, ordinal, view):
     return noise(*seed, side=SIDE, channels=VIEWS[view].channels)
 
 
-def noisy_sample(split, ordinal):
-    files = {name: encode(noisy_pixels(split, ordinal, name), view.extension) for name, view in VIEWS.items()}
+def noisy_labels(ordinal):
+    return {"kind": 3 * ordinal % 7, "size": ordinal % 2}
+
+
+def noisy_sample(split, ordinal, *, views=VIEWS):
+    files = {name: encode(noisy_pixels(split, ordinal, name), VIEWS[name].extension) for name in views}
     return f"{split}-{ordinal}", files
+
+
+def noisy_shards(split, sizes, *, views=VIEWS):
+    """Shards of so many labelled samples, in their stored order."""
+    starts = np.cumsum((0, *sizes))
+    shards = []
+    for start, size in zip(starts, sizes, strict=False):
+        samples = [(ordinal, noisy_sample(split, ordinal, views=views)) for ordinal in range(start, start + size)]
+        shards.append([(key, files | {"json": labels_member(ordinal)}) for ordinal, (key, files) in samples])
+    return shards
+
+
+def labels_member(ordinal):
+    return json.dumps(noisy_labels(int(ordinal))).encode()
 
 
 def write_noisy_dataset(folder):
     """15 samples in three shards to train on, 7 in two to test: each view other noise, all but one lossless."""
-    splits = {}
-    for split, sizes in SHARDS.items():
-        starts = np.cumsum((0, *sizes))
-        splits[split] = [
-            [noisy_sample(split, start + place) for place in range(size)]
-            for start, size in zip(starts, sizes, strict=False)
-        ]
-    return write_dataset(folder, views=VIEWS, splits=splits)
+    splits = {split: noisy_shards(split, sizes) for split, sizes in SHARDS.items()}
+    return write_dataset(folder, views=VIEWS, labels=LABELS, splits=splits)
+
+
+UNPAIRED_SHARDS = {"train": {"photo": (5, 4), "map": (3, 3)}, "test": {"photo": (3,), "map": (2, 2)}}
+
+
+def write_unpaired_dataset(folder):
+    """To train on: photos 0 to 8 and maps 0 to 5; to test: 3 photos and 4 maps. Pixels are those of the other set."""
+    splits = {
+        split: [shard for view, sizes in shards.items() for shard in noisy_shards(split, sizes, views=[view])]
+        for split, shards in UNPAIRED_SHARDS.items()
+    }
+    views = {name: VIEWS[name] for name in ("photo", "map")}
+    return write_dataset(folder, views=views, labels=LABELS, splits=splits, kind="unpaired")
