@@ -18,10 +18,10 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
-from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, GeneratorConfig
+from trainer.config import EngineConfig, GeneratorConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig
 from trainer.data.batch import Batch
 from trainer.engine import Engine
-from trainer.methods.base import Method, build_method
+from trainer.methods.base import Method, Networks, Task
 from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.world import World, init_world
 
@@ -80,7 +80,7 @@ CASES = (
 
 def ours(case: Case, world: World) -> Step:
     """DeepSpeed at ZeRO 0, as `diptych train` runs it."""
-    method = build_method(case.config(), channels_a=3, channels_b=3)
+    method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
     engine = Engine(
         method,
         config=EngineConfig(),
@@ -89,33 +89,32 @@ def ours(case: Case, world: World) -> Step:
         world=world,
     )
     batch = _in_format(case.batch(world.device), torch.channels_last)  # as the loader gives it
-    return lambda: engine.train_step(batch)
+    return lambda: engine.train_step(batch, step=0)
 
 
 def without_deepspeed(case: Case, world: World) -> Step:
     """The same step (precision, memory format, fused Adam, one graph) in plain torch: what DeepSpeed costs."""
     dtype = resolve_precision(EngineConfig(), world.device)
     layout = fastest_format(dtype, world.device)
-    method = build_method(case.config(), channels_a=3, channels_b=3)
-    for networks in method.players.values():
+    method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
+    players = {name: player.networks for name, player in method.players.items()}
+    for networks in players.values():
         networks.to(device=world.device).to(memory_format=layout)
-    adams = {name: torch.optim.Adam(nets.parameters(), **ADAM, fused=True) for name, nets in method.players.items()}
-    networks = {
-        name: autocasting(network, device=world.device, dtype=dtype)
-        for player in method.players.values()
-        for name, network in player.items()
-    }
+    adams = {name: torch.optim.Adam(nets.parameters(), **ADAM, fused=True) for name, nets in players.items()}
+    modules = {name: network for networks in players.values() for name, network in networks.items()}
+    calls = {name: autocasting(network, device=world.device, dtype=dtype) for name, network in modules.items()}
+    networks = Networks(calls, modules)
     batch = _in_format(case.batch(world.device), layout)
 
     def step() -> None:
         fakes = method.forward(networks, batch)
         for name, adam in adams.items():
-            for rival, nets in method.players.items():
+            for rival, nets in players.items():
                 nets.requires_grad_(rival == name)
             adam.zero_grad()
             torch.stack(list(method.losses(name, networks, batch, fakes).values())).sum().backward()
             adam.step()
-        for nets in method.players.values():
+        for nets in players.values():
             nets.requires_grad_(True)
 
     return step
@@ -123,9 +122,9 @@ def without_deepspeed(case: Case, world: World) -> Step:
 
 def plain(case: Case, world: World) -> Step:
     """float32, contiguous memory, unfused Adam; one pass of G and three of D."""
-    method: Method = build_method(case.config(), channels_a=3, channels_b=3)
-    generator = method.players["generator"]["generator"].to(world.device)
-    discriminator = method.players["discriminator"]["discriminator"].to(world.device)
+    method: Method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
+    generator = method.players["generator"].networks["generator"].to(world.device)
+    discriminator = method.players["discriminator"].networks["discriminator"].to(world.device)
     adam_g = torch.optim.Adam(generator.parameters(), **ADAM)
     adam_d = torch.optim.Adam(discriminator.parameters(), **ADAM)
     batch = case.batch(world.device)

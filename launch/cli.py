@@ -17,6 +17,7 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
   translate RUN      translate a folder of images of any size, or change their label
   sample RUN         draw new pictures: from noise, of a label, between two pictures
   shard KIND         make shards from images: earth, pairs, folders; verify checks them
+  table NAME         train the rows of a paper's comparison, and print both
   sweep              search loss weights and architectures with Ray Tune
   presets            list the presets\
 """
@@ -88,6 +89,12 @@ def _sweep(argv: list[str]) -> int:
     return sweep_command(argv)
 
 
+def _table(argv: list[str]) -> int:
+    from launch.table import table_command
+
+    return table_command(argv)
+
+
 def _presets(argv: list[str]) -> int:
     from trainer.presets import describe_preset, preset_names
 
@@ -104,6 +111,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "sample": _sample,
     "shard": _shard,
     "sweep": _sweep,
+    "table": _table,
     "presets": _presets,
 }
 

@@ -99,8 +99,12 @@ def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
             runs.append(run)
     if not runs or not runs[-1].run_file.is_file() or runs[-1].evaluation_file.exists():
         return None
-    same = runs[-1].record()["config"] == json.loads(json.dumps(config_to_dict(options.config)))
-    return runs[-1] if same else None
+    return runs[-1] if same_config(runs[-1], options.config) else None
+
+
+def same_config(run: RunDir, config: RunConfig) -> bool:
+    """Whether a run was started with just this configuration."""
+    return run.record()["config"] == json.loads(json.dumps(config_to_dict(config)))
 
 
 def _numbered_runs(folder: Path, name: str) -> Iterator[RunDir]:

@@ -1,30 +1,44 @@
 """Any configuration made small enough for a test, keeping what makes it differ from others."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from trainer.config import RunConfig
 
-SIDE = 64
-NUM_DOWNS = 5
+SIDE = 32
+
+_LARGEST = {
+    "num_filters": 8,
+    "num_downs": 4,
+    "num_layers": 2,
+    "num_blocks": 2,
+    "num_inversion_steps": 3,
+    "num_restarts": 1,
+    "pool_size": 3,
+}
 
 
 def shrink(config: RunConfig, *, dataset: Path) -> RunConfig:
-    """64 px, narrow networks, float32 on one CPU rank, on a data set with views `a` and `b`."""
-    method = config.method
+    """32 px, narrow networks, float32 on one CPU rank, on a data set with views `a` and `b` and the label `weight`."""
     return replace(
         config,
-        method=replace(
-            method,
-            generator=replace(method.generator, num_filters=8, num_downs=NUM_DOWNS),
-            discriminator=replace(method.discriminator, num_filters=8, num_layers=2),
+        method=shrink_section(config.method),
+        data=replace(
+            config.data,
+            path=dataset,
+            view_a="b" if config.data.view_a == config.data.view_b else "a",
+            view_b="b",
+            label=config.data.label and "weight",
+            load_size=36,
+            crop_size=SIDE,
+            num_threads=1,
         ),
-        data=replace(config.data, path=dataset, view_a="a", view_b="b", load_size=72, crop_size=SIDE, num_threads=1),
-        train=replace(config.train, batch_size_per_gpu=2, total_kimg=0.04),
+        train=replace(config.train, batch_size_per_gpu=4, total_kimg=0.08),
         engine=replace(config.engine, device="cpu", precision="fp32"),
         log=replace(
             config.log,
-            metrics_kimg=0.002,
+            metrics_kimg=0.004,
             samples_kimg=0,
             evaluate_kimg=0,
             checkpoint_kimg=0,
@@ -32,3 +46,15 @@ def shrink(config: RunConfig, *, dataset: Path) -> RunConfig:
             wandb="disabled",
         ),
     )
+
+
+def shrink_section(section: Any) -> Any:
+    """A section with no number above those in `_LARGEST`, in whatever depth."""
+    changes = {}
+    for field in fields(section):
+        value = getattr(section, field.name)
+        if is_dataclass(value):
+            changes[field.name] = shrink_section(value)
+        elif field.name in _LARGEST:
+            changes[field.name] = min(value, _LARGEST[field.name])
+    return replace(section, **changes)

@@ -19,16 +19,16 @@ from trainer.checkpoint import EMA_FILE, STATE_FILE
 from trainer.config import (
     DataConfig,
     EngineConfig,
+    GeneratorConfig,
     LogConfig,
     PatchGANConfig,
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    GeneratorConfig,
     config_to_dict,
 )
 from trainer.ema import MovingAverage
-from trainer.methods.base import build_method
+from trainer.methods.base import Task
 from trainer.rundir import RunDir, dataset_digest
 
 SIDE = 32
@@ -133,7 +133,8 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
     checkpoint.mkdir(parents=True)
     torch.manual_seed(0)
     channels_a, channels_b = CHANNELS[config.data.view_a], CHANNELS[config.data.view_b]
-    method = build_method(config.method, channels_a=channels_a, channels_b=channels_b)
-    average = MovingAverage(dict(method.players["generator"].items()), half_life_kimg=0)
+    task = Task(channels_a=channels_a, channels_b=channels_b, side=config.data.crop_size)
+    networks = config.method.build(task).players["generator"].networks
+    average = MovingAverage(dict(networks.items()), half_life_kimg=0)
     torch.save(average.state_dict(), checkpoint / EMA_FILE)
     (checkpoint / STATE_FILE).write_text("{}")

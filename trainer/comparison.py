@@ -6,6 +6,11 @@ from dataclasses import dataclass
 _TITLES = {
     "psnr": "PSNR",
     "ssim": "SSIM",
+    "round_trip_psnr": "PSNR, there and back",
+    "back_psnr": "PSNR, b to a",
+    "label_accuracy": "wanted label read",
+    "label_accuracy_real": "label read of real images",
+    "label_accuracy_chance": "label by chance",
     "pixel_accuracy": "pixel accuracy",
     "class_accuracy": "class accuracy, mean",
     "class_accuracy_absent_as_zero": "class accuracy, absent = 0",
@@ -28,6 +33,8 @@ class Row:
         kind, _, class_name = self.name.partition("/")
         if class_name:
             return f"{'class IoU' if kind == 'iou' else 'class accuracy'}: {class_name}"
+        if self.name.startswith("kept_"):
+            return f"{self.name.removeprefix('kept_')} kept"
         return _TITLES.get(self.name, self.name)
 
     @property
@@ -46,7 +53,7 @@ class Row:
         if value is None:
             return "\N{EN DASH}"
         sign = "+" if signed else ""
-        return f"{value:{sign}.2f} dB" if self.name == "psnr" else f"{value:{sign}.4f}"
+        return f"{value:{sign}.2f} dB" if self.name.endswith("psnr") else f"{value:{sign}.4f}"
 
 
 def compare(scores: Mapping[str, float]) -> list[Row]:

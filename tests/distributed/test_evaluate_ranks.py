@@ -11,16 +11,16 @@ from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from trainer.evaluate import evaluate_split
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
-from trainer.translator import load_translate
+from trainer.translator import load_translator
 from trainer.world import World, lone_world
 
 
 def evaluate_and_draw(world: World, run: RunDir, picture: Path) -> dict[str, float]:
     config = run.config()
     manifest = read_manifest(config.data.path)
-    translate, _ = load_translate(run, device=world.device)
-    SamplePictures(config=config, manifest=manifest, world=world).draw(translate, picture)
-    return evaluate_split(translate, config=config, manifest=manifest, split="test", world=world)
+    translator, _ = load_translator(run, device=world.device)
+    SamplePictures(config=config, manifest=manifest, world=world).draw(translator, picture)
+    return evaluate_split(translator, config=config, manifest=manifest, split="test", world=world)
 
 
 def test_two_ranks_find_the_scores_of_one(tmp_path: Path) -> None:

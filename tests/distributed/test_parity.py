@@ -1,156 +1,236 @@
-"""Two DeepSpeed ranks against one process of plain torch on the same global batches."""
+"""Two DeepSpeed ranks against one process of plain torch on the same global batches, for every method."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from tests.distributed.launcher import run_ranks
-from trainer.config import EngineConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig, GeneratorConfig
+from tests.shrink import SIDE, shrink
+from trainer.config import RunConfig
 from trainer.data.batch import Batch
-from trainer.methods.base import build_method
+from trainer.methods.base import Method, Networks, Player, Task
+from trainer.presets import load_preset, preset_names
 from trainer.world import World
 
 NUM_STEPS = 10
-SAVED_STEP = 6
+SAVED_STEP = 7
 NUM_RANKS = 2
-BATCH_SIZE_PER_GPU = 2
-SIDE = 32
+BATCH_SIZE_PER_GPU = 3
+TASK = Task(channels_a=3, channels_b=3, side=SIDE, num_labels=4)
+CLOSE = 2e-5
+"""Largest difference of a weight. A rival that is not frozen makes 2e-4 and more."""
 
-# No dropout, whose draws differ between ranks; instance norm, which does not depend on how a batch is split.
-METHOD = Pix2PixConfig(
-    generator=GeneratorConfig(num_filters=4, num_downs=4, norm="instance", dropout=0.0),
-    discriminator=PatchGANConfig(num_filters=4, num_layers=2, norm="instance"),
-)
-ADAM = OptimizerConfig()
-
-Case = tuple[int, int]  # ZeRO stage, accumulation steps
-CASES: list[Case] = [(0, 1), (1, 1), (2, 1), (3, 1), (0, 2), (1, 2), (2, 2)]
+Case = tuple[str, int, int]  # preset, ZeRO stage, accumulation steps
+Weights = dict[str, list[np.ndarray]]  # of each player
 
 
-def make_method():
+def method_presets() -> list[str]:
+    """The first preset of each method."""
+    first: dict[str, str] = {}
+    for name in preset_names():
+        first.setdefault(load_preset(name).method.name, name)
+    return list(first.values())
+
+
+PIX2PIX = next(name for name in method_presets() if load_preset(name).method.name == "pix2pix")
+CASES: list[Case] = [
+    *((name, stage, 1) for name in method_presets() for stage in (0, 1, 2)),
+    (PIX2PIX, 3, 1),
+    *((PIX2PIX, stage, 2) for stage in (0, 1, 2)),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Weights of one rank after all steps."""
+
+    unbroken: Weights
+    resumed: Weights | None
+    """After a save and a load in the middle; of some cases."""
+
+
+def parity_config(preset: str) -> RunConfig:
+    """Without what differs between ranks on purpose: dropout, and the histories of generated images."""
+    config = shrink(load_preset(preset), dataset=Path("unused"))
+    return replace(
+        config,
+        method=without_rank_noise(config.method),
+        engine=replace(config.engine, sync_batch_norm=True, zero_stage=0),
+    )
+
+
+def without_rank_noise(section):
+    changes = {name: 0 for name in ("dropout", "pool_size") if hasattr(section, name)}
+    if hasattr(section, "generator") and hasattr(section.generator, "dropout"):
+        changes["generator"] = replace(section.generator, dropout=0.0)
+    return replace(section, **changes)
+
+
+def make_method(config: RunConfig) -> Method:
     torch.manual_seed(0)
-    return build_method(METHOD, channels_a=3, channels_b=3)
+    return config.method.build(TASK)
 
 
-def global_micro_batch(step: int, micro: int) -> Batch:
+def global_micro_batch(step: int, micro: int, config: RunConfig) -> Batch:
     """Of all ranks together; another for each call."""
     generator = torch.Generator().manual_seed(1000 * step + micro)
-    size = (NUM_RANKS * BATCH_SIZE_PER_GPU, 3, SIDE, SIDE)
-    a, b = (torch.rand(size, generator=generator) * 2 - 1 for _ in range(2))
-    return Batch(a=a, b=b, index=torch.arange(size[0]))
-
-
-def train_plain(num_accumulated: int) -> list[np.ndarray]:
-    """pix2pix as one would write it for one process; each player's step is taken after its last micro-batch."""
-    method = make_method()
-    generator = method.players["generator"]["generator"]
-    discriminator = method.players["discriminator"]["discriminator"]
-    adam_g, adam_d = (
-        torch.optim.Adam(net.parameters(), lr=ADAM.lr, betas=(0.5, 0.999)) for net in (generator, discriminator)
+    num = NUM_RANKS * BATCH_SIZE_PER_GPU
+    a, b = (torch.rand((num, 3, SIDE, SIDE), generator=generator) * 2 - 1 for _ in range(2))
+    return Batch(
+        a=b if config.method.pairing == "single" else a,
+        b=b,
+        label=torch.randint(TASK.num_labels, (num,), generator=generator),
+        index=torch.arange(num) + 100 * (10 * step + micro),
+        seed=1,
     )
+
+
+def share_of(batch: Batch, rank: int) -> Batch:
+    part = slice(rank * BATCH_SIZE_PER_GPU, (rank + 1) * BATCH_SIZE_PER_GPU)
+    b = batch.b[part]
+    assert batch.label is not None
+    return Batch(
+        a=b if batch.a is batch.b else batch.a[part],
+        b=b,
+        label=batch.label[part],
+        index=batch.index[part],
+        seed=batch.seed,
+    )
+
+
+def train_plain(config: RunConfig, num_accumulated: int) -> Weights:
+    """Any method as one would train it in one process; each player's step is taken after its last micro-batch."""
+    method = make_method(config)
+    modules = {name: net for player in method.players.values() for name, net in player.networks.items()}
+    networks = Networks(modules, modules)
+    optimizers = {name: plain_optimizer(player, config) for name, player in method.players.items()}
     for step, micro in product(range(NUM_STEPS), range(num_accumulated)):
-        batch, last = global_micro_batch(step, micro), micro == num_accumulated - 1
-        fake = generator(batch.a)
-        real_logits = discriminator(torch.cat([batch.a, batch.b], 1))
-        fake_logits = discriminator(torch.cat([batch.a, fake.detach()], 1))
-        loss = 0.5 * (F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()) / num_accumulated
-        loss.backward()
-        if last:
-            adam_d.step()
-            adam_d.zero_grad()
-        logits = discriminator(torch.cat([batch.a, fake], 1))
-        loss = (F.softplus(-logits).mean() + 100 * (fake - batch.b).abs().mean()) / num_accumulated
-        gradients = torch.autograd.grad(loss, list(generator.parameters()))
-        for parameter, gradient in zip(generator.parameters(), gradients, strict=True):
-            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        if last:
-            adam_g.step()
-            adam_g.zero_grad()
-    return [parameter.detach().numpy() for parameter in generator.parameters()]
+        batch = global_micro_batch(step, micro, config)
+        due = {name: player for name, player in method.players.items() if (step + 1) % player.period == 0}
+        fakes = method.forward(networks, batch)
+        for name, player in due.items():
+            for rival in method.players.values():
+                rival.networks.requires_grad_(rival is player)
+            losses = method.losses(name, networks, batch, fakes)
+            (sum(losses.values()) / num_accumulated).backward()
+            for rival in method.players.values():
+                rival.networks.requires_grad_(True)
+            if micro == num_accumulated - 1:
+                optimizers[name].step()
+                optimizers[name].zero_grad()
+                if player.weight_clip:
+                    for parameter in player.networks.parameters():
+                        parameter.data.clamp_(-player.weight_clip, player.weight_clip)
+    return weights_of(method)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one rank holds after all steps, trained through, and saved and loaded in the middle."""
+def plain_optimizer(player: Player, config: RunConfig) -> torch.optim.Optimizer:
+    settings, parameters = config.optimizer, player.networks.parameters()
+    if settings.algorithm == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=settings.lr, alpha=settings.beta2)
+    return torch.optim.Adam(parameters, lr=settings.lr, betas=(settings.beta1, settings.beta2))
 
-    unbroken: list[np.ndarray]
-    resumed: list[np.ndarray]
+
+def weights_of(method: Method) -> Weights:
+    return {
+        name: [parameter.detach().numpy().copy() for parameter in player.networks.parameters()]
+        for name, player in method.players.items()
+    }
 
 
 def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
-    """This rank's share of the same training, for all cases."""
+    """All cases in one start of the ranks."""
+    import deepspeed
+
     from trainer.engine import Engine
 
-    def make_engine(zero_stage: int, num_accumulated: int) -> Engine:
+    def make_engine(config: RunConfig, zero_stage: int, num_accumulated: int) -> Engine:
         return Engine(
-            make_method(),
-            config=EngineConfig(
-                zero_stage=zero_stage, precision="fp32", gradient_accumulation_steps=num_accumulated, device="cpu"
-            ),
-            optimizer=ADAM,
+            make_method(config),
+            config=replace(config.engine, zero_stage=zero_stage, gradient_accumulation_steps=num_accumulated),
+            optimizer=replace(config.optimizer, discriminator_lr_factor=1.0),
             batch_size_per_gpu=BATCH_SIZE_PER_GPU,
             world=world,
         )
 
-    def train(engine: Engine, steps: range, num_accumulated: int) -> None:
-        share = slice(world.rank * BATCH_SIZE_PER_GPU, (world.rank + 1) * BATCH_SIZE_PER_GPU)
+    def train(engine: Engine, config: RunConfig, steps: range, num_accumulated: int) -> None:
         for step, micro in product(steps, range(num_accumulated)):
-            whole = global_micro_batch(step, micro)
-            engine.train_step(Batch(a=whole.a[share], b=whole.b[share], index=whole.index[share]))
+            batch = global_micro_batch(step, micro, config)
+            engine.train_step(share_of(batch, world.rank), step=step)
 
-    def weights(engine: Engine) -> list[np.ndarray]:
-        with engine.gathered_generators() as networks:
-            return [p.detach().numpy().copy() for p in networks["generator"].parameters()]
+    def whole_weights(engine: Engine) -> Weights:
+        parameters = [p for player in engine.method.players.values() for p in player.networks.parameters()]
+        with deepspeed.zero.GatheredParameters(parameters, enabled=engine.zero_stage == 3):
+            return weights_of(engine.method)
 
     outcomes = {}
-    for zero_stage, num_accumulated in CASES:
-        engine, saved = make_engine(zero_stage, num_accumulated), folder / f"{zero_stage}-{num_accumulated}"
-        train(engine, range(SAVED_STEP), num_accumulated)
-        engine.save(saved)
-        train(engine, range(SAVED_STEP, NUM_STEPS), num_accumulated)
-        resumed = make_engine(zero_stage, num_accumulated)
-        resumed.load(saved)
-        train(resumed, range(SAVED_STEP, NUM_STEPS), num_accumulated)
-        outcomes[zero_stage, num_accumulated] = Outcome(unbroken=weights(engine), resumed=weights(resumed))
+    for preset, zero_stage, num_accumulated in CASES:
+        config = parity_config(preset)
+        engine = make_engine(config, zero_stage, num_accumulated)
+        saved = folder / f"{preset}-{zero_stage}-{num_accumulated}"
+        resumes = preset == PIX2PIX
+        train(engine, config, range(SAVED_STEP), num_accumulated)
+        if resumes:
+            engine.save(saved)
+        train(engine, config, range(SAVED_STEP, NUM_STEPS), num_accumulated)
+        unbroken, resumed = whole_weights(engine), None
+        if resumes:
+            again = make_engine(config, zero_stage, num_accumulated)
+            again.load(saved)
+            train(again, config, range(SAVED_STEP, NUM_STEPS), num_accumulated)
+            resumed = whole_weights(again)
+        outcomes[preset, zero_stage, num_accumulated] = Outcome(unbroken=unbroken, resumed=resumed)
     return outcomes
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Case, Outcome]]:
-    return run_ranks(train_ranks, NUM_RANKS, tmp_path_factory.mktemp("engines"), timeout_s=240)
+    return run_ranks(train_ranks, NUM_RANKS, tmp_path_factory.mktemp("engines"), timeout_s=280)
 
 
 @pytest.fixture(scope="module")
-def plain() -> dict[int, list[np.ndarray]]:
-    return {num_accumulated: train_plain(num_accumulated) for num_accumulated in (1, 2)}
+def plain() -> dict[tuple[str, int], Weights]:
+    wanted = dict.fromkeys((preset, num_accumulated) for preset, _, num_accumulated in CASES)
+    return {(preset, number): train_plain(parity_config(preset), number) for preset, number in wanted}
 
 
-def largest_difference(ours: list[np.ndarray], others: list[np.ndarray]) -> float:
-    return max(float(np.abs(a - b).max()) for a, b in zip(ours, others, strict=True))
+def largest_difference(ours: Weights, others: Weights) -> dict[str, float]:
+    assert ours.keys() == others.keys()
+    return {
+        player: max(float(np.abs(a - b).max()) for a, b in zip(ours[player], others[player], strict=True))
+        for player in ours
+    }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"zero{case[0]}-accumulate{case[1]}")
+def case_name(case: Case) -> str:
+    return f"{case[0]}-zero{case[1]}-accumulate{case[2]}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_two_ranks_equal_one_process(case: Case, ranks, plain):
-    # A rival that is not frozen misses by more than 2e-4 (ZeRO 0 and 1) or raises (2 and 3).
-    assert largest_difference(ranks[0][case].unbroken, plain[case[1]]) < 2e-5
+    preset, _, num_accumulated = case
+    for player, difference in largest_difference(ranks[0][case].unbroken, plain[preset, num_accumulated]).items():
+        assert difference < CLOSE, player
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"zero{case[0]}-accumulate{case[1]}")
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] == PIX2PIX], ids=case_name)
 def test_a_resumed_engine_equals_an_unbroken_one(case: Case, ranks):
-    assert largest_difference(ranks[0][case].unbroken, ranks[0][case].resumed) == 0
+    outcome = ranks[0][case]
+    assert outcome.resumed is not None
+    assert set(largest_difference(outcome.unbroken, outcome.resumed).values()) == {0.0}
 
 
 def test_ranks_hold_the_same_weights(ranks):
     for case in CASES:
-        assert largest_difference(ranks[0][case].unbroken, ranks[1][case].unbroken) == 0
+        assert set(largest_difference(ranks[0][case].unbroken, ranks[1][case].unbroken).values()) == {0.0}
 
 
-def test_training_moved_the_weights_and_depends_on_the_batches(plain):
-    initial = list(make_method().players["generator"].parameters())
-    assert largest_difference(plain[1], [p.detach().numpy() for p in initial]) > 1e-3
-    assert largest_difference(plain[1], plain[2]) > 2e-4
+@pytest.mark.parametrize("preset", method_presets())
+def test_training_moved_every_player(preset: str, plain):
+    initial = weights_of(make_method(parity_config(preset)))
+    for player, moved in largest_difference(plain[preset, 1], initial).items():
+        assert moved > 5 * CLOSE, player

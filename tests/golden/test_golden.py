@@ -1,5 +1,8 @@
-"""The first 20 losses of every preset, made small. Only `make golden` changes the files."""
+"""The first 20 losses of every preset, made small, and that a resumed run repeats them. Only `make golden` changes
+the files.
+"""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,33 +15,51 @@ from trainer.rundir import RunDir
 from trainer.world import init_world
 
 NUM_STEPS = 20
+SAVED_STEP = 11
+"""Not a multiple of any number of critic steps, so that resuming must know where in its turn each player is."""
 TOLERANCE = 2e-3
 """Relative: processors add in different orders, and training amplifies the last digits."""
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_losses_are_those_on_record(preset: str, tiny_dataset: Path, tmp_path: Path, update_golden: bool):
-    lines = [_line(metrics) for metrics in _train(preset, tiny_dataset, tmp_path / "run")]
+def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
+    preset: str, tiny_dataset: Path, tmp_path: Path, update_golden: bool
+):
+    unbroken, saved = RunDir(tmp_path / "unbroken"), tmp_path / "saved"
+    config = shrink(load_preset(preset), dataset=tiny_dataset)
+    unbroken.create(config, preset=preset, command=[])
+    _train(unbroken, num_steps=NUM_STEPS, copy_to=saved)
+    lines = [_line(metrics) for metrics in read_metrics(unbroken.metrics_file)]
     assert len(lines) == NUM_STEPS
     golden = Path(__file__).parent / f"{preset}.txt"
     if update_golden:
         golden.write_text("\n".join(lines) + "\n")
     expected = golden.read_text().splitlines()
     for line, wanted in zip(lines, expected, strict=True):
-        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE), f"{line!r} was {wanted!r}"
+        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE, abs=1e-5), f"{line!r} was {wanted!r}"
+
+    resumed = RunDir(saved)
+    _train(resumed, num_steps=NUM_STEPS - SAVED_STEP)
+    assert _losses(resumed) == _losses(unbroken)  # to the last bit
 
 
-def _train(preset: str, dataset: Path, folder: Path) -> list[dict]:
-    config = shrink(load_preset(preset), dataset=dataset)
-    run = RunDir(folder)
-    run.create(config, preset=preset, command=[])
+def _train(run: RunDir, *, num_steps: int, copy_to: Path | None = None) -> None:
     trainer = Trainer(run, world=init_world("cpu"), to_console=False)
     try:
-        for _ in range(NUM_STEPS):
+        for _ in range(num_steps):
             trainer.step()
+            if copy_to is not None and trainer.step_number == SAVED_STEP:
+                trainer.save()
+                shutil.copytree(run.path, copy_to)
     finally:
         trainer.close()
-    return read_metrics(run.metrics_file)
+
+
+def _losses(run: RunDir) -> list[dict[str, float]]:
+    return [
+        {key: value for key, value in metrics.items() if key.startswith(("loss/", "lr"))}
+        for metrics in read_metrics(run.metrics_file)
+    ]
 
 
 def _line(metrics: dict) -> str:

@@ -11,19 +11,26 @@ import pytest
 
 from trainer import config as config_module
 from trainer.config import (
+    AdversarialConfig,
     ConfigError,
     DataConfig,
     EngineConfig,
+    GeneratorConfig,
     OptimizerConfig,
     PatchGANConfig,
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    GeneratorConfig,
     config_from_dict,
     config_to_dict,
 )
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+
+
+def changed(**sections: dict) -> RunConfig:
+    """The default preset with some fields of some sections changed."""
+    values = config_to_dict(load_preset(DEFAULT))
+    return config_from_dict({name: {**section, **sections.get(name, {})} for name, section in values.items()})
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -37,15 +44,23 @@ def test_presets_build_and_survive_a_file(name: str):
     ("make", "field", "value"),
     [
         (lambda: DataConfig(load_size=64, crop_size=128), "data.load_size", 64),
-        (lambda: DataConfig(view_a="map", view_b="map"), "data.view_b", "map"),
         (lambda: GeneratorConfig(num_downs=1), "method.generator.num_downs", 1),
         (lambda: GeneratorConfig(dropout=1.0), "method.generator.dropout", 1.0),
-        (lambda: PatchGANConfig(num_layers=0), "method.discriminator.num_layers", 0),
+        (lambda: PatchGANConfig(num_layers=-1), "method.discriminator.num_layers", -1),
+        (lambda: AdversarialConfig(weight_r1=-1), "method.adversarial.weight_r1", -1),
+        (lambda: AdversarialConfig(objective="wasserstein"), "method.adversarial.objective", "wasserstein"),
         (lambda: Pix2PixConfig(weight_l1=-1), "method.weight_l1", -1),
         (lambda: OptimizerConfig(lr=0), "optimizer.lr", 0),
         (lambda: EngineConfig(precision="fp16", device="cpu"), "engine.precision", "fp16"),
         (lambda: EngineConfig(zero_stage=3, gradient_accumulation_steps=2), "engine.gradient_accumulation_steps", 2),
         (lambda: TrainConfig(total_kimg=0), "train.total_kimg", 0),
+        (lambda: changed(data={"view_a": "map", "view_b": "map"}), "data.view_b", "map"),
+        (lambda: changed(method={"weight_gan": 0, "weight_l1": 0}), "method.weight_l1", 0),
+        (
+            lambda: changed(method={"adversarial": {"weight_r1": 1}}, engine={"zero_stage": 3}),
+            "engine.zero_stage",
+            3,
+        ),
         (RunConfig, "data.crop_size", 128),  # 8 halvings need 256
         (lambda: config_from_dict({"train": {"sede": 1}}), "train.sede", 1),
         (lambda: config_from_dict({"engine": {"zero_stage": 5}}), "engine.zero_stage", 5),
@@ -95,12 +110,16 @@ def test_config_imports_neither_torch_nor_deepspeed():
 
 def test_every_value_has_a_help_text():
     """The docstring under a field is what `--help` says of it; sections have the docstring of their class."""
-    tree = ast.parse(Path(config_module.__file__).read_text())
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith("Config")]
-    assert len(classes) >= 8
+    trees = [ast.parse(path.read_text()) for path in Path(config_module.__file__).parent.rglob("*.py")]
+    nodes = [node for tree in trees for node in tree.body]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name.endswith("Config")]
+    assert len(classes) >= 20
     for node in classes:
         for line, following in pairwise([*node.body, None]):
-            if isinstance(line, ast.AnnAssign) and "Config" not in ast.unparse(line.annotation):
+            kind = ast.unparse(line.annotation) if isinstance(line, ast.AnnAssign) else ""
+            if isinstance(line, ast.AnnAssign) and not any(word in kind for word in ("Config", "ClassVar")):
+                if ast.unparse(line.target) == "name":  # tells the sections apart, and cannot be changed
+                    continue
                 explained = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
                 assert explained, f"{node.name}.{ast.unparse(line.target)}"
 

@@ -12,20 +12,45 @@ from rich.console import Console
 from sharding.manifest import DatasetError, read_manifest
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
 from trainer.config import ConfigError
-from trainer.evaluate import SplitEvaluator, evaluate_run, evaluate_split
+from trainer.evaluate import evaluate_run, evaluate_split
+from trainer.methods.base import Networks
 from trainer.metrics.psnr import LARGEST_DB
 from trainer.metrics.segmentation import class_colors, paint_classes
-from trainer.translator import load_translate
+from trainer.split_evaluator import SplitEvaluator
+from trainer.translator import Translator, load_translator
 from trainer.world import lone_world
 
 CPU = torch.device("cpu")
 SILENT = Console(quiet=True)
 
 
-def evaluate(translate, dataset, *, split="test", **data):
+class OneWay:
+    """A method without networks."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def translate(self, networks, image):
+        return self.function(image)
+
+
+class BothWays(OneWay):
+    def translate_back(self, networks, image):
+        return -self.function(image)
+
+
+def without_networks(method):
+    return Translator(method, Networks({}, {}), torch.contiguous_format)
+
+
+def evaluate(translator, dataset, *, split="test", **data):
+    if not isinstance(translator, Translator):
+        translator = without_networks(OneWay(translator))
     config = tiny_config(dataset)
     config = replace(config, data=replace(config.data, **data))
-    return evaluate_split(translate, config=config, manifest=read_manifest(dataset), split=split, world=lone_world(CPU))
+    return evaluate_split(
+        translator, config=config, manifest=read_manifest(dataset), split=split, world=lone_world(CPU)
+    )
 
 
 def all_sea(image):
@@ -111,14 +136,14 @@ def test_baselines_are_computed_once_and_stay(map_dataset):
 
 
 def test_noise_repeats_and_leaves_the_random_state_alone(tiny_run, map_dataset):
-    translate, _ = load_translate(tiny_run, device=CPU)
+    translator, _ = load_translator(tiny_run, device=CPU)
     image = torch.rand(1, 3, SIDE, SIDE)
-    assert not torch.equal(translate(image), translate(image))  # dropout is at work
+    assert not torch.equal(translator.translate(image), translator.translate(image))  # dropout is at work
     before = torch.random.get_rng_state()
-    first = evaluate(translate, map_dataset)
+    first = evaluate(translator, map_dataset)
     assert torch.equal(torch.random.get_rng_state(), before)
     torch.manual_seed(99)
-    assert evaluate(translate, map_dataset) == first
+    assert evaluate(translator, map_dataset) == first
 
 
 def test_a_run_is_scored_into_its_files(tiny_run):
@@ -162,3 +187,13 @@ def test_a_replaced_data_set_is_refused(tiny_run):
     tiny_run.run_file.write_text(json.dumps(record))
     with pytest.raises(ConfigError, match="not the data set"):
         evaluate_run(tiny_run, device=CPU, console=SILENT)
+
+
+def test_a_way_back_is_scored_against_the_input_and_so_is_the_round_trip(map_dataset):
+    scores = evaluate(without_networks(BothWays(torch.neg)), map_dataset, view_a="photo", view_b="map")
+    assert scores["eval/round_trip_psnr"] == LARGEST_DB  # the input, turned twice
+    assert 0 < scores["eval/back_psnr"] < 20  # the map, for a photo of noise
+
+
+def test_a_method_that_only_samples_has_no_scores_of_pictures(map_dataset):
+    assert evaluate(without_networks(object()), map_dataset) == {}

@@ -7,7 +7,7 @@ from PIL import Image
 from sharding.manifest import DatasetError, read_manifest
 from tests.tiny_run import SIDE, tiny_config
 from trainer.samples import SamplePictures, sample_grid
-from trainer.translator import load_translate
+from trainer.translator import load_translator
 from trainer.world import World, lone_world
 
 CPU = torch.device("cpu")
@@ -18,8 +18,12 @@ def flat(*levels, side=128, channels=3):
     return torch.stack([torch.full((channels, side, side), level / 127.5 - 1) for level in levels])
 
 
+def columns(*images):
+    return sample_grid({f"column {place}": column for place, column in enumerate(images)})
+
+
 def test_rows_are_samples_and_columns_input_translation_target():
-    grid = sample_grid(flat(10, 20), flat(110, 120), flat(210, 220))
+    grid = columns(flat(10, 20), flat(110, 120), flat(210, 220))
     # Cells of 128 with gaps of 2, under a header of 20.
     assert grid.size == (3 * 128 + 2 * 2, 20 + 2 * 128 + 2)
     centres = [[grid.getpixel((64 + 130 * x, 84 + 130 * y))[0] for x in range(3)] for y in range(2)]
@@ -28,32 +32,32 @@ def test_rows_are_samples_and_columns_input_translation_target():
 
 
 def test_the_header_holds_text():
-    header = sample_grid(flat(0), flat(0), flat(0)).crop((0, 0, 388, 20))
+    header = columns(flat(0), flat(0), flat(0)).crop((0, 0, 388, 20))
     assert len(header.getcolors()) > 2  # more than paper
 
 
 def test_grey_input_stands_beside_coloured_output():
-    grid = sample_grid(flat(50, channels=1), flat(60), flat(70))
+    grid = columns(flat(50, channels=1), flat(60), flat(70))
     assert grid.getpixel((64, 84)) == (50, 50, 50)
 
 
 @pytest.mark.parametrize(("side", "cell"), [(32, 128), (100, 100), (256, 256), (600, 256)])
 def test_cells_are_of_a_size_to_look_at(side, cell):
-    assert sample_grid(*[flat(0, side=side)] * 3).width == 3 * cell + 4
+    assert columns(*[flat(0, side=side)] * 3).width == 3 * cell + 4
 
 
 def test_two_channels_cannot_be_shown():
     with pytest.raises(ValueError, match="2 channels"):
-        sample_grid(flat(0, channels=2), flat(0), flat(0))
+        columns(flat(0, channels=2), flat(0), flat(0))
 
 
 def test_the_same_images_and_noise_each_time(tiny_run, map_dataset, tmp_path):
-    translate, _ = load_translate(tiny_run, device=CPU)
+    translator, _ = load_translator(tiny_run, device=CPU)
     pictures = SamplePictures(
         config=tiny_config(map_dataset), manifest=read_manifest(map_dataset), world=lone_world(CPU)
     )
     for name in ("first.png", "second.png"):
-        pictures.draw(translate, tmp_path / name)
+        pictures.draw(translator, tmp_path / name)
     first, second = (tmp_path / name for name in ("first.png", "second.png"))
     assert first.read_bytes() == second.read_bytes()
     assert Image.open(first).size == (3 * 128 + 4, 20 + 2 * 130 - 2)  # log.num_samples is 2
@@ -69,7 +73,7 @@ def test_samples_are_spread_over_the_split(map_dataset):
 def test_only_the_main_rank_draws(map_dataset, tmp_path):
     world = World(rank=1, local_rank=1, size=2, device=CPU)
     pictures = SamplePictures(config=tiny_config(map_dataset), manifest=read_manifest(map_dataset), world=world)
-    pictures.draw(lambda image: image, tmp_path / "grid.png")
+    pictures.draw(None, tmp_path / "grid.png")
     assert list(tmp_path.iterdir()) == []
 
 

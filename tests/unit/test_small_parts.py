@@ -26,6 +26,18 @@ def test_constant_schedule():
     assert learning_rate(config, position=999, total=1000) == 1e-3
 
 
+def test_cosine_schedule_falls_along_half_a_wave():
+    config = OptimizerConfig(lr=1.0, schedule="cosine", decay_start=0.5)
+    rates = [learning_rate(config, position=position, total=1000) for position in (0, 500, 750, 1000)]
+    assert rates == pytest.approx([1, 1, 0.5, 0])
+
+
+def test_step_schedule_falls_to_a_tenth_at_each_step():
+    config = OptimizerConfig(lr=1.0, schedule="step", decay_start=0.25)
+    rates = [learning_rate(config, position=position, total=1000) for position in (0, 249, 250, 500, 999)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.01, 0.001])
+
+
 def follow(half_life_kimg: float) -> tuple[nn.Linear, MovingAverage]:
     network = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(network.weight)
@@ -82,6 +94,13 @@ def test_meter_averages_and_starts_anew():
     assert meter.peek(WORLD) == {"x": 1.5, "y": 15}
     assert meter.means(WORLD) == {"x": 1.5, "y": 15}
     assert meter.means(WORLD) == {}
+
+
+def test_meter_averages_a_player_that_does_not_step_each_time_over_its_own_steps():
+    meter = Meter()
+    meter.add({"critic": torch.tensor(1.0)})
+    meter.add({"critic": torch.tensor(2.0), "generator": torch.tensor(8.0)})
+    assert meter.means(WORLD) == {"critic": 1.5, "generator": 8}
 
 
 def test_meter_continues_from_its_state():

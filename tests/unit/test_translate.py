@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tests.tiny_run import POSITION
 from trainer.commands import TranslateOptions, translate_command
+from trainer.operation import Operation
 from trainer.translate import pad_to_multiple, translate_folder, translate_picture
 
 CPU = torch.device("cpu")
@@ -50,12 +51,17 @@ def test_any_size_survives_an_identity(size, mode):
         return image
 
     picture = noise(*size, mode=mode)
-    again = translate_picture(identity, picture, stride=STRIDE, device=CPU)
+    again = translate_picture(Operation(apply=identity, channels=3, stride=STRIDE, side=None), picture, device=CPU)
     assert again.mode == mode
     assert np.array_equal(np.asarray(again), np.asarray(picture))
     (shape,) = seen
     assert shape[0] == 1
     assert all(side % STRIDE == 0 and side - STRIDE < length for side, length in zip(shape[:1:-1], size, strict=True))
+
+
+def test_a_method_of_one_size_gets_it_and_gives_it():
+    operation = Operation(apply=lambda image: -image, channels=3, stride=STRIDE, side=64)
+    assert translate_picture(operation, noise(50, 130), device=CPU).size == (64, 64)
 
 
 def test_padding_mirrors():

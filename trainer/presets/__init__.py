@@ -1,8 +1,13 @@
-"""Presets: a method on a data set, one per file. The file's docstring gives command, hardware, time and score."""
+"""Presets: a method on a data set. A file's docstring gives command, hardware, time and score.
+
+A file holds one preset, the function `preset`; or several that differ in little, `presets`: for `pix2pix_losses.py`
+with `{"l1": ...}` the preset `pix2pix-losses-l1`.
+"""
 
 import importlib
 import pkgutil
 from difflib import get_close_matches
+from types import ModuleType
 
 from trainer.config import ConfigError, RunConfig
 
@@ -11,23 +16,40 @@ DEFAULT = "earth-relief2satellite"
 
 def preset_names() -> list[str]:
     """All presets, e.g. `earth-relief2satellite` for `earth_relief2satellite.py`."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    return sorted(_modules())
 
 
 def load_preset(name: str) -> RunConfig:
     """Raises ConfigError with the nearest names if there is no such preset."""
-    return _module(name).preset()
+    module = _module(name)
+    if hasattr(module, "preset"):
+        return module.preset()
+    return module.presets()[name.removeprefix(f"{_name(module)}-")]
 
 
 def describe_preset(name: str) -> str:
-    """The preset's docstring."""
+    """The docstring of the preset's file."""
     return (_module(name).__doc__ or "").strip()
 
 
-def _module(name: str):  # noqa: ANN202
-    names = preset_names()
-    if name not in names:
-        near = get_close_matches(name, names, n=1)
+def _module(name: str) -> ModuleType:
+    modules = _modules()
+    if name not in modules:
+        near = get_close_matches(name, modules, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError("preset", name, f"{hint}there are: {', '.join(names)}.")
-    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+        raise ConfigError("preset", name, f"{hint}there are: {', '.join(sorted(modules))}.")
+    return modules[name]
+
+
+def _modules() -> dict[str, ModuleType]:
+    """The file of each preset."""
+    modules = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        variants = [""] if hasattr(module, "preset") else [f"-{variant}" for variant in module.presets()]
+        modules |= {f"{_name(module)}{variant}": module for variant in variants}
+    return modules
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2].replace("_", "-")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from trainer.config import (
     DataConfig,
+    GeneratorConfig,
     LogConfig,
     OptimizerConfig,
     PatchGANConfig,
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
-    GeneratorConfig,
 )
 
 

@@ -1,0 +1,115 @@
+"""`diptych table NAME`: train the rows of a comparison table one after the other, and print it beside the paper's."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from launch.embedded import ensure_dataset
+from launch.tables import SCORES, TABLES, Row, Table, find_table
+from launch.train import same_config
+from trainer.config import ConfigError
+from trainer.presets import load_preset
+from trainer.rundir import RunDir, write_atomically
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """Train each row of a table that is not finished yet, one after the other; then print all beside the paper's."""
+
+    table: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TABLE")]
+    """One of the tables."""
+    kimg: float | None = None
+    """Thousands of images of each run; the presets' own if not given."""
+    runs: Path = Path("runs")
+    """Folder of all runs: those of this table are in TABLE/ inside it."""
+    num_procs: int = 0
+    """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
+    show: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train nothing: print what there is."""
+
+
+def table_command(argv: list[str]) -> int:
+    """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    options = tyro.cli(TableOptions, args=argv, prog="diptych table", description=f"Tables: {', '.join(TABLES)}.")
+    table = find_table(options.table)
+    folder = options.runs / options.table
+    if not options.show:
+        for row in table.rows:
+            status = _finish(row, folder=folder, options=options)
+            if status != 0:
+                return status
+    scores = {row.preset: _scores(folder / row.preset) for row in table.rows}
+    _console.print(show_table(table, scores))
+    if folder.is_dir():
+        write_atomically(folder / "table.md", markdown(table, scores).encode())
+        _console.print(f"written to {folder / 'table.md'}")
+    return 0
+
+
+def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
+    """Train a row, from where it was stopped. Returns the exit status of the run."""
+    run = RunDir(folder / row.preset)
+    changes = [] if options.kimg is None else ["--train.total-kimg", str(options.kimg)]
+    if not run.run_file.is_file():
+        ensure_dataset(load_preset(row.preset).data.path)
+        arguments = [row.preset, "--name", row.preset, "--runs", str(folder), *changes]
+    else:
+        _check_same(run, row, kimg=options.kimg)
+        if run.evaluation_file.is_file():
+            return 0
+        arguments = ["--resume", str(run.path)]
+    _console.rule(f"{row.title}: {row.preset}")
+    # A process of its own: what one run leaves in memory is not the next one's.
+    command = [sys.executable, "-m", "launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)]
+    return subprocess.run(command, env=os.environ, check=False).returncode
+
+
+def _check_same(run: RunDir, row: Row, *, kimg: float | None) -> None:
+    config = load_preset(row.preset)
+    if kimg is not None:
+        config = replace(config, train=replace(config.train, total_kimg=kimg))
+    if not same_config(run, config):
+        raise ConfigError("runs", str(run.path), "was begun with other settings than this row has; move it away.")
+
+
+def _scores(run: Path) -> dict[str, float]:
+    file = RunDir(run).evaluation_file
+    return json.loads(file.read_text())["test"]["scores"] if file.is_file() else {}
+
+
+def _cells(row: Row, scores: dict[str, float]) -> list[str]:
+    paper = [f"{value:.2f}" for value in row.paper] or ["-"] * len(SCORES)
+    ours = [f"{scores[key]:.2f}" if key in scores else "-" for key in SCORES.values()]
+    psnr = f"{scores['eval/psnr']:.2f} dB" if "eval/psnr" in scores else "-"
+    return [row.title, *paper, *ours, psnr]
+
+
+def _header() -> list[str]:
+    return ["", *(f"paper: {name}" for name in SCORES), *(f"here: {name}" for name in SCORES), "here: PSNR"]
+
+
+def show_table(table: Table, scores: dict[str, dict[str, float]]) -> RichTable:
+    """For the console; rows that are not finished have dashes."""
+    shown = RichTable(title=f"{table.title} ({table.source})", title_justify="left")
+    for place, name in enumerate(_header()):
+        shown.add_column(name, justify="left" if place == 0 else "right")
+    for row in table.rows:
+        shown.add_row(*_cells(row, scores.get(row.preset, {})))
+    return shown
+
+
+def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
+    """For a file."""
+    rows = [_header(), ["---"] * len(_header()), *(_cells(row, scores.get(row.preset, {})) for row in table.rows)]
+    lines = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return f"# {table.title}\n\nThe paper's figures: {table.source}.\n\n{lines}\n"

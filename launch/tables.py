@@ -1,0 +1,104 @@
+"""The comparison tables of the papers that the survey rests on: their rows as presets, and the figures they printed.
+
+The papers' figures are on Cityscapes at 256 or 512 px, ours on the embedded earth set, at 64 px and within minutes:
+compare the order of rows, not numbers. Absent classes count 0, as in the papers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trainer.config import ConfigError
+
+SCORES = {
+    "per-pixel accuracy": "eval/pixel_accuracy",
+    "per-class accuracy": "eval/class_accuracy_absent_as_zero",
+    "class IoU": "eval/miou_absent_as_zero",
+}
+"""Column of a table -> the score of a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a table."""
+
+    title: str
+    """As the paper calls it."""
+    preset: str
+    paper: Sequence[float] = ()
+    """The paper's figures in the order of `SCORES`; empty for rows of our own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Runs that differ in one thing."""
+
+    title: str
+    source: str
+    rows: Sequence[Row]
+
+
+TABLES: Mapping[str, Table] = {
+    "pix2pix-losses": Table(
+        title="Losses of pix2pix",
+        source="Isola et al. 2017 (arXiv:1611.07004), table 1: FCN scores, Cityscapes labels -> photo",
+        rows=[
+            Row(title="L1", preset="pix2pix-losses-l1", paper=(0.42, 0.15, 0.11)),
+            Row(title="GAN", preset="pix2pix-losses-gan", paper=(0.22, 0.05, 0.01)),
+            Row(title="cGAN", preset="pix2pix-losses-cgan", paper=(0.57, 0.22, 0.16)),
+            Row(title="L1+GAN", preset="pix2pix-losses-l1-gan", paper=(0.64, 0.20, 0.15)),
+            Row(title="L1+cGAN", preset="pix2pix-losses-l1-cgan", paper=(0.66, 0.23, 0.17)),
+        ],
+    ),
+    "pix2pix-generators": Table(
+        title="Generators of pix2pix",
+        source="Isola et al. 2017, table 2: FCN scores, Cityscapes labels -> photo",
+        rows=[
+            Row(
+                title="Encoder-decoder (L1)",
+                preset="pix2pix-generators-encoder-decoder-l1",
+                paper=(0.35, 0.12, 0.08),
+            ),
+            Row(
+                title="Encoder-decoder (L1+cGAN)",
+                preset="pix2pix-generators-encoder-decoder-l1-cgan",
+                paper=(0.29, 0.09, 0.05),
+            ),
+            Row(title="U-net (L1)", preset="pix2pix-generators-unet-l1", paper=(0.48, 0.18, 0.13)),
+            Row(title="U-net (L1+cGAN)", preset="pix2pix-generators-unet-l1-cgan", paper=(0.55, 0.20, 0.14)),
+            Row(title="U-net, skips added", preset="pix2pix-generators-unet-add-l1-cgan"),
+            Row(title="U-net, dense skips", preset="pix2pix-generators-unet-dense-l1-cgan"),
+            Row(title="ResNet", preset="pix2pix-generators-resnet-l1-cgan"),
+        ],
+    ),
+    "pix2pix-patches": Table(
+        title="Receptive field of pix2pix's discriminator",
+        source="Isola et al. 2017, table 3: FCN scores, Cityscapes labels -> photo",
+        rows=[
+            Row(title="1x1", preset="pix2pix-patches-1", paper=(0.39, 0.15, 0.10)),
+            Row(title="16x16", preset="pix2pix-patches-16", paper=(0.65, 0.21, 0.17)),
+            Row(title="70x70", preset="pix2pix-patches-70", paper=(0.66, 0.23, 0.17)),
+            Row(title="286x286", preset="pix2pix-patches-286", paper=(0.42, 0.16, 0.11)),
+        ],
+    ),
+    "unpaired": Table(
+        title="Translation without pairs",
+        source="Zhu et al. 2017 (arXiv:1703.10593), table 3: Cityscapes photo -> labels",
+        rows=[
+            Row(title="CoGAN", preset="unpaired-cogan", paper=(0.45, 0.11, 0.08)),
+            Row(title="BiGAN/ALI", preset="unpaired-bigan", paper=(0.41, 0.13, 0.07)),
+            Row(title="SimGAN (pixel loss + GAN)", preset="unpaired-pixel-gan", paper=(0.47, 0.11, 0.07)),
+            Row(title="Feature loss + GAN", preset="unpaired-feature-gan", paper=(0.50, 0.10, 0.06)),
+            Row(title="CycleGAN", preset="unpaired-cyclegan", paper=(0.58, 0.22, 0.16)),
+            Row(title="DualGAN", preset="unpaired-dualgan"),
+            Row(title="DiscoGAN", preset="unpaired-discogan"),
+            Row(title="pix2pix (paired)", preset="pix2pix-losses-l1-cgan", paper=(0.85, 0.40, 0.32)),
+        ],
+    ),
+}
+
+
+def find_table(name: str) -> Table:
+    """Raises ConfigError with the names that there are."""
+    if name not in TABLES:
+        raise ConfigError("table", name, f"there are: {', '.join(TABLES)}.")
+    return TABLES[name]

@@ -1,0 +1,28 @@
+"""pix2pix with an encoder-decoder and a U-Net, each with L1 and with L1+cGAN (Isola et al. 2017, table 2), and with
+the skips added, dense, or a ResNet in its place; satellite -> map.
+
+Command: `diptych table pix2pix-generators` trains all. 64 px, 6.4 kimg.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from trainer.config import RunConfig
+from trainer.presets import pix2pix_losses
+
+
+def presets() -> dict[str, RunConfig]:
+    losses = pix2pix_losses.presets()
+
+    def with_generator(run: RunConfig, **changes: Any) -> RunConfig:
+        return replace(run, method=replace(run.method, generator=replace(run.method.generator, **changes)))
+
+    return {
+        "encoder-decoder-l1": with_generator(losses["l1"], skips="none"),
+        "encoder-decoder-l1-cgan": with_generator(losses["l1-cgan"], skips="none"),
+        "unet-l1": losses["l1"],
+        "unet-l1-cgan": losses["l1-cgan"],
+        "unet-add-l1-cgan": with_generator(losses["l1-cgan"], skips="add"),
+        "unet-dense-l1-cgan": with_generator(losses["l1-cgan"], skips="dense"),
+        "resnet-l1-cgan": with_generator(losses["l1-cgan"], architecture="resnet", num_blocks=6),
+    }

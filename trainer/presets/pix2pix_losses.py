@@ -1,0 +1,48 @@
+"""pix2pix with each of its losses: L1, GAN, cGAN, L1+GAN, L1+cGAN (Isola et al. 2017, table 1), satellite -> map.
+
+Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-losses-l1-cgan` trains one. 64 px, 3.2 kimg.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.config import (
+    DataConfig,
+    GeneratorConfig,
+    LogConfig,
+    OptimizerConfig,
+    PatchGANConfig,
+    Pix2PixConfig,
+    RunConfig,
+    TrainConfig,
+)
+
+
+def base() -> RunConfig:
+    """L1+cGAN with a U-Net and a discriminator of 70 pixels."""
+    return RunConfig(
+        method=Pix2PixConfig(
+            generator=GeneratorConfig(num_filters=24, num_downs=6, norm="instance"),
+            discriminator=PatchGANConfig(num_filters=16, norm="instance"),
+        ),
+        data=DataConfig(path=Path("data/earth-64"), view_a="satellite", view_b="map", load_size=64, crop_size=64),
+        train=TrainConfig(total_kimg=6.4, batch_size_per_gpu=4),
+        optimizer=OptimizerConfig(lr=4e-4),
+        log=LogConfig(samples_kimg=1.6, checkpoint_kimg=3.2),
+    )
+
+
+def presets() -> dict[str, RunConfig]:
+    whole = base()
+
+    def with_losses(*, conditional: bool, weight_gan: float, weight_l1: float) -> RunConfig:
+        method = replace(whole.method, conditional=conditional, weight_gan=weight_gan, weight_l1=weight_l1)
+        return replace(whole, method=method)
+
+    return {
+        "l1": with_losses(conditional=True, weight_gan=0, weight_l1=100),
+        "gan": with_losses(conditional=False, weight_gan=1, weight_l1=0),
+        "cgan": with_losses(conditional=True, weight_gan=1, weight_l1=0),
+        "l1-gan": with_losses(conditional=False, weight_gan=1, weight_l1=100),
+        "l1-cgan": whole,
+    }

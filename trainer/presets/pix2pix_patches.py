@@ -1,0 +1,28 @@
+"""pix2pix with discriminators that see 1, 16, 70 and 286 pixels (Isola et al. 2017, table 3), satellite -> map.
+
+Command: `diptych table pix2pix-patches` trains all. 96 px, the least that a field of 286 pixels leaves one patch of.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.config import RunConfig
+from trainer.presets import pix2pix_losses
+
+NUM_LAYERS = {"1": 0, "16": 1, "70": 3, "286": 5}
+
+
+def presets() -> dict[str, RunConfig]:
+    whole = pix2pix_losses.base()
+    generator = replace(whole.method.generator, num_downs=5)
+    whole = replace(
+        whole,
+        method=replace(whole.method, generator=generator),
+        data=replace(whole.data, path=Path("data/earth-128"), load_size=128, crop_size=96),
+        train=replace(whole.train, total_kimg=3.2),
+    )
+    runs = {}
+    for field, num_layers in NUM_LAYERS.items():
+        discriminator = replace(whole.method.discriminator, num_layers=num_layers)
+        runs[field] = replace(whole, method=replace(whole.method, discriminator=discriminator))
+    return runs
