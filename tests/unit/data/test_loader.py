@@ -1,6 +1,5 @@
 """Batches: the same for any number of ranks, the same after a resume, complete in evaluation."""
 
-import dataclasses
 from itertools import islice
 from pathlib import Path
 
@@ -11,67 +10,13 @@ import webdataset as wds
 from nvidia.dali import fn, types
 from nvidia.dali.pipeline import Pipeline
 
-from sharding.manifest import DatasetError, View, read_manifest
+from sharding.manifest import DatasetError, View
+from tests.unit.data.loading import CROP, assert_equal, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
-from trainer.config import ConfigError, DataConfig
-from trainer.data.loader import Loader, evaluation_batches
+from trainer.config import ConfigError
 from trainer.data.order import Order, augmentation
 
-CROP = 16
 NUM_TRAIN, NUM_TEST = sum(SHARDS["train"]), sum(SHARDS["test"])
-
-
-def data_config(folder, **changes):
-    options = {"view_a": "photo", "view_b": "height", "load_size": SIDE, "crop_size": CROP, "shuffle_window_shards": 2}
-    return DataConfig(path=folder, **options | changes)
-
-
-def split_options(changes):
-    """What is of the loader among `changes`, and what of its data."""
-    fields = {field.name for field in dataclasses.fields(DataConfig)}
-    return (
-        {name: value for name, value in changes.items() if name not in fields},
-        {name: value for name, value in changes.items() if name in fields},
-    )
-
-
-def open_loader(folder, **changes):
-    options = {
-        "pairing": "paired", "split": "train", "shuffle": True, "seed": 11, "batch_size": 4, "rank": 0, "world_size": 1,
-        "device_id": None,
-    }  # fmt: skip
-    changed, data = split_options(changes)
-    return Loader(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
-
-
-def take(num, folder, **changes):
-    """The first batches of a loader."""
-    loader = open_loader(folder, **changes)
-    batches = list(islice(loader, num))
-    loader.close()
-    return batches
-
-
-def evaluate(folder, **changes):
-    options = {
-        "pairing": "paired", "split": "test", "load_size": SIDE, "batch_size": 2, "rank": 0, "world_size": 1,
-        "device_id": None,
-    }  # fmt: skip
-    changed, data = split_options({name: value for name, value in changes.items() if name != "load_size"})
-    changed |= {"load_size": changes["load_size"]} if "load_size" in changes else {}
-    return evaluation_batches(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
-
-
-def keys_of(batches):
-    return [key for batch in batches for key in batch.keys]
-
-
-def assert_equal(batch, other):
-    """To the last bit."""
-    assert batch.keys == other.keys
-    assert torch.equal(batch.index, other.index)
-    assert torch.equal(batch.a, other.a)
-    assert torch.equal(batch.b, other.b)
 
 
 def expected_crop(ordinal, view, *, position, seed=11):

@@ -17,8 +17,8 @@ RECORDED_CROP_Y = [0.28411119303755783, 0.9919165312950753]
 RECORDED_FLIPS = [False, False]
 
 
-def make(sizes, *, seed=0, window=2, shuffle=True):
-    return Order(sizes, seed=seed, shuffle_window_shards=window, shuffle=shuffle)
+def make(sizes, *, seed=0, window=2, shuffle=True, strand=0):
+    return Order(sizes, seed=seed, shuffle_window_shards=window, shuffle=shuffle, strand=strand)
 
 
 def places(order, positions):
@@ -77,6 +77,15 @@ def test_epochs_and_seeds_differ():
     assert len({tuple(epoch) for epoch in [*epochs, other]}) == 4
 
 
+def test_two_strands_meet_by_chance_only():
+    """Two independent permutations agree in one place on average, with a standard deviation of 1."""
+    num_meetings = 0
+    for seed in range(200):
+        orders = [places(make([5, 4, 6], seed=seed, strand=strand), range(15)) for strand in (0, 1)]
+        num_meetings += sum(one == other for one, other in zip(*orders, strict=True))
+    assert 140 < num_meetings < 260
+
+
 def test_every_sample_can_come_first():
     firsts = {places(make([3, 2, 4], seed=seed), [0])[0] for seed in range(200)}
     assert len(firsts) == 9
@@ -122,6 +131,11 @@ def test_augmentation_is_uniform():
         assert abs(counts - 2000).max() < 200  # 4.7 standard deviations
     assert abs(drawn.flip.mean() - 0.5) < 0.02
     assert abs(np.corrcoef([drawn.crop_y, drawn.crop_x, drawn.flip])[np.triu_indices(3, 1)]).max() < 0.03
+
+
+def test_strands_are_cropped_and_flipped_apart():
+    drawn = [np.array(augmentation(3, range(5000), strand=strand)) for strand in (0, 1)]
+    assert abs(np.corrcoef(*drawn)[:3, 3:]).max() < 0.05
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,18 @@ import shutil
 import pytest
 
 from sharding.manifest import DatasetError, read_manifest
-from tests.unit.data.tiny_shards import SHARDS, VIEWS, noisy_sample
+from tests.unit.data.tiny_shards import LABELS, SHARDS, VIEWS, noisy_labels, noisy_sample, noisy_shards, write_dataset
 from trainer.data import reader as reader_module
 from trainer.data.reader import ShardReader
 
 
-def open_reader(folder, *, split="train", views=("photo", "lossy")):
-    return ShardReader(folder, read_manifest(folder), split=split, views=views)
+def open_reader(folder, *, split="train", views=("photo", "lossy"), label=None):
+    return ShardReader(folder, read_manifest(folder), split=split, views=views, label=label)
+
+
+def places(split):
+    """(shard, index) of each sample, in the stored order."""
+    return [(shard, index) for shard, size in enumerate(SHARDS[split]) for index in range(size)]
 
 
 def replace_index(folder, name, content):
@@ -30,13 +35,29 @@ def replace_index(folder, name, content):
 def test_every_sample_is_read_as_it_was_written(noisy, split):
     reader = open_reader(noisy, split=split, views=tuple(VIEWS))
     assert reader.shard_sizes == list(SHARDS[split])
-    ordinal = 0
-    for shard, size in enumerate(SHARDS[split]):
-        for index in range(size):
-            key, files = noisy_sample(split, ordinal)
-            assert reader.key(shard, index) == key
-            assert reader.read(shard, index) == files
-            ordinal += 1
+    for ordinal, (shard, index) in enumerate(places(split)):
+        key, files = noisy_sample(split, ordinal)
+        assert reader.key(shard, index) == key
+        assert reader.read(shard, index) == files
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_label_is_read_as_it_was_written(noisy, label):
+    reader = open_reader(noisy, label=label)
+    for ordinal, place in enumerate(places("train")):
+        assert reader.label(*place) == noisy_labels(ordinal)[label]
+
+
+def test_an_unpaired_reader_sees_the_shards_of_its_view(unpaired):
+    reader = open_reader(unpaired, views=["map"], label="size")
+    assert reader.shard_sizes == [3, 3]
+    assert reader.read(1, 0) == noisy_sample("train", 3, views=["map"])[1]
+    assert [reader.label(0, index) for index in range(3)] == [0, 1, 0]
+
+
+def test_views_that_no_sample_has_together_are_named(unpaired):
+    with pytest.raises(DatasetError, match=r"no samples in split 'train' that have 'photo' and 'map' together"):
+        open_reader(unpaired, views=["photo", "map"])
 
 
 def test_only_the_wanted_views_are_read(noisy):
@@ -145,3 +166,48 @@ def test_a_view_that_does_not_exist_names_those_that_do(noisy):
 def test_a_split_that_does_not_exist_names_those_that_do(noisy):
     with pytest.raises(DatasetError, match=r"no samples in split 'val'; splits that have any: train, test"):
         open_reader(noisy, split="val")
+
+
+def test_a_label_that_does_not_exist_names_those_that_do(noisy):
+    with pytest.raises(DatasetError, match=r"no label 'age'; it has: kind, size"):
+        open_reader(noisy, label="age")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"size": 2, "kind": 1}', r"label 'size' is 2, where 0 to 1 are possible; its labels are \{\"size\": 2"),
+        (b'{"size": -1}', "label 'size' is -1"),
+        (b'{"size": true}', "label 'size' is True"),
+        (b'{"size": "small"}', "label 'size' is 'small'"),
+        (b'{"kind": 1}', "label 'size' is None"),
+        (b"[1]", "label 'size' is None"),
+        (b'{"size": 1', "its labels are not JSON"),
+        (b"\xff", "its labels are not JSON"),
+    ],
+)
+def test_a_label_that_is_none_is_named(tmp_path, content, message):
+    (samples,) = noisy_shards("train", [3])
+    samples[1][1]["json"] = content
+    write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
+    reader = open_reader(tmp_path, label="size")
+    assert reader.label(0, 0) == 0
+    with pytest.raises(DatasetError, match=rf"000000\.tar, sample 'train-1': {message}.*diptych shard verify"):
+        reader.label(0, 1)
+
+
+def test_a_sample_without_labels_is_named(tmp_path):
+    (samples,) = noisy_shards("train", [3])
+    del samples[2][1]["json"]
+    write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
+    open_reader(tmp_path)
+    with pytest.raises(DatasetError, match=r"000000\.idx: sample 'train-2' has no member train-2\.json"):
+        open_reader(tmp_path, label="size")
+
+
+def test_labels_cut_off_while_they_are_read(damaged):
+    reader = open_reader(damaged, label="size")
+    tar = damaged / "train/000001.tar"
+    tar.write_bytes(tar.read_bytes()[:1000])
+    with pytest.raises(DatasetError, match=r"000001\.tar, sample 'train-6': only 0 of the \d+ bytes of its labels"):
+        reader.label(1, 1)
