@@ -7,6 +7,7 @@ to one component, which receives that section only. The docstring under a field 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, DegradeConfig, Pairing
 from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
 from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
@@ -16,7 +17,10 @@ __all__ = [
     "AdversarialConfig",
     "ConfigError",
     "DataConfig",
+    "DecoderConfig",
     "DegradeConfig",
+    "DiscriminatorConfig",
+    "EncoderConfig",
     "EngineConfig",
     "GeneratorConfig",
     "LogConfig",

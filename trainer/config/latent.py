@@ -1,0 +1,80 @@
+"""Sections of the networks between images and codes: DCGAN's (Radford et al. 2016, arXiv:1511.06434) and its mirror."""
+
+from dataclasses import dataclass
+
+from trainer.config.data import DataConfig
+from trainer.config.errors import STRICT, require
+from trainer.config.networks import Norm
+
+COARSEST_SIDE = 4
+"""Pixels: side of the feature maps next to the code (Figure 1 of Radford et al. 2016)."""
+
+
+def num_levels(side: int) -> int:
+    """Halvings from an image of `side` pixels, a power of two from 16 on, down to 4: 4 for the paper's 64 pixels."""
+    return (side // COARSEST_SIDE).bit_length() - 1
+
+
+def check_side(data: DataConfig) -> None:
+    """Raises ConfigError unless halving the crop ends at 4 pixels, with two levels at least."""
+    side = data.crop_size
+    require(
+        side >= 16 and side & (side - 1) == 0,
+        "data.crop_size",
+        side,
+        "must be a power of two from 16 on (16, 32, 64, 128, ...): these networks halve the image down to 4 pixels.",
+    )
+
+
+def check_code_size(size: int) -> None:
+    """Raises ConfigError for a code without dimensions."""
+    require(size >= 1, "method.code_size", size, "use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """The convolutional encoder of an image to a code: DCGAN's discriminator up to its last layer."""
+
+    __pydantic_config__ = STRICT
+
+    num_filters: int = 64
+    """Channels after the first convolution; doubled at each level up to 8 times as many."""
+    norm: Norm = "batch"
+    """Normalisation of all levels but the first."""
+
+    def __post_init__(self) -> None:
+        require(self.num_filters >= 1, "method.encoder.num_filters", self.num_filters, "use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """The convolutional decoder of a code to an image: DCGAN's generator."""
+
+    __pydantic_config__ = STRICT
+
+    num_filters: int = 128
+    """Channels before the last convolution; doubled at each level towards the code up to 8 times as many: with 128 an
+    image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
+    norm: Norm = "batch"
+    """Normalisation of all levels but the last."""
+
+    def __post_init__(self) -> None:
+        require(self.num_filters >= 1, "method.decoder.num_filters", self.num_filters, "use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """The convolutional discriminator that judges whole images: DCGAN's."""
+
+    __pydantic_config__ = STRICT
+
+    num_filters: int = 64
+    """Channels after the first convolution; doubled at each level up to 8 times as many."""
+    norm: Norm = "batch"
+    """Normalisation of all levels but the first. With a gradient penalty use one that does not mix samples: instance,
+    group or none (Gulrajani et al. 2017, section 4)."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018)."""
+
+    def __post_init__(self) -> None:
+        require(self.num_filters >= 1, "method.discriminator.num_filters", self.num_filters, "use 1 or more.")

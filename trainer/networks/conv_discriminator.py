@@ -1,0 +1,47 @@
+"""The discriminator of DCGAN (Radford et al. 2016, arXiv:1511.06434), with its features and a place for a condition."""
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import DiscriminatorConfig
+from trainer.config.latent import COARSEST_SIDE
+from trainer.networks.conv_levels import level_widths, strided_levels
+from trainer.networks.layers import init_weights, normalise_spectrum
+
+
+class ConvDiscriminator(nn.Module):
+    """Strided convolutions down to 4x4 pixels, then one logit for the whole image.
+
+    Args:
+        in_channels: of the image.
+        side: pixels, a power of two from 16 on.
+        num_conditions: size of the condition, which is replicated over space and joined to the first level's output:
+            1x1x10 -> 32x32x10 beside 64 features, for ten classes and images of 64 pixels.
+
+    Shape: (N, in_channels, side, side), and (N, num_conditions) where there are any -> unbounded logits (N,), and the
+    features of each level: (N, 64, side / 2, side / 2), (N, 128, side / 4, side / 4) and so on down to 4x4 pixels.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, *, in_channels: int, side: int, num_conditions: int = 0) -> None:
+        super().__init__()
+        widths = level_widths(config.num_filters, side=side)
+        self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=num_conditions, norm=config.norm)
+        self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, 1)
+        init_weights(self)
+        if config.spectral_norm:
+            normalise_spectrum(self)
+
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Logits, positive where an image looks real (and fits the condition), and the features they come from."""
+        features = [self.levels[0](image)]
+        inputs = features[0] if condition is None else _join(features[0], condition)
+        for level in list(self.levels)[1:]:
+            inputs = level(inputs)
+            features.append(inputs)
+        return self.head(inputs.flatten(1)).squeeze(1), tuple(features)
+
+
+def _join(features: Tensor, condition: Tensor) -> Tensor:
+    """Replicates (N, K) over space: (N, C, H, W) -> (N, C + K, H, W)."""
+    replicated = condition[:, :, None, None].expand(-1, -1, *features.shape[2:])
+    return torch.cat([features, replicated.to(features.dtype)], dim=1)
