@@ -8,6 +8,9 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, DegradeConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.methods.cyclegan import CycleGANConfig
+from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
+from trainer.config.methods.dualgan import DualGANConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
 from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
@@ -16,12 +19,16 @@ from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Pr
 __all__ = [
     "AdversarialConfig",
     "ConfigError",
+    "CycleGANConfig",
     "DataConfig",
     "DecoderConfig",
     "DegradeConfig",
+    "DiscoGANConfig",
     "DiscriminatorConfig",
+    "DualGANConfig",
     "EncoderConfig",
     "EngineConfig",
+    "FeatureDiscriminatorConfig",
     "GeneratorConfig",
     "LogConfig",
     "MethodConfig",
