@@ -8,11 +8,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, ConfigError, require
+from trainer.config.methods.cyclegan import CycleGANConfig
+from trainer.config.methods.discogan import DiscoGANConfig
+from trainer.config.methods.dualgan import DualGANConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
 
 MethodConfig = Annotated[
-    Pix2PixConfig,
+    CycleGANConfig | DiscoGANConfig | DualGANConfig | Pix2PixConfig,
     Field(discriminator="name"),
     tyro.conf.AvoidSubcommands,
 ]

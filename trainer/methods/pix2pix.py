@@ -9,52 +9,78 @@ from torch import Tensor, nn
 from trainer.config import Pix2PixConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.methods.base import Network, Networks
+from trainer.losses.penalties import regularisation
+from trainer.losses.pool import ImagePool
+from trainer.methods.base import Networks, Player, Task
+from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
-from trainer.networks.unet import UNet
 
 
 class Pix2Pix:
-    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (equation 4); x is view a, y is view b."""
+    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (equation 4); x is view a, y is view b.
 
-    def __init__(self, config: Pix2PixConfig, *, channels_a: int, channels_b: int) -> None:
+    The ablations of section 4.1: a GAN that is not conditional judges y alone (equation 2); L1 alone has no
+    discriminator; without L1 it is cGAN or GAN alone.
+    """
+
+    def __init__(self, config: Pix2PixConfig, task: Task) -> None:
         self.config = config
-        self.players = {
-            "discriminator": nn.ModuleDict(
-                {"discriminator": PatchGAN(config.discriminator, in_channels=channels_a + channels_b)}
-            ),
-            "generator": nn.ModuleDict(
-                {"generator": UNet(config.generator, in_channels=channels_a, out_channels=channels_b)}
-            ),
-        }
-        self.generators: tuple[str, ...] = ("generator",)
+        self.players: dict[str, Player] = {}
+        if config.weight_gan > 0:
+            channels = task.channels_b + (task.channels_a if config.conditional else 0)
+            self.players["discriminator"] = Player(
+                networks=nn.ModuleDict({"discriminator": PatchGAN(config.discriminator, in_channels=channels)}),
+                is_discriminator=True,
+                weight_clip=config.adversarial.weight_clip,
+            )
+        generator = build_generator(config.generator, in_channels=task.channels_a, out_channels=task.channels_b)
+        self.players["generator"] = Player(
+            networks=nn.ModuleDict({"generator": generator}),
+            period=config.adversarial.num_discriminator_steps if config.weight_gan > 0 else 1,
+        )
+        self.averaged: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = True  # "we apply dropout at test time [and] the statistics of the test batch" (3.3)
+        self.pools: Mapping[str, ImagePool] = {}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G(x, z), where the noise z is dropout."""
         return {"fake_b": networks["generator"](batch.a)}
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The terms of equations 1 (L_cGAN) and 3 (L_L1)."""
+        """The terms of equations 1 (L_cGAN) or 2 (L_GAN), and 3 (L_L1)."""
         if player == "discriminator":
-            return self._discriminator(networks["discriminator"], batch, fakes["fake_b"].detach())
-        return self._generator(networks["discriminator"], batch, fakes["fake_b"])
+            return self._discriminator(networks, batch, fakes["fake_b"].detach())
+        return self._generator(networks, batch, fakes["fake_b"])
 
-    def _discriminator(self, discriminator: Network, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
+    def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
+        config, judge = self.config.adversarial, networks["discriminator"]
         losses = discriminator_losses(
-            self.config.adversarial,
-            real=discriminator(torch.cat([batch.a, batch.b], dim=1)),
-            fake=discriminator(torch.cat([batch.a, fake_b], dim=1)),
+            config, real=judge(self._judged(batch, batch.b)), fake=judge(self._judged(batch, fake_b))
         )
+        if config.differentiates_gradients:
+            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
+            losses |= regularisation(
+                config, lambda b: module(self._judged(batch, b)), real=batch.b, fake=fake_b, epsilon=epsilon
+            )
         # "we divide the objective by 2 while optimizing D, which slows down the rate at which D learns" (3.3)
         return {name: 0.5 * loss for name, loss in losses.items()}
 
-    def _generator(self, discriminator: Network, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
-        logits = discriminator(torch.cat([batch.a, fake_b], dim=1))
-        return {
-            "gan": generator_loss(self.config.adversarial, fake=logits),
-            "l1": self.config.weight_l1 * F.l1_loss(fake_b, batch.b),
-        }
+    def _generator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
+        terms = {}
+        if self.config.weight_gan > 0:
+            logits = networks["discriminator"](self._judged(batch, fake_b))
+            terms["gan"] = self.config.weight_gan * generator_loss(self.config.adversarial, fake=logits)
+        if self.config.weight_l1 > 0:
+            terms["l1"] = self.config.weight_l1 * F.l1_loss(fake_b, batch.b)
+        return terms
+
+    def _judged(self, batch: Batch, b: Tensor) -> Tensor:
+        """What the discriminator sees of an output: the pair (x, y), or y alone."""
+        return torch.cat([batch.a, b], dim=1) if self.config.conditional else b
+
+    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Input, translation and target."""
+        return {"input": batch.a, "translation": self.translate(networks, batch.a), "target": batch.b}
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """G(x, z), one draw of the noise z."""

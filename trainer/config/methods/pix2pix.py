@@ -47,7 +47,8 @@ class Pix2PixConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        if self.weight_gan > 0:
+            check_patches(self.discriminator, data)
 
     def build(self, task: "Task") -> "Method":
         """With freshly drawn weights; seed torch before."""
