@@ -2,6 +2,7 @@
 
 import io
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -238,6 +239,12 @@ def test_a_method_may_restore_a_view():
     assert RunConfig(method=Pix2PixConfig(), data=data).data.is_degraded
     with pytest.raises(ConfigError, match=r"data\.view_b = 'photo': must differ.*data\.degrade\.kind"):
         RunConfig(method=Pix2PixConfig(), data=DataConfig(load_size=286, crop_size=256, **options("none")))
+
+
+def test_a_method_that_learns_from_one_view_has_no_input_to_degrade():
+    section = SimpleNamespace(name="dcgan", pairing="single", check=lambda data: None)
+    with pytest.raises(ConfigError, match=r"data\.degrade\.kind = 'blur': method\.name = 'dcgan' learns from one view"):
+        RunConfig(method=section, data=DataConfig(**options("blur")))
 
 
 def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
