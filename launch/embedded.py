@@ -7,10 +7,16 @@ from sharding.manifest import FILE_NAME
 from trainer.config import ConfigError
 
 
+_COMMANDS = {"earth": ["earth"], "glyphs": ["glyphs"], "glyph-styles": ["glyphs", "--layout", "styles"]}
+"""What `diptych shard` is told for a data set called `<name>-<size>`."""
+
+
 def embedded_command(folder: Path) -> list[str] | None:
     """Arguments of `diptych shard` that make the data set in `folder`, e.g. data/earth-128; None if it is not ours."""
-    earth = re.fullmatch(r"earth-(\d+)", folder.name)
-    return ["earth", "--out", str(folder), "--size", earth[1]] if earth else None
+    match = re.fullmatch(r"([a-z-]+)-(\d+)", folder.name)
+    if match is None or match[1] not in _COMMANDS:
+        return None
+    return [*_COMMANDS[match[1]], "--out", str(folder), "--size", match[2]]
 
 
 def ensure_dataset(folder: Path) -> None:

@@ -18,6 +18,7 @@ from sharding.manifest import DatasetError, Manifest
 from sharding.sample import OptionError
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
+from sharding.sources.glyphs import GlyphsOptions
 from sharding.sources.pairs import PairsOptions
 from sharding.verify import verify
 from sharding.writer import Callback, WriteOptions, make_dataset
@@ -30,6 +31,14 @@ class Earth:
     """The embedded set: aligned maps of the Earth (elevation, relief, satellite, map, classes), cut into tiles."""
 
     source: EarthOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glyphs:
+    """The embedded sets of characters in real fonts: as views of each other, or labelled for conditional methods."""
+
+    source: GlyphsOptions
     write: WriteOptions
 
 
@@ -63,6 +72,7 @@ class Verify:
 
 Command = (
     Annotated[Earth, subcommand("earth")]
+    | Annotated[Glyphs, subcommand("glyphs")]
     | Annotated[Pairs, subcommand("pairs")]
     | Annotated[Folders, subcommand("folders")]
     | Annotated[Verify, subcommand("verify")]
@@ -88,7 +98,7 @@ def main(argv: Sequence[str]) -> int:
         return exit_.code if isinstance(exit_.code, int) else OK
 
 
-def run_make(command: Earth | Pairs | Folders) -> int:
+def run_make(command: Earth | Glyphs | Pairs | Folders) -> int:
     """Make the data set unless it is there, and say what it holds."""
     console = Console(highlight=False, soft_wrap=True)
     start = time.monotonic()

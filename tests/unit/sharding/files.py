@@ -1,9 +1,11 @@
 """Image files for tests to shard, and what tests look at afterwards."""
 
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -30,15 +32,21 @@ def save_label(path: Path, *, seed: int) -> None:
 
 
 def read_tars(folder: Path) -> dict[str, dict[str, Image.Image]]:
-    """Every sample of a data set by `<split>/<key>`, and its decoded members by extension."""
-    samples: dict[str, dict[str, Image.Image]] = {}
+    """Every sample of a data set by `<split>/<key>`, and its decoded images by extension."""
+    samples = read_members(folder)
+    return {key: {name: m for name, m in members.items() if name != "json"} for key, members in samples.items()}
+
+
+def read_members(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every sample of a data set by `<split>/<key>`: decoded images by extension, labels as `json`."""
+    samples: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*/*.tar")):
         with tarfile.open(path) as archive:
             for member in archive:
                 key, _, extension = member.name.partition(".")
-                image = Image.open(io.BytesIO(archive.extractfile(member).read()))
-                image.load()
-                samples.setdefault(f"{path.parent.name}/{key}", {})[extension] = image
+                content = archive.extractfile(member).read()
+                value = json.loads(content) if extension == "json" else Image.open(io.BytesIO(content))
+                samples.setdefault(f"{path.parent.name}/{key}", {})[extension] = value
     return samples
 
 
