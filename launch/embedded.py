@@ -6,7 +6,6 @@ from pathlib import Path
 from sharding.manifest import FILE_NAME
 from trainer.config import ConfigError
 
-
 _COMMANDS = {"earth": ["earth"], "glyphs": ["glyphs"], "glyph-styles": ["glyphs", "--layout", "styles"]}
 """What `diptych shard` is told for a data set called `<name>-<size>`."""
 
