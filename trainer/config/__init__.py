@@ -11,7 +11,9 @@ from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderCon
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.config.methods.dualgan import DualGANConfig
+from trainer.config.methods.feature_gan import FeatureGANConfig, PretrainedConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
+from trainer.config.methods.pixel_gan import PixelGANConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
 from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Precision, TrainConfig
@@ -29,6 +31,7 @@ __all__ = [
     "EncoderConfig",
     "EngineConfig",
     "FeatureDiscriminatorConfig",
+    "FeatureGANConfig",
     "GeneratorConfig",
     "LogConfig",
     "MethodConfig",
@@ -37,7 +40,9 @@ __all__ = [
     "Pairing",
     "PatchGANConfig",
     "Pix2PixConfig",
+    "PixelGANConfig",
     "Precision",
+    "PretrainedConfig",
     "RunConfig",
     "Skips",
     "TrainConfig",

@@ -11,11 +11,13 @@ from trainer.config.errors import STRICT, ConfigError, require
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig
 from trainer.config.methods.dualgan import DualGANConfig
+from trainer.config.methods.feature_gan import FeatureGANConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
+from trainer.config.methods.pixel_gan import PixelGANConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
 
 MethodConfig = Annotated[
-    CycleGANConfig | DiscoGANConfig | DualGANConfig | Pix2PixConfig,
+    CycleGANConfig | DiscoGANConfig | DualGANConfig | FeatureGANConfig | Pix2PixConfig | PixelGANConfig,
     Field(discriminator="name"),
     tyro.conf.AvoidSubcommands,
 ]

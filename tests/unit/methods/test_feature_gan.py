@@ -1,0 +1,144 @@
+"""Feature loss + GAN on features small enough to work out, and on those of the embedded MobileNetV2."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+
+from tests.unit.methods.players import check_that_players_train_alone, losses_of
+from trainer.config import (
+    ConfigError,
+    DataConfig,
+    FeatureGANConfig,
+    GeneratorConfig,
+    PatchGANConfig,
+    PretrainedConfig,
+    config_from_dict,
+    config_to_dict,
+)
+from trainer.data.batch import Batch
+from trainer.methods.base import Networks, Task, Translates
+from trainer.methods.content_gan import ContentGAN
+from trainer.methods.feature_gan import FeatureDistance
+from trainer.presets import DEFAULT, load_preset
+
+TASK = Task(channels_a=1, channels_b=3, side=32)
+MOBILENET = PretrainedConfig(network="mobilenet_v2", layer="features.3", side=0)
+CONFIG = FeatureGANConfig(
+    generator=GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0),
+    discriminator=PatchGANConfig(num_filters=2, num_layers=1, norm="instance"),
+    pretrained=MOBILENET,
+)
+
+
+@pytest.fixture(scope="module")
+def method() -> ContentGAN:
+    torch.manual_seed(0)
+    method = CONFIG.build(TASK)
+    assert isinstance(method, ContentGAN)
+    return method
+
+
+def doubling() -> nn.Module:
+    layer = nn.Conv2d(1, 1, 1, bias=False)
+    nn.init.constant_(layer.weight, 2.0)
+    return layer
+
+
+def test_generators_terms(method: ContentGAN):
+    # G(x) = x / 2 = 1/4 and D(y) = 2 y, so (1/2 - 1)^2. phi(x) = 2 x, so 10 |2/4 - 2/2|.
+    networks = Networks({"generator": lambda x: x / 2, "discriminator": lambda y: 2 * y}, {})
+    batch = Batch(a=torch.full((1, 1, 2, 2), 0.5), b=torch.full((1, 1, 2, 2), -0.5), index=torch.arange(1))
+    stubbed = ContentGAN(CONFIG, TASK, term="feature", weight=10.0, distance=FeatureDistance(doubling()))
+    assert losses_of(stubbed, "generator", batch, networks) == pytest.approx({"gan": 0.25, "feature": 5.0})
+
+
+def test_distance_sees_content_and_not_the_number_of_images(method: ContentGAN):
+    torch.manual_seed(1)
+    image, other = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 3, 32, 32) * 2 - 1
+    assert method.distance(image, image).item() == 0
+    noisy = image + 0.02 * torch.randn_like(image)
+    assert 0 < method.distance(noisy, image) < method.distance(other, image)
+    halves = [method.distance(other[i : i + 1], image[i : i + 1]) for i in range(2)]
+    assert method.distance(other, image).item() == pytest.approx((halves[0] + halves[1]).item() / 2, rel=1e-5)
+
+
+def test_a_grey_image_is_the_same_image_in_three_channels(method: ContentGAN):
+    grey = torch.rand(1, 1, 32, 32) * 2 - 1
+    assert method.distance(grey.expand(-1, 3, -1, -1).clone(), grey).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_gradients_reach_the_output_and_leave_the_features_alone(method: ContentGAN):
+    assert isinstance(method.distance, FeatureDistance)
+    features = method.distance.features
+    before = deepcopy(features.state_dict())
+    output = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
+    image = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
+    method.distance(output, image).backward()
+    assert output.grad is not None and output.grad.abs().sum() > 0
+    assert image.grad is None
+    assert all(parameter.grad is None for parameter in features.parameters())
+    assert not features.training
+    assert all(torch.equal(value, before[name]) for name, value in features.state_dict().items())
+
+
+def test_the_features_belong_to_no_player(method: ContentGAN):
+    assert [name for player in method.players.values() for name in player.networks] == ["discriminator", "generator"]
+    assert method.averaged == ("generator",)
+    batch = Batch(a=torch.randn(2, 1, 32, 32), b=torch.randn(2, 3, 32, 32), index=torch.arange(2))
+    check_that_players_train_alone(method, batch)
+
+
+def test_building_draws_the_same_weights_as_without_features():
+    """Loading the fixed network takes nothing from the run's random numbers."""
+    torch.manual_seed(3)
+    CONFIG.build(TASK)
+    after = torch.rand(())
+    torch.manual_seed(3)
+    ContentGAN(CONFIG, TASK, term="feature", weight=1.0, distance=lambda output, image: output.mean())
+    assert torch.equal(torch.rand(()), after)
+
+
+def test_translates(method: ContentGAN):
+    assert isinstance(method, Translates)
+    networks = Networks(dict(method.players["generator"].networks), {})
+    assert method.translate(networks, torch.zeros(1, 1, 16, 24)).shape == (1, 3, 16, 24)
+
+
+def test_missing_weights_are_named_when_the_method_is_built(tmp_path):
+    config = FeatureGANConfig(pretrained=PretrainedConfig(weights=tmp_path / "vgg16.pth"))
+    with pytest.raises(ConfigError, match=r"method\.pretrained\.weights = .*vgg16\.pth.*there is no such file"):
+        config.build(TASK)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PretrainedConfig(layer="conv9"), r"method\.pretrained\.layer = 'conv9': .*relu4_2"),
+        (
+            lambda: PretrainedConfig(network="mobilenet_v2"),
+            r"method\.pretrained\.layer = 'relu4_2': .*features\.0, .*features\.18",
+        ),
+        (lambda: PretrainedConfig(side=8), r"method\.pretrained\.side = 8: use 0"),
+        (lambda: FeatureGANConfig(weight_feature=-1), r"method\.weight_feature = -1: use 0"),
+        (lambda: CONFIG.build(Task(channels_a=2, channels_b=3, side=32)), r"data\.view_a = '2 channels': "),
+        (lambda: CONFIG.check(DataConfig(crop_size=16)), r"method\.pretrained\.side = 0: .*use 224"),
+    ],
+)
+def test_impossible_values_are_rejected(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_the_section_survives_a_file(tmp_path):
+    run = load_preset(DEFAULT)
+    values = config_to_dict(run)
+    values["method"] = {
+        "name": "feature_gan",
+        "pretrained": {"network": "mobilenet_v2", "layer": "features.6", "weights": str(tmp_path / "w.pth")},
+    }
+    config = config_from_dict(values)
+    assert isinstance(config.method, FeatureGANConfig)
+    assert config.method.pretrained.weights == tmp_path / "w.pth"
+    assert config_from_dict(config_to_dict(config)) == config
