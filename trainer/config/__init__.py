@@ -8,18 +8,25 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, DegradeConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.methods.autoencoder import AutoencoderConfig
+from trainer.config.methods.cgan import CGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.config.methods.dualgan import DualGANConfig
 from trainer.config.methods.feature_gan import FeatureGANConfig, PretrainedConfig
+from trainer.config.methods.gan import GANConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.methods.pixel_gan import PixelGANConfig
+from trainer.config.methods.vae import VAEConfig
+from trainer.config.methods.vaegan import VAEGANConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
 from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Precision, TrainConfig
 
 __all__ = [
     "AdversarialConfig",
+    "AutoencoderConfig",
+    "CGANConfig",
     "ConfigError",
     "CycleGANConfig",
     "DataConfig",
@@ -32,6 +39,7 @@ __all__ = [
     "EngineConfig",
     "FeatureDiscriminatorConfig",
     "FeatureGANConfig",
+    "GANConfig",
     "GeneratorConfig",
     "LogConfig",
     "MethodConfig",
@@ -46,6 +54,8 @@ __all__ = [
     "RunConfig",
     "Skips",
     "TrainConfig",
+    "VAEConfig",
+    "VAEGANConfig",
     "config_from_dict",
     "config_to_dict",
 ]

@@ -1,10 +1,13 @@
 """Sections of the networks between images and codes: DCGAN's (Radford et al. 2016, arXiv:1511.06434) and its mirror."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, require
 from trainer.config.networks import Norm
+
+Noise = Literal["normal", "uniform"]
 
 COARSEST_SIDE = 4
 """Pixels: side of the feature maps next to the code (Figure 1 of Radford et al. 2016)."""
@@ -42,9 +45,6 @@ class EncoderConfig:
     norm: Norm = "batch"
     """Normalisation of all levels but the first."""
 
-    def __post_init__(self) -> None:
-        require(self.num_filters >= 1, "method.encoder.num_filters", self.num_filters, "use 1 or more.")
-
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
@@ -57,9 +57,6 @@ class DecoderConfig:
     image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
     norm: Norm = "batch"
     """Normalisation of all levels but the last."""
-
-    def __post_init__(self) -> None:
-        require(self.num_filters >= 1, "method.decoder.num_filters", self.num_filters, "use 1 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,5 +73,8 @@ class DiscriminatorConfig:
     spectral_norm: bool = False
     """Divide each weight by its largest singular value (Miyato et al. 2018)."""
 
-    def __post_init__(self) -> None:
-        require(self.num_filters >= 1, "method.discriminator.num_filters", self.num_filters, "use 1 or more.")
+
+def check_filters(**sections: EncoderConfig | DecoderConfig | DiscriminatorConfig) -> None:
+    """Raises ConfigError for a section of no channels; the keyword is the section's name within the method."""
+    for name, section in sections.items():
+        require(section.num_filters >= 1, f"method.{name}.num_filters", section.num_filters, "use 1 or more.")

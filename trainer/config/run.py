@@ -8,16 +8,31 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, ConfigError, require
+from trainer.config.methods.autoencoder import AutoencoderConfig
+from trainer.config.methods.cgan import CGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig
 from trainer.config.methods.dualgan import DualGANConfig
 from trainer.config.methods.feature_gan import FeatureGANConfig
+from trainer.config.methods.gan import GANConfig
 from trainer.config.methods.pix2pix import Pix2PixConfig
 from trainer.config.methods.pixel_gan import PixelGANConfig
+from trainer.config.methods.vae import VAEConfig
+from trainer.config.methods.vaegan import VAEGANConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
 
 MethodConfig = Annotated[
-    CycleGANConfig | DiscoGANConfig | DualGANConfig | FeatureGANConfig | Pix2PixConfig | PixelGANConfig,
+    AutoencoderConfig
+    | CGANConfig
+    | CycleGANConfig
+    | DiscoGANConfig
+    | DualGANConfig
+    | FeatureGANConfig
+    | GANConfig
+    | Pix2PixConfig
+    | PixelGANConfig
+    | VAEConfig
+    | VAEGANConfig,
     Field(discriminator="name"),
     tyro.conf.AvoidSubcommands,
 ]

@@ -61,6 +61,6 @@ def _mix(epsilon: Tensor, real: Tensor, fake: Tensor) -> Tensor:
 def _gradients(discriminator: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Tensor:
     """(N, all entries of a sample): of each sample's value, and differentiable by the weights."""
     leaves = tuple(tensor.detach().requires_grad_() for tensor in inputs)
-    values = discriminator(*leaves).flatten(1).mean(dim=1)
+    values = discriminator(*leaves).reshape(len(leaves[0]), -1).mean(dim=1)
     gradients = torch.autograd.grad(values.sum(), leaves, create_graph=True)
     return torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)

@@ -1,5 +1,7 @@
 """The generator of DCGAN (Radford et al. 2016, arXiv:1511.06434, Figure 1)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from trainer.config import DecoderConfig
@@ -36,7 +38,7 @@ class ConvDecoder(nn.Module):
                 norm_layer(config.norm, width),
                 nn.ReLU(inplace=True),
             )
-            for channels_in, width in zip(widths, widths[1:], strict=False)
+            for channels_in, width in pairwise(widths)
         )
         self.last = nn.Sequential(
             nn.ConvTranspose2d(widths[-1], out_channels, 4, stride=2, padding=1),
