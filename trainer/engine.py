@@ -3,7 +3,7 @@
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -226,11 +226,15 @@ class Engine:
             player.set_learning_rate(lr)
 
     @contextlib.contextmanager
-    def gathered(self) -> Iterator[Mapping[str, nn.Module]]:
-        """The averaged networks with whole weights, to be read and not written; ZeRO 3 gathers them first."""
+    def gathered(self, names: Iterable[str] | None = None) -> Iterator[Mapping[str, nn.Module]]:
+        """Networks with whole weights, to be read and not written; ZeRO 3 gathers them first.
+
+        Args:
+            names: of the networks; those that are averaged if not given.
+        """
         import deepspeed
 
-        networks = {name: self._modules[name] for name in self.method.averaged}
+        networks = {name: self._modules[name] for name in names or self.method.averaged}
         parameters = [parameter for network in networks.values() for parameter in network.parameters()]
         with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
             yield networks

@@ -144,8 +144,6 @@ def weights_of(method: Method) -> Weights:
 
 def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
     """All cases in one start of the ranks."""
-    import deepspeed
-
     from trainer.engine import Engine
 
     def make_engine(config: RunConfig, zero_stage: int, num_accumulated: int) -> Engine:
@@ -163,8 +161,8 @@ def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
             engine.train_step(share_of(batch, world.rank), step=step)
 
     def whole_weights(engine: Engine) -> Weights:
-        parameters = [p for player in engine.method.players.values() for p in player.networks.parameters()]
-        with deepspeed.zero.GatheredParameters(parameters, enabled=engine.zero_stage == 3):
+        names = [name for player in engine.method.players.values() for name in player.networks]
+        with engine.gathered(names):
             return weights_of(engine.method)
 
     outcomes = {}

@@ -55,7 +55,7 @@ def test_presets_build_and_survive_a_file(name: str):
         (lambda: EngineConfig(zero_stage=3, gradient_accumulation_steps=2), "engine.gradient_accumulation_steps", 2),
         (lambda: TrainConfig(total_kimg=0), "train.total_kimg", 0),
         (lambda: changed(data={"view_a": "map", "view_b": "map"}), "data.view_b", "map"),
-        (lambda: changed(method={"weight_gan": 0, "weight_l1": 0}), "method.weight_l1", 0),
+        (lambda: changed(method={"weight_gan": 0, "weight_l1": 0}), "method.weight_l1", 0.0),
         (
             lambda: changed(method={"adversarial": {"weight_r1": 1}}, engine={"zero_stage": 3}),
             "engine.zero_stage",

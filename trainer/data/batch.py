@@ -50,4 +50,4 @@ class Batch:
     def _noise(self, stream: str, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         generator = torch.Generator()
         seeds = (derive_seed(self.seed, stream, position) for position in self.index.tolist())
-        return torch.stack([draw(generator.manual_seed(seed)) for seed in seeds]).to(self.a.device)
+        return torch.stack([draw(generator.manual_seed(seed)) for seed in seeds]).to(self.a.device, non_blocking=True)
