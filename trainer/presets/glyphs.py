@@ -1,0 +1,66 @@
+"""The methods that learn from one view, on glyphs in real fonts, 32 px: auto-encoder, VAE, DCGAN, CGAN by character,
+BiGAN, VAE/GAN with attribute vectors of the weight, and CAAE, to which the weight of the stroke is what age is.
+
+Command: `diptych launch glyphs-vae`; likewise -autoencoder, -dcgan, -cgan, -bigan, -vaegan, -caae.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.config import (
+    AutoencoderConfig,
+    BiGANConfig,
+    CGANConfig,
+    DataConfig,
+    DecoderConfig,
+    DiscriminatorConfig,
+    EncoderConfig,
+    GANConfig,
+    LogConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+    VAEConfig,
+    VAEGANConfig,
+)
+
+_ENCODER, _DECODER = EncoderConfig(num_filters=32), DecoderConfig(num_filters=32)
+_DISCRIMINATOR = DiscriminatorConfig(num_filters=32)
+
+
+def base(method: MethodConfig, *, label: str | None = None, total_kimg: float = 64) -> RunConfig:
+    """What all of them share."""
+    return RunConfig(
+        method=method,
+        data=DataConfig(
+            path=Path("data/glyph-styles-32"),
+            view_a="glyph",
+            view_b="glyph",
+            label=label,
+            load_size=32,
+            crop_size=32,
+            flip=False,  # a mirrored letter is none
+        ),
+        train=TrainConfig(total_kimg=total_kimg, batch_size_per_gpu=32, ema_half_life_kimg=2),
+        log=LogConfig(metrics_kimg=1.6, samples_kimg=16, checkpoint_kimg=32, num_samples=8),
+    )
+
+
+def presets() -> dict[str, RunConfig]:
+    autoencoder = base(AutoencoderConfig(encoder=_ENCODER, decoder=_DECODER, code_size=64))
+    vae = base(VAEConfig(encoder=_ENCODER, decoder=_DECODER, code_size=32, likelihood="bernoulli"))
+    faster = OptimizerConfig(lr=1e-3, beta1=0.9)
+    return {
+        "autoencoder": replace(autoencoder, optimizer=faster),
+        "vae": replace(vae, optimizer=faster),
+        "dcgan": base(GANConfig(generator=_DECODER, discriminator=_DISCRIMINATOR)),
+        "cgan": base(CGANConfig(generator=_DECODER, discriminator=_DISCRIMINATOR), label="character"),
+        "bigan": base(
+            BiGANConfig(encoder=_ENCODER, generator=_DECODER, discriminator=_DISCRIMINATOR, code_size=32),
+        ),
+        "vaegan": base(
+            VAEGANConfig(encoder=_ENCODER, decoder=_DECODER, discriminator=_DISCRIMINATOR, code_size=64),
+            label="weight",
+        ),
+    }
