@@ -19,7 +19,9 @@ from sharding.sample import OptionError
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
 from sharding.sources.glyphs import GlyphsOptions
+from sharding.sources.images import ImagesOptions
 from sharding.sources.pairs import PairsOptions
+from sharding.sources.unpaired import UnpairedOptions
 from sharding.verify import verify
 from sharding.writer import Callback, WriteOptions, make_dataset
 
@@ -59,6 +61,22 @@ class Folders:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Images:
+    """A folder of single images, usually with labels."""
+
+    source: ImagesOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpaired:
+    """Two folders of unrelated images."""
+
+    source: UnpairedOptions
+    write: WriteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verify:
     """Look for damage in a data set: files missing or changed, indices that do not fit, broken images."""
 
@@ -70,11 +88,14 @@ class Verify:
     """Threads that read and decode."""
 
 
+Make = Earth | Glyphs | Pairs | Folders | Images | Unpaired
 Command = (
     Annotated[Earth, subcommand("earth")]
     | Annotated[Glyphs, subcommand("glyphs")]
     | Annotated[Pairs, subcommand("pairs")]
     | Annotated[Folders, subcommand("folders")]
+    | Annotated[Images, subcommand("images")]
+    | Annotated[Unpaired, subcommand("unpaired")]
     | Annotated[Verify, subcommand("verify")]
 )
 
@@ -98,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
         return exit_.code if isinstance(exit_.code, int) else OK
 
 
-def run_make(command: Earth | Glyphs | Pairs | Folders) -> int:
+def run_make(command: Make) -> int:
     """Make the data set unless it is there, and say what it holds."""
     console = Console(highlight=False, soft_wrap=True)
     start = time.monotonic()

@@ -43,14 +43,8 @@ def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
         DatasetError: no images, both images and splits, or other sub-folders; the message has the remedy.
     """
     if PLACEHOLDER in str(folder):
-        candidates = {split: Path(str(folder).replace(PLACEHOLDER, split)) for split in SPLITS}
-        found = {split: path for split, path in candidates.items() if path.is_dir()}
-        if not found:
-            raise DatasetError(f"{folder}: none of {', '.join(map(str, candidates.values()))} is a folder.")
-        return {split: find_images(path) for split, path in found.items()}
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
-    sub_folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        return {split: find_images(path) for split, path in fill_placeholder(folder).items()}
+    sub_folders = {path.name for path in list_folders(folder)}
     splits = [split for split in SPLITS if split in sub_folders]
     strangers = sorted(sub_folders.difference(SPLITS))
     if strangers:
@@ -63,6 +57,52 @@ def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
     if _image_files(folder):
         raise DatasetError(f"{folder} holds images beside the sub-folder {splits[0]!r}. Move them into one of them.")
     return {split: find_images(folder / split) for split in splits}
+
+
+def find_classes(folder: Path) -> dict[str | None, dict[str, Path]]:
+    """Images in class folders, by split and `<class>/<stem>`; splits as in `find_splits`, above the class folders.
+
+    Raises:
+        DatasetError: no class folders, or images beside them, or other folders beside the splits.
+    """
+    roots: dict[str | None, Path] = {None: folder}
+    if PLACEHOLDER in str(folder):
+        roots = {**fill_placeholder(folder)}
+    else:
+        names = {path.name for path in list_folders(folder)}
+        if names and names <= set(SPLITS):
+            roots = {split: folder / split for split in SPLITS if split in names}
+        elif "train" in names:
+            raise DatasetError(
+                f"{folder} holds the folder 'train' beside {sorted(names.difference(SPLITS))[0]!r}: are they splits or "
+                f"classes? Let the splits stand alone in it."
+            )
+    return {split: _find_classes(root) for split, root in roots.items()}
+
+
+def _find_classes(root: Path) -> dict[str, Path]:
+    classes = list_folders(root)
+    stray = _image_files(root)
+    if not classes or stray:
+        what = f"the image {stray[0].name}" if stray else "no sub-folders"
+        raise DatasetError(f"{root} holds {what}; --labels folders wants each class in a sub-folder of its own.")
+    return {f"{path.name}/{stem}": image for path in classes for stem, image in find_images(path).items()}
+
+
+def fill_placeholder(folder: Path) -> dict[str, Path]:
+    """The folders that exist where the path says `{split}`. Raises DatasetError if there are none."""
+    candidates = {split: Path(str(folder).replace(PLACEHOLDER, split)) for split in SPLITS}
+    found = {split: path for split, path in candidates.items() if path.is_dir()}
+    if not found:
+        raise DatasetError(f"{folder}: none of {', '.join(map(str, candidates.values()))} is a folder.")
+    return found
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """The sub-folders, in order. Raises DatasetError if `folder` is none."""
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -98,6 +138,26 @@ def name_splits(
         for stem, item in items.items():
             splits[split or assigned[stem]][stem] = item
     return {split: items for split, items in splits.items() if items}
+
+
+def check_equal_splits(
+    found_a: Mapping[str | None, Any], found_b: Mapping[str | None, Any], *, folders: tuple[Path, Path]
+) -> None:
+    """Raises DatasetError if one folder has splits that the other lacks."""
+    if found_a.keys() != found_b.keys():
+        splits = [", ".join(split or "none" for split in found) for found in (found_a, found_b)]
+        raise DatasetError(
+            f"The folders differ in their splits: {folders[0]} has {splits[0]}; {folders[1]} has {splits[1]}. "
+            f"Give both the same sub-folders."
+        )
+
+
+def list_files(
+    found: Mapping[str | None, Mapping[str, Path]], *, val: float, test: float
+) -> list[tuple[str, str, Path]]:
+    """Split, stem and path of each image."""
+    splits = name_splits(found, val=val, test=test)
+    return [(split, stem, path) for split, images in splits.items() for stem, path in images.items()]
 
 
 def assign_splits(stems: Collection[str], *, val: float, test: float) -> dict[str, str]:

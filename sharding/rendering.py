@@ -1,6 +1,6 @@
-"""How the images of one view are stored: size, channels, file format, classes."""
+"""How the images of each view are stored: size, channels, file format, classes; and views that are made of others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,10 @@ import numpy as np
 from PIL import Image
 
 from sharding.classes import class_colors, class_indices, class_infos, parse_classes
-from sharding.images import encode
+from sharding.edges import EXTENSION as EDGES_EXTENSION
+from sharding.edges import VIEW as EDGES
+from sharding.edges import DrawEdges, EdgeOptions
+from sharding.images import encode, open_image
 from sharding.inputs import Header, check_equal_sizes
 from sharding.manifest import ClassInfo, DatasetError, View
 from sharding.naming import check_view_name
@@ -43,7 +46,7 @@ class ImageOptions:
         if min(self.val, self.test) < 0 or self.val + self.test >= 1:
             raise OptionError(f"--val {self.val} --test {self.test}: use shares of 0 or more, together below 1.")
 
-    def check_views(self, option_values: dict[str, str]) -> None:
+    def check_views(self, option_values: Mapping[str, str]) -> None:
         """Reject view names, given by option, that are unusable, equal, or lack the view with the classes."""
         for option, name in option_values.items():
             check_view_name(option, name)
@@ -60,15 +63,15 @@ class ImageOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Renderer:
-    """Turns the decoded images of one view into what is stored."""
+    """Turns the decoded images of one view into what is stored, before it is encoded."""
 
     view: View
     classes: Sequence[ClassInfo] = ()
     """The classes that the view shows; empty for other views."""
     resizes: bool
 
-    def encode(self, image: Image.Image, *, header: Header) -> bytes:
-        """The stored file for `image`, which is (a part of) the file that `header` tells of."""
+    def render(self, image: Image.Image, *, header: Header) -> np.ndarray:
+        """The stored pixels of `image`, which is (a part of) the file that `header` tells of."""
         size = (self.view.width, self.view.height)
         if self.view.content == "classes":
             image = Image.fromarray(class_indices(image, classes=self.classes, path=header.path))
@@ -81,7 +84,59 @@ class Renderer:
             image = image.resize(size, Image.Resampling.NEAREST if self.classes else Image.Resampling.LANCZOS)
         if image.size != size:
             raise DatasetError(f"{header.path}: decodes to {image.size}, which is not what its header says")
-        return encode(np.asarray(image), self.view.extension)
+        return np.asarray(image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """All views of a data set."""
+
+    renderers: dict[str, Renderer]
+    classes: Sequence[ClassInfo]
+    edges_of: str | None
+    """View from which the further view `edges` is drawn; None: there is none."""
+    draw_edges: DrawEdges | None
+
+    @property
+    def views(self) -> dict[str, View]:
+        views = {name: renderer.view for name, renderer in self.renderers.items()}
+        if self.edges_of is not None:
+            photo = views[self.edges_of]
+            views[EDGES] = View(extension=EDGES_EXTENSION, channels=1, width=photo.width, height=photo.height)
+        return views
+
+    def encode(self, images: Mapping[str, tuple[Image.Image, Header]]) -> dict[str, bytes]:
+        """The members of a sample: its views, or in an unpaired data set the one that is given, and the edges."""
+        members = {}
+        edges = {}
+        for name, (image, header) in images.items():
+            renderer = self.renderers[name]
+            pixels = renderer.render(image, header=header)
+            members[renderer.view.extension] = encode(pixels, renderer.view.extension)
+            if name == self.edges_of and self.draw_edges is not None:
+                edges[EDGES_EXTENSION] = encode(self.draw_edges(pixels), EDGES_EXTENSION)
+        return members | edges
+
+    def encode_files(self, headers: Mapping[str, Header]) -> dict[str, bytes]:
+        """The same for views that are files of their own."""
+        return self.encode({name: (open_image(header.path), header) for name, header in headers.items()})
+
+
+def plan_rendering(
+    headers: Mapping[str, Sequence[Header]], *, size: tuple[int, int], options: ImageOptions, edges: EdgeOptions
+) -> Rendering:
+    """Decide from the headers of all files of each view.
+
+    Raises:
+        DatasetError: the classes, or the network that draws edges, cannot be read.
+    """
+    example = headers[options.classes_view or next(iter(headers))][0].path
+    classes = options.read_classes(example)
+    renderers = {
+        name: plan_renderer(name, files, size=size, options=options, classes=classes) for name, files in headers.items()
+    }
+    draw_edges = edges.method() if edges.edges is not None else None
+    return Rendering(renderers=renderers, classes=classes, edges_of=edges.edges, draw_edges=draw_edges)
 
 
 def plan_renderer(

@@ -42,12 +42,16 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 textured pairs of 64 px, sharded in three splits; views `a` and `b`. Read it, never write."""
+    """24 textured pairs of 64 px, sharded in three splits. Read it, never write.
+
+    Views `a` and `b`; labels `character` (A, B, C) and, in order, `weight` (1, 2, 3, 4).
+    """
     from sharding.cli import main
-    from tests.pairs import write_pairs
+    from tests.pairs import write_labels, write_pairs
 
     folder = tmp_path_factory.mktemp("tiny")
     write_pairs(folder / "pairs", num_pairs=NUM_TINY_PAIRS, size=64)
+    write_labels(folder / "labels.csv", num_pairs=NUM_TINY_PAIRS)
     command = ["pairs", "--folder", str(folder / "pairs"), "--out", str(folder / "shards"), "--size", "64"]
-    assert main(command) == 0
+    assert main([*command, "--labels", f"csv:{folder / 'labels.csv'}", "--ordinal", "weight"]) == 0
     return folder / "shards"

@@ -17,6 +17,12 @@ def texture(size: int, *, seed: int) -> np.ndarray:
     return image / image.max()
 
 
+def write_labels(file: Path, *, num_pairs: int) -> None:
+    """A CSV for `write_pairs`: every combination of 3 characters and 4 weights in turn."""
+    rows = [f"{index:03d}.png,{'ABC'[index % 3]},{index // 3 % 4 + 1}" for index in range(num_pairs)]
+    file.write_text("\n".join(["file,character,weight", *rows, ""]))
+
+
 def write_pairs(folder: Path, *, num_pairs: int, size: int) -> None:
     """Write `A|B` images side by side, `000.png` ...: B is A, channels turned and tones inverted."""
     folder.mkdir(parents=True)

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sharding.images import open_image
-from sharding.inputs import Header, find_splits, fingerprint, format_size, name_splits, read_headers
+from sharding.edges import EdgeOptions
+from sharding.inputs import Header, check_equal_splits, find_splits, fingerprint, format_size, name_splits, read_headers
 from sharding.manifest import DatasetError
 from sharding.naming import key_of
 from sharding.problems import listing
-from sharding.rendering import ImageOptions, plan_renderer, stored_size
+from sharding.rendering import ImageOptions, plan_rendering, stored_size
 from sharding.sample import Draft, Plan, Sample
 
 RECIPE = 1
@@ -32,9 +32,11 @@ class FoldersOptions:
     view_b: str = "b"
     """Name of the second view, e.g. label."""
     images: ImageOptions = field(default_factory=ImageOptions)
+    edges: EdgeOptions = field(default_factory=EdgeOptions)
 
     def __post_init__(self) -> None:
         self.images.check_views({"--view-a": self.view_a, "--view-b": self.view_b})
+        self.edges.check_views((self.view_a, self.view_b), classes_view=self.images.classes_view)
 
     def made_by(self) -> dict[str, Any]:
         options = {"a": str(self.a), "b": str(self.b), "view_a": self.view_a, "view_b": self.view_b}
@@ -47,7 +49,7 @@ class FoldersOptions:
         return {
             "source": "folders",
             "recipe": RECIPE,
-            "options": {**options, **asdict(self.images)},
+            "options": {**options, **asdict(self.images), **self.edges.made_by()},
             "inputs": fingerprint(files),
         }
 
@@ -58,23 +60,16 @@ class FoldersOptions:
         check_pairs_align(list(zip(headers_a, headers_b, strict=True)), resizes=self.images.size is not None)
         by_view = {self.view_a: headers_a, self.view_b: headers_b}
         size = stored_size(headers_a, self.images)
-        classes = self.images.read_classes(by_view[self.images.classes_view or self.view_a][0].path)
-        renderers = {
-            name: plan_renderer(name, headers, size=size, options=self.images, classes=classes)
-            for name, headers in by_view.items()
-        }
-
-        def encode(draft: Draft) -> Sample:
-            twins = zip(renderers.values(), draft.origin, strict=True)
-            members = {r.view.extension: r.encode(open_image(h.path), header=h) for r, h in twins}
-            return draft.sample(members)
-
+        rendering = plan_rendering(by_view, size=size, options=self.images, edges=self.edges)
         drafts = [
-            Draft(key=key_of(stem), split=split, origin=twins)
+            Draft(key=key_of(stem), split=split, origin=dict(zip(by_view, twins, strict=True)))
             for (split, stem, _), twins in zip(found, zip(headers_a, headers_b, strict=True), strict=True)
         ]
-        views = {name: renderer.view for name, renderer in renderers.items()}
-        return Plan(views=views, classes=classes, drafts=drafts, encode=encode)
+
+        def encode(draft: Draft) -> Sample:
+            return draft.sample(rendering.encode_files(draft.origin))
+
+        return Plan(views=rendering.views, classes=rendering.classes, drafts=drafts, encode=encode)
 
     def _pairs(self) -> dict[str, dict[str, Pair]]:
         pairs = match_names(find_splits(self.a), find_splits(self.b), folders=(self.a, self.b))
@@ -92,12 +87,7 @@ def match_names(
     Raises:
         DatasetError: a file or a split has no twin; the message lists them.
     """
-    if found_a.keys() != found_b.keys():
-        splits = [", ".join(split or "none" for split in found) for found in (found_a, found_b)]
-        raise DatasetError(
-            f"The folders differ in their splits: {folders[0]} has {splits[0]}; {folders[1]} has {splits[1]}. "
-            f"Give both the same sub-folders."
-        )
+    check_equal_splits(found_a, found_b, folders=folders)
     lonely = [
         f"{images[stem]} has no twin in {other}"
         for split in found_a

@@ -7,12 +7,14 @@ from typing import Any
 
 from PIL import Image
 
+from sharding.edges import EdgeOptions
 from sharding.images import open_image
-from sharding.inputs import Header, find_splits, fingerprint, name_splits, read_headers
+from sharding.inputs import Header, find_classes, find_splits, fingerprint, list_files, read_headers
+from sharding.labels import LabelOptions
 from sharding.manifest import DatasetError
 from sharding.naming import key_of
 from sharding.problems import listing
-from sharding.rendering import ImageOptions, plan_renderer, stored_size
+from sharding.rendering import ImageOptions, plan_rendering, stored_size
 from sharding.sample import Draft, Plan, Sample
 
 RECIPE = 1
@@ -30,48 +32,47 @@ class PairsOptions:
     view_right: str = "b"
     """Name of the view in the right half, e.g. map."""
     images: ImageOptions = field(default_factory=ImageOptions)
+    labels: LabelOptions = field(default_factory=LabelOptions)
+    edges: EdgeOptions = field(default_factory=EdgeOptions)
 
     def __post_init__(self) -> None:
         self.images.check_views({"--view-left": self.view_left, "--view-right": self.view_right})
+        self.edges.check_views((self.view_left, self.view_right), classes_view=self.images.classes_view)
 
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view_left": self.view_left, "view_right": self.view_right}
-        files = {f"{split}/{path.name}": path for split, _, path in self._files()}
+        files = {f"{split}/{stem}{path.suffix}": path for split, stem, path in self._files()}
         return {
             "source": "pairs",
             "recipe": RECIPE,
-            "options": {**options, **asdict(self.images)},
-            "inputs": fingerprint(files),
+            "options": {**options, **asdict(self.images), **self.labels.made_by(), **self.edges.made_by()},
+            "inputs": fingerprint(files | self.labels.files()),
         }
 
     def plan(self) -> Plan:
         files = self._files()
         headers = read_headers([path for _, _, path in files])
         halves = halves_of(headers)
+        views = (self.view_left, self.view_right)
         size = stored_size(halves, self.images)
-        classes = self.images.read_classes(headers[0].path)
-        renderers = {
-            name: plan_renderer(name, halves, size=size, options=self.images, classes=classes)
-            for name in (self.view_left, self.view_right)
-        }
+        rendering = plan_rendering(dict.fromkeys(views, halves), size=size, options=self.images, edges=self.edges)
+        labels, values = self.labels.read([path for _, _, path in files])
 
         def encode(draft: Draft) -> Sample:
-            header: Header = draft.origin
-            parts = zip(renderers.values(), cut(open_image(header.path)), strict=True)
-            members = {r.view.extension: r.encode(part, header=header) for r, part in parts}
-            return draft.sample(members)
+            parts = cut(open_image(draft.origin.path))
+            halves = {view: (part, draft.origin) for view, part in zip(views, parts, strict=True)}
+            return draft.sample(rendering.encode(halves))
 
         drafts = [
-            Draft(key=key_of(stem), split=split, origin=header)
-            for (split, stem, _), header in zip(files, headers, strict=True)
+            Draft(key=key_of(stem), split=split, origin=half, labels=numbers)
+            for (split, stem, _), half, numbers in zip(files, halves, values, strict=True)
         ]
-        views = {name: renderer.view for name, renderer in renderers.items()}
-        return Plan(views=views, classes=classes, drafts=drafts, encode=encode)
+        return Plan(views=rendering.views, classes=rendering.classes, labels=labels, drafts=drafts, encode=encode)
 
     def _files(self) -> list[tuple[str, str, Path]]:
         """Split, stem and path of each image."""
-        splits = name_splits(find_splits(self.folder), val=self.images.val, test=self.images.test)
-        return [(split, stem, path) for split, images in splits.items() for stem, path in images.items()]
+        find = find_classes if self.labels.has_class_folders else find_splits
+        return list_files(find(self.folder), val=self.images.val, test=self.images.test)
 
 
 def halves_of(headers: Sequence[Header]) -> list[Header]:
