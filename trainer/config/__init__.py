@@ -9,6 +9,8 @@ from trainer.config.data import DataConfig, DegradeConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.methods.autoencoder import AutoencoderConfig
+from trainer.config.methods.bigan import BiGANConfig
+from trainer.config.methods.bigan_image import BiGANImageConfig
 from trainer.config.methods.cgan import CGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
@@ -26,6 +28,8 @@ from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Pr
 __all__ = [
     "AdversarialConfig",
     "AutoencoderConfig",
+    "BiGANConfig",
+    "BiGANImageConfig",
     "CGANConfig",
     "ConfigError",
     "CycleGANConfig",

@@ -9,6 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, ConfigError, require
 from trainer.config.methods.autoencoder import AutoencoderConfig
+from trainer.config.methods.bigan import BiGANConfig
+from trainer.config.methods.bigan_image import BiGANImageConfig
 from trainer.config.methods.cgan import CGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig
@@ -23,6 +25,8 @@ from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Tr
 
 MethodConfig = Annotated[
     AutoencoderConfig
+    | BiGANConfig
+    | BiGANImageConfig
     | CGANConfig
     | CycleGANConfig
     | DiscoGANConfig

@@ -72,13 +72,8 @@ class ContentGAN:
         discriminator = networks["discriminator"]
         terms = discriminator_losses(self.adversarial, real=discriminator(batch.b), fake=discriminator(fake_b))
         if self.adversarial.differentiates_gradients:
-            terms |= regularisation(
-                self.adversarial,
-                networks.module("discriminator"),
-                real=batch.b,
-                fake=fake_b,
-                epsilon=batch.uniform("epsilon", 1),
-            )
+            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
+            terms |= regularisation(self.adversarial, module, real=batch.b, fake=fake_b, epsilon=epsilon)
         # Halved as in CycleGAN, in whose comparison this method stands (models/content_gan_model.lua).
         return {name: 0.5 * term for name, term in terms.items()}
 
