@@ -11,7 +11,9 @@ from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderCon
 from trainer.config.methods.autoencoder import AutoencoderConfig
 from trainer.config.methods.bigan import BiGANConfig
 from trainer.config.methods.bigan_image import BiGANImageConfig
+from trainer.config.methods.caae import CAAEConfig
 from trainer.config.methods.cgan import CGANConfig
+from trainer.config.methods.cogan import CoGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.config.methods.dualgan import DualGANConfig
@@ -30,7 +32,9 @@ __all__ = [
     "AutoencoderConfig",
     "BiGANConfig",
     "BiGANImageConfig",
+    "CAAEConfig",
     "CGANConfig",
+    "CoGANConfig",
     "ConfigError",
     "CycleGANConfig",
     "DataConfig",

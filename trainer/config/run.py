@@ -11,7 +11,9 @@ from trainer.config.errors import STRICT, ConfigError, require
 from trainer.config.methods.autoencoder import AutoencoderConfig
 from trainer.config.methods.bigan import BiGANConfig
 from trainer.config.methods.bigan_image import BiGANImageConfig
+from trainer.config.methods.caae import CAAEConfig
 from trainer.config.methods.cgan import CGANConfig
+from trainer.config.methods.cogan import CoGANConfig
 from trainer.config.methods.cyclegan import CycleGANConfig
 from trainer.config.methods.discogan import DiscoGANConfig
 from trainer.config.methods.dualgan import DualGANConfig
@@ -27,7 +29,9 @@ MethodConfig = Annotated[
     AutoencoderConfig
     | BiGANConfig
     | BiGANImageConfig
+    | CAAEConfig
     | CGANConfig
+    | CoGANConfig
     | CycleGANConfig
     | DiscoGANConfig
     | DualGANConfig
