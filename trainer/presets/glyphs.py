@@ -10,6 +10,7 @@ from pathlib import Path
 from trainer.config import (
     AutoencoderConfig,
     BiGANConfig,
+    CAAEConfig,
     CGANConfig,
     DataConfig,
     DecoderConfig,
@@ -63,4 +64,5 @@ def presets() -> dict[str, RunConfig]:
             VAEGANConfig(encoder=_ENCODER, decoder=_DECODER, discriminator=_DISCRIMINATOR, code_size=64),
             label="weight",
         ),
+        "caae": base(CAAEConfig(num_filters=16), label="weight"),
     }

@@ -1,0 +1,16 @@
+"""pix2pix from one font to another: DejaVu Sans -> DejaVu Serif, characters of the embedded glyphs, 64 px.
+
+Command: `diptych launch font2font`.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.config import RunConfig
+from trainer.presets import pix2pix_losses
+
+
+def preset() -> RunConfig:
+    base = pix2pix_losses.base()
+    data = replace(base.data, path=Path("data/glyphs-64"), view_a="sans", view_b="serif", flip=False)
+    return replace(base, data=data)

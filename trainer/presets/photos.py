@@ -1,0 +1,82 @@
+"""The survey's applications on a user's own photos, 128 px, one GPU. Not yet run to their ends.
+
+Each expects a data set in `data/`, made by one command:
+
+- `photos-object-transfer`, `photos-season`, `photos-day2night`, `photos-painting-style`, `photos-from-paintings`:
+  CycleGAN between two folders that need not correspond:
+  `diptych shard unpaired --a DIR --b DIR --size 143 --out data/NAME` with NAME object-transfer (e.g. horses, zebras),
+  season (summer, winter), day2night, painting-style (photos, paintings) or from-paintings (paintings, photos).
+- `photos-edges2photo`: pix2pix from edges, drawn while sharding:
+  `diptych shard images --folder DIR --view photo --edges photo --size 143 --out data/edges2photo`.
+- `photos-aerial2map`, `photos-map2aerial`: pix2pix on pairs A|B as those of the pix2pix site:
+  `diptych shard pairs --folder DIR --view-left aerial --view-right map --size 143 --out data/maps`.
+- `photos-age`, `photos-gender`: CAAE over ten age groups, and a VAE/GAN whose attribute vectors change the gender (or
+  another label of the set: `--data.label`), on faces named as in UTKFace:
+  `diptych shard images --folder DIR --view photo --labels utkface --size 128 --out data/faces`.
+
+Command: `diptych train photos-season`; then `diptych translate RUN --in DIR --out DIR`, with faces `--label 61-70` or
+`--label female`.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.config import (
+    CAAEConfig,
+    CycleGANConfig,
+    DataConfig,
+    GeneratorConfig,
+    LogConfig,
+    MethodConfig,
+    OptimizerConfig,
+    PatchGANConfig,
+    Pix2PixConfig,
+    RunConfig,
+    TrainConfig,
+    VAEGANConfig,
+)
+
+UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-paintings")
+
+
+def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size_per_gpu: int) -> RunConfig:
+    """The papers' settings, but for the size of images."""
+    return RunConfig(
+        method=method,
+        data=data,
+        train=TrainConfig(total_kimg=total_kimg, batch_size_per_gpu=batch_size_per_gpu, ema_half_life_kimg=5),
+        optimizer=OptimizerConfig(),
+        log=LogConfig(metrics_kimg=1, samples_kimg=10, evaluate_kimg=50, checkpoint_kimg=20),
+    )
+
+
+def faces(method: MethodConfig, *, label: str) -> RunConfig:
+    """Of `data/faces`, 128 px."""
+    data = DataConfig(path=Path("data/faces"), view_a="photo", view_b="photo", label=label, load_size=128)
+    return run(method, data, total_kimg=500, batch_size_per_gpu=64)
+
+
+def presets() -> dict[str, RunConfig]:
+    pix2pix = Pix2PixConfig(
+        generator=GeneratorConfig(num_downs=7, norm="instance"), discriminator=PatchGANConfig(norm="instance")
+    )
+    cyclegan = CycleGANConfig(generator=replace(CycleGANConfig().generator, num_blocks=6))
+    edges = DataConfig(path=Path("data/edges2photo"), view_a="edges", view_b="photo")
+    maps = DataConfig(path=Path("data/maps"), view_a="aerial", view_b="map")
+    unpaired = {
+        name: run(
+            cyclegan,
+            DataConfig(path=Path("data") / name, view_a="a", view_b="b"),
+            total_kimg=200,
+            batch_size_per_gpu=4,
+        )
+        for name in UNPAIRED
+    }
+    return {
+        **unpaired,
+        "edges2photo": run(pix2pix, edges, total_kimg=200, batch_size_per_gpu=4),
+        "aerial2map": run(pix2pix, maps, total_kimg=200, batch_size_per_gpu=4),
+        "map2aerial": run(pix2pix, replace(maps, view_a="map", view_b="aerial"), total_kimg=200, batch_size_per_gpu=4),
+        "age": faces(CAAEConfig(), label="age"),
+        "gender": faces(VAEGANConfig(), label="gender"),
+    }
