@@ -33,11 +33,15 @@ def test_lines_are_dark_and_lie_on_the_outline() -> None:
     assert np.array_equal(draw_canny(photo()[..., 0]), edges)  # one channel
 
 
-def test_thresholds_follow_the_brightness_unless_given() -> None:
+def test_thresholds_follow_the_photo_unless_given() -> None:
     faint = photo(ground=120, square=134)
-    assert (draw_canny(faint) == 255).all()
-    assert (draw_canny(faint, high=30) == 0).any()
-    assert (draw_canny(faint, low=20, high=200) == 255).all()
+    assert (draw_canny(faint) == 255).all()  # a step of 14 makes a gradient of about 25
+    assert (draw_canny(faint, high=20) == 0).any()
+    assert (draw_canny(faint, low=10, high=200) == 255).all()
+    plain = photo(ground=100, square=140)
+    steep = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] // 8 % 2 * 255, (1, 64, 3))
+    assert (draw_canny(plain) == 0).any()
+    assert (draw_canny(np.concatenate([plain, steep]))[:56] == 255).all()  # beside steep steps it is no edge
     noise = np.random.default_rng(0).integers(0, 12, (64, 64, 3), dtype=np.uint8)
     assert (draw_canny(noise) == 255).all()  # dark noise is no edge
 
@@ -56,7 +60,7 @@ def test_pairs_get_a_third_view(pairs: Path, tmp_path: Path, shard: Run) -> None
         edges = np.asarray(members["edges.png"])
         np.testing.assert_array_equal(edges, draw_canny(np.asarray(members["photo.png"])))  # of the stored size
         drawn += (edges == 0).any()
-    assert drawn > 6
+    assert drawn >= 10
 
 
 def test_edges_come_before_labels_and_after_one_view(tmp_path: Path, shard: Run) -> None:
