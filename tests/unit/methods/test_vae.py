@@ -65,6 +65,8 @@ def test_bernoulli_pixels_shown_are_the_mean():
     method = small(likelihood="bernoulli")
     image = method.decode(stubs(decoder=half), torch.zeros(1, 2))
     torch.testing.assert_close(image, torch.full((1, 1, 1, 2), 0.5).tanh())
+    method.players["autoencoder"].networks.eval()
+    assert real_networks(method)["decoder"](torch.full((2, 2), 1e6)).abs().max() > 1  # no tanh of its own
 
 
 def test_the_code_is_mean_plus_deviation_times_the_batchs_noise():

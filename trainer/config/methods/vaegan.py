@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class VAEGANConfig:
     """VAE/GAN (Larsen et al. 2016, arXiv:1512.09300): likeness in features that a discriminator learns.
 
-    The paper trains in batches of 64 with RMSProp at 3e-4. Its objective is `minimax`; `non-saturating` gives the
-    decoder a gradient also where the discriminator recognises every image of its own.
+    The paper trains in batches of 64 with RMSProp at 3e-4. Its objective is `minimax`, with which the decoder gets no
+    gradient once the discriminator recognises all its images. The authors' code then pauses the discriminator, which
+    algorithm 1 does not: where `loss/discriminator/real` falls to 0 use `non-saturating`, or a `gamma` near 0.01.
     """
 
     __pydantic_config__ = STRICT
