@@ -25,14 +25,15 @@ class SyncBatchNorm(nn.BatchNorm2d):
         if not (self.training and self.synchronises and dist.get_world_size() > 1):
             return super().forward(input)
         axes = [axis for axis in range(input.dim()) if axis != 1]
-        values = input.float()
-        moments = torch.stack([values.mean(axes), values.square().mean(axes)])
-        mean, square = all_reduce(moments) / dist.get_world_size()
-        variance = square - mean.square()
-        self._follow(mean.detach(), variance.detach(), num_values=input.numel() // input.shape[1])
         shape = [-1 if axis == 1 else 1 for axis in range(input.dim())]
+        values = input.float()
+        mean = _mean_over_ranks(values.mean(axes))
+        # Of the differences to the mean: the mean of squares less the squared mean cancels, and may become negative.
+        centred = values - mean.view(shape)
+        variance = _mean_over_ranks(centred.square().mean(axes))
+        self._follow(mean.detach(), variance.detach(), num_values=input.numel() // input.shape[1])
         scale = (variance + self.eps).rsqrt() * self.weight
-        return (values * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(input.dtype)
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, *, num_values: int) -> None:
@@ -42,6 +43,11 @@ class SyncBatchNorm(nn.BatchNorm2d):
         cast(Tensor, self.running_mean).lerp_(mean, momentum)
         cast(Tensor, self.running_var).lerp_(variance * total / (total - 1), momentum)
         cast(Tensor, self.num_batches_tracked).add_(1)
+
+
+def _mean_over_ranks(values: Tensor) -> Tensor:
+    """With gradients: each rank's values have a part in what every rank makes of the mean."""
+    return all_reduce(values) / dist.get_world_size()
 
 
 def synchronise(network: nn.Module) -> None:
