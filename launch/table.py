@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from launch.embedded import ensure_dataset
-from launch.tables import SCORES, TABLES, Row, Table, find_table
+from launch.tables import PAPER_SCORES, TABLES, Row, Table, find_table
 from launch.train import same_config
 from trainer.config import ConfigError
 from trainer.presets import load_preset
@@ -87,29 +87,28 @@ def _scores(run: Path) -> dict[str, float]:
     return json.loads(file.read_text())["test"]["scores"] if file.is_file() else {}
 
 
-def _cells(row: Row, scores: dict[str, float]) -> list[str]:
-    paper = [f"{value:.2f}" for value in row.paper] or ["-"] * len(SCORES)
-    ours = [f"{scores[key]:.2f}" if key in scores else "-" for key in SCORES.values()]
-    psnr = f"{scores['eval/psnr']:.2f} dB" if "eval/psnr" in scores else "-"
-    return [row.title, *paper, *ours, psnr]
+def _cells(table: Table, row: Row, scores: dict[str, float]) -> list[str]:
+    paper = [f"{value:.2f}" for value in row.paper] or ["-"] * len(PAPER_SCORES)
+    return [row.title, *paper, *(f"{scores[key]:.2f}" if key in scores else "-" for key in table.scores.values())]
 
 
-def _header() -> list[str]:
-    return ["", *(f"paper: {name}" for name in SCORES), *(f"here: {name}" for name in SCORES), "here: PSNR"]
+def _header(table: Table) -> list[str]:
+    return ["", *(f"paper: {name}" for name in PAPER_SCORES), *(f"here: {name}" for name in table.scores)]
 
 
 def show_table(table: Table, scores: dict[str, dict[str, float]]) -> RichTable:
     """For the console; rows that are not finished have dashes."""
     shown = RichTable(title=f"{table.title} ({table.source})", title_justify="left")
-    for place, name in enumerate(_header()):
+    for place, name in enumerate(_header(table)):
         shown.add_column(name, justify="left" if place == 0 else "right")
     for row in table.rows:
-        shown.add_row(*_cells(row, scores.get(row.preset, {})))
+        shown.add_row(*_cells(table, row, scores.get(row.preset, {})))
     return shown
 
 
 def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
     """For a file."""
-    rows = [_header(), ["---"] * len(_header()), *(_cells(row, scores.get(row.preset, {})) for row in table.rows)]
-    lines = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    return f"# {table.title}\n\nThe paper's figures: {table.source}.\n\n{lines}\n"
+    rows = [_cells(table, row, scores.get(row.preset, {})) for row in table.rows]
+    header = _header(table)
+    lines = "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+    return f"# {table.title}\n\nThe paper's figures: {table.source}. PSNR in dB.\n\n{lines}\n"

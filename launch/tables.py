@@ -5,16 +5,29 @@ compare the order of rows, not numbers. Absent classes count 0, as in the papers
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainer.config import ConfigError
 
-SCORES = {
+PAPER_SCORES = ("per-pixel accuracy", "per-class accuracy", "class IoU")
+"""Columns of the papers' tables."""
+
+CLASS_SCORES = {
     "per-pixel accuracy": "eval/pixel_accuracy",
     "per-class accuracy": "eval/class_accuracy_absent_as_zero",
     "class IoU": "eval/miou_absent_as_zero",
+    "PSNR": "eval/psnr",
 }
 """Column of a table -> the score of a run."""
+
+PIXEL_SCORES = {
+    "PSNR": "eval/psnr",
+    "PSNR, identity": "baseline/identity/psnr",
+    "PSNR, mean image": "baseline/mean/psnr",
+    "SSIM": "eval/ssim",
+    "PSNR, b to a": "eval/back_psnr",
+    "PSNR, there and back": "eval/round_trip_psnr",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +38,7 @@ class Row:
     """As the paper calls it."""
     preset: str
     paper: Sequence[float] = ()
-    """The paper's figures in the order of `SCORES`; empty for rows of our own."""
+    """The paper's figures in the order of `PAPER_SCORES`; empty for rows of our own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +48,8 @@ class Table:
     title: str
     source: str
     rows: Sequence[Row]
+    scores: Mapping[str, str] = field(default_factory=lambda: CLASS_SCORES)
+    """Of our runs."""
 
 
 TABLES: Mapping[str, Table] = {
@@ -91,8 +106,9 @@ TABLES: Mapping[str, Table] = {
             Row(title="CycleGAN", preset="unpaired-cyclegan", paper=(0.58, 0.22, 0.16)),
             Row(title="DualGAN", preset="unpaired-dualgan"),
             Row(title="DiscoGAN", preset="unpaired-discogan"),
-            Row(title="pix2pix (paired)", preset="pix2pix-losses-l1-cgan", paper=(0.85, 0.40, 0.32)),
+            Row(title="pix2pix (paired)", preset="unpaired-pix2pix", paper=(0.85, 0.40, 0.32)),
         ],
+        scores=PIXEL_SCORES,
     ),
 }
 

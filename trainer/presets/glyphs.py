@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.config import (
+    AdversarialConfig,
     AutoencoderConfig,
     BiGANConfig,
     CAAEConfig,
@@ -61,7 +62,16 @@ def presets() -> dict[str, RunConfig]:
             BiGANConfig(encoder=_ENCODER, generator=_DECODER, discriminator=_DISCRIMINATOR, code_size=32),
         ),
         "vaegan": base(
-            VAEGANConfig(encoder=_ENCODER, decoder=_DECODER, discriminator=_DISCRIMINATOR, code_size=64),
+            # The paper's own balance (minimax, gamma 1e-6) lets D win within the few minutes of this run.
+            VAEGANConfig(
+                encoder=_ENCODER,
+                decoder=_DECODER,
+                discriminator=_DISCRIMINATOR,
+                adversarial=AdversarialConfig(objective="non-saturating"),
+                code_size=64,
+                layer=2,
+                gamma=1e-2,
+            ),
             label="weight",
         ),
         "caae": base(CAAEConfig(num_filters=16), label="weight"),

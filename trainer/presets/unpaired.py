@@ -1,6 +1,8 @@
-"""The methods that learn without pairs, on one data set: elevation in colours -> map of the embedded earth set, 32 px.
+"""The methods that learn without pairs, on one data set: shaded relief -> elevation in colours of the
+embedded earth set, 32 px.
 
-The pairs are known to the scores only: in training, each view comes in an order of its own.
+The pairs are known to the scores only: in training, each view comes in an order of its own. `unpaired-pix2pix` is the
+paired method on the same data, for comparison.
 
 Command: `diptych table unpaired` trains all; `diptych launch unpaired-cyclegan` trains one.
 """
@@ -24,6 +26,7 @@ from trainer.config import (
     MethodConfig,
     OptimizerConfig,
     PatchGANConfig,
+    Pix2PixConfig,
     PixelGANConfig,
     PretrainedConfig,
     RunConfig,
@@ -38,10 +41,10 @@ def base(method: MethodConfig) -> RunConfig:
     """What all of them share."""
     return RunConfig(
         method=method,
-        data=DataConfig(path=Path("data/earth-128"), view_a="elevation", view_b="map", load_size=32, crop_size=32),
-        train=TrainConfig(total_kimg=8.0, batch_size_per_gpu=8),
+        data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="elevation", load_size=32, crop_size=32),
+        train=TrainConfig(total_kimg=6.4, batch_size_per_gpu=8),
         optimizer=OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5),
-        log=LogConfig(samples_kimg=2.0, checkpoint_kimg=4.0, evaluate_kimg=2.0),
+        log=LogConfig(samples_kimg=1.6, checkpoint_kimg=3.2, evaluate_kimg=1.6),
     )
 
 
@@ -65,6 +68,7 @@ def presets() -> dict[str, RunConfig]:
                 pretrained=PretrainedConfig(network="mobilenet_v2", layer="features.6", side=64),
             )
         ),
+        "pix2pix": base(Pix2PixConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR)),
         "pixel-gan": base(PixelGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "discogan": base(
             DiscoGANConfig(
