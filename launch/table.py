@@ -19,6 +19,7 @@ from trainer.config import ConfigError
 from trainer.presets import load_preset
 from trainer.rundir import RunDir, write_atomically
 
+_WIDTH = 132  # characters: tables have many columns, and a terminal that is narrower wraps lines
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -49,7 +50,7 @@ def table_command(argv: list[str]) -> int:
             if status != 0:
                 return status
     scores = {row.preset: _scores(folder / row.preset) for row in table.rows}
-    _console.print(show_table(table, scores))
+    Console(width=max(_console.width, _WIDTH), highlight=False).print(show_table(table, scores))
     if folder.is_dir():
         write_atomically(folder / "table.md", markdown(table, scores).encode())
         _console.print(f"written to {folder / 'table.md'}")

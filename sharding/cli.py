@@ -30,7 +30,7 @@ OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(frozen=True, kw_only=True)
 class Earth:
-    """The embedded set: aligned maps of the Earth (elevation, relief, satellite, map, classes), cut into tiles."""
+    """The embedded set: tiles of aligned maps of the Earth (elevation, relief, satellite, map, classes, edges)."""
 
     source: EarthOptions
     write: WriteOptions

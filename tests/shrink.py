@@ -16,6 +16,7 @@ _LARGEST = {
     "num_inversion_steps": 3,
     "num_restarts": 1,
     "pool_size": 3,
+    "side": 0,  # of the images that pretrained networks see: as they are
 }
 
 

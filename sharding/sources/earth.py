@@ -18,11 +18,14 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from sharding.edges import EXTENSION as EDGES_EXTENSION
+from sharding.edges import VIEW as EDGES
+from sharding.edges import draw_canny
 from sharding.images import encode as encode_image
 from sharding.manifest import ClassInfo, DatasetError, View
 from sharding.sample import Draft, OptionError, Plan, Sample
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same options would make other bytes, so that an older set is recognised as different."""
 
 CLASSES = (
@@ -73,10 +76,10 @@ GUARD = 16
 class EarthOptions:
     """Real images without a download of their own: elevation, relief, satellite image and map of the Earth."""
 
-    size: Literal[128, 256] = 128
+    size: Literal[64, 128, 256] = 128
     """Pixels: side of a tile; 128 pixels are 8.5 degrees."""
     stride: int | None = None
-    """Pixels between neighbouring tiles of the training split; a quarter of the size unless given.
+    """Pixels between neighbouring tiles of the training split; unless given, a quarter of the size, at least 32.
     Tiles of val and test never overlap."""
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class EarthOptions:
 
     @property
     def train_stride(self) -> int:
-        return self.stride or self.size // 4
+        return self.stride or max(32, self.size // 4)
 
     def made_by(self) -> dict[str, Any]:
         return {
@@ -120,6 +123,7 @@ def plan_tiles(rasters: Rasters, *, strips: Sequence[Strip], size: int, train_st
     views = {name: View(extension=f"{name}.jpg", width=size, height=size) for name in rasters.images}
     views["map"] = View(extension="map.png", width=size, height=size, renders_classes=True)
     views["classes"] = View(extension="classes.png", content="classes", channels=1, width=size, height=size)
+    views[EDGES] = View(extension=EDGES_EXTENSION, channels=1, width=size, height=size)
     palette = np.array([info.color for info in CLASSES], np.uint8)
 
     def encode(draft: Draft) -> Sample:
@@ -128,6 +132,7 @@ def plan_tiles(rasters: Rasters, *, strips: Sequence[Strip], size: int, train_st
         tiles = {name: raster[window] for name, raster in rasters.images.items()}
         tiles["classes"] = rasters.classes[window]
         tiles["map"] = palette[tiles["classes"]]
+        tiles[EDGES] = draw_canny(tiles["satellite"])
         members = {view.extension: encode_image(tiles[name], view.extension) for name, view in views.items()}
         return draft.sample(members)
 

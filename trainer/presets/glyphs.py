@@ -31,7 +31,7 @@ _ENCODER, _DECODER = EncoderConfig(num_filters=32), DecoderConfig(num_filters=32
 _DISCRIMINATOR = DiscriminatorConfig(num_filters=32)
 
 
-def base(method: MethodConfig, *, label: str | None = None, total_kimg: float = 64) -> RunConfig:
+def base(method: MethodConfig, *, label: str | None = None, total_kimg: float = 32) -> RunConfig:
     """What all of them share."""
     return RunConfig(
         method=method,
@@ -45,7 +45,7 @@ def base(method: MethodConfig, *, label: str | None = None, total_kimg: float = 
             flip=False,  # a mirrored letter is none
         ),
         train=TrainConfig(total_kimg=total_kimg, batch_size_per_gpu=32, ema_half_life_kimg=2),
-        log=LogConfig(metrics_kimg=1.6, samples_kimg=16, checkpoint_kimg=32, num_samples=8),
+        log=LogConfig(metrics_kimg=1.6, samples_kimg=8, checkpoint_kimg=16, num_samples=8),
     )
 
 

@@ -1,6 +1,6 @@
 """pix2pix with each of its losses: L1, GAN, cGAN, L1+GAN, L1+cGAN (Isola et al. 2017, table 1), satellite -> map.
 
-Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-losses-l1-cgan` trains one. 64 px, 3.2 kimg.
+Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-losses-l1-cgan` trains one. 64 px, 2.4 kimg.
 """
 
 from dataclasses import replace
@@ -26,9 +26,9 @@ def base() -> RunConfig:
             discriminator=PatchGANConfig(num_filters=16, norm="instance"),
         ),
         data=DataConfig(path=Path("data/earth-64"), view_a="satellite", view_b="map", load_size=64, crop_size=64),
-        train=TrainConfig(total_kimg=6.4, batch_size_per_gpu=4),
+        train=TrainConfig(total_kimg=2.4, batch_size_per_gpu=4),
         optimizer=OptimizerConfig(lr=4e-4),
-        log=LogConfig(samples_kimg=1.6, checkpoint_kimg=3.2),
+        log=LogConfig(samples_kimg=0.8, checkpoint_kimg=1.2),
     )
 
 

@@ -19,7 +19,7 @@ def presets() -> dict[str, RunConfig]:
         whole,
         method=replace(whole.method, generator=generator),
         data=replace(whole.data, path=Path("data/earth-128"), load_size=128, crop_size=96),
-        train=replace(whole.train, total_kimg=3.2),
+        train=replace(whole.train, total_kimg=1.6),
     )
     runs = {}
     for field, num_layers in NUM_LAYERS.items():

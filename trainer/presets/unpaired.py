@@ -42,7 +42,7 @@ def base(method: MethodConfig) -> RunConfig:
     return RunConfig(
         method=method,
         data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="elevation", load_size=32, crop_size=32),
-        train=TrainConfig(total_kimg=6.4, batch_size_per_gpu=8),
+        train=TrainConfig(total_kimg=4.8, batch_size_per_gpu=8),
         optimizer=OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5),
         log=LogConfig(samples_kimg=1.6, checkpoint_kimg=3.2, evaluate_kimg=1.6),
     )

