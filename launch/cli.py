@@ -16,7 +16,7 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
   evaluate RUN       score a run on held-out images, beside two baselines
   translate RUN      translate a folder of images of any size, or change their label
   sample RUN         draw new pictures: from noise, of a label, between two pictures
-  shard KIND         make shards from images: earth, pairs, folders; verify checks them
+  shard KIND         make shards from images: pairs, unpaired, earth, glyphs ...; verify checks them
   table NAME         train the rows of a paper's comparison, and print both
   sweep              search loss weights and architectures with Ray Tune
   presets            list the presets\
