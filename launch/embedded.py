@@ -6,7 +6,12 @@ from pathlib import Path
 from sharding.manifest import FILE_NAME
 from trainer.config import ConfigError
 
-_COMMANDS = {"earth": ["earth"], "glyphs": ["glyphs"], "glyph-styles": ["glyphs", "--layout", "styles"]}
+_COMMANDS = {
+    "earth": ["earth"],
+    "glyphs": ["glyphs"],
+    "glyph-styles": ["glyphs", "--layout", "styles"],
+    "glyph-digits": ["glyphs", "--layout", "styles", "--characters", "0123456789", "--variations", "6"],
+}
 """What `diptych shard` is told for a data set called `<name>-<size>`."""
 
 
