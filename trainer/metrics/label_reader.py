@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-NUM_STEPS = 400
+NUM_STEPS = 300
 BATCH_SIZE = 64
-_WIDTHS = (32, 64, 128, 128)
+_WIDTHS = (16, 32, 64, 128)
 _LEARNING_RATE = 2e-3
 
 
