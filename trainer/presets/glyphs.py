@@ -1,5 +1,5 @@
 """The methods that learn from one view, on glyphs in real fonts, 32 px: auto-encoder, VAE, DCGAN, CGAN by character,
-BiGAN, VAE/GAN with attribute vectors of the weight, and CAAE, to which the weight of the stroke is what age is.
+BiGAN, VAE/GAN with an attribute vector that slants, and CAAE, to which the weight of the stroke is what age is.
 
 Command: `diptych launch glyphs-vae`; likewise -autoencoder, -dcgan, -cgan, -bigan, -vaegan, -caae.
 """
@@ -74,7 +74,7 @@ def presets() -> dict[str, RunConfig]:
                 layer=2,
                 gamma=1e-2,
             ),
-            label="weight",
+            label="slant",
         ),
         "caae": base(
             # Thin strokes are all variation, and with more pull to the prior the code forgets the character.

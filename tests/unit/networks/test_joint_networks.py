@@ -103,6 +103,18 @@ def test_caaes_discriminators_are_the_authors():
     assert images(torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, LABELS)).shape == (2,)
 
 
+@pytest.mark.parametrize("num_filters", [8, 64])
+def test_caaes_codes_and_images_fill_their_range_from_the_start(num_filters):
+    """Whatever the width: there are no norms to make up for weights that are too small."""
+    torch.manual_seed(0)
+    config = CAAEConfig(num_filters=num_filters)
+    code = CAAEEncoder(config, in_channels=3, side=32)(torch.rand(8, 3, 32, 32) * 2 - 1)
+    assert 0.2 < code.std() < 0.9
+    labels = 2 * torch.eye(LABELS)[:8] - 1
+    image = CAAEGenerator(config, num_labels=LABELS, side=32, out_channels=3)(code, labels)
+    assert 0.2 < image.std() < 0.9
+
+
 def test_a_label_reaches_generator_and_discriminator():
     torch.manual_seed(0)
     config = CAAEConfig(num_filters=4, code_size=2, norm="none")
