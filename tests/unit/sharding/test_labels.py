@@ -211,6 +211,8 @@ def test_pairs_take_labels_too(pairs: Path, tmp_path: Path, shard: Run) -> None:
         assert list(members) == ["a.png", "b.png", "json"]
         assert members["json"] == {"character": number % 3, "weight": number // 3}
     assert verify(tmp_path / "out", decode=True) == []
+    write_labels(tmp_path / "labels.csv", num_pairs=13)
+    assert shard(*make, "--out", tmp_path / "out")[0] == 1  # other labels are another set
 
 
 def test_class_folders_of_pairs(pairs: Path, tmp_path: Path, shard: Run) -> None:
