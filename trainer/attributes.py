@@ -6,6 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from sharding.manifest import DatasetError
 from trainer.data.batch import Batch
 from trainer.translator import Translator
 
@@ -20,7 +21,7 @@ class AttributeVectors:
         batches: called once, gives labelled training images (as views b); the first `MOST_BATCHES` batches are used.
 
     Raises:
-        ValueError: no image is labelled, or all have one value.
+        DatasetError: all images have one value.
     """
 
     def __init__(self, translator: Translator, batches: Callable[[], Iterable[Batch]]) -> None:
@@ -30,18 +31,19 @@ class AttributeVectors:
             for batch in islice(batches(), MOST_BATCHES)
             if batch.label is not None
         ]
-        if not pairs:
-            raise ValueError("attribute vectors need labelled images.")
         codes, labels = torch.cat([code for code, _ in pairs]), torch.cat([label for _, label in pairs])
         values = labels.unique()
         if len(values) < 2:
-            raise ValueError("attribute vectors need images with two label values or more.")
+            raise DatasetError(
+                f"the {len(labels)} training images that attribute vectors are made of all have one value of the "
+                "label; use a label in which they differ."
+            )
         self.vectors = {
             int(value): codes[labels == value].mean(dim=0) - codes[labels != value].mean(dim=0) for value in values
         }
 
     def add(self, image: Tensor, label: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] and int64 (N,) -> images with those attributes; a label never seen changes nothing."""
+        """(N, C, H, W) in [-1, 1] and int64 (N,) -> images with those attributes; one never seen changes nothing."""
         code = self.translator.encode(image)
         none = torch.zeros_like(code[0])
         moves = torch.stack([self.vectors.get(value, none) for value in label.tolist()])

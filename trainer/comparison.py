@@ -34,7 +34,8 @@ class Row:
         if class_name:
             return f"{'class IoU' if kind == 'iou' else 'class accuracy'}: {class_name}"
         if self.name.startswith("kept_"):
-            return f"{self.name.removeprefix('kept_')} kept"
+            label = self.name.removeprefix("kept_")
+            return f"{label.removesuffix('_real')} read of originals" if label.endswith("_real") else f"{label} kept"
         return _TITLES.get(self.name, self.name)
 
     @property

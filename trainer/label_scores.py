@@ -15,6 +15,7 @@ from trainer.methods.base import Encodes, Relabels, Samples
 from trainer.metrics.label_reader import LabelReader
 from trainer.randomness import seeded
 from trainer.split_images import split_images
+from trainer.task import knows_truth
 from trainer.translator import Translator
 from trainer.world import World, lone_world
 
@@ -31,8 +32,9 @@ class LabelScores:
     `eval/label_accuracy`: of generated images, the share in which a reader trained on real images finds the label that
     they were made for: samples of each label; or images of the split, shown with each label in turn. Beside it
     `eval/label_accuracy_real`, of the split's real images, and `eval/label_accuracy_chance`, 1 / number of labels.
-    `eval/kept_<name>`: of relabelled images, the share in which another label of the data set is still read as it is in
-    the original: a face's gender when its age is changed. Every rank computes the same.
+    `eval/kept_<name>`: of relabelled images, the share in which another label of the data set is still read as it was
+    in the original: a face's gender when its age is changed. Beside it `eval/kept_<name>_real`, the share of originals
+    in which the reader finds it at all. Every rank computes the same.
     """
 
     def __init__(self, *, config: RunConfig, manifest: Manifest, split: str, world: World) -> None:
@@ -46,8 +48,9 @@ class LabelScores:
 
     @classmethod
     def make(cls, *, config: RunConfig, manifest: Manifest, split: str, world: World) -> "LabelScores | None":
-        """None where the run uses no label."""
-        if config.data.label is None:
+        """None where the run uses no label, or views b have none: labels of unpaired images are those of views a."""
+        belong_together = config.method.pairing != "unpaired" or knows_truth(config.data, manifest)
+        if config.data.label is None or not belong_together:
             return None
         return cls(config=config, manifest=manifest, split=split, world=world)
 
@@ -80,10 +83,17 @@ class LabelScores:
         scores = self._accuracies(images, torch.cat(wanted))
         for name in self.manifest.labels:
             if name != self.label:
-                _, truth = self._real(name, self.split, most=MOST_IMAGES)
-                read = self._reader(name).read(images)
-                scores[f"eval/kept_{name}"] = _share(read == truth.repeat(len(wanted)))
+                scores |= self._kept(name, images, originals)
         return scores
+
+    def _kept(self, name: str, images: Tensor, originals: Tensor) -> dict[str, float]:
+        """Args: images: as often all originals as there are values of the label that was changed."""
+        _, truth = self._real(name, self.split, most=MOST_IMAGES)
+        reader = self._reader(name)
+        return {
+            f"eval/kept_{name}": _share(reader.read(images) == truth.repeat(len(images) // len(originals))),
+            f"eval/kept_{name}_real": _share(reader.read(originals) == truth),
+        }
 
     def _accuracies(self, images: Tensor, labels: Tensor) -> dict[str, float]:
         reader = self._reader(self.label)
@@ -98,10 +108,11 @@ class LabelScores:
         return len(self.manifest.labels[name].names)
 
     def _reader(self, name: str) -> LabelReader:
-        """Trained once."""
+        """Trained once, and the same for every method."""
         if name not in self._readers:
             images, labels = self._real(name, "train", most=MOST_TRAINING_IMAGES)
-            self._readers[name] = LabelReader(images, labels, num_labels=self._num_labels(name))
+            with seeded(self.config.train.seed, "reader", name, device=self.world.device):
+                self._readers[name] = LabelReader(images, labels, num_labels=self._num_labels(name))
         return self._readers[name]
 
     def _real(self, name: str, split: str, *, most: int) -> tuple[Tensor, Tensor]:

@@ -27,3 +27,8 @@ def test_order_and_titles():
     rows = compare({"eval/miou": 0.5, "baseline/mean/miou": 0.1, "eval/iou/land": 0.5, "eval/accuracy/sea": 1.0})
     assert [row.title for row in rows] == ["class IoU, mean", "class IoU: land", "class accuracy: sea"]
     assert [row.is_detail for row in rows] == [False, True, True]
+
+
+def test_labels_that_are_kept_are_named():
+    rows = compare({"eval/kept_gender": 0.9, "eval/kept_gender_real": 1.0, "eval/label_accuracy": 0.5})
+    assert [row.title for row in rows] == ["gender kept", "gender read of originals", "wanted label read"]

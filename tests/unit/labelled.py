@@ -1,0 +1,116 @@
+"""Labelled images that a reader tells apart at a glance, and methods without networks that show labels or do not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sharding.manifest import LabelInfo, View
+from tests.unit.data.tiny_shards import encode, write_dataset
+from trainer.images import from_picture
+from trainer.methods.base import Networks
+from trainer.translator import Translator
+
+SIDE = 16
+COLOURS = {"red": (220, 30, 30), "green": (30, 220, 30), "blue": (30, 30, 220)}
+STRIPES = ("lying", "standing")
+NUM_SAMPLES = {"train": 60, "test": 18}
+
+
+def pixels(colour: int, stripe: int, *, seed: int) -> np.ndarray:
+    """[SIDE, SIDE, 3] uint8: a noisy colour with dark bars, 2 pixels wide, that lie or stand."""
+    generator = np.random.default_rng((colour, stripe, seed))
+    image = np.array(list(COLOURS.values())[colour]) + generator.integers(-25, 26, (SIDE, SIDE, 3))
+    bars = np.arange(SIDE) // 2 % 2 == seed % 2
+    if stripe == STRIPES.index("lying"):
+        image[bars] //= 2
+    else:
+        image[:, bars] //= 2
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def image_of(colour: int, stripe: int, *, seed: int) -> Tensor:
+    """(3, SIDE, SIDE) in [-1, 1]."""
+    return from_picture(Image.fromarray(pixels(colour, stripe, seed=seed)))
+
+
+def labels_of(number: int) -> dict[str, int]:
+    return {"colour": number % 3, "stripe": number // 3 % 2}
+
+
+def write_labelled_dataset(folder: Path) -> None:
+    """View `picture`, labels `colour` and `stripe`; all combinations equally often."""
+    splits = {split: [[_sample(split, number) for number in range(size)]] for split, size in NUM_SAMPLES.items()}
+    labels = {"colour": LabelInfo(names=list(COLOURS)), "stripe": LabelInfo(names=list(STRIPES))}
+    views = {"picture": View(extension="picture.png", width=SIDE, height=SIDE)}
+    write_dataset(folder, views=views, labels=labels, splits=splits)
+
+
+def _sample(split: str, number: int) -> tuple[str, dict[str, bytes]]:
+    labels = labels_of(number)
+    image = pixels(*labels.values(), seed=number + 1000 * (split == "test"))
+    return f"{split}-{number}", {"picture": encode(image, "picture.png"), "json": json.dumps(labels).encode()}
+
+
+def seen_labels(image: Tensor) -> dict[str, int]:
+    """Colour and stripe of (3, SIDE, SIDE) in [-1, 1], by arithmetic."""
+    rows, columns = image.mean(dim=(0, 2)).std(), image.mean(dim=(0, 1)).std()
+    return {"colour": int(image.mean(dim=(1, 2)).argmax()), "stripe": int(columns > rows)}
+
+
+class Sampler:
+    """Draws images of the wanted colour."""
+
+    def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
+        assert label is not None
+        return torch.stack([self._draw(colour, place) for place, colour in enumerate(label.tolist())])
+
+    def _draw(self, colour: int, place: int) -> Tensor:
+        return image_of(colour, place % 2, seed=place)
+
+
+class DeafSampler(Sampler):
+    """Draws images of all colours, whatever is wanted."""
+
+    def _draw(self, colour: int, place: int) -> Tensor:
+        return image_of(place // 5 % 3, place % 2, seed=place)
+
+
+class Painter:
+    """Shows the same stripes in another colour."""
+
+    def relabel(self, networks: Networks, image: Tensor, label: Tensor) -> Tensor:
+        return torch.stack(
+            [
+                image_of(colour, self._stripe(seen_labels(each)["stripe"]), seed=place)
+                for place, (each, colour) in enumerate(zip(image, label.tolist(), strict=True))
+            ]
+        )
+
+    def _stripe(self, seen: int) -> int:
+        return seen
+
+
+class ForgetfulPainter(Painter):
+    """All its stripes lie."""
+
+    def _stripe(self, seen: int) -> int:
+        return STRIPES.index("lying")
+
+
+class Coder:
+    """The code of an image is the image."""
+
+    def encode(self, networks: Networks, image: Tensor) -> Tensor:
+        return image
+
+    def decode(self, networks: Networks, code: Tensor) -> Tensor:
+        return code
+
+
+def without_networks(method: object) -> Translator:
+    """Ready for use."""
+    return Translator(method, Networks({}, {}), torch.contiguous_format)  # type: ignore[arg-type]
