@@ -93,17 +93,22 @@ def sample_command(options: SampleOptions) -> int:
     run.config()
     from trainer.draw import draw_pictures
 
-    files = draw_pictures(
-        run,
-        destination=options.destination,
-        num=options.num,
-        label=options.label,
-        between=options.between,
-        seed=options.seed,
-        device=choose_device(options.device),
-        checkpoint=options.checkpoint,
-    )
-    Console().print(f"{len(files)} pictures and grid.png in {options.destination}", soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False)
+    try:
+        files = draw_pictures(
+            run,
+            destination=options.destination,
+            num=options.num,
+            label=options.label,
+            between=options.between,
+            seed=options.seed,
+            device=choose_device(options.device),
+            checkpoint=options.checkpoint,
+        )
+    except OSError as error:
+        console.print("[red]error:[/]", f"could not write to {options.destination}: {error.strerror or error}")
+        return 1
+    console.print(f"{len(files)} pictures and grid.png in {options.destination}", markup=False)
     return 0
 
 

@@ -11,11 +11,11 @@ from sharding.manifest import Manifest, read_manifest
 from trainer.config import ConfigError, RunConfig
 from trainer.images import from_picture, to_picture
 from trainer.methods.base import Encodes, Samples
-from trainer.operation import find_label
+from trainer.operation import find_label, name_method
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
 from trainer.rundir import RunDir
-from trainer.samples import save_grid
+from trainer.samples import save_picture
 from trainer.translator import Translator, load_translator
 
 _AT_ONCE = 64
@@ -40,37 +40,51 @@ def draw_pictures(
 
     Raises:
         ConfigError: the method cannot do that, there is no such label, or a picture is none.
+        OSError: a picture cannot be written.
     """
-    if destination.is_dir() and any(destination.iterdir()):
-        raise ConfigError("out", str(destination), "is not empty; give a new folder.")
+    _require_new(destination)
     config = run.config()
     manifest = read_manifest(config.data.path)
     translator, _ = load_translator(run, device=device, checkpoint=checkpoint)
-    if between is not None:
-        images = _interpolate(translator, between, config=config, manifest=manifest, num=num, device=device)
-    else:
-        labels = _labels(config, manifest, num=num, name=label, device=device)
-        images = _sample(translator, config=config, num=num, labels=labels, seed=seed, device=device)
+    with seeded(seed, "draw", device=device):
+        if between is None:
+            images = _sample(translator, config=config, manifest=manifest, num=num, label=label, device=device)
+        else:
+            images = _interpolate(
+                translator, between, config=config, manifest=manifest, num=num, label=label, device=device
+            )
+    pictures = [to_picture(image) for image in images]
     destination.mkdir(parents=True, exist_ok=True)
     files = [destination / f"{place:04d}.png" for place in range(num)]
-    for file, image in zip(files, images, strict=True):
-        to_picture(image).save(file)
-    save_grid(destination / "grid.png", _mosaic([to_picture(image) for image in images]))
+    for file, picture in zip(files, pictures, strict=True):
+        save_picture(file, picture)
+    save_picture(destination / "grid.png", _mosaic(pictures))
     return files
 
 
+def _require_new(destination: Path) -> None:
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError("out", str(destination), "is a file; give a folder.")
+    if destination.is_dir() and any(destination.iterdir()):
+        raise ConfigError("out", str(destination), "is not empty; give a new folder.")
+
+
 def _sample(
-    translator: Translator, *, config: RunConfig, num: int, labels: Tensor | None, seed: int, device: torch.device
+    translator: Translator,
+    *,
+    config: RunConfig,
+    manifest: Manifest,
+    num: int,
+    label: str | None,
+    device: torch.device,
 ) -> Tensor:
     if not isinstance(translator.method, Samples):
-        raise ConfigError(
-            "run", config.method.name, f"method {config.method.name!r} draws no pictures; use `diptych translate`."
-        )
-    with seeded(seed, "draw", device=device):
-        parts = [range(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
-        return torch.cat(
-            [translator.sample(len(part), None if labels is None else labels[part.start : part.stop]) for part in parts]
-        )
+        raise ConfigError("method.name", config.method.name, "draws no pictures; use `diptych translate`.")
+    labels = _labels(config, manifest, num=num, name=label, device=device)
+    parts = [slice(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
+    return torch.cat(
+        [translator.sample(part.stop - part.start, None if labels is None else labels[part]) for part in parts]
+    )
 
 
 def _labels(
@@ -78,7 +92,7 @@ def _labels(
 ) -> Tensor | None:
     if not config.method.needs_label:
         if name is not None:
-            raise ConfigError("label", name, f"method {config.method.name!r} draws pictures of no label.")
+            raise ConfigError("label", name, f"{name_method(config)} draws pictures of no label.")
         return None
     if name is not None:
         return torch.full((num,), find_label(name, config=config, manifest=manifest), device=device)
@@ -93,19 +107,23 @@ def _interpolate(
     config: RunConfig,
     manifest: Manifest,
     num: int,
+    label: str | None,
     device: torch.device,
 ) -> Tensor:
     """Equal steps from the code of the first picture to that of the second, both ends included."""
+    names = [str(path) for path in between]
+    if label is not None:
+        raise ConfigError("label", label, "is of no use with --between; give one of the two.")
     if not isinstance(translator.method, Encodes):
-        raise ConfigError("between", "", f"method {config.method.name!r} has no codes to go between.")
+        raise ConfigError("between", names, f"{name_method(config)} has no codes to go between.")
     side, channels = config.data.crop_size, manifest.views[config.data.view_b].channels
     try:
         pictures = [read_picture(path, channels=channels).resize((side, side)) for path in between]
     except UnreadablePictureError as error:
-        raise ConfigError("between", [str(path) for path in between], f"one of them {error}.") from error
+        raise ConfigError("between", names, f"one of them {error}.") from error
     first, last = (translator.encode(from_picture(picture)[None].to(device)) for picture in pictures)
     weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
-    return translator.decode(torch.lerp(first, last, weights))
+    return torch.cat([translator.decode(codes) for codes in torch.lerp(first, last, weights).split(_AT_ONCE)])
 
 
 def _mosaic(pictures: list[Image.Image]) -> Image.Image:

@@ -11,7 +11,7 @@ from sharding.manifest import Manifest
 from trainer.attributes import AttributeVectors
 from trainer.config import ConfigError, RunConfig
 from trainer.data.batch import Batch
-from trainer.methods.base import Encodes, Relabels, Translates, TranslatesBack
+from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
 from trainer.split_images import split_images
 from trainer.translator import Translator
 from trainer.world import lone_world
@@ -47,52 +47,67 @@ def choose_operation(
 
     Raises:
         ConfigError: the method cannot do that, or there is no such label; the message says what works.
+        DatasetError: attribute vectors are wanted, and cannot be made.
     """
-    method, data = translator.method, config.data
-    is_single = config.method.pairing == "single"
+    data = config.data
     channels_b = manifest.views[data.view_b].channels
-    channels_a = channels_b if is_single else manifest.views[data.view_a].channels
     if label is not None:
-        apply = _labelling(translator, config=config, manifest=manifest, label=label, device=device)
+        _require_no_way_back(direction, label)
+        apply = _relabelling(translator, config=config, manifest=manifest, label=label, device=device)
         channels = channels_b
     elif direction == "b2a":
-        _require_ability(isinstance(method, TranslatesBack), config, "direction", direction, "translates a to b only.")
+        _require_translation(translator, config)
+        if not isinstance(translator.method, TranslatesBack):
+            raise ConfigError("direction", direction, f"{name_method(config)} translates from a to b only; use a2b.")
         apply, channels = translator.translate_back, channels_b
     else:
-        remedy = "translates no pictures"
-        remedy += "; give --label to show them with another label." if isinstance(method, Relabels) else _SAMPLE
-        _require_ability(isinstance(method, Translates), config, "run", "", remedy)
-        apply, channels = translator.translate, channels_a
+        _require_translation(translator, config)
+        is_single = config.method.pairing == "single"
+        apply, channels = translator.translate, channels_b if is_single else manifest.views[data.view_a].channels
     side = data.crop_size if config.method.fixed_size else None
     return Operation(apply=apply, channels=channels, stride=config.method.stride, side=side)
 
 
-_SAMPLE = "; it draws them: use `diptych sample`."
-
-
-def _require_ability(able: bool, config: RunConfig, name: str, value: object, remedy: str) -> None:
-    if not able:
-        raise ConfigError(name, value or config.method.name, f"method {config.method.name!r} {remedy}")
+def name_method(config: RunConfig) -> str:
+    """As messages call it."""
+    return f"method.name = {config.method.name!r}"
 
 
 def find_label(name: str, *, config: RunConfig, manifest: Manifest) -> int:
     """The value that `name` stands for. Raises ConfigError with the names that there are."""
     if config.data.label is None:
-        raise ConfigError("label", name, "this run was trained without labels.")
+        raise ConfigError("label", name, "the run was trained with data.label = None; train one with a label.")
     names = manifest.labels[config.data.label].names
     if name not in names:
-        raise ConfigError("label", name, f"label {config.data.label!r} has: {', '.join(names)}.")
+        raise ConfigError("label", name, f"data.label = {config.data.label!r} has: {', '.join(names)}.")
     return names.index(name)
 
 
-def _labelling(
+def _require_no_way_back(direction: Direction, label: str) -> None:
+    if direction == "b2a":
+        raise ConfigError("direction", direction, f"is of no use with label = {label!r}; give one of the two.")
+
+
+def _require_translation(translator: Translator, config: RunConfig) -> None:
+    if isinstance(translator.method, Translates):
+        return
+    remedy = "give --label, to show them with another one" if isinstance(translator.method, Relabels) else _SAMPLE
+    raise ConfigError("method.name", config.method.name, f"translates no pictures; {remedy}.")
+
+
+_SAMPLE = "it draws new ones: use `diptych sample`"
+
+
+def _relabelling(
     translator: Translator, *, config: RunConfig, manifest: Manifest, label: str, device: torch.device
 ) -> Callable[[Tensor], Tensor]:
+    method = translator.method
+    if not isinstance(method, Relabels | Encodes):
+        remedy = f"; {_SAMPLE}" if isinstance(method, Samples) else ""
+        raise ConfigError("label", label, f"{name_method(config)} changes no label of a picture{remedy}.")
     value = torch.tensor([find_label(label, config=config, manifest=manifest)], device=device)
-    if isinstance(translator.method, Relabels):
+    if isinstance(method, Relabels):
         return lambda image: translator.relabel(image, value)
-    able = isinstance(translator.method, Encodes)
-    _require_ability(able, config, "label", label, "cannot change labels of pictures" + _SAMPLE)
 
     def training_images() -> Iterator[Batch]:
         return split_images(

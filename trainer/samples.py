@@ -62,10 +62,10 @@ def _cell(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB").resize((width * factor, height * factor), Image.Resampling.NEAREST)
 
 
-def save_grid(path: Path, grid: Image.Image) -> None:
+def save_picture(path: Path, picture: Image.Image) -> None:
     """As PNG, whole or not at all."""
     buffer = io.BytesIO()
-    grid.save(buffer, format="PNG")
+    picture.save(buffer, format="PNG")
     write_atomically(path, buffer.getvalue())
 
 
@@ -106,4 +106,4 @@ class SamplePictures:
             # The same noise each time, so that what changes between two grids is the network.
             with seeded(self.seed, "samples", *sample.keys, device=self.world.device):
                 rows.append(translator.columns(sample))
-        save_grid(path, sample_grid({title: torch.cat([row[title] for row in rows]) for title in rows[0]}))
+        save_picture(path, sample_grid({title: torch.cat([row[title] for row in rows]) for title in rows[0]}))

@@ -1,6 +1,5 @@
 """Translates folders of pictures of any size with a trained run."""
 
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from trainer.images import from_picture, to_picture
 from trainer.operation import Direction, Operation, choose_operation
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
+from trainer.samples import save_picture
 from trainer.translation_plan import plan_translation
 from trainer.translator import load_translator
 
@@ -114,11 +114,9 @@ def translate_folder(
 
 
 def _write(target: Path, picture: Image.Image) -> None:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, buffer.getvalue())
+        save_picture(target, picture)
     except OSError as error:
         raise OSError(
             error.errno,

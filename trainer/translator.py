@@ -93,7 +93,7 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
     """That of a run's newest (or the given) checkpoint, and the position (images) it was made at.
 
     Raises:
-        ConfigError: there is no run or no complete checkpoint there.
+        ConfigError: there is no run or no complete checkpoint there, or its name is no number of images.
     """
     config = run.config()
     folder = checkpoint or latest_checkpoint(run.checkpoints)
@@ -101,6 +101,8 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
         raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
     if not (folder / EMA_FILE).is_file():
         raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
+    if not folder.name.isdecimal():
+        raise ConfigError("checkpoint", str(folder), "is not named after its images; give it its name again.")
     method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)

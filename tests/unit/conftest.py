@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
+from tests.unit.labelled import write_labelled_dataset
 from trainer.rundir import RunDir
 
 
@@ -22,3 +23,11 @@ def tiny_run(tmp_path: Path, map_dataset: Path) -> RunDir:
     run = RunDir(tmp_path / "runs" / "tiny")
     write_tiny_run(run, tiny_config(map_dataset))
     return run
+
+
+@pytest.fixture(scope="session")
+def labelled_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `write_labelled_dataset`. Read it, never write."""
+    folder = tmp_path_factory.mktemp("labelled")
+    write_labelled_dataset(folder)
+    return folder

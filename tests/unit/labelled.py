@@ -8,10 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.manifest import LabelInfo, View
+from sharding.manifest import LabelInfo, View, read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
+from trainer.checkpoint import EMA_FILE, STATE_FILE
+from trainer.config import DataConfig, EngineConfig, MethodConfig, RunConfig
+from trainer.ema import MovingAverage
 from trainer.images import from_picture
 from trainer.methods.base import Networks
+from trainer.rundir import RunDir
+from trainer.task import resolve_task
 from trainer.translator import Translator
 
 SIDE = 16
@@ -73,10 +78,10 @@ class Sampler:
 
 
 class DeafSampler(Sampler):
-    """Draws images of all colours, whatever is wanted."""
+    """Draws images of any colour, whatever is wanted."""
 
     def _draw(self, colour: int, place: int) -> Tensor:
-        return image_of(place // 5 % 3, place % 2, seed=place)
+        return image_of(int(torch.randint(3, ())), place % 2, seed=place)
 
 
 class Painter:
@@ -114,3 +119,28 @@ class Coder:
 def without_networks(method: object) -> Translator:
     """Ready for use."""
     return Translator(method, Networks({}, {}), torch.contiguous_format)  # type: ignore[arg-type]
+
+
+def config_of(
+    dataset: Path, method: MethodConfig, *, label: str | None = "colour", view_a: str = "picture"
+) -> RunConfig:
+    """A run on the labelled data set."""
+    return RunConfig(
+        method=method,
+        data=DataConfig(path=dataset, view_a=view_a, view_b="picture", label=label, load_size=SIDE, crop_size=SIDE),
+        engine=EngineConfig(device="cpu", precision="fp32"),
+    )
+
+
+def write_run(run: RunDir, config: RunConfig) -> RunDir:
+    """With a checkpoint of random weights, after 1200 images."""
+    run.create(config, preset="none", command=[])
+    torch.manual_seed(0)
+    method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
+    networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
+    average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
+    folder = run.checkpoints / "00001200"
+    folder.mkdir()
+    torch.save(average.state_dict(), folder / EMA_FILE)
+    (folder / STATE_FILE).write_text("{}")
+    return run

@@ -1,0 +1,184 @@
+"""`diptych sample`, with real networks of random weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.unit.labelled import SIDE, config_of, image_of, write_run
+from trainer.commands import SampleOptions, sample_command
+from trainer.config import (
+    AutoencoderConfig,
+    CGANConfig,
+    ConfigError,
+    DecoderConfig,
+    DiscriminatorConfig,
+    EncoderConfig,
+    GANConfig,
+    VAEConfig,
+)
+from trainer.draw import draw_pictures
+from trainer.images import to_picture
+from trainer.randomness import seeded
+from trainer.rundir import RunDir
+from trainer.translator import load_translator
+
+CPU = torch.device("cpu")
+ENCODER, DECODER = EncoderConfig(num_filters=2), DecoderConfig(num_filters=2)
+DISCRIMINATOR = DiscriminatorConfig(num_filters=2)
+METHODS = {
+    "cgan": CGANConfig(generator=DECODER, discriminator=DISCRIMINATOR),
+    "gan": GANConfig(generator=DECODER, discriminator=DISCRIMINATOR),
+    "vae": VAEConfig(encoder=ENCODER, decoder=DECODER, code_size=3),
+    "autoencoder": AutoencoderConfig(encoder=ENCODER, decoder=DECODER, code_size=3),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, labelled_dataset: Path) -> dict[str, RunDir]:
+    """One of each method. To be read."""
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        name: write_run(RunDir(folder / name), config_of(labelled_dataset, method)) for name, method in METHODS.items()
+    }
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "made" / "out"
+
+
+def draw(run: RunDir, out: Path, **options: Any) -> list[np.ndarray]:
+    """The pixels of the pictures that are in the folder afterwards."""
+    defaults = {"num": 5, "label": None, "between": None, "seed": 0}
+    files = draw_pictures(run, destination=out, device=CPU, **defaults | options)
+    assert sorted(out.iterdir()) == [*files, out / "grid.png"]
+    return [np.asarray(Image.open(file)) for file in files]
+
+
+def as_pictures(images: torch.Tensor) -> list[np.ndarray]:
+    return [np.asarray(to_picture(image)) for image in images]
+
+
+def assert_same(pictures: list[np.ndarray], others: list[np.ndarray]) -> None:
+    assert len(pictures) == len(others)
+    assert all(np.array_equal(picture, other) for picture, other in zip(pictures, others, strict=True))
+
+
+def test_pictures_are_numbered_and_the_grid_holds_them_row_by_row(runs, out):
+    pictures = draw(runs["gan"], out, num=5)
+    assert [path.name for path in sorted(out.iterdir())] == [*(f"000{n}.png" for n in range(5)), "grid.png"]
+    grid = np.asarray(Image.open(out / "grid.png"))
+    assert grid.shape == (2 * SIDE, 3 * SIDE, 3)
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, 3)
+        assert np.array_equal(grid[row * SIDE :, column * SIDE :][:SIDE, :SIDE], picture)
+    assert (grid[SIDE:, 2 * SIDE :] == 255).all()
+    assert len({picture.tobytes() for picture in pictures}) == 5
+
+
+def test_the_seed_decides(runs, out):
+    first = draw(runs["gan"], out / "0")
+    assert_same(draw(runs["gan"], out / "1"), first)
+    assert not np.array_equal(draw(runs["gan"], out / "2", seed=1)[0], first[0])
+
+
+def test_all_labels_in_turn_or_the_one_that_is_asked_for(runs, out):
+    translator, _ = load_translator(runs["cgan"], device=CPU)
+    for name, labels in {None: [0, 1, 2, 0, 1], "blue": [2] * 5}.items():
+        with seeded(0, "draw", device=CPU):
+            expected = as_pictures(translator.sample(5, torch.tensor(labels)))
+        assert_same(draw(runs["cgan"], out / str(name), label=name), expected)
+
+
+def test_more_pictures_than_pass_at_once(runs, out, monkeypatch):
+    """Labels go on from one part to the next."""
+    monkeypatch.setattr("trainer.draw._AT_ONCE", 2)
+    translator, _ = load_translator(runs["cgan"], device=CPU)
+    with seeded(0, "draw", device=CPU):
+        parts = [translator.sample(len(part), torch.tensor(part)) for part in ([0, 1], [2, 0], [1])]
+    assert_same(draw(runs["cgan"], out), as_pictures(torch.cat(parts)))
+
+
+def test_between_two_pictures_codes_are_mixed_in_equal_steps(runs, out, tmp_path):
+    images = torch.stack([image_of(0, 0, seed=1), image_of(2, 1, seed=2)])
+    paths = (tmp_path / "first.png", tmp_path / "last.png")
+    for image, path in zip(images, paths, strict=True):
+        to_picture(image).save(path)
+    pictures = draw(runs["vae"], out, num=3, between=paths)
+    translator, _ = load_translator(runs["vae"], device=CPU)
+    first, last = translator.encode(images)
+    expected = translator.decode(torch.stack([first, (first + last) / 2, last]))
+    for picture, image in zip(pictures, as_pictures(expected), strict=True):
+        assert np.abs(picture.astype(int) - image).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("autoencoder", {}, "method.name = 'autoencoder': draws no pictures; use `diptych translate`."),
+        ("autoencoder", {"label": "red"}, "method.name = 'autoencoder': draws no pictures"),
+        ("gan", {"label": "red"}, "label = 'red': method.name = 'gan' draws pictures of no label."),
+        ("cgan", {"label": "pink"}, "label = 'pink': data.label = 'colour' has: red, green, blue."),
+        (
+            "gan",
+            {"between": (Path("x"), Path("y"))},
+            "between = ['x', 'y']: method.name = 'gan' has no codes to go bet",
+        ),
+        ("vae", {"between": (Path("x"), Path("y"))}, "between = ['x', 'y']: one of them cannot be read"),
+        ("vae", {"between": (Path("x"), Path("y")), "label": "red"}, "label = 'red': is of no use with --between"),
+    ],
+)
+def test_what_a_method_cannot_draw(method, options, message, runs, out):
+    with pytest.raises(ConfigError) as error:
+        draw(runs[method], out, **options)
+    assert str(error.value).startswith(message)
+    assert not out.exists()
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(runs, out):
+    out.mkdir(parents=True)
+    draw(runs["gan"], out)  # an empty one will do
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(ConfigError, match="is not empty; give a new folder"):
+        draw(runs["gan"], out, seed=1)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    with pytest.raises(ConfigError, match="is a file"):
+        draw(runs["gan"], out / "grid.png")
+
+
+def test_the_command_says_where_they_are(runs, out, capsys):
+    assert sample_command(SampleOptions(run=runs["gan"].path, destination=out, num=2, device="cpu")) == 0
+    assert capsys.readouterr().out == f"2 pictures and grid.png in {out}\n"
+
+
+def test_the_command_explains_a_folder_that_cannot_be_written(runs, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    options = SampleOptions(run=runs["gan"].path, destination=tmp_path / "file" / "out", num=2, device="cpu")
+    assert sample_command(options) == 1
+    assert f"could not write to {tmp_path / 'file' / 'out'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("num", "between"), [(0, None), (1, (Path("x"), Path("y")))])
+def test_too_few_pictures_are_refused(num, between):
+    with pytest.raises(ConfigError, match=f"num = {num}: use 1 or more, and 2 or more with --between"):
+        SampleOptions(run=Path("r"), destination=Path("o"), num=num, between=between)
+
+
+def test_a_checkpoint_must_be_one(runs, tmp_path, labelled_dataset):
+    run = write_run(RunDir(tmp_path / "run"), config_of(labelled_dataset, METHODS["gan"]))
+    translator, position = load_translator(run, device=CPU)
+    assert position == 1200
+    assert set(translator.networks) == {"generator"}
+    with pytest.raises(ConfigError, match=r"checkpoint = .*holds no ema\.pt; give a folder in"):
+        load_translator(run, device=CPU, checkpoint=run.path)
+    (run.checkpoints / "00001200").rename(run.checkpoints / "best")
+    with pytest.raises(ConfigError, match=r"best.*is not named after its images"):
+        load_translator(run, device=CPU, checkpoint=run.checkpoints / "best")
+    with pytest.raises(ConfigError, match="has no complete checkpoint yet"):
+        load_translator(run, device=CPU)
+    assert json.loads(run.run_file.read_text())["preset"] == "none"
