@@ -11,9 +11,11 @@ Order, crops, noise, curriculum and learning rate are functions of the position,
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from trainer.world import World
 
 EMA_FILE = "ema.pt"
 STATE_FILE = "state.json"
+# What torch and DeepSpeed raise on missing and damaged files is not one family of errors.
+_DAMAGES = (OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,22 +143,44 @@ def load_checkpoint(
     Raises:
         CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
     """
-    state = json.loads((folder / STATE_FILE).read_text())
+    state = _read_state(folder)
     if state["world_size"] != world.size and engine.zero_stage > 0:
         raise CheckpointError(
             f"{folder} was written by {state['world_size']} ranks with ZeRO stage {engine.zero_stage}, which splits "
             f"its state over them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with "
             "engine.zero_stage 0."
         )
+    load_average(folder, average, device=world.device)
     try:
         engine.load(folder)
-        average.load_state_dict(torch.load(folder / EMA_FILE, map_location=world.device, weights_only=True))
         _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
-    except (OSError, RuntimeError, EOFError) as error:
-        raise CheckpointError(f"{folder} is damaged: {error}. Delete it to fall back to an earlier one.") from error
+    except _DAMAGES as error:
+        raise _damaged(folder, error) from error
     same_ranks = state["world_size"] == world.size
     progress = Progress(position=state["position"], step=state["step"])
     return progress, state["ranks"][world.rank] if same_ranks else None
+
+
+def load_average(folder: Path, average: MovingAverage, *, device: torch.device) -> None:
+    """Restore the averaged networks alone. Raises CheckpointError if their file is damaged or of other networks."""
+    try:
+        average.load_state_dict(torch.load(folder / EMA_FILE, map_location=device, weights_only=True))
+    except _DAMAGES as error:
+        raise _damaged(folder, error) from error
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / STATE_FILE).read_text())
+    except _DAMAGES as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> CheckpointError:
+    # torch's own words on a file that is no archive advise against safety.
+    is_strange = isinstance(error, pickle.UnpicklingError)
+    reason = "a file in it is not what torch wrote" if is_strange else str(error) or type(error).__name__
+    return CheckpointError(f"{folder} is damaged: {reason}. Delete it to fall back to an earlier one.")
 
 
 def _pools(folder: Path, rank: int) -> Path:
@@ -169,5 +195,6 @@ def _load_pools(folder: Path, pools: Mapping[str, ImagePool], *, saved_ranks: in
     ranks = [world.rank] if same else range(saved_ranks)
     states = [torch.load(_pools(folder, rank), map_location=world.device, weights_only=True) for rank in ranks]
     for name, pool in pools.items():
-        images = [image for state in states for image in state[name]["images"]]
+        rows = zip_longest(*(state[name]["images"] for state in states))  # so that each rank's pool has its share
+        images = [image for row in rows for image in row if image is not None]
         pool.load_state_dict({"images": images if same else images[world.rank :: world.size][: pool.size]})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sharding.manifest import read_manifest
-from trainer.checkpoint import EMA_FILE, latest_checkpoint
+from trainer.checkpoint import EMA_FILE, CheckpointError, latest_checkpoint, load_average
 from trainer.config import ConfigError, RunConfig
 from trainer.data.batch import Batch
 from trainer.ema import MovingAverage
@@ -106,7 +106,10 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
     method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
-    average.load_state_dict(torch.load(folder / EMA_FILE, map_location="cpu", weights_only=True))
+    try:
+        load_average(folder, average, device=torch.device("cpu"))
+    except CheckpointError as error:
+        raise ConfigError("checkpoint", str(folder), str(error)) from error
     for network in average.networks.values():
         network.to(device)
     return averaged_translator(method, average, config=config, device=device), int(folder.name)

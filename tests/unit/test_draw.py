@@ -176,6 +176,10 @@ def test_a_checkpoint_must_be_one(runs, tmp_path, labelled_dataset):
     assert set(translator.networks) == {"generator"}
     with pytest.raises(ConfigError, match=r"checkpoint = .*holds no ema\.pt; give a folder in"):
         load_translator(run, device=CPU, checkpoint=run.path)
+    ema = run.checkpoints / "00001200" / "ema.pt"
+    ema.write_bytes(ema.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match=r"checkpoint = .*00001200 is damaged"):
+        load_translator(run, device=CPU)
     (run.checkpoints / "00001200").rename(run.checkpoints / "best")
     with pytest.raises(ConfigError, match=r"best.*is not named after its images"):
         load_translator(run, device=CPU, checkpoint=run.checkpoints / "best")

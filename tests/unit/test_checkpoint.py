@@ -1,0 +1,159 @@
+"""What a checkpoint restores beside weights: steps, pools, what a rank keeps; and on another number of ranks."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.shrink import SIDE, shrink
+from trainer.checkpoint import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
+from trainer.config import CycleGANConfig, RunConfig
+from trainer.ema import MovingAverage
+from trainer.engine import Engine
+from trainer.methods.base import Task
+from trainer.presets import DEFAULT, load_preset
+from trainer.world import World, init_world
+
+POOL_SIZE = 4
+
+
+def make_engine(*, zero_stage: int = 0) -> Engine:
+    """Of CycleGAN, which has two pools; its weights are of no concern here."""
+    preset = load_preset(DEFAULT)
+    config: RunConfig = shrink(replace(preset, method=CycleGANConfig()), dataset=Path("unused"))
+    method = replace(config.method, pool_size=POOL_SIZE)
+    return Engine(
+        method.build(Task(channels_a=3, channels_b=3, side=SIDE)),
+        config=replace(config.engine, zero_stage=zero_stage),
+        optimizer=config.optimizer,
+        batch_size_per_gpu=1,
+        world=init_world("cpu"),
+    )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return make_engine()
+
+
+def average_of(engine: Engine) -> MovingAverage:
+    with engine.gathered() as networks:
+        return MovingAverage(networks, half_life_kimg=0)
+
+
+def rank_of(size: int, *, rank: int) -> World:
+    return replace(init_world("cpu"), rank=rank, size=size)
+
+
+def numbered(*numbers: int) -> list[Tensor]:
+    """Images that show a number."""
+    return [torch.full((3, 2, 2), float(number)) for number in numbers]
+
+
+def numbers(engine: Engine) -> dict[str, list[int]]:
+    return {name: [int(image[0, 0, 0]) for image in pool.images] for name, pool in engine.method.pools.items()}
+
+
+def fill(engine: Engine, **images: list[Tensor]) -> None:
+    for name, pool in engine.method.pools.items():
+        pool.load_state_dict({"images": images.get(name, [])})
+
+
+def save(folder: Path, engine: Engine, **options: Any) -> Path:
+    defaults = {"progress": Progress(position=24, step=7), "rank_state": {"rank": 0}, "keep": 2}
+    average = average_of(engine)
+    return save_checkpoint(folder, engine=engine, average=average, world=rank_of(1, rank=0), **defaults | options)
+
+
+def save_of_ranks(folder: Path, engine: Engine, *, pools: list[dict[str, list[Tensor]]]) -> Path:
+    """As several ranks without ZeRO would write it: what is of all ranks the main one writes."""
+    written = save(folder, engine)
+    state = json.loads((written / "state.json").read_text())
+    ranks = [{"rank": rank} for rank in range(len(pools))]
+    (written / "state.json").write_text(json.dumps(state | {"world_size": len(pools), "ranks": ranks}))
+    for rank, images in enumerate(pools):
+        torch.save({name: {"images": images[name]} for name in images}, written / f"pools-{rank:04d}.pt")
+    return written
+
+
+def load(folder: Path, engine: Engine, world: World) -> tuple[Progress, dict[str, Any] | None]:
+    return load_checkpoint(folder, engine=engine, average=average_of(engine), world=world)
+
+
+def test_the_number_of_steps_and_the_pools_are_restored(engine: Engine, tmp_path: Path):
+    fill(engine, a=numbered(1, 2, 3), b=numbered(4))
+    written = save(tmp_path, engine)
+    assert latest_checkpoint(tmp_path) == written
+    fill(engine, a=numbered(9))
+    progress, state = load(written, engine, rank_of(1, rank=0))
+    assert progress == Progress(position=24, step=7)
+    assert state == {"rank": 0}
+    assert numbers(engine) == {"a": [1, 2, 3], "b": [4]}
+
+
+TWO_RANKS = [
+    {"a": numbered(1, 2, 3, 4), "b": numbered(11)},
+    {"a": numbered(5, 6, 7, 8), "b": numbered(12, 13)},
+]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_each_rank_gets_its_own_pools(rank: int, engine: Engine, tmp_path: Path):
+    written = save_of_ranks(tmp_path, engine, pools=TWO_RANKS)
+    _, state = load(written, engine, rank_of(2, rank=rank))
+    assert state == {"rank": rank}
+    assert numbers(engine) == {"a": [[1, 2, 3, 4], [5, 6, 7, 8]][rank], "b": [[11], [12, 13]][rank]}
+
+
+def test_fewer_ranks_share_all_pools_up_to_their_size(engine: Engine, tmp_path: Path):
+    written = save_of_ranks(tmp_path, engine, pools=TWO_RANKS)
+    progress, state = load(written, engine, rank_of(1, rank=0))
+    assert progress == Progress(position=24, step=7)
+    assert state is None
+    found = numbers(engine)
+    assert found["b"] == [11, 12, 13]
+    assert len(found["a"]) == POOL_SIZE
+    assert len(set(found["a"]) & {1, 2, 3, 4}) == 2, "as many of each rank"
+
+
+def test_more_ranks_deal_the_images_out(engine: Engine, tmp_path: Path):
+    written = save_of_ranks(tmp_path, engine, pools=TWO_RANKS)
+    dealt = []
+    for rank in range(3):
+        load(written, engine, rank_of(3, rank=rank))
+        dealt.append(numbers(engine)["a"])
+    assert sorted(image for images in dealt for image in images) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [len(images) for images in dealt] == [3, 3, 2]
+
+
+def test_zero_cannot_change_the_number_of_ranks(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written = save(tmp_path, engine)
+    monkeypatch.setattr(engine, "zero_stage", 1)
+    with pytest.raises(CheckpointError, match=r"written by 1 ranks with ZeRO stage 1.*this run has 2"):
+        load(written, engine, rank_of(2, rank=0))
+
+
+@pytest.mark.parametrize(
+    "name", ["state.json", "pools-0000.pt", "ema.pt", "generators/state/mp_rank_00_model_states.pt"]
+)
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "gone"])
+def test_a_damaged_file_is_an_explained_error(name: str, damage: str, engine: Engine, tmp_path: Path):
+    fill(engine, a=numbered(1), b=numbered(2))
+    written = save(tmp_path, engine)
+    whole = (written / name).read_bytes()
+    if damage == "gone":
+        (written / name).unlink()
+    else:
+        (written / name).write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"no archive" * 100)
+    with pytest.raises(CheckpointError, match=r"^[^:]*00000024 is damaged: .*Delete it to fall back to an earlier one"):
+        load(written, engine, rank_of(1, rank=0))
+
+
+def test_only_the_newest_are_kept(engine: Engine, tmp_path: Path):
+    for position in (8, 16, 24):
+        save(tmp_path, engine, progress=Progress(position=position, step=1), keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000016", "00000024"]
