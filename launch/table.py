@@ -1,12 +1,12 @@
 """`diptych table NAME`: train the rows of a comparison table one after the other, and print it beside the paper's."""
 
 import json
-import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -20,6 +20,7 @@ from trainer.presets import load_preset
 from trainer.rundir import RunDir, write_atomically
 
 _WIDTH = 132  # characters: tables have many columns, and a terminal that is narrower wraps lines
+_LARGEST_FAILURE = 128  # a greater exit status is that of a process that was ended by a signal
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -44,48 +45,60 @@ def table_command(argv: list[str]) -> int:
     options = tyro.cli(TableOptions, args=argv, prog="diptych table", description=f"Tables: {', '.join(TABLES)}.")
     table = find_table(options.table)
     folder = options.runs / options.table
-    if not options.show:
-        for row in table.rows:
-            status = _finish(row, folder=folder, options=options)
-            if status != 0:
-                return status
-    scores = {row.preset: _scores(folder / row.preset) for row in table.rows}
+    failed = []
+    for row in [] if options.show else table.rows:
+        status = _finish(row, folder=folder, options=options)
+        if status < 0 or status > _LARGEST_FAILURE:
+            return status  # told to stop
+        failed += [row.preset] * (status != 0)
+    scores = {row.preset: _evaluation(RunDir(folder / row.preset))["scores"] for row in table.rows}
     Console(width=max(_console.width, _WIDTH), highlight=False).print(show_table(table, scores))
     if folder.is_dir():
         write_atomically(folder / "table.md", markdown(table, scores).encode())
         _console.print(f"written to {folder / 'table.md'}")
-    return 0
+    if failed:
+        _console.print(f"failed: {', '.join(failed)}; the same command continues them.")
+    return 1 if failed else 0
 
 
 def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
     """Train a row, from where it was stopped. Returns the exit status of the run."""
-    run = RunDir(folder / row.preset)
-    changes = [] if options.kimg is None else ["--train.total-kimg", str(options.kimg)]
+    run, config = RunDir(folder / row.preset), load_preset(row.preset)
+    if options.kimg is not None:
+        config = replace(config, train=replace(config.train, total_kimg=options.kimg))
     if not run.run_file.is_file():
-        ensure_dataset(load_preset(row.preset).data.path)
-        arguments = [row.preset, "--name", row.preset, "--runs", str(folder), *changes]
+        ensure_dataset(config.data.path)
+        arguments = [row.preset, "--name", row.preset, "--runs", str(folder)]
+        arguments += [] if options.kimg is None else ["--train.total-kimg", str(options.kimg)]
+    elif not same_config(run, config):
+        raise ConfigError("runs", str(run.path), "was begun with other settings than this row has; move it away.")
+    elif _evaluation(run)["position"] >= round(1000 * config.train.total_kimg):
+        return 0
     else:
-        _check_same(run, row, kimg=options.kimg)
-        if run.evaluation_file.is_file():
-            return 0
         arguments = ["--resume", str(run.path)]
     _console.rule(f"{row.title}: {row.preset}")
-    # A process of its own: what one run leaves in memory is not the next one's.
-    command = [sys.executable, "-m", "launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)]
-    return subprocess.run(command, env=os.environ, check=False).returncode
+    return _run([sys.executable, "-m", "launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)])
 
 
-def _check_same(run: RunDir, row: Row, *, kimg: float | None) -> None:
-    config = load_preset(row.preset)
-    if kimg is not None:
-        config = replace(config, train=replace(config.train, total_kimg=kimg))
-    if not same_config(run, config):
-        raise ConfigError("runs", str(run.path), "was begun with other settings than this row has; move it away.")
+def _run(command: list[str]) -> int:
+    """As a process of its own: what one run leaves in memory is not the next one's. Returns its exit status.
+
+    SIGTERM is passed on, and the run saves itself. So does it at Ctrl-C, which the terminal sends to both.
+    """
+    process = subprocess.Popen(command)
+    handlers = {signal.SIGTERM: lambda number, _: process.send_signal(number), signal.SIGINT: lambda *_: None}
+    former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
-def _scores(run: Path) -> dict[str, float]:
-    file = RunDir(run).evaluation_file
-    return json.loads(file.read_text())["test"]["scores"] if file.is_file() else {}
+def _evaluation(run: RunDir) -> dict[str, Any]:
+    """Position and scores of the test split; of position -1 where there are none yet."""
+    known = json.loads(run.evaluation_file.read_text()) if run.evaluation_file.is_file() else {}
+    return known.get("test", {"position": -1, "scores": {}})
 
 
 def _cells(table: Table, row: Row, scores: dict[str, float]) -> list[str]:

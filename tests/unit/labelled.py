@@ -133,12 +133,15 @@ def config_of(
 
 
 def write_run(run: RunDir, config: RunConfig) -> RunDir:
-    """With a checkpoint of random weights, after 1200 images."""
+    """With a checkpoint of random weights, so large that other codes are other images, after 1200 images."""
     run.create(config, preset="none", command=[])
     torch.manual_seed(0)
     method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
+    for network in average.networks.values():
+        for parameter in network.parameters():
+            parameter.mul_(10)
     folder = run.checkpoints / "00001200"
     folder.mkdir()
     torch.save(average.state_dict(), folder / EMA_FILE)

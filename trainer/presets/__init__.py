@@ -43,11 +43,14 @@ def _module(name: str) -> ModuleType:
 
 def _modules() -> dict[str, ModuleType]:
     """The file of each preset."""
-    modules = {}
+    modules: dict[str, ModuleType] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
         variants = [""] if hasattr(module, "preset") else [f"-{variant}" for variant in module.presets()]
-        modules |= {f"{_name(module)}{variant}": module for variant in variants}
+        for name in (f"{_name(module)}{variant}" for variant in variants):
+            # `x.py` with a variant `y-z` and `x_y.py` with `z`: one would hide the other.
+            assert name not in modules, f"two files have a preset {name!r}: {modules[name].__name__}, {module.__name__}"
+            modules[name] = module
     return modules
 
 

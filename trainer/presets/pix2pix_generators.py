@@ -15,7 +15,7 @@ def presets() -> dict[str, RunConfig]:
     losses = pix2pix_losses.presets()
 
     def with_generator(run: RunConfig, **changes: Any) -> RunConfig:
-        return replace(run, method=replace(run.method, generator=replace(run.method.generator, **changes)))
+        return replace(run, method=replace(run.method, generator=replace(pix2pix_losses.METHOD.generator, **changes)))
 
     return {
         "encoder-decoder-l1": with_generator(losses["l1"], skips="none"),
@@ -24,5 +24,5 @@ def presets() -> dict[str, RunConfig]:
         "unet-l1-cgan": losses["l1-cgan"],
         "unet-add-l1-cgan": with_generator(losses["l1-cgan"], skips="add"),
         "unet-dense-l1-cgan": with_generator(losses["l1-cgan"], skips="dense"),
-        "resnet-l1-cgan": with_generator(losses["l1-cgan"], architecture="resnet", num_blocks=6),
+        "resnet-l1-cgan": with_generator(losses["l1-cgan"], architecture="resnet"),
     }

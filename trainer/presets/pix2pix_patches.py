@@ -14,15 +14,15 @@ NUM_LAYERS = {"1": 0, "16": 1, "70": 3, "286": 5}
 
 def presets() -> dict[str, RunConfig]:
     whole = pix2pix_losses.base()
-    generator = replace(whole.method.generator, num_downs=5)
+    method = replace(pix2pix_losses.METHOD, generator=replace(pix2pix_losses.METHOD.generator, num_downs=5))
     whole = replace(
         whole,
-        method=replace(whole.method, generator=generator),
+        method=method,
         data=replace(whole.data, path=Path("data/earth-128"), load_size=128, crop_size=96),
         train=replace(whole.train, total_kimg=1.6),
     )
     runs = {}
     for field, num_layers in NUM_LAYERS.items():
-        discriminator = replace(whole.method.discriminator, num_layers=num_layers)
-        runs[field] = replace(whole, method=replace(whole.method, discriminator=discriminator))
+        discriminator = replace(method.discriminator, num_layers=num_layers)
+        runs[field] = replace(whole, method=replace(method, discriminator=discriminator))
     return runs

@@ -13,8 +13,10 @@ from trainer.presets import pix2pix_losses
 def presets() -> dict[str, RunConfig]:
     base = pix2pix_losses.base()
     # The output is the input but for details: shallow networks pass them on better, and dropout would blur them.
-    generator = replace(base.method.generator, architecture="resnet", num_filters=16, num_blocks=3, dropout=0.0)
-    method = replace(base.method, generator=generator)
+    generator = replace(
+        pix2pix_losses.METHOD.generator, architecture="resnet", num_filters=16, num_blocks=3, dropout=0.0
+    )
+    method = replace(pix2pix_losses.METHOD, generator=generator)
 
     def restoring(degrade: DegradeConfig) -> RunConfig:
         data = replace(base.data, view_a="satellite", view_b="satellite", degrade=degrade)

@@ -1,0 +1,193 @@
+"""`diptych table`: which rows are trained, and what is shown."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import launch.table
+from launch.table import table_command
+from launch.tables import TABLES, find_table
+from sharding.manifest import View
+from tests.unit.data.tiny_shards import encode, noise, write_dataset
+from trainer.config import ConfigError, RunConfig
+from trainer.presets import load_preset
+from trainer.rundir import RunDir
+
+TABLE = "pix2pix-losses"
+ROWS = [row.preset for row in TABLES[TABLE].rows]
+SCORES = {
+    "eval/pixel_accuracy": 0.912,
+    "eval/class_accuracy_absent_as_zero": 0.6,
+    "eval/miou_absent_as_zero": 0.5,
+    "eval/psnr": 17.257,
+}
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of runs, beside a stand-in for the data set that the rows are trained on."""
+    monkeypatch.chdir(tmp_path)
+    views = {name: View(extension=f"{name}.png", width=64, height=64) for name in ("satellite", "map")}
+    sample = {name: encode(noise(0, side=64), view.extension) for name, view in views.items()}
+    write_dataset(tmp_path / "data" / "earth-64", views=views, splits={"train": [[("0", sample)]]})
+    return tmp_path / "runs"
+
+
+class Trainings:
+    """Stands in for the processes that train: notes their commands, and leaves what `ends` says of each row."""
+
+    def __init__(self, runs: Path, **ends: int) -> None:
+        self.runs = runs
+        self.ends = ends
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str]) -> int:
+        assert command[:4] == [sys.executable, "-m", "launch.cli", "train"]
+        arguments = command[4:]
+        self.commands.append(arguments)
+        name = Path(arguments[1]).name if arguments[0] == "--resume" else arguments[0]
+        status = self.ends.get(name.replace("-", "_"), 0)
+        run, config = RunDir(self.runs / TABLE / name), load_preset(name)
+        if "--train.total-kimg" in arguments:
+            kimg = float(arguments[arguments.index("--train.total-kimg") + 1])
+            config = replace(config, train=replace(config.train, total_kimg=kimg))
+        if arguments[0] != "--resume":
+            run.create(config, preset=name, command=command)
+        if status == 0:
+            write_scores(run, config)
+        return status
+
+
+def write_scores(run: RunDir, config: RunConfig, *, position: int | None = None, **splits: Any) -> None:
+    total = round(1000 * config.train.total_kimg)
+    entry = {"position": total if position is None else position, "scores": SCORES}
+    run.evaluation_file.write_text(json.dumps(splits or {"test": entry}))
+
+
+@pytest.fixture
+def trainings(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
+    made = Trainings(runs)
+    monkeypatch.setattr(launch.table, "_run", made)
+    return made
+
+
+def started(trainings: Trainings) -> list[str]:
+    """Rows, with + where one was continued."""
+    return [
+        f"{Path(arguments[1]).name}+" if arguments[0] == "--resume" else arguments[0]
+        for arguments in trainings.commands
+    ]
+
+
+def test_nothing_is_trained_or_written_where_it_is_only_shown(runs: Path, trainings: Trainings, capsys):
+    assert table_command([TABLE, "--show"]) == 0
+    said = capsys.readouterr().out
+    assert "Losses of pix2pix" in said
+    assert "L1+cGAN" in said
+    assert trainings.commands == []
+    assert not runs.exists()
+
+
+def test_each_row_is_trained_in_its_own_folder(runs: Path, trainings: Trainings):
+    assert table_command([TABLE, "--num-procs", "2"]) == 0
+    assert started(trainings) == ROWS
+    folder = str(Path("runs") / TABLE)
+    assert trainings.commands[1] == [ROWS[1], "--name", ROWS[1], "--runs", folder, "--num-procs", "2"]
+
+
+def test_scores_stand_beside_the_papers(runs: Path, trainings: Trainings, capsys):
+    trainings.ends = {ROWS[1].replace("-", "_"): 1}
+    assert table_command([TABLE]) == 1
+    lines = [line for line in (runs / TABLE / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert lines[0].startswith("|  | paper: per-pixel accuracy | paper: per-class accuracy | paper: class IoU | here: ")
+    assert set(lines[1]) <= set("|- ")
+    assert lines[2] == "| L1 | 0.42 | 0.15 | 0.11 | 0.91 | 0.60 | 0.50 | 17.26 |"
+    assert lines[3] == "| GAN | 0.22 | 0.05 | 0.01 | - | - | - | - |"
+    assert len({line.count("|") for line in lines}) == 1
+    assert len(lines) == 2 + len(ROWS)
+    said = capsys.readouterr().out
+    assert "17.26" in said
+    assert f"failed: {ROWS[1]}; the same command continues them" in said
+
+
+def test_a_row_without_figures_in_the_paper_has_dashes(runs: Path):
+    table = find_table("pix2pix-generators")
+    row = next(row for row in table.rows if not row.paper)
+    (line,) = [line for line in launch.table.markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")]
+    assert line.count(" - ") == 3 + len(table.scores)
+
+
+def test_what_is_finished_is_not_trained_again_and_what_is_not_is_continued(runs: Path, trainings: Trainings):
+    trainings.ends = {ROWS[2].replace("-", "_"): 143}
+    assert table_command([TABLE]) == 143  # told to stop
+    assert started(trainings) == ROWS[:3]
+    trainings.commands, trainings.ends = [], {}
+    assert table_command([TABLE]) == 0
+    assert started(trainings) == [f"{ROWS[2]}+", *ROWS[3:]]
+
+
+def test_a_row_that_was_only_scored_on_the_way_is_continued(runs: Path, trainings: Trainings):
+    table_command([TABLE])
+    run, other = RunDir(runs / TABLE / ROWS[0]), RunDir(runs / TABLE / ROWS[1])
+    write_scores(run, run.config(), position=800)
+    write_scores(other, other.config(), val={"position": 6400, "scores": SCORES})
+    assert table_command([TABLE, "--show"]) == 0
+    trainings.commands = []
+    assert table_command([TABLE]) == 0
+    assert started(trainings) == [f"{ROWS[0]}+", f"{ROWS[1]}+"]
+
+
+def test_the_length_can_be_changed_for_all_rows_but_not_of_begun_ones(runs: Path, trainings: Trainings):
+    assert table_command([TABLE, "--kimg", "0.5"]) == 0
+    assert all(arguments[-4:-2] == ["--train.total-kimg", "0.5"] for arguments in trainings.commands)
+    trainings.commands = []
+    assert table_command([TABLE, "--kimg", "0.5"]) == 0
+    with pytest.raises(ConfigError, match=f"{ROWS[0]}.*was begun with other settings than this row has; move it away"):
+        table_command([TABLE])
+    assert trainings.commands == []
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones():
+    with pytest.raises(ConfigError, match="table = 'pix2pix': there are: pix2pix-losses, pix2pix-generators"):
+        table_command(["pix2pix"])
+
+
+SAVES_ITSELF = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+open("ready", "w").close()
+time.sleep(30)
+"""
+
+
+def test_a_stop_is_passed_on_to_the_run_that_saves_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+
+    def stop() -> None:
+        while not Path("ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=stop)
+    thread.start()
+    assert launch.table._run([sys.executable, "-c", SAVES_ITSELF]) == 143
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_command_is_there():
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.cli", "table", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "pix2pix-losses" in done.stdout
+    assert "--show" in done.stdout

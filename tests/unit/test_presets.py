@@ -1,0 +1,118 @@
+"""Presets as a whole: names, and that the rows of a table differ in one thing."""
+
+import importlib
+from dataclasses import fields, is_dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from launch.tables import TABLES
+from trainer import presets
+from trainer.config import RunConfig
+from trainer.presets import load_preset, preset_names
+
+
+def leaves(section: Any, name: str = "") -> dict[str, Any]:
+    """Dotted path -> value of all that is no section."""
+    found: dict[str, Any] = {}
+    for field in fields(section):
+        value, path = getattr(section, field.name), f"{name}{field.name}"
+        found |= leaves(value, f"{path}.") if is_dataclass(value) else {path: value}
+    return found
+
+
+def differences(first: RunConfig, second: RunConfig) -> set[str]:
+    ours, others = leaves(first), leaves(second)
+    return {path for path in ours.keys() | others.keys() if ours.get(path, ...) != others.get(path, ...)}
+
+
+def rows(table: str) -> dict[str, RunConfig]:
+    return {row.preset: load_preset(row.preset) for row in TABLES[table].rows}
+
+
+def test_a_name_of_two_files_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    twin = ModuleType("trainer.presets.earth")
+    twin.presets = lambda: {"relief2satellite": None}  # type: ignore[attr-defined]
+    real = importlib.import_module
+
+    def import_module(name: str) -> ModuleType:
+        return twin if name == "trainer.presets.photos" else real(name)
+
+    monkeypatch.setattr(presets.importlib, "import_module", import_module)
+    with pytest.raises(AssertionError, match=r"two files have a preset 'earth-relief2satellite'"):
+        preset_names()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_row_of_a_table_is_a_preset_of_its_own(table: str):
+    configs = rows(table)
+    assert len(configs) == len(TABLES[table].rows)
+    for name, config in configs.items():
+        same = [other for other in configs if configs[other] == config]
+        assert same == [name]
+
+
+@pytest.mark.parametrize(
+    ("table", "allowed"),
+    [
+        ("pix2pix-losses", {"method.weight_gan", "method.weight_l1", "method.conditional"}),
+        ("pix2pix-generators", {"method.weight_gan", "method.generator.skips", "method.generator.architecture"}),
+        ("pix2pix-patches", {"method.discriminator.num_layers"}),
+    ],
+)
+def test_each_row_differs_in_one_field_from_another(table: str, allowed: set[str]):
+    """And by such steps every row can be reached from every other."""
+    configs = rows(table)
+    reached, waiting, used = set(), [next(iter(configs))], set()
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        for other in configs.keys() - reached:
+            difference = differences(configs[name], configs[other])
+            if len(difference) == 1:
+                used |= difference
+                waiting.append(other)
+    assert reached == configs.keys()
+    assert used == allowed
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("pix2pix-losses-l1", {"method.weight_gan": 0}),
+        ("pix2pix-losses-gan", {"method.weight_l1": 0, "method.conditional": False}),
+        ("pix2pix-losses-cgan", {"method.weight_l1": 0}),
+        ("pix2pix-losses-l1-gan", {"method.conditional": False}),
+        ("pix2pix-losses-l1-cgan", {}),
+        ("pix2pix-generators-encoder-decoder-l1", {"method.weight_gan": 0, "method.generator.skips": "none"}),
+        ("pix2pix-generators-encoder-decoder-l1-cgan", {"method.generator.skips": "none"}),
+        ("pix2pix-generators-unet-l1", {"method.weight_gan": 0}),
+        ("pix2pix-generators-unet-l1-cgan", {}),
+        ("pix2pix-generators-unet-add-l1-cgan", {"method.generator.skips": "add"}),
+        ("pix2pix-generators-unet-dense-l1-cgan", {"method.generator.skips": "dense"}),
+        ("pix2pix-generators-resnet-l1-cgan", {"method.generator.architecture": "resnet"}),
+    ],
+)
+def test_what_a_row_changes_of_the_papers_own_model(preset: str, expected: dict[str, Any]):
+    """L1+cGAN with a U-Net."""
+    config = load_preset(preset)
+    changed = leaves(config)
+    assert {path: changed[path] for path in differences(load_preset("pix2pix-losses-l1-cgan"), config)} == expected
+
+
+def test_receptive_fields_are_those_of_the_names():
+    from trainer.networks.patchgan import receptive_field
+
+    for name, config in rows("pix2pix-patches").items():
+        assert receptive_field(config.method.discriminator.num_layers) == int(name.rpartition("-")[2])
+
+
+def test_the_methods_without_pairs_see_the_same_images_as_often():
+    configs = rows("unpaired")
+    assert len(configs) >= 8
+    assert len({config.method.name for config in configs.values()}) == len(configs)
+    first = next(iter(configs.values()))
+    for name, config in configs.items():
+        others = {path.partition(".")[0] for path in differences(first, config)}
+        assert others <= {"method", "optimizer"}, name
