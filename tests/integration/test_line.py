@@ -1,4 +1,7 @@
-"""The whole line through the real command: folder, shards, training on two ranks, evaluate, translate, report."""
+"""The whole line through the real command: folder, shards, training on two ranks, evaluate, translate, report.
+
+And in short that of unpaired images, and that of labelled ones, which are drawn anew.
+"""
 
 import json
 import os
@@ -6,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pairs import write_pairs
+from launch.cli import main
+from tests.pairs import texture, write_pairs
 from trainer.logging.jsonl import read_metrics
 from trainer.rundir import RunDir
 
@@ -99,3 +104,88 @@ def test_translate_takes_any_size(run: RunDir, folder: Path):
     diptych("translate", run.path, "--in", "in", "--out", "out", cwd=folder)
     made = {path.stem: Image.open(path).size for path in (folder / "out").glob("*.png")}
     assert made == {Path(name).stem: size for name, size in sizes.items()}
+
+
+SHORT = {
+    "data.load-size": "32",
+    "data.crop-size": "32",
+    "data.num-threads": "1",
+    "method.generator.num-filters": "4",
+    "method.discriminator.num-filters": "4",
+    "train.batch-size-per-gpu": "4",
+    "train.total-kimg": "0.032",
+    "log.metrics-kimg": "0.008",
+    "log.evaluate-kimg": "0",
+    "log.num-samples": "1",
+    "log.wandb": "disabled",
+    "engine.device": "cpu",
+    "engine.precision": "fp32",
+}
+
+
+def write_pictures(folder: Path, *, num: int, lightness: tuple[float, float], first: int = 0) -> None:
+    """32 px; tones lie between the two values of 0 (black) to 1 (white)."""
+    folder.mkdir(parents=True)
+    darkest, brightest = lightness
+    for number in range(num):
+        pixels = darkest + (brightest - darkest) * texture(32, seed=first + number)
+        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(folder / f"{number:03d}.png")
+
+
+def here(*arguments: str | Path) -> None:
+    """A command in this process, which has torch already."""
+    assert main([str(argument) for argument in arguments]) == 0
+
+
+def train_briefly(preset: str, dataset: str, *flags: str, cwd: Path) -> dict[str, float]:
+    """The scores at the end."""
+    options = [f"--{name}={value}" for name, value in SHORT.items()]
+    diptych("train", preset, "--data.path", dataset, "--name", preset, *options, *flags, cwd=cwd)
+    return json.loads(RunDir(cwd / "runs" / preset).evaluation_file.read_text())["test"]["scores"]
+
+
+def pixels_of(folder: Path) -> dict[str, np.ndarray]:
+    return {path.stem: np.asarray(Image.open(path)) for path in folder.glob("*.png")}
+
+
+def test_unpaired_images_are_translated_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "night", num=18, lightness=(0, 0.4))
+    write_pictures(tmp_path / "day", num=14, lightness=(0.6, 1), first=100)
+    views = ["--view-a", "night", "--view-b", "day"]
+    here("shard", "unpaired", "--a", "night", "--b", "day", *views, "--out", "shards", "--val", "0.2", "--test", "0.2")
+    flags = ["--data.view-a=night", "--data.view-b=day", "--method.discriminator.num-layers=1"]
+    scores = train_briefly("unpaired-cyclegan", "shards", *flags, cwd=tmp_path)
+    assert list(scores) == ["eval/round_trip_psnr"]  # the truth is unknown
+    run = tmp_path / "runs" / "unpaired-cyclegan"
+    here("evaluate", run)
+    after = json.loads((run / "evaluation.json").read_text())["test"]["scores"]
+    assert after == pytest.approx(scores, rel=1e-3)
+    write_pictures(tmp_path / "in", num=2, lightness=(0, 1), first=200)
+    here("translate", run, "--in", "in", "--out", "to-day")
+    here("translate", run, "--in", "in", "--out", "to-night", "--direction", "b2a")
+    there, back = pixels_of(tmp_path / "to-day"), pixels_of(tmp_path / "to-night")
+    assert {name: image.shape for name, image in back.items()} == {"000": (32, 32, 3), "001": (32, 32, 3)}
+    assert not np.array_equal(there["000"], back["000"])
+
+
+def test_labelled_images_are_drawn_by_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "pictures" / "dark", num=20, lightness=(0, 0.4))
+    write_pictures(tmp_path / "pictures" / "bright", num=20, lightness=(0.6, 1), first=100)
+    here("shard", "images", "--folder", "pictures", "--labels", "folders", "--out", "shards", "--test", "0.2")
+    flags = ["--data.view-a=photo", "--data.view-b=photo", "--data.label=class"]
+    scores = train_briefly("glyphs-cgan", "shards", *flags, cwd=tmp_path)
+    assert set(scores) == {"eval/label_accuracy", "eval/label_accuracy_real", "eval/label_accuracy_chance"}
+    assert scores["eval/label_accuracy_real"] > 0.9
+    assert scores["eval/label_accuracy_chance"] == 0.5
+    run = tmp_path / "runs" / "glyphs-cgan"
+    here("sample", run, "--out", "both", "--num", "4")
+    here("sample", run, "--out", "bright", "--num", "4", "--label", "bright")
+    both, bright = pixels_of(tmp_path / "both"), pixels_of(tmp_path / "bright")
+    assert set(both) == {"0000", "0001", "0002", "0003", "grid"}
+    # Labels in turn are bright, dark, bright, dark: by the noise of the seed and the label, every other one is equal.
+    assert [np.array_equal(both[name], bright[name]) for name in ("0000", "0001", "0002", "0003")] == [True, False] * 2
+    capsys.readouterr()
+    assert main(["sample", str(run), "--out", "grey", "--label", "grey"]) == 2
+    assert "label = 'grey': data.label = 'class' has: bright, dark." in capsys.readouterr().err
