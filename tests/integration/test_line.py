@@ -41,17 +41,26 @@ SMALL = {
 }
 
 
-def diptych(*arguments: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
+def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "launch.cli", *map(str, arguments)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What it said."""
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return said
+
+
+def diptych(*arguments: str | Path, cwd: Path) -> str:
+    return finish(start(*arguments, cwd=cwd))
 
 
 @pytest.fixture(scope="module")
@@ -137,55 +146,64 @@ def here(*arguments: str | Path) -> None:
     assert main([str(argument) for argument in arguments]) == 0
 
 
-def train_briefly(preset: str, dataset: str, *flags: str, cwd: Path) -> dict[str, float]:
-    """The scores at the end."""
+@pytest.fixture(scope="module")
+def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `unpaired` and `labelled`, trained side by side: most of their time they are starting."""
+    folder = tmp_path_factory.mktemp("short")
+    pictures = folder / "pictures"
+    write_pictures(pictures / "dark", num=20, lightness=(0, 0.4))
+    write_pictures(pictures / "bright", num=16, lightness=(0.6, 1), first=100)
+    splits = ["--val", "0.2", "--test", "0.2"]
+    names = ["--view-a", "dark", "--view-b", "bright"]
+    kinds = ["--a", pictures / "dark", "--b", pictures / "bright", *names]
+    here("shard", "unpaired", *kinds, "--out", folder / "two-views", *splits)
+    here("shard", "images", "--folder", pictures, "--labels", "folders", "--out", folder / "one-view", *splits)
+    views = ["--data.view-a=dark", "--data.view-b=bright", "--method.discriminator.num-layers=1"]
+    view = ["--data.view-a=photo", "--data.view-b=photo", "--data.label=class"]
     options = [f"--{name}={value}" for name, value in SHORT.items()]
-    diptych("train", preset, "--data.path", dataset, "--name", preset, *options, *flags, cwd=cwd)
-    return json.loads(RunDir(cwd / "runs" / preset).evaluation_file.read_text())["test"]["scores"]
+    commands = [
+        ("unpaired-cyclegan", f"--data.path={folder}/two-views", "--name=unpaired", *views),
+        ("glyphs-cgan", f"--data.path={folder}/one-view", "--name=labelled", *view),
+    ]
+    for process in [start("train", *command, *options, cwd=folder) for command in commands]:
+        finish(process)
+    return folder / "runs"
+
+
+def scores_of(run: Path) -> dict[str, float]:
+    return json.loads(RunDir(run).evaluation_file.read_text())["test"]["scores"]
 
 
 def pixels_of(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: np.asarray(Image.open(path)) for path in folder.glob("*.png")}
 
 
-def test_unpaired_images_are_translated_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "night", num=18, lightness=(0, 0.4))
-    write_pictures(tmp_path / "day", num=14, lightness=(0.6, 1), first=100)
-    views = ["--view-a", "night", "--view-b", "day"]
-    here("shard", "unpaired", "--a", "night", "--b", "day", *views, "--out", "shards", "--val", "0.2", "--test", "0.2")
-    flags = ["--data.view-a=night", "--data.view-b=day", "--method.discriminator.num-layers=1"]
-    scores = train_briefly("unpaired-cyclegan", "shards", *flags, cwd=tmp_path)
+def test_unpaired_images_are_translated_both_ways(short_runs: Path, tmp_path: Path):
+    run = short_runs / "unpaired"
+    scores = scores_of(run)
     assert list(scores) == ["eval/round_trip_psnr"]  # the truth is unknown
-    run = tmp_path / "runs" / "unpaired-cyclegan"
     here("evaluate", run)
-    after = json.loads((run / "evaluation.json").read_text())["test"]["scores"]
-    assert after == pytest.approx(scores, rel=1e-3)
+    assert scores_of(run) == pytest.approx(scores, rel=1e-3)
     write_pictures(tmp_path / "in", num=2, lightness=(0, 1), first=200)
-    here("translate", run, "--in", "in", "--out", "to-day")
-    here("translate", run, "--in", "in", "--out", "to-night", "--direction", "b2a")
-    there, back = pixels_of(tmp_path / "to-day"), pixels_of(tmp_path / "to-night")
+    here("translate", run, "--in", tmp_path / "in", "--out", tmp_path / "bright")
+    here("translate", run, "--in", tmp_path / "in", "--out", tmp_path / "dark", "--direction", "b2a")
+    there, back = pixels_of(tmp_path / "bright"), pixels_of(tmp_path / "dark")
     assert {name: image.shape for name, image in back.items()} == {"000": (32, 32, 3), "001": (32, 32, 3)}
     assert not np.array_equal(there["000"], back["000"])
 
 
-def test_labelled_images_are_drawn_by_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "pictures" / "dark", num=20, lightness=(0, 0.4))
-    write_pictures(tmp_path / "pictures" / "bright", num=20, lightness=(0.6, 1), first=100)
-    here("shard", "images", "--folder", "pictures", "--labels", "folders", "--out", "shards", "--test", "0.2")
-    flags = ["--data.view-a=photo", "--data.view-b=photo", "--data.label=class"]
-    scores = train_briefly("glyphs-cgan", "shards", *flags, cwd=tmp_path)
+def test_labelled_images_are_drawn_by_label(short_runs: Path, tmp_path: Path, capsys):
+    run = short_runs / "labelled"
+    scores = scores_of(run)
     assert set(scores) == {"eval/label_accuracy", "eval/label_accuracy_real", "eval/label_accuracy_chance"}
     assert scores["eval/label_accuracy_real"] > 0.9
     assert scores["eval/label_accuracy_chance"] == 0.5
-    run = tmp_path / "runs" / "glyphs-cgan"
-    here("sample", run, "--out", "both", "--num", "4")
-    here("sample", run, "--out", "bright", "--num", "4", "--label", "bright")
+    here("sample", run, "--out", tmp_path / "both", "--num", "4")
+    here("sample", run, "--out", tmp_path / "bright", "--num", "4", "--label", "bright")
     both, bright = pixels_of(tmp_path / "both"), pixels_of(tmp_path / "bright")
     assert set(both) == {"0000", "0001", "0002", "0003", "grid"}
-    # Labels in turn are bright, dark, bright, dark: by the noise of the seed and the label, every other one is equal.
+    # Labels in turn are bright, dark, bright, dark: of the same noise every other picture is the same.
     assert [np.array_equal(both[name], bright[name]) for name in ("0000", "0001", "0002", "0003")] == [True, False] * 2
     capsys.readouterr()
-    assert main(["sample", str(run), "--out", "grey", "--label", "grey"]) == 2
+    assert main(["sample", str(run), "--out", str(tmp_path / "grey"), "--label", "grey"]) == 2
     assert "label = 'grey': data.label = 'class' has: bright, dark." in capsys.readouterr().err
