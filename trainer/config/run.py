@@ -123,5 +123,8 @@ def config_from_dict(values: dict[str, Any]) -> RunConfig:
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, ConfigError):
             raise cause from error
-        name = ".".join(str(part) for part in first["loc"])
+        parts = [str(part) for part in first["loc"]]
+        if parts[0] == "method":
+            del parts[1:2]  # which section it is, where pydantic tells them apart
+        name = ".".join(parts)
         raise ConfigError(name, first.get("input"), first["msg"]) from error

@@ -4,6 +4,7 @@ The way of the FCN score (Isola et al. 2017, section 4.1): if images are realist
 reads them rightly.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -51,7 +52,7 @@ class LabelReader:
 def _network(channels: int, num_labels: int) -> nn.Module:
     layers: list[nn.Module] = []
     widths: Sequence[int] = (channels, *_WIDTHS)
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], num_labels))
 
