@@ -10,15 +10,14 @@ from trainer.config import AdversarialConfig, BiGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.latent import sample_gaussian
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
+from trainer.methods.columns import reconstruction_and_samples
 from trainer.methods.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
 from trainer.networks.joint_discriminator import JointDiscriminator
-
-NUM_SAMPLES = 3  # beside each image in a picture
 
 
 class BiGAN:
@@ -39,14 +38,8 @@ class BiGAN:
             "generator": ConvDecoder(config.generator, in_features=size, side=side, out_channels=channels),
         }
         self.players = {
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
-            "encoder_generator": Player(
-                networks=nn.ModuleDict(networks), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
+            "encoder_generator": generator_player(config.adversarial, nn.ModuleDict(networks)),
         }
         self.averaged: tuple[str, ...] = ("encoder", "generator")
         self.trains_at_test_time = False
@@ -77,16 +70,11 @@ class BiGAN:
         adversarial, discriminator = self.config.adversarial, networks["discriminator"]
         inferred, generated = (batch.b, fakes["inferred"]), (fakes["generated"], fakes["code"])
         terms = discriminator_losses(adversarial, real=discriminator(*inferred), fake=discriminator(*generated))
-        if adversarial.differentiates_gradients:
-            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
-            terms |= regularisation(adversarial, module, real=inferred, fake=generated, epsilon=epsilon)
-        return terms
+        return terms | penalties(adversarial, networks, "discriminator", real=inferred, fake=generated, batch=batch)
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Image, reconstruction, and samples that have nothing to do with it."""
-        return {"input": batch.b, "reconstruction": self.translate(networks, batch.b)} | {
-            f"sample {place}": self.sample(networks, len(batch.b), None) for place in range(1, NUM_SAMPLES + 1)
-        }
+        return reconstruction_and_samples(self, networks, batch)
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction G(E(x)), which no loss asks for: the game's optimum implies it (BiGAN, section 3.2)."""

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from trainer.config import BiGANImageConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.methods.bigan import exchange_losses
 from trainer.methods.two_way import GENERATORS, build_generators, round_trips, translate_both
 from trainer.networks.patchgan import PatchGAN
@@ -27,14 +27,8 @@ class BiGANImage:
         self.config = config
         discriminator = PatchGAN(config.discriminator, in_channels=task.channels_a + task.channels_b)
         self.players = {
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
-            "generators": Player(
-                networks=build_generators(config.generator, task), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
+            "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
         self.averaged: tuple[str, ...] = GENERATORS
         self.trains_at_test_time = False
@@ -61,9 +55,7 @@ class BiGANImage:
         adversarial, discriminator = self.config.adversarial, networks["discriminator"]
         real, fake = self.pools["inferred"].query(inferred), self.pools["generated"].query(generated)
         terms = discriminator_losses(adversarial, real=discriminator(real), fake=discriminator(fake))
-        if adversarial.differentiates_gradients:
-            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
-            terms |= regularisation(adversarial, module, real=real, fake=fake, epsilon=epsilon)
+        terms |= penalties(adversarial, networks, "discriminator", real=real, fake=fake, batch=batch)
         return {name: 0.5 * term for name, term in terms.items()}  # as CycleGAN's (models/bigan_model.lua)
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

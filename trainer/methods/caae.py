@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from trainer.config import CAAEConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
 from trainer.losses.smoothness import total_variation
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.networks.caae import CAAEEncoder, CAAEGenerator, CodeDiscriminator, LabelledDiscriminator
 
 LARGEST_NUM_COLUMNS = 10  # of labels in a picture
@@ -35,14 +35,10 @@ class CAAE:
             "generator": CAAEGenerator(config, num_labels=task.num_labels, side=side, out_channels=channels),
         }
         self.players = {
-            name: Player(
-                networks=nn.ModuleDict({name: network}), is_discriminator=True, weight_clip=adversarial.weight_clip
-            )
+            name: discriminator_player(adversarial, nn.ModuleDict({name: network}))
             for name, network in (("discriminator_z", CodeDiscriminator(config)), ("discriminator_image", judge))
         }
-        self.players["autoencoder"] = Player(
-            networks=nn.ModuleDict(autoencoder), period=adversarial.num_discriminator_steps
-        )
+        self.players["autoencoder"] = generator_player(adversarial, nn.ModuleDict(autoencoder))
         self.averaged: tuple[str, ...] = ("encoder", "generator")
         self.trains_at_test_time = False
         self.pools: Mapping[str, ImagePool] = {}
@@ -64,10 +60,9 @@ class CAAE:
         adversarial, discriminator = self.config.adversarial, networks["discriminator_z"]
         prior = 2 * batch.uniform("prior", self.config.code_size) - 1
         terms = discriminator_losses(adversarial, real=discriminator(prior), fake=discriminator(code))
-        if adversarial.differentiates_gradients:
-            module, epsilon = networks.module("discriminator_z"), batch.uniform("epsilon_z", 1)
-            terms |= regularisation(adversarial, module, real=prior, fake=code, epsilon=epsilon)
-        return terms
+        return terms | penalties(
+            adversarial, networks, "discriminator_z", real=prior, fake=code, batch=batch, stream="epsilon_z"
+        )
 
     def _discriminator_image(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         adversarial, condition = self.config.adversarial, self._condition(batch)
@@ -75,12 +70,16 @@ class CAAE:
         terms = discriminator_losses(
             adversarial, real=discriminator(batch.b, condition), fake=discriminator(fake_b, condition)
         )
-        if adversarial.differentiates_gradients:
-            module, epsilon = networks.module("discriminator_image"), batch.uniform("epsilon_image", 1)
-            terms |= regularisation(
-                adversarial, lambda image: module(image, condition), real=batch.b, fake=fake_b, epsilon=epsilon
-            )
-        return terms
+        return terms | penalties(
+            adversarial,
+            networks,
+            "discriminator_image",
+            real=batch.b,
+            fake=fake_b,
+            batch=batch,
+            stream="epsilon_image",
+            logits=lambda module, image: module(image, condition),
+        )
 
     def _reconstruction(self, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         distance = F.l1_loss if self.config.distance == "l1" else F.mse_loss

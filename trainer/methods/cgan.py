@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from trainer.config import CGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.methods.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
@@ -36,14 +36,8 @@ class CGAN:
             config.generator, in_features=config.code_size + task.num_labels, side=side, out_channels=channels
         )
         self.players = {
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
-            "generator": Player(
-                networks=nn.ModuleDict({"generator": generator}), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
+            "generator": generator_player(config.adversarial, nn.ModuleDict({"generator": generator})),
         }
         self.averaged: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = False
@@ -70,12 +64,14 @@ class CGAN:
         if weight > 0:
             wrong, _ = networks["discriminator"](batch.b, self._wrong_condition(batch))
             terms["wrong_condition"] = weight * discriminator_losses(adversarial, real=real, fake=wrong)["fake"]
-        return terms | regularisation(
+        return terms | penalties(
             adversarial,
-            lambda image: networks.module("discriminator")(image, condition)[0],
+            networks,
+            "discriminator",
             real=batch.b,
             fake=fake_b,
-            epsilon=batch.uniform("epsilon", 1),
+            batch=batch,
+            logits=lambda module, image: module(image, condition)[0],
         )
 
     def _condition(self, batch: Batch) -> Tensor:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from trainer.config import CoGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.methods.noise import device_of, draw_noise, training_noise
 from trainer.networks.cogan import CoupledDiscriminator, CoupledGenerator
 
@@ -41,15 +41,10 @@ class CoGAN:
             num_private=config.num_private_generator_layers,
         )
         self.players = {
-            "discriminators": Player(
-                networks=nn.ModuleDict({"coupled_discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
+            "discriminators": discriminator_player(
+                config.adversarial, nn.ModuleDict({"coupled_discriminator": discriminator})
             ),
-            "generators": Player(
-                networks=nn.ModuleDict({"coupled_generator": generator}),
-                period=config.adversarial.num_discriminator_steps,
-            ),
+            "generators": generator_player(config.adversarial, nn.ModuleDict({"coupled_generator": generator})),
         }
         self.averaged: tuple[str, ...] = ("coupled_generator",)
         self.trains_at_test_time = False
@@ -83,15 +78,20 @@ class CoGAN:
 
     def _regularisation(self, networks: Networks, batch: Batch, view: str, *, fake: Tensor) -> dict[str, Tensor]:
         """Of f1 or f2 by itself; the other judges real images meanwhile."""
-        if not self.config.adversarial.differentiates_gradients:
-            return {}
-        module = networks.module("coupled_discriminator")
-        judge: Callable[[Tensor], Tensor] = (
-            (lambda image: module(image, batch.b)[0]) if view == "a" else (lambda image: module(batch.a, image)[1])
+
+        def logits(module: nn.Module, image: Tensor) -> Tensor:
+            return module(image, batch.b)[0] if view == "a" else module(batch.a, image)[1]
+
+        return penalties(
+            self.config.adversarial,
+            networks,
+            "coupled_discriminator",
+            real=batch.a if view == "a" else batch.b,
+            fake=fake,
+            batch=batch,
+            stream=f"epsilon_{view}",
+            logits=logits,
         )
-        real = batch.a if view == "a" else batch.b
-        epsilon = batch.uniform(f"epsilon_{view}", 1)
-        return regularisation(self.config.adversarial, judge, real=real, fake=fake, epsilon=epsilon)
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Image a, g1 and g2 of the code found for it, image b, and a pair of another code."""

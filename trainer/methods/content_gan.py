@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from trainer.config import AdversarialConfig, FeatureGANConfig, PixelGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
 
@@ -42,14 +42,8 @@ class ContentGAN:
         self.adversarial: AdversarialConfig = adversarial
         self.term, self.weight, self.distance = term, weight, distance
         self.players = {
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=adversarial.weight_clip,
-            ),
-            "generator": Player(
-                networks=nn.ModuleDict({"generator": generator}), period=adversarial.num_discriminator_steps
-            ),
+            "discriminator": discriminator_player(adversarial, nn.ModuleDict({"discriminator": discriminator})),
+            "generator": generator_player(adversarial, nn.ModuleDict({"generator": generator})),
         }
         self.averaged: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = False
@@ -71,9 +65,7 @@ class ContentGAN:
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         discriminator = networks["discriminator"]
         terms = discriminator_losses(self.adversarial, real=discriminator(batch.b), fake=discriminator(fake_b))
-        if self.adversarial.differentiates_gradients:
-            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
-            terms |= regularisation(self.adversarial, module, real=batch.b, fake=fake_b, epsilon=epsilon)
+        terms |= penalties(self.adversarial, networks, "discriminator", real=batch.b, fake=fake_b, batch=batch)
         # Halved as in CycleGAN, in whose comparison this method stands (models/content_gan_model.lua).
         return {name: 0.5 * term for name, term in terms.items()}
 

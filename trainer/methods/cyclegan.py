@@ -11,7 +11,8 @@ from trainer.config import CycleGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player
+from trainer.methods.base import Networks, Task
 from trainer.methods.two_way import (
     GENERATORS,
     build_generators,
@@ -31,14 +32,8 @@ class CycleGAN:
     def __init__(self, config: CycleGANConfig, task: Task) -> None:
         self.config = config
         self.players = {
-            "generators": Player(
-                networks=build_generators(config.generator, task), period=config.adversarial.num_discriminator_steps
-            ),
-            "discriminators": Player(
-                networks=build_patchgans(config.discriminator, task),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
+            "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
+            "discriminators": discriminator_player(config.adversarial, build_patchgans(config.discriminator, task)),
         }
         self.averaged: tuple[str, ...] = GENERATORS
         self.trains_at_test_time = False

@@ -10,7 +10,8 @@ from trainer.config import DiscoGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player
+from trainer.methods.base import Networks, Task
 from trainer.methods.two_way import GENERATORS, build_generators, discriminator_terms, round_trips, translate_both
 from trainer.networks.feature_discriminator import FeatureDiscriminator
 
@@ -32,12 +33,8 @@ class DiscoGAN:
             }
         )
         self.players = {
-            "discriminators": Player(
-                networks=discriminators, is_discriminator=True, weight_clip=config.adversarial.weight_clip
-            ),
-            "generators": Player(
-                networks=build_generators(config.generator, task), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminators": discriminator_player(config.adversarial, discriminators),
+            "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
         self.averaged: tuple[str, ...] = GENERATORS
         self.trains_at_test_time = False

@@ -9,7 +9,8 @@ from trainer.config import DualGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player
+from trainer.methods.base import Networks, Task
 from trainer.methods.two_way import (
     GENERATORS,
     build_generators,
@@ -30,14 +31,8 @@ class DualGAN:
     def __init__(self, config: DualGANConfig, task: Task) -> None:
         self.config = config
         self.players = {
-            "discriminators": Player(
-                networks=build_patchgans(config.discriminator, task),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
-            "generators": Player(
-                networks=build_generators(config.generator, task), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminators": discriminator_player(config.adversarial, build_patchgans(config.discriminator, task)),
+            "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
         self.averaged: tuple[str, ...] = GENERATORS
         self.trains_at_test_time = True  # dropout is the noise z, in training and at test time

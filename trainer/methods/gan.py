@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from trainer.config import GANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Networks, Task
 from trainer.methods.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
@@ -28,14 +28,8 @@ class GAN:
         discriminator = ConvDiscriminator(config.discriminator, in_channels=channels, side=side)
         generator = ConvDecoder(config.generator, in_features=config.code_size, side=side, out_channels=channels)
         self.players = {
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
-            "generator": Player(
-                networks=nn.ModuleDict({"generator": generator}), period=config.adversarial.num_discriminator_steps
-            ),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
+            "generator": generator_player(config.adversarial, nn.ModuleDict({"generator": generator})),
         }
         self.averaged: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = False
@@ -55,12 +49,14 @@ class GAN:
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         """Real images and fakes in batches of their own, so that batch norm does not mix them."""
         (real, _), (fake, _) = networks["discriminator"](batch.b), networks["discriminator"](fake_b)
-        return discriminator_losses(self.config.adversarial, real=real, fake=fake) | regularisation(
+        return discriminator_losses(self.config.adversarial, real=real, fake=fake) | penalties(
             self.config.adversarial,
-            lambda image: networks.module("discriminator")(image)[0],
+            networks,
+            "discriminator",
             real=batch.b,
             fake=fake_b,
-            epsilon=batch.uniform("epsilon", 1),
+            batch=batch,
+            logits=lambda module, image: module(image)[0],
         )
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

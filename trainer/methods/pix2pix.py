@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from trainer.config import Pix2PixConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.base import Networks, Player, Task
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
@@ -28,15 +28,14 @@ class Pix2Pix:
         self.players: dict[str, Player] = {}
         if config.weight_gan > 0:
             channels = task.channels_b + (task.channels_a if config.conditional else 0)
-            self.players["discriminator"] = Player(
-                networks=nn.ModuleDict({"discriminator": PatchGAN(config.discriminator, in_channels=channels)}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
+            self.players["discriminator"] = discriminator_player(
+                config.adversarial,
+                nn.ModuleDict({"discriminator": PatchGAN(config.discriminator, in_channels=channels)}),
             )
         generator = build_generator(config.generator, in_channels=task.channels_a, out_channels=task.channels_b)
-        self.players["generator"] = Player(
-            networks=nn.ModuleDict({"generator": generator}),
-            period=config.adversarial.num_discriminator_steps if config.weight_gan > 0 else 1,
+        networks = nn.ModuleDict({"generator": generator})
+        self.players["generator"] = (
+            generator_player(config.adversarial, networks) if config.weight_gan > 0 else Player(networks=networks)
         )
         self.averaged: tuple[str, ...] = ("generator",)
         self.trains_at_test_time = True  # "we apply dropout at test time [and] the statistics of the test batch" (3.3)
@@ -57,11 +56,15 @@ class Pix2Pix:
         losses = discriminator_losses(
             config, real=judge(self._judged(batch, batch.b)), fake=judge(self._judged(batch, fake_b))
         )
-        if config.differentiates_gradients:
-            module, epsilon = networks.module("discriminator"), batch.uniform("epsilon", 1)
-            losses |= regularisation(
-                config, lambda b: module(self._judged(batch, b)), real=batch.b, fake=fake_b, epsilon=epsilon
-            )
+        losses |= penalties(
+            config,
+            networks,
+            "discriminator",
+            real=batch.b,
+            fake=fake_b,
+            batch=batch,
+            logits=lambda module, b: module(self._judged(batch, b)),
+        )
         # "we divide the objective by 2 while optimizing D, which slows down the rate at which D learns" (3.3)
         return {name: 0.5 * loss for name, loss in losses.items()}
 

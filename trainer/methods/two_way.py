@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
-from trainer.losses.penalties import regularisation
+from trainer.methods.adversary import penalties
 from trainer.methods.base import Networks, Task
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
@@ -53,10 +53,16 @@ def discriminator_terms(
     """
     name = f"discriminator_{view}"
     terms = discriminator_losses(config, real=_logits(networks[name](real)), fake=_logits(networks[name](fake)))
-    if config.differentiates_gradients:
-        module = networks.module(name)
-        epsilon = batch.uniform(f"epsilon_{view}", 1)
-        terms |= regularisation(config, lambda image: _logits(module(image)), real=real, fake=fake, epsilon=epsilon)
+    terms |= penalties(
+        config,
+        networks,
+        name,
+        real=real,
+        fake=fake,
+        batch=batch,
+        stream=f"epsilon_{view}",
+        logits=lambda module, image: _logits(module(image)),
+    )
     return {f"{term}_{view}": loss for term, loss in terms.items()}
 
 

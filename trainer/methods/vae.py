@@ -11,11 +11,10 @@ from trainer.data.batch import Batch
 from trainer.losses.latent import kl_divergence, sample_gaussian
 from trainer.losses.pool import ImagePool
 from trainer.methods.base import Networks, Player, Task
+from trainer.methods.columns import reconstruction_and_samples
 from trainer.methods.noise import device_of, draw_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
-
-NUM_SAMPLES = 3  # beside each image in a picture
 
 
 class VAE:
@@ -69,9 +68,7 @@ class VAE:
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Image, reconstruction, and samples that have nothing to do with it."""
-        return {"input": batch.b, "reconstruction": self.translate(networks, batch.b)} | {
-            f"sample {place}": self.sample(networks, len(batch.b), None) for place in range(1, NUM_SAMPLES + 1)
-        }
+        return reconstruction_and_samples(self, networks, batch)
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction from the mean of q(z|x)."""

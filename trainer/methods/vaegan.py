@@ -9,15 +9,14 @@ from trainer.config import VAEGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.latent import kl_divergence, sample_gaussian
-from trainer.losses.penalties import regularisation
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Network, Networks, Player, Task
+from trainer.methods.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.base import Network, Networks, Task
+from trainer.methods.columns import reconstruction_and_samples
 from trainer.methods.noise import device_of, draw_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 from trainer.networks.conv_encoder import ConvEncoder
-
-NUM_SAMPLES = 3  # beside each image in a picture
 
 
 class VAEGAN:
@@ -33,15 +32,10 @@ class VAEGAN:
         encoder = ConvEncoder(config.encoder, in_channels=channels, side=side, out_features=2 * size)
         decoder = ConvDecoder(config.decoder, in_features=size, side=side, out_channels=channels)
         discriminator = ConvDiscriminator(config.discriminator, in_channels=channels, side=side)
-        period = config.adversarial.num_discriminator_steps
         self.players = {
-            "encoder": Player(networks=nn.ModuleDict({"encoder": encoder}), period=period),
-            "decoder": Player(networks=nn.ModuleDict({"decoder": decoder}), period=period),
-            "discriminator": Player(
-                networks=nn.ModuleDict({"discriminator": discriminator}),
-                is_discriminator=True,
-                weight_clip=config.adversarial.weight_clip,
-            ),
+            "encoder": generator_player(config.adversarial, nn.ModuleDict({"encoder": encoder})),
+            "decoder": generator_player(config.adversarial, nn.ModuleDict({"decoder": decoder})),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
         }
         self.averaged: tuple[str, ...] = ("encoder", "decoder")
         self.trains_at_test_time = False
@@ -98,12 +92,14 @@ class VAEGAN:
             "real": terms["real"],
             "fake_reconstruction": terms["fake"],
             "fake_sample": discriminator_losses(adversarial, real=real, fake=sampled)["fake"],
-        } | regularisation(
+        } | penalties(
             adversarial,
-            lambda image: networks.module("discriminator")(image)[0],
+            networks,
+            "discriminator",
             real=batch.b,
             fake=sample,
-            epsilon=batch.uniform("epsilon", 1),
+            batch=batch,
+            logits=lambda module, image: module(image)[0],
         )
 
     def _likeness(self, discriminator: Network, image: Tensor, features: tuple[Tensor, ...]) -> Tensor:
@@ -114,9 +110,7 @@ class VAEGAN:
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Image, reconstruction, and samples that have nothing to do with it."""
-        return {"input": batch.b, "reconstruction": self.translate(networks, batch.b)} | {
-            f"sample {place}": self.sample(networks, len(batch.b), None) for place in range(1, NUM_SAMPLES + 1)
-        }
+        return reconstruction_and_samples(self, networks, batch)
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction from the mean of q(z|x)."""
