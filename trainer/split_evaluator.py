@@ -97,11 +97,12 @@ class SplitEvaluator:
         Noise of the method follows from (train.seed, sample): the same call gives the same scores.
         """
         contestants = self._contestants(translator)
-        if self._baselines is None:
-            baselines = self._score(self._make_baselines() if contestants and self.knows_truth else [])
-            self._baselines = {key: value for key, value in baselines.items() if key.startswith("baseline/")}
-        scores = self._score(contestants)
-        return scores | (self.labels(translator) if self.labels else {}) | self._baselines
+        is_first = self._baselines is None
+        baselines = self._make_baselines() if is_first and contestants and self.knows_truth else []
+        scores = self._score(contestants + baselines)  # in one pass over the images
+        if is_first:
+            self._baselines = {key: value for key, value in scores.items() if key.startswith("baseline/")}
+        return (self._baselines or {}) | scores | (self.labels(translator) if self.labels else {})
 
     def _contestants(self, translator: Translator) -> list[Contestant]:
         method = translator.method
