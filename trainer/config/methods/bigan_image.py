@@ -7,6 +7,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
+from trainer.config.methods.cyclegan import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
 if TYPE_CHECKING:
@@ -27,11 +28,9 @@ class BiGANImageConfig:
     needs_label: ClassVar = False
     fixed_size: ClassVar = False
 
-    generator: GeneratorConfig = field(
-        default_factory=lambda: GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-    )
-    discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
-    adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="least-squares"))
+    generator: GeneratorConfig = field(default_factory=cyclegan_generator)
+    discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
+    adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     pool_size: int = 50
     """Joint pairs of each kind kept for the discriminator to see again, as in the authors' code; 0 is off."""
 

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from trainer.methods.base import Method, Task
 
 
+def cyclegan_generator() -> GeneratorConfig:
+    """The paper's generator, which its comparison gives to other methods, too (section 5.1.1)."""
+    return GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
+
+
+def cyclegan_discriminator() -> PatchGANConfig:
+    """The paper's discriminator, likewise."""
+    return PatchGANConfig(norm="instance")
+
+
+def cyclegan_adversarial() -> AdversarialConfig:
+    """The paper's objective, likewise."""
+    return AdversarialConfig(objective="least-squares")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CycleGANConfig:
     """CycleGAN (Zhu et al. 2017, arXiv:1703.10593).
@@ -27,11 +42,9 @@ class CycleGANConfig:
     needs_label: ClassVar = False
     fixed_size: ClassVar = False
 
-    generator: GeneratorConfig = field(
-        default_factory=lambda: GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-    )
-    discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
-    adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="least-squares"))
+    generator: GeneratorConfig = field(default_factory=cyclegan_generator)
+    discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
+    adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     weight_cycle: float = 10.0
     """Weight of the L1 distance between an image and its round trip (lambda of equation 3); 0 is off."""
     weight_identity: float = 0.5

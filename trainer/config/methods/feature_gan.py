@@ -8,6 +8,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
+from trainer.config.methods.cyclegan import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
 if TYPE_CHECKING:
@@ -70,11 +71,9 @@ class FeatureGANConfig:
     needs_label: ClassVar = False
     fixed_size: ClassVar = False
 
-    generator: GeneratorConfig = field(
-        default_factory=lambda: GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-    )
-    discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
-    adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="least-squares"))
+    generator: GeneratorConfig = field(default_factory=cyclegan_generator)
+    discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
+    adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     weight_feature: float = 10.0
     """Weight of the L1 distance between the features of the output and of the input; 0 leaves the GAN alone."""

@@ -7,6 +7,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
+from trainer.config.methods.cyclegan import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
 if TYPE_CHECKING:
@@ -29,11 +30,9 @@ class PixelGANConfig:
     needs_label: ClassVar = False
     fixed_size: ClassVar = False
 
-    generator: GeneratorConfig = field(
-        default_factory=lambda: GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-    )
-    discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
-    adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="least-squares"))
+    generator: GeneratorConfig = field(default_factory=cyclegan_generator)
+    discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
+    adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     weight_pixel: float = 10.0
     """Weight of the L1 distance between the output and the input; 0 leaves the GAN alone."""
     pool_size: int = 50
