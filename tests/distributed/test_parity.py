@@ -22,8 +22,10 @@ SAVED_STEP = 7
 NUM_RANKS = 2
 BATCH_SIZE_PER_GPU = 3
 TASK = Task(channels_a=3, channels_b=3, side=SIDE, num_labels=4)
-CLOSE = 1.5e-4
+CLOSE = 2e-5
 """Largest difference of a weight. A rival that is not frozen makes 2e-4 and more."""
+CLOSE_OF = {"gan": 5e-5, "caae": 1.5e-4}
+"""Of methods in which Adam divides a gradient near zero by its own size: one weight in thousands, at any ZeRO stage."""
 
 Case = tuple[str, int, int]  # preset, ZeRO stage, accumulation steps
 Weights = dict[str, list[np.ndarray]]  # of each player
@@ -228,7 +230,7 @@ def case_name(case: Case) -> str:
 def test_two_ranks_equal_one_process(case: Case, ranks, plain):
     preset, _, num_accumulated = case
     for player, difference in largest_difference(ranks[0][case].unbroken, plain[preset, num_accumulated]).items():
-        assert difference < CLOSE, player
+        assert difference < CLOSE_OF.get(load_preset(preset).method.name, CLOSE), player
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] == PIX2PIX], ids=case_name)
