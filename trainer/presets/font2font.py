@@ -1,6 +1,7 @@
 """pix2pix from one font to another: DejaVu Sans -> DejaVu Serif, characters of the embedded glyphs, 64 px.
 
-Command: `diptych launch font2font`.
+Command: `diptych launch font2font`. On two cores in 78 s: 16.66 dB, against 16.28 dB for the input itself and 13.78 dB
+for the mean image.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The survey's applications on a user's own photos, 128 px, one GPU. Not yet run to their ends.
+"""The survey's applications on a user's own photos, 128 px, one GPU. Not yet run.
 
 Each expects a data set in `data/`, made by one command:
 

@@ -1,5 +1,7 @@
 """pix2pix with discriminators that see 1, 16, 70 and 286 pixels (Isola et al. 2017, table 3), satellite -> map.
 
+Scores on two cores are in `docs/methods.md`.
+
 Command: `diptych table pix2pix-patches` trains all. 96 px, the least that a field of 286 pixels leaves one patch of.
 """
 
