@@ -227,6 +227,7 @@ def run(
         manifest = read_manifest(folder)
         views = tuple(name for name, view in manifest.views.items() if view.extension.endswith("jpg"))[-2:]
         side = manifest.views[views[0]].width
+        assert side is not None
         common: dict[str, Any] = {"folder": folder, "views": views, "batch_size": batch_size, "num_workers": cores}
         stored = Work(title="Stored at load size", load_size=side, crop_size=side * 7 // 8, **common)
         resized = Work(title="Resized on the fly", load_size=round(side * 286 / 256), crop_size=side, **common)

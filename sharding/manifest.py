@@ -14,6 +14,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
 
+DType = Literal["uint8", "uint16", "float32"]
+
 
 class DatasetError(ValueError):
     """A data set, or an input for one, is unusable; the message names the file and the remedy."""
@@ -52,14 +54,17 @@ class View:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     extension: str
-    """Key of the view inside a tar after the sample's key, e.g. `relief.jpg`."""
+    """Key of the view inside a tar after the sample's key, e.g. `relief.jpg`; its suffix is the file format."""
     content: Literal["image", "classes"] = "image"
-    """`image`: colours. `classes`: one channel of class indices into `Manifest.classes` (255 = no class)."""
+    """`image`: colours or measurements. `classes`: one channel of indices into `Manifest.classes` (255 = no class)."""
     channels: int = 3
-    bit_depth: int = 8
-    width: int
-    """Pixels; equal for all samples of a data set."""
-    height: int
+    dtype: DType = "uint8"
+    """Of the stored values."""
+    value_range: tuple[float, float] = (0.0, 255.0)
+    """The stored values that become -1 and 1 in training, e.g. (0, 65535), or what a sensor can measure."""
+    width: int | None = None
+    """Pixels, where equal for all samples; None: the samples differ, as they may where files are stored untouched."""
+    height: int | None = None
     renders_classes: bool = False
     """The image shows `Manifest.classes` in their flat colours, so class scores can be computed from it."""
 

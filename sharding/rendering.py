@@ -72,6 +72,8 @@ class Renderer:
 
     def render(self, image: Image.Image, *, header: Header) -> np.ndarray:
         """The stored pixels of `image`, which is (a part of) the file that `header` tells of."""
+        assert self.view.width is not None
+        assert self.view.height is not None
         size = (self.view.width, self.view.height)
         if self.view.content == "classes":
             image = Image.fromarray(class_indices(image, classes=self.classes, path=header.path))

@@ -51,4 +51,4 @@ def evaluation_size(data: DataConfig, manifest: Manifest) -> int:
     The target's stored size wherever training sees about that scale: there, targets are not resampled, so
     that class colours stay flat and, as in the paper, an image of the crop's size is scored whole.
     """
-    return min(max(manifest.views[data.view_b].width, data.crop_size), data.load_size)
+    return min(max(manifest.views[data.view_b].width or 0, data.crop_size), data.load_size)

@@ -71,11 +71,11 @@ def _check_view(data: DataConfig, manifest: Manifest, field: str) -> None:
         raise ConfigError(
             f"data.{field}", name, f"holds class indices, which cannot be resized like colours; {data.path}: {known}"
         )
-    if view.bit_depth != 8 or view.channels not in (1, 3):
+    if view.dtype != "uint8" or view.channels not in (1, 3):
         raise ConfigError(
             f"data.{field}",
             name,
-            f"has {view.channels} channels of {view.bit_depth} bits, where 1 or 3 of 8 bits can be read; shard the "
+            f"has {view.channels} channels of {view.dtype}, where 1 or 3 of uint8 can be read; shard the "
             "images again in that form.",
         )
 

@@ -137,8 +137,8 @@ def test_what_the_data_set_lacks_is_said_before_the_first_batch(noisy, start):
     ("view", "message"),
     [
         (View(extension="b.png", width=8, height=8, content="classes", channels=1), "class indices"),
-        (View(extension="b.png", width=8, height=8, bit_depth=16), "3 channels of 16 bits"),
-        (View(extension="b.png", width=8, height=8, channels=4), "4 channels of 8 bits"),
+        (View(extension="b.png", width=8, height=8, dtype="uint16"), "3 channels of uint16"),
+        (View(extension="b.png", width=8, height=8, channels=4), "4 channels of uint8"),
     ],
 )
 def test_views_that_cannot_be_trained_on_are_refused(tmp_path, view, message):

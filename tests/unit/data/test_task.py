@@ -15,7 +15,7 @@ from trainer.task import check_task, knows_truth, resolve_task
 VIEWS = {
     "photo": View(extension="photo.jpg", width=64, height=64),
     "height": View(extension="height.png", channels=1, width=64, height=64),
-    "deep": View(extension="deep.png", channels=1, bit_depth=16, width=64, height=64),
+    "deep": View(extension="deep.png", channels=1, dtype="uint16", width=64, height=64),
     "classes": View(extension="classes.png", channels=1, content="classes", width=64, height=64),
 }
 LABELS = {"season": LabelInfo(names=["winter", "summer"]), "age": LabelInfo(names=["0-5", "6-10", "11+"], ordinal=True)}
@@ -62,7 +62,7 @@ def test_one_view_is_the_target_view():
     [
         (run(view_b="relief"), PAIRED, r"data\.view_b = 'relief': d has no such view; of images it has: photo, height"),
         (run(view_a="classes"), PAIRED, r"data\.view_a = 'classes': holds class indices.*photo, height"),
-        (run(view_a="deep"), PAIRED, r"data\.view_a = 'deep': has 1 channels of 16 bits, where 1 or 3 of 8"),
+        (run(view_a="deep"), PAIRED, r"data\.view_a = 'deep': has 1 channels of uint16, where 1 or 3 of uint8"),
         (run(), UNPAIRED, r"method\.name = 'some': learns from pairs.*cyclegan.*paired data set"),
         (run(needs_label=True), PAIRED, r"data\.label = None: method\.name = 'some' needs one; d has: season, age"),
         (run(needs_label=True, pairing="unpaired"), UNPAIRED, r"data\.label = None.*d has: none"),
