@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sharding.storage.place import Place, Url
+
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
 
@@ -116,24 +118,40 @@ def index_path(shard: str) -> str:
     return shard.removesuffix(".tar") + ".idx"
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the data set in `folder`.
+def read_manifest(place: Place) -> Manifest:
+    """The manifest of the data set at `place`.
 
     Raises:
-        DatasetError: there is none (the folder is no data set, or its sharding did not finish), or it is not valid.
+        DatasetError: there is none (it is no data set, or its sharding did not finish), it is not valid, or it cannot be
+            read.
     """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        raise DatasetError(
-            f"{folder} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
-        )
+    path, content = place / FILE_NAME, manifest_bytes(place)
     try:
-        manifest = TypeAdapter(Manifest).validate_python(json.loads(path.read_text()))
+        manifest = TypeAdapter(Manifest).validate_python(json.loads(content))
     except (ValidationError, ValueError) as error:
         raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
     if manifest.format != FORMAT:
         raise DatasetError(f"{path} has format {manifest.format!r}; this version reads {FORMAT!r}.")
     return manifest
+
+
+def manifest_bytes(place: Place) -> bytes:
+    """The manifest as it is stored. Raises DatasetError if there is none, or it cannot be read."""
+    path = place / FILE_NAME
+    try:
+        return _read_remote(path) if isinstance(path, Url) else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"{place} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _read_remote(url: Url) -> bytes:
+    from sharding.storage.download import read_small
+
+    return read_small(url)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
