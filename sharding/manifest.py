@@ -122,8 +122,8 @@ def read_manifest(place: Place) -> Manifest:
     """The manifest of the data set at `place`.
 
     Raises:
-        DatasetError: there is none (it is no data set, or its sharding did not finish), it is not valid, or it cannot be
-            read.
+        DatasetError: there is none (it is no data set, or its sharding did not finish), it is not valid, or it cannot
+            be read.
     """
     path, content = place / FILE_NAME, manifest_bytes(place)
     try:

@@ -141,7 +141,7 @@ def _run_in_processes(
 
 def _begin(work: Any, shared: Any, counter: Any) -> None:
     """In each process, once. Ctrl-C is the parent's business, and a parent that was killed takes its workers along."""
-    global _work, _shared, _counter  # noqa: PLW0603 - what a pool's initializer is for
+    global _work, _shared, _counter
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:

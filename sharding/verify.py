@@ -25,19 +25,21 @@ from sharding.manifest import (
 )
 from sharding.parallel import map_in_order
 from sharding.shard_file import file_sha256
+from sharding.storage.local_copy import local_shard, names_of_files
+from sharding.storage.place import Place
 
 SMALL_BYTES = 2 * 10**9
 """Data sets up to this size are decoded unless told otherwise; that takes about a minute."""
 
 
 def verify(
-    folder: Path,
+    folder: Place,
     *,
     decode: bool | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """One line per problem; none if the data set is whole.
+    """One line per problem; none if the data set is whole. Of a remote one each shard is fetched for the purpose.
 
     Args:
         decode: also decode every image and compare it with the manifest. None: if the set is small.
@@ -52,7 +54,9 @@ def verify(
         decode = sum(shard.num_bytes for _, shard in shards) <= SMALL_BYTES
 
     def check(item: tuple[str, Shard]) -> list[str]:
-        return list(_shard_problems(folder, item[1], manifest=manifest, decode=decode))
+        with local_shard(folder, item[1]) as copy:
+            problems = _shard_problems(copy, item[1], manifest=manifest, decode=decode)
+            return [problem.replace(str(copy), str(folder)) for problem in problems]
 
     problems = [*_split_problems(manifest), *_stray_files(folder, manifest)]
     for done, found in enumerate(map_in_order(check, shards, workers=workers), 1):
@@ -72,12 +76,12 @@ def _split_problems(manifest: Manifest) -> Iterator[str]:
                 yield f"{FILE_NAME}: {shard.path} is of the view {shard.view!r}, which a {manifest.kind} set has not"
 
 
-def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+def _stray_files(folder: Place, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
     known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
-            yield f"{path}: is not listed in {FILE_NAME}; remove it, or shard the images again"
+    for name in names_of_files(folder) or ():
+        if name not in known:
+            yield f"{folder / name}: is not listed in {FILE_NAME}; remove it, or shard the images again"
 
 
 def _shard_problems(folder: Path, shard: Shard, *, manifest: Manifest, decode: bool) -> Iterator[str]:

@@ -3,9 +3,11 @@
 Imports no torch, so that a mistake on the command line is answered at once.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from sharding.manifest import DatasetError, Manifest
+from sharding.storage.place import Url
 from trainer.config import ConfigError, DataConfig, Pairing, RunConfig
 
 if TYPE_CHECKING:
@@ -43,6 +45,24 @@ def check_task(config: RunConfig, manifest: Manifest) -> None:
                 f"{config.data.path} has no training images of view {name!r}; its splits: "
                 f"{', '.join(manifest.splits) or 'none'}."
             )
+    if isinstance(config.data.path, Url):
+        _check_cache(config.data, manifest)
+
+
+def _check_cache(data: DataConfig, manifest: Manifest) -> None:
+    """Raises ConfigError unless the shards in use, and those that are used next, can be kept at the same time."""
+    sizes: dict[str | None, list[int]] = {}
+    for shard in manifest.splits["train"]:
+        if shard.view in (None, data.view_a, data.view_b):
+            sizes.setdefault(shard.view, []).append(shard.num_bytes)
+    needed = sum(sum(sorted(of_view)[-2 * data.shuffle_window_shards :]) for of_view in sizes.values()) / 1e9
+    if data.cache_gb < needed:
+        raise ConfigError(
+            "data.cache_gb",
+            data.cache_gb,
+            f"must be at least {math.ceil(needed * 1000) / 1000:g}: twice data.shuffle_window_shards = "
+            f"{data.shuffle_window_shards} of {data.path} are needed at a time; or lower that.",
+        )
 
 
 def check_views(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sharding.manifest import DatasetError
-from sharding.parallel import map_in_order
 from sharding.storage.download import RemoteError, StoppedError, download, read_small
 from sharding.storage.place import Url
 from sharding.storage.room import allocate, make_room
@@ -192,12 +192,17 @@ def _mark_used(file: Path | int) -> None:
         os.utime(file)
 
 
-def _read_all_checked(files: Sequence[RemoteFile]) -> Iterator[bytes]:
+def _read_all_checked(files: Sequence[RemoteFile]) -> list[bytes]:
     stop = threading.Event()
+    pool = ThreadPoolExecutor(MAX_CONNECTIONS)
     try:
-        yield from map_in_order(lambda file: _read_checked(file, stop), files, workers=MAX_CONNECTIONS)
+        reads = [pool.submit(_read_checked, file, stop) for file in files]
+        for read in wait(reads, return_when=FIRST_EXCEPTION).done:
+            read.result()
+        return [read.result() for read in reads]
     finally:
         stop.set()  # after a failure the others end, too
+        pool.shutdown(cancel_futures=True)
 
 
 def _read_checked(file: RemoteFile, stop: threading.Event) -> bytes:

@@ -163,10 +163,10 @@ def _status(error: Exception) -> int | None:
         response = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore's, which s3fs translates
             return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        for name in ("status", "code"):  # aiohttp's, gcsfs's
-            value = getattr(each, name, None)
-            if isinstance(value, int | str) and str(value).isdecimal():
-                return int(value)
+    for name in ("status", "code"):  # aiohttp's, gcsfs's
+        value = getattr(error, name, None)
+        if isinstance(value, int | str) and str(value).isdecimal():
+            return int(value)
     if isinstance(error, FileNotFoundError):
         return 404
     return 403 if isinstance(error, PermissionError) else None

@@ -1,13 +1,26 @@
 """Which data a run sees."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import PlainSerializer, PlainValidator
+
+from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.errors import STRICT, require
 
 Pairing = Literal["paired", "unpaired", "single"]
 """What a method learns from: images that belong together, images of two views apart, or images of view b alone."""
+
+
+DataPlace = Annotated[
+    Place,
+    PlainValidator(lambda value: parse_place(value) if isinstance(value, str) else value),
+    PlainSerializer(str),
+    PLACE_ARGUMENT,
+]
+"""A place that is text on the command line and in run.json."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +55,9 @@ class DataConfig:
 
     __pydantic_config__ = STRICT
 
-    path: Path = Path("data/earth-128")
-    """Folder of a data set made by `diptych shard`: it holds dataset.json."""
+    path: DataPlace = Path("data/earth-128")
+    """Folder of a data set made by `diptych shard`: it holds dataset.json. Or its address: s3://BUCKET/FOLDER,
+    gs://BUCKET/FOLDER, http://HOST/FOLDER or https://HOST/FOLDER."""
     view_a: str = "relief"
     """Name of the input view, as listed in dataset.json."""
     view_b: str = "satellite"
@@ -61,6 +75,11 @@ class DataConfig:
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
     num_threads: int = 2
     """DALI's decoding threads for each rank."""
+    cache_dir: Path | None = None
+    """Where shards of remote data sets are kept on this machine, for all its ranks and runs. Unless given: what the
+    variable DIPTYCH_CACHE says, else ~/.cache/diptych."""
+    cache_gb: float = 50.0
+    """Gigabytes: the most that the cache may hold; what was not used for longest goes first."""
 
     def __post_init__(self) -> None:
         require(self.crop_size >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
@@ -77,7 +96,15 @@ class DataConfig:
             "use 1 or more.",
         )
         require(self.num_threads >= 1, "data.num_threads", self.num_threads, "use 1 or more.")
+        require(self.cache_gb > 0, "data.cache_gb", self.cache_gb, "use a positive number.")
+        problem = place_problem(self.path)
+        require(problem is None, "data.path", str(self.path), str(problem))
         self._check_degrade()
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where this machine keeps remote shards."""
+        return self.cache_dir or Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
 
     @property
     def is_degraded(self) -> bool:

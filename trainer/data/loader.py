@@ -3,18 +3,24 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import torch
 
 from sharding.manifest import DatasetError, Manifest
+from sharding.storage.cache import Cache
+from sharding.storage.place import Url
 from trainer.config import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.dali import PixelSpec, PixelStream, first_undecodable
 from trainer.data.order import Order, rank_positions
+from trainer.data.prefetch import open_prefetcher
 from trainer.data.reader import REMEDY, ShardReader
 from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
 from trainer.task import check_views, knows_truth
+
+_AHEAD_IN_STORED_ORDER = 2
+"""Shards of a remote data set that are fetched before evaluation comes to them."""
 
 
 class BatchStream:
@@ -111,16 +117,20 @@ class Loader:
 
         strands = []
         for number, reader in enumerate(_open_readers(data, manifest, split=split, pairing=pairing)):
-            order = Order(
+            make_order = partial(
+                Order,
                 reader.shard_sizes,
                 seed=seed,
                 shuffle_window_shards=data.shuffle_window_shards,
                 shuffle=shuffle,
                 strand=number,
             )
+            prefetcher = open_prefetcher(
+                reader, make_order, start=start_position, stop=None, ahead=data.shuffle_window_shards
+            )
             num_free = data.load_size - data.crop_size
             place = partial(random_placement, seed, num_free=num_free, flip=data.flip, strand=number)
-            strands.append(Strand(reader, order, place=place))
+            strands.append(Strand(reader, make_order(), place=place, prefetcher=prefetcher))
         self.num_samples = strands[0].order.num_samples
         """Of the split: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
@@ -167,19 +177,24 @@ def evaluation_batches(
     if pairing == "unpaired" and knows_truth(data, manifest):
         pairing = "paired"
     place = partial(centre_placement, num_free=load_size - data.crop_size)
-    strands = [
-        Strand(reader, Order(reader.shard_sizes, seed=0, shuffle_window_shards=1, shuffle=False), place=place)
-        for reader in _open_readers(data, manifest, split=split, pairing=pairing)
-    ]
-    num_samples = min(strand.order.num_samples for strand in strands)
+    readers = _open_readers(data, manifest, split=split, pairing=pairing)
+    num_samples = min(sum(reader.shard_sizes) for reader in readers)
     share = range(num_samples * rank // world_size, num_samples * (rank + 1) // world_size)
 
     def positions(number: int) -> range:
         return share[number * batch_size : (number + 1) * batch_size]
 
-    source = BatchSource(strands, positions=positions)
-    spec = _pixel_spec(data, manifest, source, load_size=load_size, batch_size=batch_size, device_id=device_id)
-    return _then_close(lambda: BatchStream(source, spec=spec, has_labels=data.label is not None, seed=0))
+    def strand(reader: ShardReader) -> Strand:
+        order = partial(Order, reader.shard_sizes, seed=0, shuffle_window_shards=1, shuffle=False)
+        prefetcher = open_prefetcher(reader, order, start=share.start, stop=share.stop, ahead=_AHEAD_IN_STORED_ORDER)
+        return Strand(reader, order(), place=place, prefetcher=prefetcher)
+
+    def start() -> BatchStream:
+        source = BatchSource([strand(reader) for reader in readers], positions=positions)
+        spec = _pixel_spec(data, manifest, source, load_size=load_size, batch_size=batch_size, device_id=device_id)
+        return BatchStream(source, spec=spec, has_labels=data.label is not None, seed=0)
+
+    return _then_close(start)
 
 
 def _then_close(start: Callable[[], BatchStream]) -> Iterator[Batch]:
@@ -199,8 +214,13 @@ def _open_readers(data: DataConfig, manifest: Manifest, *, split: str, pairing: 
         strands = [(data.view_b,)]
     else:
         strands = [(data.view_a, data.view_b)]
+    options: dict[str, Any] = {}
+    if isinstance(data.path, Url):
+        # Evicted files take room as long as they are open: no more than the order goes back and forth between.
+        options["cache"] = Cache(data.cache_folder, max_bytes=int(data.cache_gb * 1e9))
+        options["max_open"] = 2 * data.shuffle_window_shards
     return [
-        ShardReader(data.path, manifest, split=split, views=views, label=None if number else data.label)
+        ShardReader(data.path, manifest, split=split, views=views, label=None if number else data.label, **options)
         for number, views in enumerate(strands)
     ]
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.data.dali import EncodedView
 from trainer.data.order import Order, SampleRef, augmentation
+from trainer.data.prefetch import Prefetcher
 from trainer.data.reader import ShardReader
 from trainer.randomness import derive_seed
 
@@ -55,12 +56,21 @@ class Strand:
         reader: of the samples; what it reads of one sample stays together.
         order: which sample stands at a position.
         place: where the crops at some positions lie.
+        prefetcher: of a remote data set; closed with the strand.
     """
 
-    def __init__(self, reader: ShardReader, order: Order, *, place: Callable[[range], Placement]) -> None:
+    def __init__(
+        self,
+        reader: ShardReader,
+        order: Order,
+        *,
+        place: Callable[[range], Placement],
+        prefetcher: Prefetcher | None = None,
+    ) -> None:
         self.reader = reader
         self.order = order
         self._place = place
+        self._prefetcher = prefetcher
 
     def samples(self, positions: range) -> list[SampleRef]:
         """Where the samples lie."""
@@ -68,6 +78,8 @@ class Strand:
 
     def encoded(self, positions: range) -> list[EncodedView]:
         """Each view of the samples."""
+        if self._prefetcher is not None:
+            self._prefetcher.advance(positions.start)
         samples = [self.reader.read(sample.shard, sample.index) for sample in self.samples(positions)]
         corners, flips, seeds = self._place(positions)
         return [
@@ -87,6 +99,12 @@ class Strand:
     def labels(self, positions: range) -> list[int]:
         """The labels of the samples, in a reader with a label."""
         return [self.reader.label(sample.shard, sample.index) for sample in self.samples(positions)]
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._prefetcher is not None:
+            self._prefetcher.close()
+        self.reader.close()
 
 
 class BatchSource:
@@ -117,4 +135,4 @@ class BatchSource:
     def close(self) -> None:
         """Close the files."""
         for strand in self.strands:
-            strand.reader.close()
+            strand.close()
