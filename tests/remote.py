@@ -1,4 +1,7 @@
-"""Servers on loopback that data sets are read from: HTTP with faults, and moto's S3."""
+"""A server on loopback that data sets are read from, with faults.
+
+It answers GET as any web server does, and so also as S3 and Google's Cloud Storage do for objects of the bucket `set`.
+"""
 
 import re
 import threading
@@ -8,8 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from sharding.storage.place import Url
+
+_GOOGLE = "/download/storage/v1/b/set/o/"
 
 
 @dataclass
@@ -36,7 +42,7 @@ class Site:
     has_ranges: bool = True
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     delay_s: float = 0.0
-    """Of each tar."""
+    """Of each answer, but for the manifest's."""
     requests: list[tuple[str, int]] = field(default_factory=list)
     """Path, and the first byte that was asked for."""
     port: int = 0
@@ -61,14 +67,15 @@ class Site:
 
 class _Handler(BaseHTTPRequestHandler):
     site: Site
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        path = self.path.removeprefix("/set/")
+        path = unquote(urlsplit(self.path).path).removeprefix(_GOOGLE).removeprefix("/set/")
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start = int(asked[1]) if asked and self.site.has_ranges else 0
         self.site.requests.append((path, start))
         fault, file = self.site.fault(path), self.site.folder / path
-        if path.endswith(".tar"):
+        if path != "dataset.json":
             time.sleep(self.site.delay_s)
         if fault.status or not file.is_file():
             return self._say(fault.status or 404, 0)
@@ -85,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(status, len(content))
         if fault.cut_after is not None:
             self.wfile.write(content[: fault.cut_after])
+            self.close_connection = True
             return
         self.wfile.write(content[:middle])
         self.wfile.flush()
@@ -100,13 +108,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is killed, or gives up, is no news."""
+
+
 @contextmanager
 def serve(folder: Path, **options) -> Iterator[Site]:
     """A running server."""
     site = Site(folder, **options)
     handler = type("Handler", (_Handler,), {"site": site})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     site.port = server.server_address[1]
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()

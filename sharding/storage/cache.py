@@ -12,6 +12,7 @@ processes of a machine may share a cache:
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -58,33 +59,36 @@ class Cache:
             RemoteError: the file cannot be had, or is not the one in the manifest.
             DatasetError: the cache has no room for it, or cannot be written.
         """
-        descriptor = self._open_kept(file)
-        while descriptor is None:
-            descriptor = self._fetch(file, lock_timeout_s=-1, stop=threading.Event())
-        return descriptor
+        with self._explained(file.url):
+            descriptor = self._open_kept(file)
+            while descriptor is None:
+                descriptor = self._fetch(file, lock_timeout_s=-1, stop=threading.Event())
+            return descriptor
 
     def prefetch(self, file: RemoteFile, *, stop: threading.Event) -> None:
         """Have the file there by the time that it is opened; does nothing if another process sees to it.
 
         Raises as `open`, and StoppedError if `stop` is set meanwhile.
         """
-        descriptor = self._open_kept(file)
-        if descriptor is None:
-            descriptor = self._fetch(file, lock_timeout_s=0, stop=stop)
+        with self._explained(file.url):
+            descriptor = self._open_kept(file)
+            if descriptor is None:
+                descriptor = self._fetch(file, lock_timeout_s=0, stop=stop)
         if descriptor is not None:
             os.close(descriptor)
 
     def read_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
         """The content of small files, checked; fetches those that are not there, many at a time. Raises as `open`."""
-        contents = [self._read_kept(file) for file in files]
-        whole = [content for content in contents if content is not None]
-        if len(whole) == len(files):
-            return whole
-        # The other ranks of this machine ask for the same files: they wait, and find them.
-        name = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
-        with self._explained(files[0].url), self._locked(name):
-            starts = range(0, len(files), _SMALL_AT_ONCE)
-            return [c for start in starts for c in self._fetch_small(files[start : start + _SMALL_AT_ONCE])]
+        with self._explained(files[0].url):
+            contents = [self._read_kept(file) for file in files]
+            whole = [content for content in contents if content is not None]
+            if len(whole) == len(files):
+                return whole
+            # The other ranks of this machine ask for the same files: they wait, and find them.
+            name = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+            with self._locked(name):
+                starts = range(0, len(files), _SMALL_AT_ONCE)
+                return [c for start in starts for c in self._fetch_small(files[start : start + _SMALL_AT_ONCE])]
 
     def _fetch_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
         kept = [self._read_kept(file) for file in files]
@@ -96,6 +100,7 @@ class Cache:
             for sha256, content in fetched.items():  # not synced: each is checked whenever it is read
                 part = self.folder / f"{sha256}.part"
                 part.write_bytes(content)
+                _mark_used(part)
                 part.replace(self.folder / sha256)
         return [fetched[file.sha256] if content is None else content for file, content in zip(files, kept, strict=True)]
 
@@ -125,7 +130,7 @@ class Cache:
 
     def _fetch(self, file: RemoteFile, *, lock_timeout_s: float, stop: threading.Event) -> int | None:
         """None if another process is at it."""
-        with self._explained(file.url), suppress(Timeout), self._locked(file.sha256, timeout_s=lock_timeout_s):
+        with suppress(Timeout), self._locked(file.sha256, timeout_s=lock_timeout_s):
             descriptor = self._open_kept(file)
             return self._download(file, stop=stop) if descriptor is None else descriptor
         return None
@@ -140,7 +145,9 @@ class Cache:
         try:
             _download_checked(file, part, stop=stop)
             descriptor = os.open(part, os.O_RDONLY)  # before it can be evicted
-            part.replace(self.folder / file.sha256)
+            _mark_used(descriptor)
+            with self._room_lock():  # else who sums up might see it under neither name
+                part.replace(self.folder / file.sha256)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -157,12 +164,15 @@ class Cache:
     def _room(self, num_bytes: int, *, stop: threading.Event) -> Iterator[None]:
         """Where so many bytes more fit, and nobody else takes the room; waits while files on their way have all."""
         while True:
-            with FileLock(self.folder / "room.lock", thread_local=False):
+            with self._room_lock():
                 if make_room(self.folder, num_bytes, max_bytes=self.max_bytes):
                     yield
                     return
             if stop.wait(_POLL_S):
                 raise StoppedError
+
+    def _room_lock(self) -> FileLock:
+        return FileLock(self.folder / "room.lock", thread_local=False)
 
     @contextmanager
     def _locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
@@ -178,8 +188,6 @@ class Cache:
     def _explained(self, url: Url) -> Iterator[None]:
         try:
             yield
-        except Timeout:
-            raise
         except OSError as error:
             raise DatasetError(
                 f"{url} cannot be kept in the cache {self.folder} ({error.strerror or error}). Free some space, or "
@@ -189,7 +197,8 @@ class Cache:
 
 def _mark_used(file: Path | int) -> None:
     with suppress(PermissionError, FileNotFoundError):  # another user's, or evicted just now
-        os.utime(file)
+        now = time.time_ns()  # finer than the clock that the kernel stamps files with
+        os.utime(file, ns=(now, now))
 
 
 def _read_all_checked(files: Sequence[RemoteFile]) -> list[bytes]:

@@ -86,6 +86,7 @@ def _http() -> _Backend:
 
 def _s3() -> _Backend:
     import aiohttp
+    from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.exceptions import HTTPClientError, IncompleteReadError
     from botocore.parsers import ResponseParserError
     from s3fs import S3FileSystem
@@ -98,13 +99,13 @@ def _s3() -> _Backend:
     }
     filesystem = S3FileSystem(config_kwargs=limits, skip_instance_cache=True)
     filesystem.retries = 1
-    transient = (aiohttp.ClientError, HTTPClientError, IncompleteReadError, ResponseParserError)
+    transient = (aiohttp.ClientError, BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
     return _Backend(filesystem=filesystem, read=_read_blocks, transient=transient)
 
 
 def _gs() -> _Backend:
     import aiohttp
-    from gcsfs import GCSFileSystem
+    from gcsfs.core import GCSFileSystem  # that of gcsfs itself asks, by gRPC, what kind of bucket it is
     from requests import RequestException
 
     # gcsfs tries six times, within half a minute, and cannot be told otherwise; ours counts time, not tries.
