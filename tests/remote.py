@@ -32,6 +32,8 @@ class Fault:
     """Say nothing for so long, in the middle of the content."""
     flip: bool = False
     """Change one byte in the middle."""
+    append: bytes = b""
+    """Behind the content."""
 
 
 @dataclass
@@ -79,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(self.site.delay_s)
         if fault.status or not file.is_file():
             return self._say(fault.status or 404, 0)
-        content = file.read_bytes()[: fault.truncate_after]
+        content = file.read_bytes()[: fault.truncate_after] + fault.append
         if start >= len(content) and start:
             return self._say(416, 0)
         stop = int(asked[2]) + 1 if asked and asked[2] and self.site.has_ranges else None
