@@ -1,16 +1,13 @@
 """Read and encode images with Pillow. Its codecs release the GIL, so threads are enough to use every core."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from sharding import codec
 from sharding.manifest import DatasetError
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP"})
-GREY_MODES = frozenset({"1", "L", "LA"})
 _DEEP_MODES = ("I", "F")
 
 
@@ -39,10 +36,4 @@ def encode(pixels: np.ndarray, extension: str) -> bytes:
     Args:
         pixels: uint8, (height, width) or (height, width, 3).
     """
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    buffer = io.BytesIO()
-    if extension.endswith("png"):
-        image.save(buffer, "PNG")
-    else:
-        image.save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
+    return codec.encode(pixels, "png" if extension.endswith("png") else "jpg")

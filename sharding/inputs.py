@@ -4,13 +4,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PIL import Image
-
-from sharding.images import GREY_MODES, LOSSY_FORMATS, SUFFIXES
+from sharding.codec import SUFFIXES, Header, read_header
 from sharding.manifest import DatasetError
 from sharding.problems import listing
 from sharding.sample import SPLITS
@@ -18,20 +15,6 @@ from sharding.sample import SPLITS
 PLACEHOLDER = "{split}"
 
 Item = TypeVar("Item")
-
-_EXIF_ORIENTATION = 0x0112
-_EXIF_QUARTER_TURNS = frozenset({5, 6, 7, 8})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What a file's first bytes tell."""
-
-    path: Path
-    size: tuple[int, int]
-    """Width, height in pixels, after EXIF orientation."""
-    is_grey: bool
-    is_lossy: bool
 
 
 def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
@@ -193,8 +176,10 @@ def read_headers(paths: Sequence[Path]) -> list[Header]:
     def read(path: Path) -> Header | str:
         try:
             return read_header(path)
-        except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-            return f"{path}: {error}"
+        except DatasetError as error:
+            return str(error)
+        except OSError as error:
+            return f"{path}: {error.strerror}"
 
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(read, paths))
@@ -202,21 +187,6 @@ def read_headers(paths: Sequence[Path]) -> list[Header]:
     if broken:
         raise DatasetError(f"{len(broken)} files are no images; remove or replace them:\n{listing(broken)}")
     return [result for result in results if isinstance(result, Header)]
-
-
-def read_header(path: Path) -> Header:
-    with Image.open(path) as image:
-        width, height = image.size
-        # Pillow decodes a whole PNG to look for this tag, which cameras do not write there.
-        orientation = image.getexif().get(_EXIF_ORIENTATION) if image.format != "PNG" else None
-        if orientation in _EXIF_QUARTER_TURNS:
-            width, height = height, width
-        return Header(
-            path=path,
-            size=(width, height),
-            is_grey=image.mode in GREY_MODES,
-            is_lossy=image.format in LOSSY_FORMATS,
-        )
 
 
 def check_equal_sizes(headers: Sequence[Header], *, remedy: str) -> tuple[int, int]:

@@ -32,8 +32,9 @@ RULES = (
     Rule(
         of=("trainer",),
         forbidden=OURS,
-        allowed=("trainer", "sharding.manifest"),
-        reason="the trainer reads only the manifest of what sharding wrote, and is started by others",
+        allowed=("trainer", "sharding.manifest", "sharding.codec"),
+        reason="of sharding the trainer knows the manifest and, to decode as the writer does, the codec; it is "
+        "started by others",
     ),
     Rule(
         of=("trainer.methods", "trainer.networks", "trainer.losses"),
