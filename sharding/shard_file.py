@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sharding.index import format_index, list_samples
-from sharding.manifest import DatasetError, Shard, index_path
+from sharding.manifest import DatasetError, Shard, index_path, member_checksum
 from sharding.sample import Sample
 
 
@@ -44,17 +44,18 @@ def _write_files(tar: Path, index: Path, samples: Sequence[Sample]) -> None:
     with tar.open("wb") as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         for sample in samples:
             for extension, content in sample.files().items():
-                archive.addfile(_header(f"{sample.key}.{extension}", len(content)), io.BytesIO(content))
+                archive.addfile(_header(f"{sample.key}.{extension}", content), io.BytesIO(content))
     # The index is made from what was written, not from what was meant, so it also proves that the tar is readable.
     index.write_text(format_index(list_samples(tar)), "ascii")
     sync(tar)
     sync(index)
 
 
-def _header(name: str, num_bytes: int) -> tarfile.TarInfo:
+def _header(name: str, content: bytes) -> tarfile.TarInfo:
     """Nothing of the machine, the user or the day."""
     header = tarfile.TarInfo(name)
-    header.size = num_bytes
+    header.size = len(content)
+    header.gname = member_checksum(content)
     header.mtime = 0
     header.mode = 0o444
     return header
