@@ -13,7 +13,7 @@ import pytest
 from sharding import codec
 from sharding.drafts import plan_shards
 from sharding.index import list_samples
-from sharding.manifest import LabelInfo, Shard, View, read_manifest
+from sharding.manifest import LabelInfo, Shard, View, read_manifest, seal_manifest
 from sharding.sample import Draft, Plan, Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
@@ -111,6 +111,7 @@ def test_missing_labels_are_found(tmp_path: Path) -> None:
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["labels"] = {"kind": {"names": ["cat"]}}
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert verify(out) == [
         f"{out}/train/000000.tar: sample k has the members summer.png, winter.png; "
         "dataset.json tells of summer.png, winter.png, json"
@@ -150,6 +151,7 @@ def test_a_shard_of_a_view_that_the_set_has_not_is_found(tmp_path: Path, view: s
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["splits"]["test"][0]["view"] = view
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert any("test/summer-000000.tar is of the view" in problem for problem in verify(out)), verify(out)
 
 
@@ -158,6 +160,7 @@ def test_a_wrong_view_of_a_shard_is_found(tmp_path: Path) -> None:
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["splits"]["test"][0]["view"] = "winter"
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert any("has the members summer.png; dataset.json tells of winter.png" in problem for problem in verify(out))
 
 
