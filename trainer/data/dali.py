@@ -20,7 +20,7 @@ from sharding.manifest import View
 from trainer.config import DegradeConfig
 from trainer.data.degrade import degrade
 from trainer.data.finishing import finish
-from trainer.data.resize import Node, resize
+from trainer.data.resize import Node, resize_and_crop
 
 PREFETCH_BATCHES = 2
 """Batches that DALI works on while the trainer uses the one before."""
@@ -134,8 +134,14 @@ def _crop(file: Node, corner: Node, *, view: View, spec: PixelSpec) -> Node:
     window: dict[str, Any] = {"start": corner, "shape": (spec.crop_size, spec.crop_size), "axes": (0, 1)}
     if view.width == view.height == spec.load_size:
         return fn.decoders.image_slice(file, **decoding, **window)  # decodes little more than the crop
-    image = fn.decoders.image(file, **decoding)
-    return fn.slice(resize(image, size=spec.load_size, on_gpu=spec.device_id is not None), **window)
+    return resize_and_crop(
+        fn.decoders.image(file, **decoding),
+        corner,
+        size=spec.load_size,
+        crop_size=spec.crop_size,
+        num_threads=spec.num_threads,
+        on_gpu=spec.device_id is not None,
+    )
 
 
 def _normalize(image: Node, *, mirror: Node) -> Node:
