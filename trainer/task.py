@@ -56,6 +56,11 @@ def knows_truth(data: DataConfig, manifest: Manifest) -> bool:
     return manifest.kind == "paired" or data.is_degraded
 
 
+def final_split(manifest: Manifest) -> str:
+    """The split whose scores end a run: the test split, else validation, else training itself."""
+    return next(name for name in ("test", "val", "train") if name in manifest.splits)
+
+
 def _view_fields(pairing: Pairing) -> tuple[str, ...]:
     return ("view_b",) if pairing == "single" else ("view_a", "view_b")
 
