@@ -1,21 +1,24 @@
-"""Shards of a remote data set as files for a moment, as they lie there: neither from the cache nor for it."""
+"""Files of a remote data set for a moment, as they lie there: neither from the cache nor for it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sharding.manifest import DatasetError, Shard, index_path
+from sharding.manifest import DatasetError
 from sharding.storage.download import MissingError, download, read_small
-from sharding.storage.place import Place
+from sharding.storage.place import Place, Url
 from sharding.storage.transfer import TransferError, list_files
 
 
 @contextmanager
-def local_shard(place: Place, shard: Shard) -> Iterator[Path]:
-    """The folder in which a shard and its index lie, under their names in the manifest.
+def local_copies(place: Place, files: Mapping[str, int | None]) -> Iterator[Path]:
+    """A folder in which some files of a data set lie, under their names in it.
 
     From a remote place they are fetched, to a temporary folder; what is missing there is missing here.
+
+    Args:
+        files: names, relative to the place -> the bytes that they should have; None: few.
 
     Raises:
         RemoteError: the place cannot be read.
@@ -26,29 +29,27 @@ def local_shard(place: Place, shard: Shard) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="diptych-") as name:
         folder = Path(name)
-        try:
-            _fetch(place, shard, folder)
-        except OSError as error:
-            raise DatasetError(
-                f"{place / shard.path} cannot be copied to {folder} ({error.strerror or error}). Free some space, or "
-                "choose another folder with the variable TMPDIR."
-            ) from error
+        for file, num_bytes in files.items():
+            try:
+                _fetch(place / file, folder / file, num_bytes=num_bytes)
+            except OSError as error:
+                raise DatasetError(
+                    f"{place / file} cannot be copied to {folder} ({error.strerror or error}). Free some space, or "
+                    "choose another folder with the variable TMPDIR."
+                ) from error
         yield folder
 
 
-def _fetch(place: Place, shard: Shard, folder: Path) -> None:
-    assert not isinstance(place, Path)
-    tar, index = folder / shard.path, folder / index_path(shard.path)
-    tar.parent.mkdir(parents=True, exist_ok=True)
+def _fetch(url: Url, path: Path, *, num_bytes: int | None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tar.open("wb") as file:
-            download(place / shard.path, file, num_bytes=shard.num_bytes)
+        if num_bytes is None:
+            path.write_bytes(read_small(url))
+            return
+        with path.open("wb") as file:
+            download(url, file, num_bytes=num_bytes)
     except MissingError:
-        tar.unlink()
-    try:
-        index.write_bytes(read_small(place / index_path(shard.path)))
-    except MissingError:
-        return
+        path.unlink(missing_ok=True)
 
 
 def names_of_files(place: Place) -> list[str] | None:
@@ -58,7 +59,7 @@ def names_of_files(place: Place) -> list[str] | None:
         DatasetError: the place cannot be listed.
     """
     if isinstance(place, Path):
-        return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+        return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir())
     try:
         names = list_files(place)
     except TransferError as error:

@@ -13,7 +13,7 @@ from sharding.storage.place import Url
 from trainer.config import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.dali import PixelSpec, PixelStream, first_undecodable
-from trainer.data.order import Order, rank_positions
+from trainer.data.order import Order, rank_positions, rank_share
 from trainer.data.prefetch import open_prefetcher
 from trainer.data.reader import REMEDY, ShardReader
 from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
@@ -179,7 +179,7 @@ def evaluation_batches(
     place = partial(centre_placement, num_free=load_size - data.crop_size)
     readers = _open_readers(data, manifest, split=split, pairing=pairing)
     num_samples = min(sum(reader.shard_sizes) for reader in readers)
-    share = range(num_samples * rank // world_size, num_samples * (rank + 1) // world_size)
+    share = rank_share(num_samples, rank=rank, world_size=world_size)
 
     def positions(number: int) -> range:
         return share[number * batch_size : (number + 1) * batch_size]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sharding.manifest import LABELS_EXTENSION, DatasetError, LabelInfo, Manifest, Shard, index_path
 from sharding.storage.cache import Cache
 from sharding.storage.place import Place
+from trainer.data.member import HEADER_BYTES, unpack_member
 from trainer.data.shard_files import REMEDY, CachedFiles, shard_files
 
 MAX_OPEN_SHARDS = 128
@@ -86,12 +87,13 @@ def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequen
             f" {shard.num_samples}'. {REMEDY}."
         )
     members = [_parse_members(path, line, extensions=extensions) for line in lines]
-    places = np.array([place for _, place in members], dtype=np.int64)
+    places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
     index = ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
-    beyond = np.flatnonzero((index.offsets + index.sizes > shard.num_bytes).any(axis=1))
+    ends = index.offsets + index.sizes
+    beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
     if beyond.size:
         key = index.keys[beyond[0]]
-        raise DatasetError(f"{path} places sample {key!r} past the end of its tar. {REMEDY}.")
+        raise DatasetError(f"{path} places sample {key!r} outside its tar. {REMEDY}.")
     return index
 
 
@@ -111,8 +113,9 @@ def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tupl
 class ShardReader:
     """The samples of one split. Not for several threads at once.
 
-    Opening it reads all indexes; a folder that was copied in part fails there, before training begins. Checksums of
-    whole tars are the business of `diptych shard verify`, and of the cache that remote ones come through.
+    Opening it reads all indexes; a folder that was copied in part fails there, before training begins. Each file of a
+    sample is checked as it is read. Checksums of whole tars are the business of `diptych shard verify`, and of the
+    cache that remote ones come through.
 
     Args:
         cache: through which the files of a remote data set come.
@@ -134,7 +137,7 @@ class ShardReader:
         self.folder = folder
         self.views = tuple(views)
         self._shards = select_shards(folder, manifest, split=split, views=views)
-        extensions = select_extensions(folder, manifest, views=views)
+        self._extensions = extensions = select_extensions(folder, manifest, views=views)
         self._label = label
         if label is not None:
             self._num_labels = len(_label_info(folder, manifest, label).names)
@@ -175,7 +178,7 @@ class ShardReader:
         return f"{self.folder / self._shards[shard].path}, sample {self.key(shard, index)!r}"
 
     def read(self, shard: int, index: int) -> dict[str, bytes]:
-        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them."""
+        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them unchanged."""
         return {
             view: self._member(shard, index, column=column, title=f"view {view!r}")
             for column, view in enumerate(self.views)
@@ -202,14 +205,22 @@ class ShardReader:
 
     def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
         places = self._indexes[shard]
-        size = int(places.sizes[index, column])
-        content = os.pread(self._descriptor(shard), size, int(places.offsets[index, column]))
-        if len(content) != size:
+        offset, size = int(places.offsets[index, column]), int(places.sizes[index, column])
+        name = f"{self.key(shard, index)}.{self._extensions[column]}"
+        try:
+            record = os.pread(self._descriptor(shard), HEADER_BYTES + size, offset - HEADER_BYTES)
+        except OSError as error:
             raise DatasetError(
-                f"{self.locate(shard, index)}: only {len(content)} of the {size} bytes of {title} could be read. "
-                f"{REMEDY}."
+                f"{self.locate(shard, index)}: {title} cannot be read ({error.strerror}). {REMEDY}."
+            ) from error
+        if (num_read := max(0, len(record) - HEADER_BYTES)) != size:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: only {num_read} of the {size} bytes of {title} could be read. {REMEDY}."
             )
-        return content
+        try:
+            return unpack_member(record, name=name)
+        except ValueError as error:
+            raise DatasetError(f"{self.locate(shard, index)}: {title} is damaged: {error}. {REMEDY}.") from error
 
     def close(self) -> None:
         """Close all files. The reader may be used again."""
