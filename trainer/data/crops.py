@@ -1,7 +1,6 @@
 """The graph of DALI from the encoded files of a sample to aligned images in [-1, 1]."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from nvidia.dali import fn
 from nvidia.dali import math as dali_math
@@ -12,32 +11,36 @@ from trainer.config import JitterConfig
 from trainer.data.decoding import decode_with_codec, decode_with_dali, is_dalis
 from trainer.data.degrade import degrade
 from trainer.data.geometry import Shape, corner, known_size, require_equal_sizes, size_in_graph
-from trainer.data.resize import Node, resize
-from trainer.data.spec import PixelSpec
+from trainer.data.resize import Node, resize_and_crop
+from trainer.data.spec import PixelSpec, may_exceed, stored_range
 
 Inputs = Mapping[str, Node]
 """What enters of one view, by the names of `EncodedView`'s fields; `turns` as matrices."""
 
-_WHOLE_RANGE = (0.0, 255.0)
 
+def outputs(inputs: Sequence[Inputs], *, spec: PixelSpec) -> list[Node]:
+    """On a GPU, images: float32 HWC in [-1, 1]; one for each view, or the degraded first and the last.
 
-def aligned_images(inputs: Sequence[Inputs], *, spec: PixelSpec) -> list[Node]:
-    """float32 HWC in [-1, 1]: one for each view, or the degraded first and the last."""
+    On the CPU their crops, uint8 or float32, in the range of the stored values, and behind them one int32 for each:
+    whether it is still to be mirrored.
+    """
     crops = [_light(crop, inputs[place], place=place, spec=spec) for place, crop in enumerate(_crops(inputs, spec))]
-    images = [
-        normalize(crop, view=view, mirror=fed["flips"])
-        for crop, view, fed in zip(crops, spec.views, inputs, strict=True)
+    flips = [fed["flips"] for fed in inputs]
+    if spec.degrade.kind != "none":
+        degraded = degrade(
+            fn.flip(crops[0], horizontal=flips[0]),
+            spec.degrade,
+            shape=(*spec.crop_size, spec.views[0].channels),
+            seed=inputs[0].get("noise_seeds"),
+            on_gpu=spec.on_gpu,
+        )
+        crops, flips = [degraded, crops[-1]], [flips[0] * 0, flips[-1]]
+    if not spec.on_gpu:
+        return [*crops, *flips]
+    return [
+        _normalize(crop, mirror=flip, view=view)
+        for crop, flip, view in zip(crops, flips, spec.output_views, strict=True)
     ]
-    if spec.degrade.kind == "none":
-        return images
-    degraded = degrade(
-        fn.flip(crops[0], horizontal=inputs[0]["flips"]),
-        spec.degrade,
-        shape=(*spec.crop_size, spec.views[0].channels),
-        seed=inputs[0].get("noise_seeds"),
-        on_gpu=spec.on_gpu,
-    )
-    return [normalize(degraded, view=spec.views[0], mirror=0), images[-1]]
 
 
 def _crops(inputs: Sequence[Inputs], spec: PixelSpec) -> list[Node]:
@@ -48,8 +51,7 @@ def _crops(inputs: Sequence[Inputs], spec: PixelSpec) -> list[Node]:
         sizes = require_equal_sizes(*sizes)
     crops = []
     for picture, size, fed in zip(pictures, sizes, inputs, strict=True):
-        start = corner(fed["places"], size=size, crop_size=spec.crop_size)
-        crop = picture.cut({"start": start, "shape": spec.crop_size, "axes": (0, 1)})
+        crop = picture.cut(corner(fed["places"], size=size, crop_size=spec.crop_size))
         crops.append(_turn(crop, fed["turns"], spec.crop_size) if spec.rotate else crop)
     return crops
 
@@ -75,17 +77,25 @@ class _Picture:
             self.size = size_in_graph(self._shape(), resize=spec.resize, load_size=spec.load_size)
             self._is_native = spec.resize == "none"
 
-    def cut(self, window: dict[str, Any]) -> Node:
+    def cut(self, corner: Node) -> Node:
         """The crop, of which a file of DALI's kinds is decoded alone if it is not to be resized."""
         if self._is_native and is_dalis(self._view):
+            window = {"start": corner, "shape": self._spec.crop_size, "axes": (0, 1)}
             return decode_with_dali(self._file, view=self._view, on_gpu=self._spec.on_gpu, window=window)
         image = self._decode()
         if self._spec.on_gpu and not is_dalis(self._view):
             image = image.gpu()
-        if not self._is_native:
-            is_classes = self._view.content == "classes"
-            image = resize(image, size=self.size, on_gpu=self._spec.on_gpu, nearest=is_classes)
-        return fn.slice(image, **window)
+        if self._is_native:
+            return fn.slice(image, start=corner, shape=self._spec.crop_size, axes=(0, 1))
+        return resize_and_crop(
+            image,
+            corner,
+            size=self.size,
+            crop_size=self._spec.crop_size,
+            num_threads=self._spec.num_threads,
+            on_gpu=self._spec.on_gpu,
+            nearest=self._view.content == "classes",
+        )
 
     def _shape(self) -> Node:
         """Height, width, channels as stored."""
@@ -124,9 +134,8 @@ def _jitter(crop: Node, light: Node, *, jitter: JitterConfig, is_grey: bool) -> 
     return fn.color_twist(crop, **factors, saturation=1 + jitter.saturation * light[2], hue=jitter.hue * light[3])
 
 
-def normalize(image: Node, *, view: View, mirror: Node) -> Node:
-    """The view's range of values to [-1, 1], float32; what lies beyond is cut, as cubic resizing may overshoot."""
-    low, high = _WHOLE_RANGE if view.content == "classes" else view.value_range
+def _normalize(image: Node, *, mirror: Node, view: View) -> Node:
+    low, high = stored_range(view)
     normal = fn.crop_mirror_normalize(
         image,
         mirror=mirror,
@@ -135,5 +144,4 @@ def normalize(image: Node, *, view: View, mirror: Node) -> Node:
         dtype=DALIDataType.FLOAT,
         output_layout="HWC",
     )
-    fits = (view.dtype == "uint8" and low <= 0 and high >= 255) or view.content == "classes"
-    return normal if fits else dali_math.clamp(normal, -1.0, 1.0)
+    return dali_math.clamp(normal, -1.0, 1.0) if may_exceed(view) else normal

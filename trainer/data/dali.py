@@ -15,9 +15,10 @@ from nvidia.dali.types import DALIDataType
 from torch import Tensor
 
 from trainer.config import DegradeConfig, JitterConfig
-from trainer.data.crops import aligned_images
+from trainer.data.crops import outputs
+from trainer.data.finishing import finish
 from trainer.data.geometry import turning_matrices
-from trainer.data.spec import EncodedView, PixelSpec, Source
+from trainer.data.spec import EncodedView, PixelSpec, Source, may_exceed, stored_range
 
 PREFETCH_BATCHES = 2
 """Batches that DALI works on while the trainer uses the one before."""
@@ -34,7 +35,7 @@ _TYPES = {
 
 
 def build_pipeline(source: Source, *, spec: PixelSpec, prefetch: int) -> Pipeline:
-    """A pipeline whose outputs are float32 NHWC in [-1, 1]; HWC is what cuDNN and oneDNN want.
+    """A pipeline with the outputs of `crops.outputs`, NHWC, which is what cuDNN and oneDNN want.
 
     With the dynamic executor, each output is a fresh buffer that lives as long as a tensor refers to it:
     torch can take it over without a copy.
@@ -63,7 +64,7 @@ def build_pipeline(source: Source, *, spec: PixelSpec, prefetch: int) -> Pipelin
         inputs: list[dict[str, Any]] = [{} for _ in spec.views]
         for (place, name), node in zip(wanted, nodes, strict=True):
             inputs[place][name] = node
-        pipeline.set_outputs(*aligned_images(inputs, spec=spec))
+        pipeline.set_outputs(*outputs(inputs, spec=spec))
     pipeline.build()
     return pipeline
 
@@ -94,14 +95,23 @@ class PixelStream:
     """Iterates over the decoded batches of a source: for each output a float32 tensor NCHW, channels_last."""
 
     def __init__(self, source: Source, *, spec: PixelSpec) -> None:
-        num_outputs = len(spec.views) if spec.degrade.kind == "none" else 2
-        self._names = [str(place) for place in range(num_outputs)]
+        self._views = spec.output_views
+        self._images = [f"image{place}" for place in range(len(self._views))]
+        self._flips = [] if spec.on_gpu else [f"flip{place}" for place in range(len(self._views))]
         self._pipeline = build_pipeline(source, spec=spec, prefetch=PREFETCH_BATCHES)
-        self._iterator = DALIGenericIterator([self._pipeline], self._names, prepare_first_batch=False)
+        names = [*self._images, *self._flips]
+        self._iterator = DALIGenericIterator([self._pipeline], names, prepare_first_batch=False)
 
     def __next__(self) -> list[Tensor]:
-        (outputs,) = next(self._iterator)
-        return [outputs[name].permute(0, 3, 1, 2) for name in self._names]
+        (results,) = next(self._iterator)
+        images = [results[name] for name in self._images]
+        if not self._flips:
+            return [image.permute(0, 3, 1, 2) for image in images]
+        flips = [results[name].flatten().tolist() for name in self._flips]
+        return [
+            finish(image, mirrored=flip, value_range=stored_range(view), cut=may_exceed(view))
+            for image, flip, view in zip(images, flips, self._views, strict=True)
+        ]
 
     def close(self) -> None:
         """End DALI's threads and free its memory; batches that were handed out stay valid."""

@@ -50,11 +50,27 @@ class PixelSpec:
         return self.device_id is not None
 
     @property
+    def output_views(self) -> list[View]:
+        """What comes out are images of."""
+        return [*self.views] if self.degrade.kind == "none" else [self.views[0], self.views[-1]]
+
+    @property
     def jittered(self) -> int | None:
         """Place of the view whose light is changed."""
         if not self.jitter.is_on:
             return None
         return 0 if self.jitter.view == "a" else len(self.views) - 1
+
+
+def stored_range(view: View) -> tuple[float, float]:
+    """The values of a view, as decoded, that become -1 and 1."""
+    return (0.0, 255.0) if view.content == "classes" else view.value_range
+
+
+def may_exceed(view: View) -> bool:
+    """Whether decoded and resized values may lie beyond that range, where they are cut; cubic resizing overshoots."""
+    low, high = stored_range(view)
+    return not (low <= 0 and high >= 255 and (view.dtype == "uint8" or view.content == "classes"))
 
 
 @dataclass(frozen=True, kw_only=True)
