@@ -195,13 +195,14 @@ def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task: TaskID | None = None
-        start = time.monotonic()
+        start, first = time.monotonic(), 0
 
         def show(done: int, total: int) -> None:
-            nonlocal task
+            nonlocal task, start, first
             if task is None:
+                start, first = time.monotonic(), done  # what an earlier run had done is not this one's speed
                 task = bar.add_task(unit, total=total, speed="")
-            speed = done / max(time.monotonic() - start, 1e-3)
+            speed = (done - first) / max(time.monotonic() - start, 1e-3)
             bar.update(task, completed=done, speed=f"{speed:.0f} {unit}/s")
 
         yield show

@@ -19,7 +19,8 @@ from torch import Tensor
 from sharding.manifest import View
 from trainer.config import DegradeConfig
 from trainer.data.degrade import degrade
-from trainer.data.resize import Node, resize
+from trainer.data.finishing import finish
+from trainer.data.resize import Node, resize_and_crop
 
 PREFETCH_BATCHES = 2
 """Batches that DALI works on while the trainer uses the one before."""
@@ -69,7 +70,9 @@ Source = Callable[[int], Sequence[EncodedView]]
 
 
 def build_pipeline(source: Source, *, spec: PixelSpec, prefetch: int) -> Pipeline:
-    """A pipeline whose outputs are float32 NHWC in [-1, 1]; HWC is what cuDNN and oneDNN want.
+    """A pipeline whose outputs are NHWC, which is what cuDNN and oneDNN want; on a GPU float32 in [-1, 1].
+
+    On the CPU they are uint8, followed by one int32 for each sample and output: whether it is still to be mirrored.
 
     With the dynamic executor, each output is a fresh buffer that lives as long as a tensor refers to it:
     torch can take it over without a copy.
@@ -106,17 +109,18 @@ def _outputs(inputs: Node, *, spec: PixelSpec) -> list[Node]:
     """`inputs`: three for each view, and the seeds last if noise is wanted."""
     crops = [_crop(*inputs[3 * place : 3 * place + 2], view=view, spec=spec) for place, view in enumerate(spec.views)]
     flips = inputs[2::3][: len(crops)]
-    images = [_normalize(crop, mirror=flip) for crop, flip in zip(crops, flips, strict=True)]
-    if spec.degrade.kind == "none":
-        return images
-    degraded = degrade(
-        fn.flip(crops[0], horizontal=flips[0]),
-        spec.degrade,
-        shape=(spec.crop_size, spec.crop_size, spec.views[0].channels),
-        seed=inputs[-1],
-        on_gpu=spec.device_id is not None,
-    )
-    return [_normalize(degraded, mirror=0), images[-1]]
+    if spec.degrade.kind != "none":
+        degraded = degrade(
+            fn.flip(crops[0], horizontal=flips[0]),
+            spec.degrade,
+            shape=(spec.crop_size, spec.crop_size, spec.views[0].channels),
+            seed=inputs[-1],
+            on_gpu=spec.device_id is not None,
+        )
+        crops, flips = [degraded, crops[-1]], [flips[0] * 0, flips[-1]]
+    if spec.device_id is None:
+        return [*crops, *flips]
+    return [_normalize(crop, mirror=flip) for crop, flip in zip(crops, flips, strict=True)]
 
 
 def _crop(file: Node, corner: Node, *, view: View, spec: PixelSpec) -> Node:
@@ -130,8 +134,14 @@ def _crop(file: Node, corner: Node, *, view: View, spec: PixelSpec) -> Node:
     window: dict[str, Any] = {"start": corner, "shape": (spec.crop_size, spec.crop_size), "axes": (0, 1)}
     if view.width == view.height == spec.load_size:
         return fn.decoders.image_slice(file, **decoding, **window)  # decodes little more than the crop
-    image = fn.decoders.image(file, **decoding)
-    return fn.slice(resize(image, size=spec.load_size, on_gpu=spec.device_id is not None), **window)
+    return resize_and_crop(
+        fn.decoders.image(file, **decoding),
+        corner,
+        size=spec.load_size,
+        crop_size=spec.crop_size,
+        num_threads=spec.num_threads,
+        on_gpu=spec.device_id is not None,
+    )
 
 
 def _normalize(image: Node, *, mirror: Node) -> Node:
@@ -144,14 +154,20 @@ class PixelStream:
     """Iterates over the decoded batches of a source: for each output a float32 tensor NCHW, channels_last."""
 
     def __init__(self, source: Source, *, spec: PixelSpec) -> None:
-        num_outputs = len(spec.views) if spec.degrade.kind == "none" else 2
-        self._names = [str(place) for place in range(num_outputs)]
+        num_images = len(spec.views) if spec.degrade.kind == "none" else 2
+        self._images = [f"image{place}" for place in range(num_images)]
+        self._flips = [f"flip{place}" for place in range(num_images)] if spec.device_id is None else []
         self._pipeline = build_pipeline(source, spec=spec, prefetch=PREFETCH_BATCHES)
-        self._iterator = DALIGenericIterator([self._pipeline], self._names, prepare_first_batch=False)
+        names = [*self._images, *self._flips]
+        self._iterator = DALIGenericIterator([self._pipeline], names, prepare_first_batch=False)
 
     def __next__(self) -> list[Tensor]:
         (outputs,) = next(self._iterator)
-        return [outputs[name].permute(0, 3, 1, 2) for name in self._names]
+        images = [outputs[name] for name in self._images]
+        if not self._flips:
+            return [image.permute(0, 3, 1, 2) for image in images]
+        flips = [outputs[name].flatten().tolist() for name in self._flips]
+        return [finish(image, mirrored=flip, value_range=(0, 255)) for image, flip in zip(images, flips, strict=True)]
 
     def close(self) -> None:
         """End DALI's threads and free its memory; batches that were handed out stay valid."""
