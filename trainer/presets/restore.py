@@ -9,7 +9,7 @@ Command: `diptych launch restore-deblur` (or -superres-x2, -superres-x4, -denois
 
 from dataclasses import replace
 
-from trainer.config import DegradeConfig, GeneratorConfig, RunConfig
+from trainer.config import DegradeConfig, GeneratorConfig, OptimizerConfig, RunConfig
 from trainer.presets import pix2pix_losses
 
 
@@ -26,7 +26,7 @@ def presets() -> dict[str, RunConfig]:
 
     def restoring(degrade: DegradeConfig) -> RunConfig:
         data = replace(base.data, view_a="satellite", view_b="satellite", degrade=degrade)
-        return replace(base, method=method, data=data)
+        return replace(base, method=method, data=data, optimizer=OptimizerConfig(lr=1e-3))
 
     return {
         "deblur": restoring(DegradeConfig(kind="blur", blur_sigma=2.0)),
