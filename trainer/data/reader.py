@@ -94,7 +94,7 @@ def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequen
     return index
 
 
-def _parse_index(path: Path, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
+def _parse_index(path: Place, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
     header, *lines = content.decode().splitlines() or [""]
     if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
         raise DatasetError(
