@@ -10,6 +10,7 @@ from sharding.journal import FILE_NAME as JOURNAL
 from sharding.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
+    REJECTED,
     DatasetError,
     Manifest,
     Shard,
@@ -148,7 +149,7 @@ def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator
 
 def _stray_files(folder: Place, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
-    known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
+    known = {FILE_NAME, REJECTED, JOURNAL, *shards, *map(index_path, shards)}
     for name in names_of_files(folder) or ():
         if name not in known:
             yield f"{folder / name}: is not listed in {FILE_NAME}; remove it, or shard the images again"

@@ -13,10 +13,10 @@ from typing import Any
 
 from sharding.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.journal import Finished, Workspace, open_workspace
-from sharding.manifest import DatasetError, Manifest, read_manifest, write_manifest
+from sharding.manifest import REJECTED, DatasetError, Manifest, read_manifest, write_manifest
 from sharding.parallel import Crew, Tick
 from sharding.problems import Problems, Rejected, rejected_by
-from sharding.publish import REJECTED, is_already_there, partial_folder, publish, recover
+from sharding.publish import is_already_there, partial_folder, publish, recover
 from sharding.sample import Draft, OptionError, Plan, Sample, Source
 from sharding.shard_file import sync, tar_bytes, write_shard
 
