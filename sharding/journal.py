@@ -12,9 +12,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from pydantic import TypeAdapter
+
 from sharding.manifest import DatasetError, Shard, index_path
+from sharding.problems import Rejected
+from sharding.sample import SPLITS
 
 FILE_NAME = "journal.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A shard that is complete and durable, and what was left out of it."""
+
+    split: str
+    shard: Shard
+    rejected: list[Rejected] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +35,23 @@ class Workspace:
     """The locked folder of a data set in the making."""
 
     folder: Path
-    splits: dict[str, list[Shard]] = field(default_factory=dict)
-    """Shards that are complete and durable, in the order in which they were written."""
+    finished: list[Finished] = field(default_factory=list)
+    """In the order in which they became so, which may be any."""
     journal: TextIO
 
-    def record(self, split: str, shard: Shard) -> None:
+    def record(self, one: Finished) -> None:
         """Note that a shard is complete; call it after the shard's files are durable."""
-        self.splits.setdefault(split, []).append(shard)
-        self.append({"split": split, "shard": asdict(shard)})
+        self.finished.append(one)
+        self.append(asdict(one))
+
+    def splits(self) -> dict[str, list[Shard]]:
+        """The finished shards of each split, in stored order."""
+        splits: dict[str, list[Shard]] = {}
+        for split in SPLITS:
+            shards = [one.shard for one in self.finished if one.split == split]
+            if shards:
+                splits[split] = sorted(shards, key=lambda shard: (shard.view or "", shard.path))
+        return splits
 
     def append(self, line: dict) -> None:
         self.journal.write(json.dumps(line) + "\n")
@@ -53,12 +75,12 @@ def open_workspace(folder: Path, *, fingerprint: str) -> Workspace:
     if journal is None:
         raise DatasetError(f"{folder} is being written by another run. Wait for it, or choose another --out.")
     finished = _read(journal, folder=folder, fingerprint=fingerprint)
-    _remove_all_but(folder, {FILE_NAME, *(name for _, shard in finished for name in _files(shard))})
+    _remove_all_but(folder, {FILE_NAME, *(name for one in finished for name in _files(one.shard))})
     journal.truncate(0)
     workspace = Workspace(folder=folder, journal=journal)
     workspace.append({"fingerprint": fingerprint})
-    for split, shard in finished:
-        workspace.record(split, shard)
+    for one in finished:
+        workspace.record(one)
     return workspace
 
 
@@ -76,10 +98,10 @@ def _lock(path: Path) -> TextIO | None:
     return None
 
 
-def _read(journal: TextIO, *, folder: Path, fingerprint: str) -> list[tuple[str, Shard]]:
+def _read(journal: TextIO, *, folder: Path, fingerprint: str) -> list[Finished]:
     """Finished shards; none if the journal is another plan's. Ends at a line that a kill has cut short."""
     journal.seek(0)
-    finished: list[tuple[str, Shard]] = []
+    finished: list[Finished] = []
     for number, text in enumerate(journal):
         try:
             line = json.loads(text)
@@ -89,11 +111,10 @@ def _read(journal: TextIO, *, folder: Path, fingerprint: str) -> list[tuple[str,
             if line != {"fingerprint": fingerprint}:
                 break
             continue
-        shard = Shard(**line["shard"])
-        sizes = [(folder / name).stat().st_size if (folder / name).is_file() else 0 for name in _files(shard)]
-        if sizes[0] != shard.num_bytes or not sizes[1]:
-            break
-        finished.append((line["split"], shard))
+        one = TypeAdapter(Finished).validate_python(line)
+        sizes = [(folder / name).stat().st_size if (folder / name).is_file() else 0 for name in _files(one.shard)]
+        if sizes[0] == one.shard.num_bytes and sizes[1]:
+            finished.append(one)
     return finished
 
 

@@ -1,11 +1,13 @@
 """What passes from a source to the writer: a plan of samples that can be encoded in any order, and each sample."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from sharding.manifest import LABELS_EXTENSION, ClassInfo, LabelInfo, View
+from sharding.parallel import Crew
+from sharding.problems import Problems
 
 SPLITS = ("train", "val", "test")
 
@@ -51,6 +53,8 @@ class Draft:
     """Index of each of `Plan.labels`."""
     view: str | None = None
     """In an unpaired data set: the only view that the sample will have."""
+    num_bytes: int | None = None
+    """That the sample will have, where that is known: its files are stored as they are."""
 
     def sample(self, members: Mapping[str, bytes]) -> Sample:
         """The sample, with the encoded images of its views."""
@@ -66,20 +70,21 @@ class Plan:
     views: dict[str, View]
     classes: Sequence[ClassInfo] = ()
     labels: Mapping[str, LabelInfo] = field(default_factory=dict)
-    drafts: Sequence[Draft]
+    drafts: Iterable[Draft]
+    """Read once, in any order; their keys are unique within a split."""
     encode: Callable[[Draft], Sample]
-    """Pure and thread-safe: the same draft gives the same bytes. Raises `DatasetError` for an unusable input."""
+    """Pure: the same draft gives the same bytes. Raises `DatasetError` for an unusable input. It can be pickled, since
+    other processes and machines call it."""
 
-    def check(self) -> None:
-        """What a source promises of its drafts, whatever its input was."""
-        names = [(draft.split, draft.key) for draft in self.drafts]
-        assert len(set(names)) == len(names), "a source must give unique keys"
+    def checked_drafts(self) -> Iterator[Draft]:
+        """The drafts, with what a source promises of each, whatever its input was."""
         sizes = {name: len(info.names) for name, info in self.labels.items()}
         views = set(self.views) if self.kind == "unpaired" else {None}
         for draft in self.drafts:
             assert draft.view in views, f"{draft.key}: the view is {draft.view!r}"
             assert draft.labels.keys() == sizes.keys(), f"{draft.key}: labelled {list(draft.labels)}"
             assert all(0 <= value < sizes[name] for name, value in draft.labels.items()), draft.key
+            yield draft
 
 
 class Source(Protocol):
@@ -89,6 +94,11 @@ class Source(Protocol):
         """Source, options and inputs, as JSON values. Cheap: it tells whether a data set is already there."""
         ...
 
-    def plan(self) -> Plan:
-        """Look at all inputs, report all that is wrong with them, and list the samples."""
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
+        """Look at all inputs, report all that is wrong with them, and list the samples.
+
+        Args:
+            crew: to look at many inputs at once.
+            problems: takes each input that cannot be used.
+        """
         ...

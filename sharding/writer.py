@@ -1,23 +1,30 @@
 """Make a data set from a source: encode, write shards, publish when all are whole."""
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sharding.journal import Workspace, open_workspace
+from sharding.drafts import DraftStore, ShardPlan, plan_shards
+from sharding.journal import Finished, Workspace, open_workspace
 from sharding.manifest import DatasetError, Manifest, read_manifest, write_manifest
-from sharding.parallel import map_in_order
-from sharding.problems import listing
-from sharding.publish import is_already_there, partial_folder, publish, recover
-from sharding.sample import SPLITS, Draft, OptionError, Plan, Sample, Source
-from sharding.shard_file import write_shard
+from sharding.parallel import Crew, Tick
+from sharding.problems import Problems, Rejected, rejected_by
+from sharding.publish import REJECTED, is_already_there, partial_folder, publish, recover
+from sharding.sample import Draft, OptionError, Plan, Sample, Source
+from sharding.shard_file import sync, write_shard
 
 BYTES_PER_MB = 10**6
+NUM_PROBES = 32
+"""Samples that are encoded beforehand, to tell how many fit a shard."""
+FEW_SAMPLES = 400
+"""Up to so many are encoded in this process: starting others takes a second."""
 
 Callback = Callable[[int, int], None]
 """Hears how many samples are done, and of how many."""
@@ -25,23 +32,32 @@ Callback = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOptions:
-    """Where the data set goes, and in what pieces."""
+    """Where the data set goes, in what pieces, and who makes it."""
 
     out: Path
     """Folder to make. It appears when the data set is whole, and not before."""
     overwrite: bool = False
     """Replace a different data set that is there."""
-    shard_samples: int = 64
-    """A shard holds at most this many samples; training shuffles whole shards, so have several."""
-    shard_mb: int = 256
-    """A shard holds at most about this many megabytes of images."""
+    shard_mb: int = 64
+    """Megabytes that a shard is to have, about."""
+    shard_samples: int | None = None
+    """A shard holds at most this many samples. Unless given: any number."""
+    skip_bad: bool = False
+    """Leave out what cannot be used, and list it with the reasons in rejected.jsonl, instead of stopping."""
     workers: int = len(os.sched_getaffinity(0))
-    """Threads that decode and encode images. The shards do not depend on it."""
+    """Processes that decode and encode images. The shards do not depend on it."""
+    ray: str | None = None
+    """Work on a Ray cluster instead, whose machines all see the input and --out: `auto`, `local` or an address."""
 
     def __post_init__(self) -> None:
         for name in ("shard_samples", "shard_mb", "workers"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"--{name.replace('_', '-')} {value}: use 1 or more.")
+
+    @property
+    def crew(self) -> Crew:
+        return Crew(workers=self.workers, ray=self.ray)
 
 
 def make_dataset(source: Source, options: WriteOptions, *, progress: Callback) -> tuple[Manifest, bool]:
@@ -53,48 +69,17 @@ def make_dataset(source: Source, options: WriteOptions, *, progress: Callback) -
         DatasetError: an input is unusable, the disk is full, or something else is at `out`. Then nothing is left.
     """
     out = options.out.resolve()
-    shards = {"max_samples": options.shard_samples, "max_mb": options.shard_mb}
-    made_by = {**source.made_by(), "shards": shards, "versions": software_versions()}
+    shards: dict[str, Any] = {"max_samples": options.shard_samples, "mb": options.shard_mb}
+    made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
     try:
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
-        return _write(source.plan(), made_by=made_by, out=out, options=options, progress=progress)
+        problems = Problems(skip=options.skip_bad)
+        plan = source.plan(options.crew, problems)
+        problems.check()
+        return _write(plan, made_by=made_by, out=out, options=options, problems=problems, progress=progress)
     except OSError as error:
         raise DatasetError(f"{error.filename or out}: {error.strerror}. Choose another --out.") from error
-
-
-def order_drafts(drafts: Iterable[Draft]) -> dict[str, list[Draft]]:
-    """The samples of each split, shuffled for good: neighbours on disk must not be neighbours in the world.
-
-    Those of an unpaired data set stay together by view, because a shard holds one view only.
-    """
-    splits: dict[str, list[Draft]] = {split: [] for split in SPLITS}
-    for draft in drafts:
-        splits[draft.split].append(draft)
-    for members in splits.values():
-        members.sort(key=lambda draft: (draft.view or "", hashlib.sha256(draft.key.encode()).digest()))
-    return {split: members for split, members in splits.items() if members}
-
-
-def pack(samples: Iterable[Sample], *, max_samples: int, max_bytes: int) -> Iterator[list[Sample]]:
-    """Samples in order, in groups of one view that fit a shard; one larger than a shard is alone in its own."""
-    group: list[Sample] = []
-    num_bytes = 0
-    for sample in samples:
-        size = sum(map(len, sample.files().values()))
-        is_full = len(group) == max_samples or num_bytes + size > max_bytes
-        if group and (is_full or sample.view != group[0].view):
-            yield group
-            group, num_bytes = [], 0
-        group.append(sample)
-        num_bytes += size
-    if group:
-        yield group
-
-
-def shard_path(split: str, *, view: str | None, number: int) -> str:
-    """`train/000000.tar`, or in an unpaired data set `train/summer-000000.tar`."""
-    return f"{split}/{f'{view}-' if view else ''}{number:06d}.tar"
 
 
 def software_versions() -> dict[str, str]:
@@ -109,73 +94,155 @@ def software_versions() -> dict[str, str]:
 
 
 def _write(
-    plan: Plan, *, made_by: dict[str, Any], out: Path, options: WriteOptions, progress: Callback
+    plan: Plan,
+    *,
+    made_by: dict[str, Any],
+    out: Path,
+    options: WriteOptions,
+    problems: Problems,
+    progress: Callback,
 ) -> tuple[Manifest, bool]:
-    splits = order_drafts(plan.drafts)
-    plan.check()
-    content = [(split, d.key, d.view, dict(d.labels)) for split, drafts in splits.items() for d in drafts]
-    fingerprint = hashlib.sha256(json.dumps([made_by, content]).encode()).hexdigest()
-    workspace = open_workspace(partial_folder(out), fingerprint=fingerprint)
-    try:
-        recover(out)
-        # Once more, now under the lock: another run may have published since the first look.
-        if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
+    with DraftStore() as store:
+        store.fill(plan)
+        workspace = open_workspace(partial_folder(out), fingerprint=store.fingerprint(made_by))
+        try:
+            recover(out)
+            # Once more, now under the lock: another run may have published since the first look.
+            if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
+                workspace.discard()
+                return read_manifest(out), False
+            _write_shards(plan, store, workspace=workspace, options=options, problems=problems, progress=progress)
+            if not workspace.finished:
+                raise DatasetError(f"No sample is left of {len(store)}: all were left out.")
+            manifest = Manifest(
+                name=out.name,
+                kind=plan.kind,
+                views=plan.views,
+                classes=list(plan.classes),
+                labels=dict(plan.labels),
+                splits=workspace.splits(),
+                made_by=made_by,
+            )
+            _write_rejected(workspace.folder / REJECTED, problems.rejected)
+            write_manifest(workspace.folder, manifest)
+            publish(workspace.folder, out)
+        except Exception:
             workspace.discard()
-            return read_manifest(out), False
-        _write_shards(plan, splits, workspace=workspace, options=options, progress=progress)
-        manifest = Manifest(
-            name=out.name,
-            kind=plan.kind,
-            views=plan.views,
-            classes=list(plan.classes),
-            labels=dict(plan.labels),
-            splits=workspace.splits,
-            made_by=made_by,
-        )
-        write_manifest(workspace.folder, manifest)
-        publish(workspace.folder, out)
-    except Exception:
-        workspace.discard()
-        raise
-    workspace.journal.close()
+            raise
+        workspace.journal.close()
     return manifest, True
 
 
 def _write_shards(
-    plan: Plan, splits: dict[str, list[Draft]], *, workspace: Workspace, options: WriteOptions, progress: Callback
+    plan: Plan,
+    store: DraftStore,
+    *,
+    workspace: Workspace,
+    options: WriteOptions,
+    problems: Problems,
+    progress: Callback,
 ) -> None:
-    total = sum(map(len, splits.values()))
-    num_done = 0
-    problems: list[str] = []
+    num_done, total = 0, len(store)
 
-    def encode(draft: Draft) -> Sample | DatasetError:
-        try:
-            return plan.encode(draft)
-        except DatasetError as error:
-            return error
-
-    def usable(results: Iterable[Sample | DatasetError]) -> Iterator[Sample]:
+    def tick(number: int) -> None:
         nonlocal num_done
-        for result in results:
-            if isinstance(result, DatasetError):
-                problems.append(str(result))
-            elif not problems:  # after the first bad input the rest is only checked, to report all at once
-                yield result
-            num_done += 1
-            progress(num_done, total)
+        num_done += number
+        progress(num_done, total)
 
-    for split, drafts in splits.items():
-        shards = workspace.splits.setdefault(split, [])
-        num_kept = sum(shard.num_samples for shard in shards)
-        num_done += num_kept
-        samples = usable(map_in_order(encode, drafts[num_kept:], workers=options.workers))
-        for group in pack(samples, max_samples=options.shard_samples, max_bytes=options.shard_mb * BYTES_PER_MB):
-            if not problems:
-                view = group[0].view
-                number = sum(shard.view == view for shard in shards)
-                path = shard_path(split, view=view, number=number)
-                workspace.record(split, write_shard(workspace.folder, path, group))
-    if problems:
-        raise DatasetError(
-            f"{len(problems)} of {total} samples cannot be used; remove or replace them:\n{listing(problems)}"
+    finished = {one.shard.path for one in workspace.finished}
+    encoding = [one for done in workspace.finished for one in done.rejected]
+
+    def unfinished() -> Iterator[ShardPlan]:
+        shards = plan_shards(
+            store,
+            max_samples=options.shard_samples,
+            max_bytes=options.shard_mb * BYTES_PER_MB,
+            num_bytes=partial(_num_bytes, mean=_mean_bytes(plan, store)),
         )
+        for shard in shards:
+            if shard.path in finished:
+                tick(len(shard.drafts))
+            else:
+                # After a bad one, the others are only checked, to report all at once.
+                yield replace(shard, is_only_checked=bool(encoding) and not problems.skip)
+
+    job = ShardJob(folder=workspace.folder, encode=plan.encode, skip_bad=options.skip_bad)
+    is_small = total <= FEW_SAMPLES
+    for one in options.crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small):
+        encoding += one.rejected
+        if one.finished is not None:
+            if options.ray is not None:
+                _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
+            workspace.record(one.finished)
+    encoding.sort(key=lambda one: one.file)
+    problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
+    problems.check()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """What all shards of a data set have in common."""
+
+    folder: Path
+    encode: Callable[[Draft], Sample]
+    skip_bad: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardResult:
+    """What became of one shard."""
+
+    finished: Finished | None
+    """None: no sample was usable, or one was not and must be mended first."""
+    rejected: list[Rejected]
+
+
+def make_shard(job: ShardJob, plan: ShardPlan, *, tick: Tick) -> ShardResult:
+    """Encode the samples one by one, and write them."""
+    rejected: list[Rejected] = []
+
+    def usable() -> Iterator[Sample]:
+        for draft in plan.drafts:
+            try:
+                sample = job.encode(draft)
+            except DatasetError as error:
+                rejected.append(rejected_by(error, draft.key))
+            else:
+                if job.skip_bad or not (rejected or plan.is_only_checked):
+                    yield sample
+            tick(1)
+
+    shard = write_shard(job.folder, plan.path, usable())
+    is_whole = shard is not None and (job.skip_bad or not rejected)
+    finished = Finished(split=plan.split, shard=shard, rejected=rejected) if shard is not None and is_whole else None
+    return ShardResult(finished=finished, rejected=rejected)
+
+
+def _num_bytes(draft: Draft, *, mean: float) -> float:
+    return mean if draft.num_bytes is None else draft.num_bytes
+
+
+def _mean_bytes(plan: Plan, store: DraftStore) -> float:
+    """Of a sample, as the first ones have that can be encoded. The same for the same plan, so shards are cut alike."""
+    sizes = []
+    for draft in islice(store, NUM_PROBES):
+        if draft.num_bytes is None:
+            with suppress(DatasetError):  # it is found again, and reported, when its shard is made
+                sizes.append(sum(map(len, plan.encode(draft).files().values())))
+    return sum(sizes) / len(sizes) if sizes else 0.0
+
+
+def _check_visible(path: Path, num_bytes: int) -> None:
+    """What another machine of a cluster wrote must be seen here."""
+    if not path.is_file() or path.stat().st_size != num_bytes:
+        raise DatasetError(
+            f"{path} was written on another machine and is not seen here: --out must be a folder that all machines of "
+            "the cluster share."
+        )
+
+
+def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    """One line for each input that was left out; no file if none was."""
+    if rejected:
+        path.write_text("".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected))
+        sync(path)

@@ -115,9 +115,25 @@ def test_no_gpu_is_visible_when_none_may_be(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_only_embedded_data_sets_are_made(tmp_path: Path):
-    assert embedded_command(Path("data/earth-128")) == ["earth", "--out", "data/earth-128", "--size", "128"]
-    assert embedded_command(Path("glyphs-64")) == ["glyphs", "--out", "glyphs-64", "--size", "64"]
-    styles = ["glyphs", "--layout", "styles", "--out", "glyph-styles-32", "--size", "32"]
+    assert embedded_command(Path("data/earth-128")) == [
+        "earth",
+        "--out",
+        "data/earth-128",
+        "--size",
+        "128",
+        "--shard-samples",
+        "64",
+    ]
+    assert embedded_command(Path("glyphs-64")) == [
+        "glyphs",
+        "--out",
+        "glyphs-64",
+        "--size",
+        "64",
+        "--shard-samples",
+        "64",
+    ]
+    styles = ["glyphs", "--layout", "styles", "--out", "glyph-styles-32", "--size", "32", "--shard-samples", "64"]
     assert embedded_command(Path("glyph-styles-32")) == styles
     assert embedded_command(Path("data/photos")) is None
     assert embedded_command(Path("data/maps-256")) is None

@@ -1,0 +1,164 @@
+"""Look at the beginning of an image file, and decode nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from sharding.codec import tiff
+from sharding.codec.arrays import check_shape
+from sharding.codec.kinds import Format, Header, check_dtype, is_npy, is_tiff
+from sharding.manifest import DatasetError, DType
+
+# Pillow would warn of, or refuse, what its header says is large. Whoever reads headers judges sizes; see `read_header`.
+Image.MAX_IMAGE_PIXELS = None
+
+ORIENTATION = 0x0112
+"""EXIF's tag for how to turn and mirror an image: 1 (as it is) to 8."""
+QUARTER_TURNS = frozenset({5, 6, 7, 8})
+"""Orientations in which width and height change places."""
+
+_FORMATS: dict[str | None, Format] = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp"}
+_CHANNELS = {"1": 1, "L": 1, "I;16": 1, "LA": 2, "P": 3, "RGB": 3, "CMYK": 3, "YCbCr": 3, "PA": 4, "RGBA": 4}
+_PNG_DEPTH, _PNG_COLOR = 24, 25  # offsets of the bytes with the bits of a channel, and the kind of colour
+_PNG_GREY_ALPHA = 4
+
+
+def read_header(path: Path) -> Header:
+    """What the first bytes of a file tell, however large an image they announce.
+
+    Raises:
+        DatasetError: the file is no image of a known kind, or of a type that cannot be stored; the message names it.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(32)
+        file.seek(0)
+        return _kind_of(start)(file, start, path)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How the image is to be turned, as EXIF or XMP says; 1 where they say nothing. Decodes nothing."""
+    if image.format == "PNG" and not {"exif", "Raw profile type exif", "XML:com.adobe.xmp"} & image.info.keys():
+        return 1  # Pillow would decode the whole file to look behind the pixels
+    value = image.getexif().get(ORIENTATION, 1)
+    return value if value in range(1, 9) else 1
+
+
+def png_depth(start: bytes) -> int:
+    """Bits of a channel of the PNG that begins with `start`."""
+    return start[_PNG_DEPTH]
+
+
+def open_picture(file: BinaryIO, *, name: str) -> Image.Image:
+    """With Pillow. Raises DatasetError if the file is no picture."""
+    try:
+        image = Image.open(file)
+    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
+        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        raise DatasetError(f"{name}: is no image, or its beginning is damaged{reason}") from error
+    return image
+
+
+def _kind_of(start: bytes) -> Callable[[BinaryIO, bytes, Path], Header]:
+    if is_npy(start):
+        return _npy_header
+    return _tiff_header if is_tiff(start) else _picture_header
+
+
+def _picture_header(file: BinaryIO, start: bytes, path: Path) -> Header:
+    with open_picture(file, name=str(path)) as image:
+        if image.format not in _FORMATS:
+            raise DatasetError(f"{path}: is a {image.format} file; save it as PNG, JPEG, WebP, TIFF, BMP or NPY")
+        if image.mode not in _CHANNELS:
+            raise DatasetError(f"{path}: has Pillow's mode {image.mode}; save it as grey or RGB")
+        format, orientation = _FORMATS[image.format], orientation_of(image)
+        has_alpha = image.has_transparency_data
+        channels = _CHANNELS[image.mode] + (has_alpha and image.mode in ("P", "1", "L", "RGB", "I;16"))
+        if format == "png" and start[_PNG_COLOR] == _PNG_GREY_ALPHA:
+            channels = 2  # which Pillow knows of 8 bits only
+        dtype: DType = "uint16" if format == "png" and png_depth(start) == 16 else "uint8"
+        size = image.size[::-1] if orientation in QUARTER_TURNS else image.size
+        is_simple = image.mode in ("L", "RGB") and orientation == 1 and not has_alpha
+        return Header(
+            path=path,
+            size=(size[0], size[1]),
+            channels=channels,
+            dtype=dtype,
+            format=format,
+            is_lossy=format == "jpg" or (format == "webp" and _is_lossy_webp(file)),
+            has_alpha=has_alpha,
+            has_palette=image.mode in ("P", "PA"),
+            is_plain=is_simple and _is_stored_simply(image, start, format),
+            num_bytes=path.stat().st_size,
+        )
+
+
+def _is_stored_simply(image: Image.Image, start: bytes, format: Format) -> bool:
+    """Of grey and RGB images: whether the file holds just these bytes, compressed."""
+    match format:
+        case "png":
+            return png_depth(start) == 8
+        case "bmp":
+            bits, height = int.from_bytes(start[28:30], "little"), int.from_bytes(start[22:26], "little", signed=True)
+            return image.info.get("compression") == 0 and height > 0 and bits == (24 if image.mode == "RGB" else 8)
+        case "webp":
+            return not getattr(image, "is_animated", False)
+        case _:
+            return True
+
+
+def _is_lossy_webp(file: BinaryIO) -> bool:
+    """Whether the first image chunk of a RIFF file is lossy."""
+    position = file.tell()
+    try:
+        file.seek(12)
+        while len(chunk := file.read(8)) == 8:
+            name, length = chunk[:4], int.from_bytes(chunk[4:], "little")
+            if name in (b"VP8 ", b"VP8L"):
+                return name == b"VP8 "
+            file.seek(16 if name == b"ANMF" else length + length % 2, 1)  # the image lies inside a frame
+        return True
+    finally:
+        file.seek(position)
+
+
+def _npy_header(file: BinaryIO, start: bytes, path: Path) -> Header:
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except Exception as error:
+        raise DatasetError(f"{path}: is no array of NumPy, or its beginning is damaged ({error})") from error
+    height, width, channels = check_shape(shape, name=str(path))
+    return Header(
+        path=path,
+        size=(width, height),
+        channels=channels,
+        dtype=check_dtype(dtype.name, name=str(path)),
+        format="npy",
+        is_lossy=False,
+        has_alpha=False,
+        has_palette=False,
+        is_plain=False,
+        num_bytes=path.stat().st_size,
+    )
+
+
+def _tiff_header(file: BinaryIO, start: bytes, path: Path) -> Header:
+    layout = tiff.read_layout(file, name=str(path))
+    width, height = layout.size
+    return Header(
+        path=path,
+        size=(height, width) if layout.orientation in QUARTER_TURNS else (width, height),
+        channels=layout.channels,
+        dtype=layout.dtype,
+        format="tiff",
+        is_lossy=layout.is_lossy,
+        has_alpha=layout.has_alpha,
+        has_palette=layout.has_palette,
+        is_plain=layout.is_plain,
+        num_bytes=path.stat().st_size,
+    )
