@@ -16,7 +16,7 @@ from trainer.presets import pix2pix_losses
 def presets() -> dict[str, RunConfig]:
     base = pix2pix_losses.base()
     # As networks for restoration are made (EDSR, DnCNN): no norm, which would forget the level of colours; the output
-    # is the input and a difference; and no halvings, as single pixels are to be mended.
+    # is the input and a difference; and as many pixels inside as the input really has.
     generator = GeneratorConfig(
         architecture="resnet", num_filters=24, num_blocks=4, num_halvings=0, norm="none", dropout=0.0, residual=True
     )
@@ -24,20 +24,19 @@ def presets() -> dict[str, RunConfig]:
     # texture does that the GAN makes up; with the 1 to 100 of pix2pix x4 falls below its input.
     method = replace(pix2pix_losses.METHOD, generator=generator, weight_gan=0.03)
 
-    def restoring(degrade: DegradeConfig) -> RunConfig:
+    def restoring(degrade: DegradeConfig, *, num_halvings: int = 0) -> RunConfig:
         data = replace(base.data, view_a="satellite", view_b="satellite", degrade=degrade)
         return replace(
             base,
-            method=method,
+            method=replace(method, generator=replace(generator, num_halvings=num_halvings)),
             data=data,
-            train=replace(base.train, total_kimg=4.8),
-            optimizer=OptimizerConfig(lr=1e-3),
+            optimizer=OptimizerConfig(lr=4e-4, beta1=0.9),
         )
 
     return {
         "deblur": restoring(DegradeConfig(kind="blur", blur_sigma=2.0)),
-        "superres-x2": restoring(DegradeConfig(kind="downscale", factor=2)),
-        "superres-x4": restoring(DegradeConfig(kind="downscale", factor=4)),
+        "superres-x2": restoring(DegradeConfig(kind="downscale", factor=2), num_halvings=1),
+        "superres-x4": restoring(DegradeConfig(kind="downscale", factor=4), num_halvings=1),
         "denoise": restoring(DegradeConfig(kind="noise", noise_sigma=25.0)),
         "dejpeg": restoring(DegradeConfig(kind="jpeg", jpeg_quality=10)),
     }
