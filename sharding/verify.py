@@ -17,6 +17,7 @@ from sharding.manifest import (
     read_manifest,
 )
 from sharding.parallel import map_in_order
+from sharding.publish import REJECTED
 from sharding.verify_keys import KeyCheck
 from sharding.verify_shard import Findings, Range, check_shard, join
 
@@ -140,7 +141,7 @@ def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator
 
 def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
-    known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
+    known = {FILE_NAME, JOURNAL, REJECTED, *shards, *map(index_path, shards)}
     for path in sorted(folder.rglob("*")):
         if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
             yield f"{path}: is not listed in {FILE_NAME}; remove it, or shard the images again"

@@ -70,7 +70,8 @@ def save_checkpoint(
     """Write the checkpoint of `progress` under a temporary name, then rename it; drop all but the `keep` newest.
 
     Args:
-        rank_state: JSON values of this rank, returned to the same rank by `load_checkpoint`.
+        rank_state: JSON values of this rank, returned to the same rank, or to all of another number of them, by
+            `load_checkpoint`.
 
     Raises:
         CheckpointError: the disk is full or not writable.
@@ -134,11 +135,11 @@ def _fsync(path: Path) -> None:
 
 def load_checkpoint(
     folder: Path, *, engine: Engine, average: MovingAverage, world: World
-) -> tuple[Progress, dict[str, Any] | None]:
+) -> tuple[Progress, list[dict[str, Any]]]:
     """Restore engine, average and pools.
 
     Returns:
-        How far the run was, and this rank's state, or None if the checkpoint is of another number of ranks.
+        How far the run was, and this rank's state; of a checkpoint of another number of ranks, the states of all.
 
     Raises:
         CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
@@ -156,9 +157,10 @@ def load_checkpoint(
         _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
     except _DAMAGES as error:
         raise _damaged(folder, error) from error
+    states = state["ranks"]
     same_ranks = state["world_size"] == world.size
     progress = Progress(position=state["position"], step=state["step"])
-    return progress, state["ranks"][world.rank] if same_ranks else None
+    return progress, [states[world.rank]] if same_ranks else states
 
 
 def load_average(folder: Path, average: MovingAverage, *, device: torch.device) -> None:
