@@ -142,18 +142,18 @@ def load_checkpoint(
         How far the run was, and this rank's state; of a checkpoint of another number of ranks, the states of all.
 
     Raises:
-        CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
+        CheckpointError: it is of another number of ranks and ZeRO 3 has split it, or a file is damaged.
     """
     state = _read_state(folder)
-    if state["world_size"] != world.size and engine.zero_stage > 0:
+    if state["world_size"] != world.size and engine.zero_stage == 3:
         raise CheckpointError(
-            f"{folder} was written by {state['world_size']} ranks with ZeRO stage {engine.zero_stage}, which splits "
-            f"its state over them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with "
-            "engine.zero_stage 0."
+            f"{folder} was written by {state['world_size']} ranks with ZeRO stage 3, which splits the weights over "
+            f"them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with engine.zero_stage "
+            "0 to 2, which goes on with any number."
         )
     load_average(folder, average, device=world.device)
     try:
-        engine.load(folder)
+        engine.load(folder, saved_ranks=state["world_size"])
         _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
     except _DAMAGES as error:
         raise _damaged(folder, error) from error

@@ -130,10 +130,10 @@ def test_more_ranks_deal_the_images_out(engine: Engine, tmp_path: Path):
     assert [len(images) for images in dealt] == [3, 3, 2]
 
 
-def test_zero_cannot_change_the_number_of_ranks(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_zero_3_cannot_change_the_number_of_ranks(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written = save(tmp_path, engine)
-    monkeypatch.setattr(engine, "zero_stage", 1)
-    with pytest.raises(CheckpointError, match=r"written by 1 ranks with ZeRO stage 1.*this run has 2"):
+    monkeypatch.setattr(engine, "zero_stage", 3)
+    with pytest.raises(CheckpointError, match=r"written by 1 ranks with ZeRO stage 3.*this run has 2"):
         load(written, engine, rank_of(2, rank=0))
 
 
