@@ -31,6 +31,8 @@ from torchvision.transforms import functional as transforms
 
 from benchmarks.machine import command_line, describe_machine
 from sharding.manifest import Manifest, View, read_manifest
+from sharding.parallel import Crew
+from sharding.problems import Problems
 from sharding.sample import Draft, Plan, Sample
 from sharding.writer import WriteOptions, make_dataset
 from trainer.config import DataConfig
@@ -280,7 +282,7 @@ class DrawnPairs:
     def made_by(self) -> dict[str, Any]:
         return {"source": "drawn for the loader benchmark"}
 
-    def plan(self) -> Plan:
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
         views = {name: View(extension=f"{name}.jpg", width=self.side, height=self.side) for name in ("a", "b")}
         drafts = [Draft(key=f"{n:04d}", split="train", origin=n) for n in range(self.num_samples)]
         return Plan(views=views, classes=[], drafts=drafts, encode=self.encode)

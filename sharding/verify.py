@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Lock
 
 from sharding.journal import FILE_NAME as JOURNAL
@@ -18,6 +18,8 @@ from sharding.manifest import (
 )
 from sharding.parallel import map_in_order
 from sharding.publish import REJECTED
+from sharding.storage.local_copy import local_copies, names_of_files
+from sharding.storage.place import Place
 from sharding.verify_keys import KeyCheck
 from sharding.verify_shard import Findings, Range, check_shard, join
 
@@ -28,13 +30,15 @@ _LIMITS = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (-math.in
 
 
 def verify(
-    folder: Path,
+    folder: Place,
     *,
     decode: bool | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """One line per problem; none if the data set is whole. Each byte is read once, and no tar is held in memory.
+
+    Of a remote data set each file is fetched for the purpose: as it lies there, and not from the cache.
 
     Args:
         decode: also decode every image and compare it with the manifest. None: if the set is small.
@@ -54,7 +58,14 @@ def verify(
     advance = _summing(progress, total=num_bytes)
 
     def check(item: tuple[str, Shard]) -> Findings:
-        return check_shard(folder, item[1], manifest=manifest, decodes=decodes, advance=advance)
+        _, shard = item
+        try:
+            with local_copies(folder, {shard.path: shard.num_bytes, index_path(shard.path): None}) as copy:
+                findings = check_shard(copy, shard, manifest=manifest, decodes=decodes, advance=advance)
+        except DatasetError as error:  # it cannot be fetched
+            return Findings(problems=[str(error)])
+        findings.problems = [problem.replace(str(copy), str(folder)) for problem in findings.problems]
+        return findings
 
     values: dict[str, Range] = {}
     keys = KeyCheck(folder)
@@ -139,9 +150,14 @@ def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator
             yield f"{FILE_NAME}: view {name!r} has the value_range {low}, {high}; its images hold {least} to {greatest}"
 
 
-def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+def _stray_files(folder: Place, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
     known = {FILE_NAME, JOURNAL, REJECTED, *shards, *map(index_path, shards)}
-    for path in sorted(folder.rglob("*")):
-        if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
-            yield f"{path}: is not listed in {FILE_NAME}; remove it, or shard the images again"
+    try:
+        names = names_of_files(folder) or ()
+    except DatasetError as error:
+        yield str(error)
+        return
+    for name in names:
+        if name not in known:
+            yield f"{folder / name}: is not listed in {FILE_NAME}; remove it, or shard the images again"
