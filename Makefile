@@ -68,7 +68,7 @@ bench: setup ## Time our step and our loader against plain torch; write benchmar
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 shard: setup ## Make the embedded data set `earth` in data/earth-128
-	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 $(ARGS)
+	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 --shard-samples 64 $(ARGS)
 
 # The lock's comments and conditional lines are kept; the other pins are what pip chooses today.
 lock: ## Resolve pyproject.toml in a clean environment and write requirements.lock anew

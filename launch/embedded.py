@@ -20,7 +20,7 @@ def embedded_command(folder: Path) -> list[str] | None:
     match = re.fullmatch(r"([a-z-]+)-(\d+)", folder.name)
     if match is None or match[1] not in _COMMANDS:
         return None
-    return [*_COMMANDS[match[1]], "--out", str(folder), "--size", match[2]]
+    return [*_COMMANDS[match[1]], "--out", str(folder), "--size", match[2], "--shard-samples", "64"]
 
 
 def ensure_dataset(folder: Path) -> None:

@@ -1,12 +1,11 @@
 """`diptych table NAME`: train the rows of a comparison table one after the other, and print it beside the paper's."""
 
-import json
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -51,7 +50,8 @@ def table_command(argv: list[str]) -> int:
         if status < 0 or status > _LARGEST_FAILURE:
             return status  # told to stop
         failed += [row.preset] * (status != 0)
-    scores = {row.preset: _evaluation(RunDir(folder / row.preset))["scores"] for row in table.rows}
+    evaluations = {row.preset: RunDir(folder / row.preset).evaluations() for row in table.rows}
+    scores = {preset: known.get("test", {}).get("scores", {}) for preset, known in evaluations.items()}
     Console(width=max(_console.width, _WIDTH), highlight=False).print(show_table(table, scores))
     if folder.is_dir():
         write_atomically(folder / "table.md", markdown(table, scores).encode())
@@ -72,7 +72,7 @@ def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
         arguments += [] if options.kimg is None else ["--train.total-kimg", str(options.kimg)]
     elif not same_config(run, config):
         raise ConfigError("runs", str(run.path), "was begun with other settings than this row has; move it away.")
-    elif _evaluation(run)["position"] >= round(1000 * config.train.total_kimg):
+    elif run.is_finished("test"):
         return 0
     else:
         arguments = ["--resume", str(run.path)]
@@ -93,12 +93,6 @@ def _run(command: list[str]) -> int:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-
-
-def _evaluation(run: RunDir) -> dict[str, Any]:
-    """Position and scores of the test split; of position -1 where there are none yet."""
-    known = json.loads(run.evaluation_file.read_text()) if run.evaluation_file.is_file() else {}
-    return known.get("test", {"position": -1, "scores": {}})
 
 
 def _cells(table: Table, row: Row, scores: dict[str, float]) -> list[str]:

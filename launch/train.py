@@ -17,7 +17,7 @@ from sharding.manifest import read_manifest
 from trainer.config import RunConfig, config_to_dict
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.rundir import RunDir
-from trainer.task import check_task
+from trainer.task import check_task, final_split
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -97,9 +97,11 @@ def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
             if not run.path.exists():
                 break
             runs.append(run)
-    if not runs or not runs[-1].run_file.is_file() or runs[-1].evaluation_file.exists():
+    if not runs or not runs[-1].run_file.is_file() or not same_config(runs[-1], options.config):
         return None
-    return runs[-1] if same_config(runs[-1], options.config) else None
+    # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
+    split = final_split(read_manifest(options.config.data.path))
+    return None if runs[-1].is_finished(split) else runs[-1]
 
 
 def same_config(run: RunDir, config: RunConfig) -> bool:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.manifest import DatasetError, Manifest
+from sharding.manifest import DatasetError, Manifest, seal_manifest
 from sharding.sample import OptionError
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
@@ -88,6 +88,14 @@ class Verify:
     """Threads that read and decode."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seal:
+    """Give a dataset.json that you have edited, or made by other means, the checksum that readers expect of it."""
+
+    folder: Positional[Path]
+    """The data set: the folder with dataset.json."""
+
+
 Make = Earth | Glyphs | Pairs | Folders | Images | Unpaired
 Command = (
     Annotated[Earth, subcommand("earth")]
@@ -97,6 +105,7 @@ Command = (
     | Annotated[Images, subcommand("images")]
     | Annotated[Unpaired, subcommand("unpaired")]
     | Annotated[Verify, subcommand("verify")]
+    | Annotated[Seal, subcommand("seal")]
 )
 
 
@@ -105,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)
-        return run_verify(command) if isinstance(command, Verify) else run_make(command)
+        return _run(command)
     except OptionError as error:
         errors.print(str(error), style="red", markup=False)
         return USAGE
@@ -117,6 +126,16 @@ def main(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except SystemExit as exit_:  # how tyro ends after --help and after a wrong option
         return exit_.code if isinstance(exit_.code, int) else OK
+
+
+def _run(command: Command) -> int:
+    match command:
+        case Verify():
+            return run_verify(command)
+        case Seal():
+            return run_seal(command)
+        case _:
+            return run_make(command)
 
 
 def run_make(command: Make) -> int:
@@ -136,12 +155,32 @@ def run_make(command: Make) -> int:
 def run_verify(command: Verify) -> int:
     """List what is wrong with the data set."""
     console = Console(highlight=False, soft_wrap=True)
-    with progress_bar(console, "shards") as progress:
-        problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=progress)
+    start, megabytes = time.monotonic(), 0.0
+    with progress_bar(console, "MB") as progress:
+
+        def show(done: int, total: int) -> None:
+            nonlocal megabytes
+            megabytes = done / 1e6
+            progress(round(megabytes), round(total / 1e6))
+
+        problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=show)
     for problem in problems:
         console.print(problem, style="red", markup=False)
-    console.print(f"{command.folder}: problems: {len(problems)}" if problems else f"{command.folder} is whole.")
+    seconds = max(time.monotonic() - start, 1e-3)
+    result = f"problems: {len(problems)}" if problems else "whole"
+    console.print(
+        f"{command.folder}: {result}. {megabytes:.1f} MB read in {seconds:.1f} s ({megabytes / seconds:.0f} MB/s)."
+    )
     return PROBLEM if problems else OK
+
+
+def run_seal(command: Seal) -> int:
+    """Give the manifest a new checksum, if it is valid."""
+    manifest = seal_manifest(command.folder)
+    Console(highlight=False, soft_wrap=True).print(
+        f"{command.folder}: the manifest of {manifest.name} is sealed; `diptych shard verify` tells if it is true."
+    )
+    return OK
 
 
 @contextmanager
@@ -156,13 +195,14 @@ def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task: TaskID | None = None
-        start = time.monotonic()
+        start, first = time.monotonic(), 0
 
         def show(done: int, total: int) -> None:
-            nonlocal task
+            nonlocal task, start, first
             if task is None:
+                start, first = time.monotonic(), done  # what an earlier run had done is not this one's speed
                 task = bar.add_task(unit, total=total, speed="")
-            speed = done / max(time.monotonic() - start, 1e-3)
+            speed = (done - first) / max(time.monotonic() - start, 1e-3)
             bar.update(task, completed=done, speed=f"{speed:.0f} {unit}/s")
 
         yield show

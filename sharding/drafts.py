@@ -1,4 +1,4 @@
-"""The samples that a data set will have, in the order in which they are stored: on disk, because there may be millions."""
+"""The samples that a data set will have, in stored order: in a database on disk, because there may be millions."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import pickle
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -57,16 +56,14 @@ class DraftStore:
 
     def __iter__(self) -> Iterator[Draft]:
         """Split by split, view by view, shuffled within: neighbours on disk must not be neighbours in the world."""
-        with closing(self._database.execute("SELECT pickled FROM draft ORDER BY place")) as rows:
-            for (pickled,) in rows:
-                yield pickle.loads(pickled)
+        for (pickled,) in self._database.execute("SELECT pickled FROM draft ORDER BY place"):
+            yield pickle.loads(pickled)
 
     def fingerprint(self, made_by: dict[str, Any]) -> str:
         """Differs wherever splits, keys or labels do, or what made them."""
         digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
-        with closing(self._database.execute("SELECT line FROM draft ORDER BY place")) as rows:
-            for (line,) in rows:
-                digest.update(line.encode())
+        for (line,) in self._database.execute("SELECT line FROM draft ORDER BY place"):
+            digest.update(line.encode())
         return digest.hexdigest()
 
 

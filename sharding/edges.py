@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 import cv2
@@ -76,11 +76,15 @@ class EdgeOptions:
             raise DatasetError(f"{self.hed_weights} is no file. Give HED's ONNX file as --hed-weights, or use canny.")
         return options | {"hed_weights": hashlib.sha256(self.hed_weights.read_bytes()).hexdigest()}
 
-    def method(self) -> DrawEdges:
-        """Raises DatasetError if the network's file cannot be read."""
+    def draw(self, pixels: np.ndarray) -> np.ndarray:
+        """Photo, uint8, (height, width) or (height, width, 3) RGB -> edges, uint8, (height, width): dark on 255.
+
+        Raises:
+            DatasetError: the network's file cannot be read.
+        """
         if self.hed_weights is not None:
-            return hed_method(self.hed_weights)
-        return lambda pixels: draw_canny(pixels, low=self.canny_low, high=self.canny_high)
+            return hed_method(self.hed_weights)(pixels)
+        return draw_canny(pixels, low=self.canny_low, high=self.canny_high)
 
 
 def draw_canny(pixels: np.ndarray, *, low: float | None = None, high: float | None = None) -> np.ndarray:
@@ -96,6 +100,7 @@ def draw_canny(pixels: np.ndarray, *, low: float | None = None, high: float | No
     return 255 - cv2.Canny(across, down, low, high, L2gradient=True)
 
 
+@cache
 def hed_method(weights: Path) -> DrawEdges:
     """Edges by HED. Not yet run with its published weights: the network's inputs and outputs are as its authors say.
 
@@ -106,15 +111,13 @@ def hed_method(weights: Path) -> DrawEdges:
         network = cv2.dnn.readNetFromONNX(str(weights))
     except cv2.error as error:
         raise DatasetError(f"{weights} is no ONNX file that OpenCV reads ({error.err}).") from error
-    lock = Lock()  # a network of OpenCV holds its input
 
     def draw(pixels: np.ndarray) -> np.ndarray:
         height, width = pixels.shape[:2]
         color = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
         blob = cv2.dnn.blobFromImage(color, size=(width, height), mean=HED_MEAN, swapRB=True)
-        with lock:
-            network.setInput(blob)
-            outputs = network.forward(network.getUnconnectedOutLayersNames())
+        network.setInput(blob)
+        outputs = network.forward(network.getUnconnectedOutLayersNames())
         edges = outputs[-1].reshape(height, width)
         return (255 * (1 - edges.clip(0, 1))).round().astype(np.uint8)
 

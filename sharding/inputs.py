@@ -1,32 +1,44 @@
-"""Find image files and their splits in folders, and look at their headers before anything is decoded."""
+"""Find image files and their splits in folders. Nothing is opened; files come one by one, for there may be millions."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from sharding.codec import SUFFIXES, Header, read_header
+from sharding.codec import SUFFIXES
 from sharding.manifest import DatasetError
-from sharding.problems import listing
 from sharding.sample import SPLITS
 
 PLACEHOLDER = "{split}"
 
-Item = TypeVar("Item")
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    """An image file, as its folder lists it."""
+
+    path: str
+    split: str | None
+    """As the folders tell; None where they do not."""
+    stem: str
+    """Name without suffix; in class folders `<class>/<name>`."""
+    num_bytes: int
+    mtime_ns: int
 
 
-def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
-    """Images by split and stem. The split is None where the folder has no splits.
-
-    Splits are sub-folders `train`, `val`, `test`, or stand where the path says `{split}`.
+def find_splits(folder: Path) -> Iterator[FoundFile]:
+    """Images in a folder, or in its splits: sub-folders `train`, `val`, `test`, or where the path says `{split}`.
 
     Raises:
         DatasetError: no images, both images and splits, or other sub-folders; the message has the remedy.
     """
+    for split, path in split_folders(folder).items():
+        yield from find_images(path, split=split)
+
+
+def split_folders(folder: Path) -> dict[str | None, Path]:
+    """The folders with the images of each split; that of None where there are no splits."""
     if PLACEHOLDER in str(folder):
-        return {split: find_images(path) for split, path in fill_placeholder(folder).items()}
+        return {**fill_placeholder(folder)}
     sub_folders = {path.name for path in list_folders(folder)}
     splits = [split for split in SPLITS if split in sub_folders]
     strangers = sorted(sub_folders.difference(SPLITS))
@@ -36,14 +48,14 @@ def find_splits(folder: Path) -> dict[str | None, dict[str, Path]]:
             f"Give the folder with the images itself, or write {PLACEHOLDER} where the splits' names stand."
         )
     if not splits:
-        return {None: find_images(folder)}
-    if _image_files(folder):
+        return {None: folder}
+    if next(_image_files(folder), None):
         raise DatasetError(f"{folder} holds images beside the sub-folder {splits[0]!r}. Move them into one of them.")
-    return {split: find_images(folder / split) for split in splits}
+    return {split: folder / split for split in splits}
 
 
-def find_classes(folder: Path) -> dict[str | None, dict[str, Path]]:
-    """Images in class folders, by split and `<class>/<stem>`; splits as in `find_splits`, above the class folders.
+def find_classes(folder: Path) -> Iterator[FoundFile]:
+    """Images in class folders, with stems `<class>/<stem>`; splits as in `find_splits`, above the class folders.
 
     Raises:
         DatasetError: no class folders, or images beside them, or other folders beside the splits.
@@ -60,16 +72,18 @@ def find_classes(folder: Path) -> dict[str | None, dict[str, Path]]:
                 f"{folder} holds the folder 'train' beside {sorted(names.difference(SPLITS))[0]!r}: are they splits or "
                 f"classes? Let the splits stand alone in it."
             )
-    return {split: _find_classes(root) for split, root in roots.items()}
+    for split, root in roots.items():
+        yield from _find_classes(root, split=split)
 
 
-def _find_classes(root: Path) -> dict[str, Path]:
+def _find_classes(root: Path, *, split: str | None) -> Iterator[FoundFile]:
     classes = list_folders(root)
-    stray = _image_files(root)
+    stray = next(_image_files(root), None)
     if not classes or stray:
-        what = f"the image {stray[0].name}" if stray else "no sub-folders"
+        what = f"the image {stray.name}" if stray else "no sub-folders"
         raise DatasetError(f"{root} holds {what}; --labels folders wants each class in a sub-folder of its own.")
-    return {f"{path.name}/{stem}": image for path in classes for stem, image in find_images(path).items()}
+    for path in classes:
+        yield from find_images(path, split=split, prefix=f"{path.name}/")
 
 
 def fill_placeholder(folder: Path) -> dict[str, Path]:
@@ -85,126 +99,41 @@ def list_folders(folder: Path) -> list[Path]:
     """The sub-folders, in order. Raises DatasetError if `folder` is none."""
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
-def find_images(folder: Path) -> dict[str, Path]:
-    """The images directly in `folder`, by stem, in order; other files are none of our business."""
-    images: dict[str, Path] = {}
-    twice = []
-    for path in _image_files(folder):
-        if path.stem in images:
-            twice.append(f"{images[path.stem]} and {path.name}")
-        images[path.stem] = path
-    if twice:
-        raise DatasetError(f"Files with one name but for the suffix; keep one of each:\n{listing(twice)}")
-    if not images:
-        raise DatasetError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))}).")
-    return images
-
-
-def _image_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-
-
-def name_splits(
-    found: Mapping[str | None, Mapping[str, Item]], *, val: float, test: float
-) -> dict[str, dict[str, Item]]:
-    """Items by split and stem; where the folders tell no split, the stems do (see `assign_splits`)."""
-    splits: dict[str, dict[str, Item]] = {split: {} for split in SPLITS}
-    for split, items in found.items():
-        assigned = assign_splits(items, val=val, test=test)
-        for stem, item in items.items():
-            splits[split or assigned[stem]][stem] = item
-    return {split: items for split, items in splits.items() if items}
-
-
-def check_equal_splits(
-    found_a: Mapping[str | None, Any], found_b: Mapping[str | None, Any], *, folders: tuple[Path, Path]
-) -> None:
+def check_equal_splits(folder_a: Path, folder_b: Path) -> None:
     """Raises DatasetError if one folder has splits that the other lacks."""
-    if found_a.keys() != found_b.keys():
-        splits = [", ".join(split or "none" for split in found) for found in (found_a, found_b)]
+    splits_a, splits_b = split_folders(folder_a).keys(), split_folders(folder_b).keys()
+    if splits_a != splits_b:
+        names = [", ".join(split or "none" for split in splits) for splits in (splits_a, splits_b)]
         raise DatasetError(
-            f"The folders differ in their splits: {folders[0]} has {splits[0]}; {folders[1]} has {splits[1]}. "
+            f"The folders differ in their splits: {folder_a} has {names[0]}; {folder_b} has {names[1]}. "
             f"Give both the same sub-folders."
         )
 
 
-def list_files(
-    found: Mapping[str | None, Mapping[str, Path]], *, val: float, test: float
-) -> list[tuple[str, str, Path]]:
-    """Split, stem and path of each image."""
-    splits = name_splits(found, val=val, test=test)
-    return [(split, stem, path) for split, images in splits.items() for stem, path in images.items()]
-
-
-def assign_splits(stems: Collection[str], *, val: float, test: float) -> dict[str, str]:
-    """A split for each stem by the rank of its hash: exact shares, whatever the order or the folder.
-
-    A share above 0 gets at least one sample if there are three or more.
-    """
-    ranked = sorted(stems, key=lambda stem: hashlib.sha256(stem.encode()).digest())
-    counts = {}
-    for split, share in (("test", test), ("val", val)):
-        least = 1 if share > 0 and len(ranked) >= len(SPLITS) else 0
-        counts[split] = max(least, round(share * len(ranked)))
-    names = ["test"] * counts["test"] + ["val"] * counts["val"]
-    return {stem: names[rank] if rank < len(names) else "train" for rank, stem in enumerate(ranked)}
-
-
-def fingerprint(files: Mapping[str, Path]) -> dict[str, Any]:
-    """Number of files, and a hash over names, sizes and times of change: another input gives another value."""
-    digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        status = path.stat()
-        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return {"num_files": len(files), "sha256": digest.hexdigest()}
-
-
-def read_headers(paths: Sequence[Path]) -> list[Header]:
-    """One header per file.
+def find_images(folder: Path, *, split: str | None, prefix: str = "") -> Iterator[FoundFile]:
+    """The images directly in `folder`, in any order; other files are none of our business.
 
     Raises:
-        DatasetError: files that are no images; the message lists them.
+        DatasetError: there are none, or there is no such folder.
     """
-
-    def read(path: Path) -> Header | str:
-        try:
-            return read_header(path)
-        except DatasetError as error:
-            return str(error)
-        except OSError as error:
-            return f"{path}: {error.strerror}"
-
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(read, paths))
-    broken = [result for result in results if isinstance(result, str)]
-    if broken:
-        raise DatasetError(f"{len(broken)} files are no images; remove or replace them:\n{listing(broken)}")
-    return [result for result in results if isinstance(result, Header)]
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
+    entry = None
+    for entry in _image_files(folder):
+        status = entry.stat()
+        stem = prefix + entry.name.rpartition(".")[0]
+        yield FoundFile(path=entry.path, split=split, stem=stem, num_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    if entry is None:
+        raise DatasetError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))}).")
 
 
-def check_equal_sizes(headers: Sequence[Header], *, remedy: str) -> tuple[int, int]:
-    """The size that all images have.
-
-    Raises:
-        DatasetError: they differ; the message lists those that differ from the most common size.
-    """
-    common, _ = Counter(header.size for header in headers).most_common(1)[0]
-    others = [f"{header.path}: {format_size(header.size)}" for header in headers if header.size != common]
-    if others:
-        raise DatasetError(
-            f"{len(others)} of {len(headers)} images are not {format_size(common)} pixels like most; {remedy}:\n"
-            f"{listing(others)}"
-        )
-    return common
-
-
-def format_size(size: tuple[int, int]) -> str:
-    """`512x256`."""
-    return f"{size[0]}x{size[1]}"
+def _image_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of millions is slow
+            if suffix in SUFFIXES and not entry.name.startswith(".") and entry.is_file():
+                yield entry

@@ -1,16 +1,19 @@
 """Labels of image files, from class folders, a CSV, or the names of the files."""
 
 import csv
+import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sharding.manifest import DatasetError, LabelInfo
-from sharding.problems import listing
+from sharding.problems import InputError, listing
 from sharding.sample import OptionError
 
 CLASS = "class"
@@ -28,7 +31,8 @@ UTKFACE = {
 _UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_.+")
 
 Infos = dict[str, LabelInfo]
-Texts = list[dict[str, str]]
+LabelReader = Callable[[Path], dict[str, str]]
+"""A file -> the text of each of its labels. Raises InputError if it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +62,46 @@ class LabelOptions:
         """The options as JSON values; nothing if there are no labels."""
         return {} if self.labels is None else {"labels": self.labels, "ordinal": list(self.ordinal)}
 
-    def files(self) -> dict[str, Path]:
-        """What is read beside the images. Raises `DatasetError` if it is missing."""
+    def inputs(self) -> dict[str, str]:
+        """A hash of what is read beside the images. Raises `DatasetError` if it is missing."""
         kind, _, rest = (self.labels or "").partition(":")
         if kind != "csv":
             return {}
         if not Path(rest).is_file():
             raise DatasetError(f"{rest} is no file. Give the CSV as --labels csv:FILE.")
-        return {"labels": Path(rest)}
+        return {"labels": hashlib.sha256(Path(rest).read_bytes()).hexdigest()}
 
-    def read(self, paths: Sequence[Path]) -> tuple[Infos, list[dict[str, int]]]:
-        """The kinds of labels, and the labels of each file.
+    @property
+    def headline(self) -> str:
+        """What to say of files without a label, after their number."""
+        kind, _, rest = (self.labels or "").partition(":")
+        if kind == "csv":
+            return f"images have no row, or an empty label, in {rest}; add it"
+        return f"names do not match {_UTKFACE_NAME.pattern if kind == 'utkface' else rest!r}; rename the files"
+
+    def reader(self) -> LabelReader | None:
+        """What tells the labels of a file; None if there are none.
 
         Raises:
-            DatasetError: files without a label; the message lists them.
+            DatasetError: the CSV is not what it should be.
         """
         kind, _, rest = (self.labels or "").partition(":")
-        if kind == "utkface":
-            return dict(UTKFACE), [utkface_labels(texts) for texts in match_names(_UTKFACE_NAME, paths)]
-        if kind == "folders":
-            texts = [{CLASS: path.parent.name} for path in paths]
-        elif kind == "csv":
-            texts = read_csv(Path(rest), paths)
-        elif kind == "pattern":
-            texts = match_names(re.compile(rest), paths)
-        else:
-            return {}, [{} for _ in paths]
+        match kind:
+            case "folders":
+                return lambda path: {CLASS: path.parent.name}
+            case "csv":
+                return csv_reader(Path(rest))
+            case "pattern":
+                return partial(match_name, re.compile(rest))
+            case "utkface":
+                return lambda path: utkface_labels(match_name(_UTKFACE_NAME, path))
+            case _:
+                return None
+
+    def number(self, texts: Iterable[Mapping[str, str]]) -> Infos:
+        """The kinds of labels, from all combinations of values that occur."""
+        if self.labels == "utkface":
+            return dict(UTKFACE)
         return number_labels(texts, ordinal=self.ordinal)
 
 
@@ -97,37 +115,27 @@ def check_pattern(pattern: str) -> None:
         raise OptionError(f"--labels pattern:{pattern}: name the labels' groups, e.g. (?P<character>.)_.*")
 
 
-def match_names(pattern: re.Pattern[str], paths: Sequence[Path]) -> Texts:
-    """The named groups of each file's name without suffix.
-
-    Raises:
-        DatasetError: names that do not match; the message lists them.
-    """
-    matches = [pattern.fullmatch(path.stem) for path in paths]
-    others = [str(path) for path, match in zip(paths, matches, strict=True) if match is None]
-    if others:
-        raise DatasetError(
-            f"{len(others)} of {len(paths)} names do not match {pattern.pattern!r}; rename the files, or remove them:\n"
-            f"{listing(others)}"
-        )
-    texts = [match.groupdict(default="") for match in matches if match is not None]
-    check_filled(texts, paths, where="its name")
-    return texts
+def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str]:
+    """The named groups of a file's name without suffix. Raises InputError if it does not match, or a group is empty."""
+    match = pattern.fullmatch(path.stem)
+    if match is None:
+        raise InputError(path, "its name does not match")
+    return check_filled(match.groupdict(default=""), path, where="its name")
 
 
-def utkface_labels(texts: Mapping[str, str]) -> dict[str, int]:
-    """Age in years -> its group; gender and race are numbers already."""
+def utkface_labels(texts: Mapping[str, str]) -> dict[str, str]:
+    """Age in years -> its group; gender and race are numbers, and become words."""
     age = bisect_right(FIRST_AGES, int(texts["age"])) - 1
-    return {"age": age, "gender": int(texts["gender"]), "race": int(texts["race"])}
+    return {"age": AGES[age]} | {name: UTKFACE[name].names[int(texts[name])] for name in ("gender", "race")}
 
 
-def read_csv(file: Path, paths: Sequence[Path]) -> Texts:
-    """The labels of each file. The first column holds its name, with or without suffix and the folder it is in.
+def csv_reader(file: Path) -> LabelReader:
+    """Labels by file. The first column holds its name, with or without suffix and the folder it is in.
 
     Rows of other files are none of our business: they may be in a part of the set that is not here.
 
     Raises:
-        DatasetError: no header, a name twice, or files without a row; the message lists them.
+        DatasetError: no header, rows of other lengths, or a name twice.
     """
     with file.open(encoding="utf-8-sig", newline="") as stream:
         header, *rows = [row for row in csv.reader(stream) if row] or [[]]
@@ -136,19 +144,18 @@ def read_csv(file: Path, paths: Sequence[Path]) -> Texts:
     uneven = [",".join(row) for row in rows if len(row) != len(header)]
     if uneven:
         raise DatasetError(f"{file}: {len(uneven)} rows do not have {len(header)} columns:\n{listing(uneven)}")
-    by_name = {name: dict(zip(header[1:], labels, strict=True)) for name, *labels in rows}
+    by_name = {name: labels for name, *labels in rows}
     if len(by_name) < len(rows):
-        names = [row[0] for row in rows]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, number in Counter(row[0] for row in rows).items() if number > 1)
         raise DatasetError(f"{file}: {len(twice)} names have two rows; keep one of each:\n{listing(twice)}")
-    texts = [by_name.get(name_in_csv(path, by_name), {}) for path in paths]
-    missing = [str(path) for path, labels in zip(paths, texts, strict=True) if not labels]
-    if missing:
-        raise DatasetError(
-            f"{len(missing)} of {len(paths)} images have no row in {file}; add it, or remove them:\n{listing(missing)}"
-        )
-    check_filled(texts, paths, where=str(file))
-    return texts
+
+    def read(path: Path) -> dict[str, str]:
+        labels = by_name.get(name_in_csv(path, by_name))
+        if labels is None:
+            raise InputError(path, f"has no row in {file}")
+        return check_filled(dict(zip(header[1:], labels, strict=True)), path, where=str(file))
+
+    return read
 
 
 def name_in_csv(path: Path, known: Mapping[str, object]) -> str:
@@ -157,29 +164,33 @@ def name_in_csv(path: Path, known: Mapping[str, object]) -> str:
     return next((name for name in names if name in known), "")
 
 
-def check_filled(texts: Texts, paths: Sequence[Path], *, where: str) -> None:
-    """Raises DatasetError if a label is empty."""
-    empty = [
-        f"{path}: {', '.join(name for name, text in labels.items() if not text)}"
-        for path, labels in zip(paths, texts, strict=True)
-        if not all(labels.values())
-    ]
+def check_filled(labels: dict[str, str], path: Path, *, where: str) -> dict[str, str]:
+    """The labels. Raises InputError if one is empty."""
+    empty = [name for name, text in labels.items() if not text]
     if empty:
-        raise DatasetError(f"{len(empty)} images have an empty label in {where}; fill it in:\n{listing(empty)}")
+        raise InputError(path, f"the label {', '.join(empty)} is empty in {where}")
+    return labels
 
 
-def number_labels(texts: Texts, *, ordinal: Sequence[str]) -> tuple[Infos, list[dict[str, int]]]:
-    """Values become numbers: in the order that `ordinal` tells, else numbers by size and words by the alphabet."""
+def number_labels(texts: Iterable[Mapping[str, str]], *, ordinal: Sequence[str]) -> Infos:
+    """The names of each label's values: in the order that `ordinal` tells, else numbers by size, words by alphabet."""
     orders = {name: order for name, _, order in (entry.partition("=") for entry in ordinal)}
-    strangers = set(orders).difference(texts[0])
+    found: dict[str, set[str]] = {}
+    for labels in texts:
+        for name, text in labels.items():
+            found.setdefault(name, set()).add(text)
+    strangers = set(orders).difference(found)
     if strangers:
-        raise OptionError(f"--ordinal {sorted(strangers)[0]}: no such label; there are {', '.join(texts[0])}.")
-    infos = {}
-    for name in texts[0]:
-        found = {labels[name] for labels in texts}
-        infos[name] = LabelInfo(names=order_names(name, found, orders.get(name)), ordinal=name in orders)
-    numbers = {name: {text: number for number, text in enumerate(info.names)} for name, info in infos.items()}
-    return infos, [{name: numbers[name][text] for name, text in labels.items()} for labels in texts]
+        raise OptionError(f"--ordinal {sorted(strangers)[0]}: no such label; there are {', '.join(found)}.")
+    return {
+        name: LabelInfo(names=order_names(name, values, orders.get(name)), ordinal=name in orders)
+        for name, values in found.items()
+    }
+
+
+def label_numbers(texts: Mapping[str, str], infos: Mapping[str, LabelInfo]) -> dict[str, int]:
+    """Of one sample: the place of each label's value among the names."""
+    return {name: infos[name].names.index(text) for name, text in texts.items()}
 
 
 def order_names(label: str, found: set[str], order: str | None) -> list[str]:

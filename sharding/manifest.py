@@ -1,10 +1,16 @@
 """The manifest `dataset.json`: what a data set holds. Written last, so a folder with a manifest is complete.
 
+Its last entry, `sha256`, is the checksum of all bytes before that checksum's digits, which end 67 bytes before the
+file: `head -c -67 dataset.json | sha256sum` gives it. So the manifest vouches for each shard, and for itself.
+
 This module is the only one of `sharding` that `trainer` reads: one definition for the writer and the reader.
 """
 
+import hashlib
 import json
 import os
+import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +19,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
+
+CHECKSUM_PREFIX = "crc32:"
+"""Of `member_checksum`."""
+
+_SEAL_KEY = "sha256"
+_SEAL = re.compile(rb'\n "sha256": "([0-9a-f]{64})"\n}\Z')
 
 DType = Literal["uint8", "uint16", "float32"]
 
@@ -116,32 +128,107 @@ def index_path(shard: str) -> str:
     return shard.removesuffix(".tar") + ".idx"
 
 
+def member_checksum(content: bytes) -> str:
+    """What a shard's tar says of a member in the field of its header that names the owner's group, `gname`.
+
+    Any reader of tars may ignore it; a reader that does not finds damage without reading more than the sample.
+    """
+    return f"{CHECKSUM_PREFIX}{zlib.crc32(content):08x}"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the data set in `folder`.
 
     Raises:
-        DatasetError: there is none (the folder is no data set, or its sharding did not finish), or it is not valid.
+        DatasetError: there is none (the folder is no data set, or its sharding did not finish), it has changed since
+            it was written, or it is not valid.
     """
     path = folder / FILE_NAME
     if not path.is_file():
         raise DatasetError(
             f"{folder} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
         )
+    return parse_manifest(path.read_bytes(), path=str(path))
+
+
+def parse_manifest(content: bytes, *, path: str) -> Manifest:
+    """The manifest whose file has this content.
+
+    Args:
+        path: of the file, for messages.
+
+    Raises:
+        DatasetError: it has changed since it was written, or is not valid.
+    """
+    record = _parse_record(content, path=path)
+    record.pop(_SEAL_KEY, None)
+    match = _SEAL.search(content)
+    if match is None or match[1].decode() != _digest(content[: match.start(1)]):
+        raise DatasetError(
+            f"{path} has changed since it was written: its checksum (its last entry, {_SEAL_KEY}) "
+            f"{'is missing' if match is None else 'does not fit'}. Copy or shard the data set again; if you changed it "
+            f"on purpose, `diptych shard seal` gives it a new one."
+        )
+    return _validate(record, path=path)
+
+
+def _parse_record(content: bytes, *, path: str) -> dict[str, Any]:
     try:
-        manifest = TypeAdapter(Manifest).validate_python(json.loads(path.read_text()))
-    except (ValidationError, ValueError) as error:
+        record = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
-    if manifest.format != FORMAT:
-        raise DatasetError(f"{path} has format {manifest.format!r}; this version reads {FORMAT!r}.")
-    return manifest
+    if not isinstance(record, dict):
+        raise DatasetError(f"{path} is not a valid manifest: it is no object. Shard the images again.")
+    return record
+
+
+def _validate(record: dict[str, Any], *, path: str) -> Manifest:
+    if record.get("format") != FORMAT:
+        raise DatasetError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
+    try:
+        return TypeAdapter(Manifest).validate_python(record)
+    except ValidationError as error:
+        raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none."""
+    _write(folder / FILE_NAME, TypeAdapter(Manifest).dump_json(manifest, indent=1))
+
+
+def seal_manifest(folder: Path) -> Manifest:
+    """Give a manifest that was edited on purpose the checksum of what it says now; the manifest.
+
+    Raises:
+        DatasetError: there is none, or what it says now is not valid; then it is left as it is.
+    """
     path = folder / FILE_NAME
-    temporary = path.with_name(f".{FILE_NAME}.tmp")
+    if not path.is_file():
+        raise DatasetError(f"{folder} holds no {FILE_NAME} that could be sealed.")
+    record = _parse_record(path.read_bytes(), path=str(path))
+    record.pop(_SEAL_KEY, None)
+    manifest = _validate(record, path=str(path))
+    try:
+        _write(path, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be written ({error.strerror}).") from error
+    return manifest
+
+
+def _write(path: Path, body: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
-        file.write(TypeAdapter(Manifest).dump_json(manifest, indent=1))
+        file.write(_seal(body))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _seal(body: bytes) -> bytes:
+    """The JSON object `body` with its checksum as the last entry."""
+    sealed = body.removesuffix(b"\n}") + f',\n "{_SEAL_KEY}": "'.encode()
+    return sealed + _digest(sealed).encode() + b'"\n}'
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

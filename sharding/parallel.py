@@ -5,21 +5,21 @@ under way, so memory does not grow with their number.
 """
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sharding.manifest import DatasetError
 
-Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -30,17 +30,6 @@ AHEAD = 2
 """Items under way for each worker: one in work, one waiting."""
 POLL_S = 0.2
 _PR_SET_PDEATHSIG = 1
-
-
-class Work(Protocol[Shared, Item, Result]):
-    """A function of a module, which other processes can import."""
-
-    def __call__(self, shared: Shared, item: Item, *, tick: Tick) -> Result:
-        """Args:
-        shared: equal for all items; sent to each process once.
-        tick: to be called as parts of the item are done.
-        """
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +43,14 @@ class Crew:
     files under the same names."""
 
     def run(
-        self, work: Work[Shared, Item, Result], shared: Shared, items: Iterable[Item], *, tick: Tick, is_small: bool
+        self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, is_small: bool
     ) -> Iterator[Result]:
-        """The results, as they come.
+        """The results of `work(shared, item, tick=...)`, as they come.
 
         Args:
+            work: a function of a module, which other processes can import.
+            shared: equal for all items; sent to each process once.
+            tick: hears how much more is done; the work calls its own as parts of an item are done.
             is_small: starting processes, which takes a second, would not pay.
 
         Raises:
@@ -73,7 +65,7 @@ class Crew:
 
 def _bounded(
     items: Iterable[Item], start: Callable[[Item], Any], wait_some: Callable[[set], tuple[set, set]], *, most: int
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Keep `most` items started; yield each that is done."""
     queue = iter(items)
     pending = {start(item) for item in islice(queue, most)}
@@ -104,7 +96,7 @@ _counter: Any = None
 
 
 def _run_in_processes(
-    work: Work[Shared, Item, Result], shared: Shared, items: Iterable[Item], *, tick: Tick, workers: int
+    work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, workers: int
 ) -> Iterator[Result]:
     # Started anew, not forked: a fork copies locks that other threads hold, and the lock on the journal.
     context = multiprocessing.get_context("spawn")
@@ -141,7 +133,7 @@ def _run_in_processes(
 
 def _begin(work: Any, shared: Any, counter: Any) -> None:
     """In each process, once. Ctrl-C is the parent's business, and a parent that was killed takes its workers along."""
-    global _work, _shared, _counter  # noqa: PLW0603 - what a pool's initializer is for
+    global _work, _shared, _counter
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
@@ -159,14 +151,14 @@ def _count(number: int) -> None:
 
 
 def _run_on_ray(
-    work: Work[Shared, Item, Result], shared: Shared, items: Iterable[Item], *, tick: Tick, address: str
+    work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, address: str
 ) -> Iterator[Result]:
     import ray
     from ray.exceptions import RayError
 
     was_running = ray.is_initialized()
     try:
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level="error")
+        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RayError) as error:
         raise DatasetError(
             f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray local."

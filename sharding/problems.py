@@ -50,13 +50,12 @@ class Problems:
     _paragraphs: list[str] = field(default_factory=list)
 
     def add(self, found: Iterable[Rejected], *, headline: str) -> None:
-        """Note inputs of which one thing is wrong; `headline` says what, and the remedy: `{num} images ...`."""
+        """Note inputs of which one thing is wrong; `headline`, after their number, says what, and the remedy."""
         before = len(self.rejected)
         self.rejected.extend(found)
         new = self.rejected[before:]
         if new:
-            title = headline.format(num=len(new))
-            self._paragraphs.append(f"{title}:\n{listing([str(one) for one in new])}")
+            self._paragraphs.append(f"{len(new)} {headline}:\n{listing([str(one) for one in new])}")
 
     def check(self) -> None:
         """Raises DatasetError that lists all that was found, unless it is to be skipped."""

@@ -1,92 +1,120 @@
 """How the images of each view are stored: size, channels, file format, classes; and views that are made of others."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from PIL import Image
 
-from sharding.classes import class_colors, class_indices, class_infos, parse_classes
+from sharding import codec
+from sharding.catalogue import Catalogue, Kind
+from sharding.classes import class_colors, class_indices
+from sharding.codec import Header
 from sharding.edges import EXTENSION as EDGES_EXTENSION
 from sharding.edges import VIEW as EDGES
-from sharding.edges import DrawEdges, EdgeOptions
-from sharding.images import encode, open_image
-from sharding.inputs import Header, check_equal_sizes
+from sharding.edges import EdgeOptions, hed_method
+from sharding.image_options import ImageOptions
 from sharding.manifest import ClassInfo, DatasetError, View
-from sharding.naming import check_view_name
-from sharding.sample import OptionError
+from sharding.parallel import Crew, Tick
+from sharding.problems import InputError, Problems
+
+DEFAULT_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageOptions:
-    """Options of all sources that read image files."""
+class Picture:
+    """One file, or a part of it; read and decoded when it is needed, and once."""
 
-    size: int | None = None
-    """Pixels: resize every view to a square of this size; without it all images must be of one size."""
-    classes_view: str | None = None
-    """Name of the view that shows classes, if one does; it is stored lossless."""
-    classes: str | None = None
-    """Classes in that view: `wall=#0000ff,window=#ff0000`, or `sky,road` for files with a palette."""
-    classes_as: Literal["colors", "index"] = "colors"
-    """Store the classes as flat colours, or as the class numbers in the files (255 = no class)."""
-    val: float = 0.1
-    """Share of the samples for validation, where the folders do not tell the split."""
-    test: float = 0.1
-    """Share of the samples for the test, where the folders do not tell the split."""
+    def __init__(self, header: Header) -> None:
+        self.header = header
 
-    def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise OptionError(f"--size {self.size}: use 1 pixel or more.")
-        if (self.classes is None) != (self.classes_view is None):
-            raise OptionError("--classes and --classes-view belong together: give both or none.")
-        if self.classes is not None:
-            parse_classes(self.classes)
-        if min(self.val, self.test) < 0 or self.val + self.test >= 1:
-            raise OptionError(f"--val {self.val} --test {self.test}: use shares of 0 or more, together below 1.")
+    @cached_property
+    def content(self) -> bytes:
+        try:
+            return self.header.path.read_bytes()
+        except OSError as error:
+            raise InputError(self.header.path, f"cannot be read ({error.strerror})") from error
 
-    def check_views(self, option_values: Mapping[str, str]) -> None:
-        """Reject view names, given by option, that are unusable, equal, or lack the view with the classes."""
-        for option, name in option_values.items():
-            check_view_name(option, name)
-        names = list(option_values.values())
-        if len(set(names)) < len(names):
-            raise OptionError(f"{' and '.join(option_values)} are both {names[0]!r}: use two names.")
-        if self.classes_view is not None and self.classes_view not in names:
-            raise OptionError(f"--classes-view {self.classes_view!r}: the views are {' and '.join(names)}.")
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """(height, width, channels)."""
+        return codec.decode(self.content, name=str(self.header.path))
 
-    def read_classes(self, example: Path) -> list[ClassInfo]:
-        """The classes that the options name; `example` is a file whose palette may hold their colours."""
-        return [] if self.classes is None else class_infos(parse_classes(self.classes), example)
+    @cached_property
+    def image(self) -> Image.Image:
+        """As Pillow has it, with its palette."""
+        return codec.decode_picture(self.content, name=str(self.header.path))
+
+
+class HalfPicture(Picture):
+    """The left or the right half of a file whose header tells the size of one half."""
+
+    def __init__(self, whole: Picture, *, is_left: bool) -> None:
+        super().__init__(whole.header)
+        self._whole, self._is_left = whole, is_left
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        middle = self._whole.pixels.shape[1] // 2
+        return self._whole.pixels[:, :middle] if self._is_left else self._whole.pixels[:, middle:]
+
+    @cached_property
+    def image(self) -> Image.Image:
+        width, height = self._whole.image.size
+        return self._whole.image.crop((0, 0, width // 2, height) if self._is_left else (width // 2, 0, width, height))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renderer:
-    """Turns the decoded images of one view into what is stored, before it is encoded."""
+    """Turns the images of one view into what is stored."""
 
     view: View
     classes: Sequence[ClassInfo] = ()
     """The classes that the view shows; empty for other views."""
-    resizes: bool
+    size: tuple[int, int] | None
+    """Width, height that images are resized to; None: they stay as they are."""
+    options: ImageOptions
 
-    def render(self, image: Image.Image, *, header: Header) -> np.ndarray:
-        """The stored pixels of `image`, which is (a part of) the file that `header` tells of."""
-        assert self.view.width is not None
-        assert self.view.height is not None
-        size = (self.view.width, self.view.height)
+    def encode(self, picture: Picture, pixels: np.ndarray) -> bytes:
+        """The file to be stored. Raises InputError if the file is cut short."""
+        if self.options.is_original:
+            codec.check_whole(picture.content, name=str(picture.header.path))
+            return picture.content
+        return codec.encode(pixels, codec.stored_format(self.view.extension), quality=self.options.quality)
+
+    def render(self, picture: Picture) -> np.ndarray:
+        """The stored pixels, (height, width, channels)."""
+        pixels = self._class_pixels(picture) if self.classes else self._image_pixels(picture)
+        height, width = pixels.shape[:2]
+        expected = self.size or (
+            picture.header.size if self.view.width is None else (self.view.width, self.view.height)
+        )
+        if self.size and (width, height) != self.size:
+            pixels = resize(pixels, self.size, nearest=bool(self.classes))
+        elif (width, height) != expected:
+            raise InputError(picture.header.path, f"decodes to {width}x{height}, which is not what its header says")
+        return pixels
+
+    def _class_pixels(self, picture: Picture) -> np.ndarray:
+        path, header = picture.header.path, picture.header
         if self.view.content == "classes":
-            image = Image.fromarray(class_indices(image, classes=self.classes, path=header.path))
-        elif self.classes:
-            colors = class_colors(image, classes=self.classes, is_lossy=header.is_lossy, path=header.path)
-            image = Image.fromarray(colors)
-        else:
-            image = image.convert("L" if self.view.channels == 1 else "RGB")
-        if self.resizes and image.size != size:
-            image = image.resize(size, Image.Resampling.NEAREST if self.classes else Image.Resampling.LANCZOS)
-        if image.size != size:
-            raise DatasetError(f"{header.path}: decodes to {image.size}, which is not what its header says")
-        return np.asarray(image)
+            return class_indices(picture.image, classes=self.classes, path=path)[:, :, None]
+        return class_colors(picture.image, classes=self.classes, is_lossy=header.is_lossy, path=path)
+
+    def _image_pixels(self, picture: Picture) -> np.ndarray:
+        header, pixels = picture.header, picture.pixels
+        colors = pixels.shape[2] - header.has_alpha
+        keeps_alpha = self.options.alpha == "keep" and self.view.channels in (2, 4)
+        wanted = self.view.channels - keeps_alpha
+        opaque = DEFAULT_RANGES.get(pixels.dtype.name, (0.0, 1.0))[1]
+        alpha = pixels[:, :, colors:] if header.has_alpha else np.full((*pixels.shape[:2], 1), opaque, pixels.dtype)
+        if self.options.alpha == "refuse" and (alpha < opaque).any():
+            raise InputError(header.path, "has transparent pixels; give --alpha drop or keep, or flatten it")
+        pixels = pixels[:, :, :colors]
+        if colors == 1 and wanted == 3:
+            pixels = pixels.repeat(3, axis=2)
+        return np.concatenate([pixels, alpha], axis=2) if keeps_alpha else pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,77 +123,217 @@ class Rendering:
 
     renderers: dict[str, Renderer]
     classes: Sequence[ClassInfo]
-    edges_of: str | None
-    """View from which the further view `edges` is drawn; None: there is none."""
-    draw_edges: DrawEdges | None
+    edges: EdgeOptions
 
     @property
     def views(self) -> dict[str, View]:
         views = {name: renderer.view for name, renderer in self.renderers.items()}
-        if self.edges_of is not None:
-            photo = views[self.edges_of]
+        if self.edges.edges is not None:
+            photo = views[self.edges.edges]
             views[EDGES] = View(extension=EDGES_EXTENSION, channels=1, width=photo.width, height=photo.height)
         return views
 
-    def encode(self, images: Mapping[str, tuple[Image.Image, Header]]) -> dict[str, bytes]:
-        """The members of a sample: its views, or in an unpaired data set the one that is given, and the edges."""
-        members = {}
-        edges = {}
-        for name, (image, header) in images.items():
-            renderer = self.renderers[name]
-            pixels = renderer.render(image, header=header)
-            members[renderer.view.extension] = encode(pixels, renderer.view.extension)
-            if name == self.edges_of and self.draw_edges is not None:
-                edges[EDGES_EXTENSION] = encode(self.draw_edges(pixels), EDGES_EXTENSION)
+    def encode(self, pictures: Mapping[str, Picture]) -> dict[str, bytes]:
+        """The members of a sample: its views, or in an unpaired data set the one that is given, and the edges.
+
+        Raises:
+            DatasetError: a file is broken, or shows what it should not.
+        """
+        members, edges = {}, {}
+        for name, renderer in self.renderers.items():
+            if name not in pictures:
+                continue
+            picture, is_drawn = pictures[name], name == self.edges.edges
+            try:
+                is_copied = renderer.options.is_original and not is_drawn
+                pixels = np.empty(0) if is_copied else renderer.render(picture)
+                members[renderer.view.extension] = renderer.encode(picture, pixels)
+            except InputError:
+                raise
+            except DatasetError as error:
+                path = picture.header.path
+                raise InputError(path, str(error).removeprefix(f"{path}: ")) from error
+            if is_drawn:
+                grey_or_rgb = pixels.squeeze(2) if renderer.view.channels == 1 else pixels
+                edges[EDGES_EXTENSION] = codec.encode(self.edges.draw(grey_or_rgb), "png")
         return members | edges
 
-    def encode_files(self, headers: Mapping[str, Header]) -> dict[str, bytes]:
-        """The same for views that are files of their own."""
-        return self.encode({name: (open_image(header.path), header) for name, header in headers.items()})
+
+def resize(pixels: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
+    """(H, W, C) of any type -> (height, width, C) for `size` (width, height): Lanczos, or for classes the nearest.
+
+    Pillow does it, whose filter widens as the image shrinks. It knows 8-bit images, and of others single channels.
+    """
+    filter = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
+    if pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3):
+        image = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).resize(size, filter)
+        return np.asarray(image).reshape(size[1], size[0], -1)
+    planes = [Image.fromarray(plane.astype(np.float32)).resize(size, filter) for plane in np.moveaxis(pixels, 2, 0)]
+    resized = np.stack([np.asarray(plane) for plane in planes], axis=2)
+    if pixels.dtype == np.float32:
+        return resized
+    return resized.round().clip(0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
 def plan_rendering(
-    headers: Mapping[str, Sequence[Header]], *, size: tuple[int, int], options: ImageOptions, edges: EdgeOptions
+    catalogue: Catalogue,
+    *,
+    views: Sequence[str],
+    options: ImageOptions,
+    edges: EdgeOptions,
+    crew: Crew,
+    problems: Problems,
 ) -> Rendering:
-    """Decide from the headers of all files of each view.
+    """Decide from the headers of all files.
 
     Raises:
-        DatasetError: the classes, or the network that draws edges, cannot be read.
+        DatasetError: files that do not fit together, or the classes or the network that draws edges cannot be read.
     """
-    example = headers[options.classes_view or next(iter(headers))][0].path
-    classes = options.read_classes(example)
-    renderers = {
-        name: plan_renderer(name, files, size=size, options=options, classes=classes) for name, files in headers.items()
-    }
-    draw_edges = edges.method() if edges.edges is not None else None
-    return Rendering(renderers=renderers, classes=classes, edges_of=edges.edges, draw_edges=draw_edges)
+    for view in views:
+        _reject_strangers(catalogue, view, options=options, problems=problems)
+    size = options.stored_size or (None if options.is_original else _common_size(catalogue, views, problems))
+    problems.check()
+    classes = options.read_classes(catalogue.first(options.classes_view or views[0]).path)
+    if edges.hed_weights is not None:
+        hed_method(edges.hed_weights)  # now, not after hours, if it cannot be read
+    renderers = {}
+    for view in views:
+        sizes = catalogue.sizes([view])
+        stored = size or (sizes[0] if len(sizes) == 1 else None)
+        info = _plan_view(view, catalogue.kinds(view), stored, options=options)
+        if view != options.classes_view:
+            info = replace(info, value_range=_value_range(view, info, catalogue, options=options, crew=crew))
+        shown = classes if view == options.classes_view else ()
+        renderers[view] = Renderer(view=info, classes=shown, size=options.stored_size, options=options)
+    return Rendering(renderers=renderers, classes=classes, edges=edges)
 
 
-def plan_renderer(
-    name: str, headers: Sequence[Header], *, size: tuple[int, int], options: ImageOptions, classes: Sequence[ClassInfo]
-) -> Renderer:
-    """Decide from all files of a view: JPEG only if all are lossy, one channel only if all are grey."""
-    shows_classes = name == options.classes_view
-    is_index = shows_classes and options.classes_as == "index"
-    is_grey = not shows_classes and all(header.is_grey for header in headers)
-    is_lossless = shows_classes or not all(header.is_lossy for header in headers)
-    view = View(
-        extension=f"{name}.{'png' if is_lossless else 'jpg'}",
-        content="classes" if is_index else "image",
-        channels=1 if is_index or is_grey else 3,
-        width=size[0],
-        height=size[1],
-        renders_classes=shows_classes and not is_index,
+def _reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions, problems: Problems) -> None:
+    """Files that cannot be stored beside most of their view."""
+    kinds = catalogue.kinds(view)
+    if not kinds:
+        raise DatasetError(f"No usable image of view {view!r} is left.")
+    if view == options.classes_view:
+        return
+    most = kinds[0]
+    is_color = most.dtype == "uint8" and most.colors in (1, 3)
+    channels = "channels - has_alpha IN (1, 3)" if is_color else f"channels - has_alpha = {most.colors}"
+    catalogue.reject(
+        f"view = '{view}' AND NOT (dtype = '{most.dtype}' AND {channels})",
+        problems=problems,
+        headline=f"images of view {view!r} differ in type from most, which are {most.colors} channels of "
+        f"{most.dtype}; convert them",
+        reason=lambda _view, _width, _height, channels, dtype, _format: f"{channels} channels of {dtype}",
     )
-    return Renderer(view=view, classes=classes if shows_classes else (), resizes=options.size is not None)
+    if options.is_original:
+        _reject_uncopiable(catalogue, view, most, options=options, problems=problems)
 
 
-def stored_size(headers: Sequence[Header], options: ImageOptions) -> tuple[int, int]:
-    """Width and height of the stored images: as the option says, else the size that all files have.
+def _reject_uncopiable(
+    catalogue: Catalogue, view: str, most: Kind, *, options: ImageOptions, problems: Problems
+) -> None:
+    catalogue.reject(
+        f"view = '{view}' AND NOT (format = '{most.format}' AND channels = {most.channels})",
+        problems=problems,
+        headline=f"images of view {view!r} are not {most.format} files of {most.channels} channels like most; "
+        "use --store encoded, or convert them",
+        reason=lambda _view, _width, _height, channels, _dtype, format: f"{channels} channels, {format}",
+    )
+    if options.alpha != "keep":
+        catalogue.reject(
+            f"view = '{view}' AND has_alpha",
+            problems=problems,
+            headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
+            reason="has an alpha channel",
+        )
+    if most.dtype == "uint8" and most.channels in (1, 3):
+        catalogue.reject(
+            f"view = '{view}' AND NOT is_plain",
+            problems=problems,
+            headline="images are read differently by different programs (CMYK, a palette, an EXIF turn); use "
+            "--store encoded",
+            reason="CMYK, a palette, an EXIF turn or the like",
+        )
 
-    Raises:
-        DatasetError: the files differ in size, and the option says nothing.
-    """
-    if options.size is not None:
-        return options.size, options.size
-    return check_equal_sizes(headers, remedy="give --size to resize all, or remove them")
+
+def _common_size(catalogue: Catalogue, views: Sequence[str], problems: Problems) -> tuple[int, int]:
+    """The size that all images have; others are rejected."""
+    size = catalogue.sizes(views)[0]
+    total = len(catalogue)
+    catalogue.reject(
+        f"NOT (width = {size[0]} AND height = {size[1]})",
+        problems=problems,
+        headline=f"of {total} images are not {format_size(size)} pixels like most; give --size to resize all, "
+        "or remove them",
+        reason=lambda _view, width, height, *_: format_size((width, height)),
+    )
+    return size
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """`512x256`."""
+    return f"{size[0]}x{size[1]}"
+
+
+def _plan_view(name: str, kinds: Sequence[Kind], size: tuple[int, int] | None, *, options: ImageOptions) -> View:
+    """JPEG only if all files are lossy, one channel only if all are grey."""
+    width, height = size or (None, None)
+    if name == options.classes_view:
+        is_index = options.classes_as == "index"
+        return View(
+            extension=f"{name}.{kinds[0].format if options.is_original else 'png'}",
+            content="classes" if is_index else "image",
+            channels=1 if is_index else 3,
+            width=width,
+            height=height,
+            renders_classes=not is_index,
+        )
+    colors = max(kind.colors for kind in kinds)
+    channels = colors + (options.alpha == "keep" and any(kind.has_alpha for kind in kinds))
+    dtype = kinds[0].dtype
+    if options.is_original:
+        format = kinds[0].format
+    elif options.encoding != "auto":
+        format = options.encoding
+    else:
+        format = _auto_format(dtype, channels, is_lossy=all(kind.is_lossy for kind in kinds))
+    if not options.is_original and not codec.can_encode(format, dtype=dtype, channels=channels):
+        raise DatasetError(f"--encoding {format}: cannot hold the {channels} channels of {dtype} of view {name!r}.")
+    return View(extension=f"{name}.{format}", channels=channels, dtype=kinds[0].dtype, width=width, height=height)
+
+
+def _auto_format(dtype: str, channels: int, *, is_lossy: bool) -> str:
+    for format in ("jpg", "png") if is_lossy else ("png",):
+        if codec.can_encode(format, dtype=dtype, channels=channels):
+            return format
+    return "npy"
+
+
+def _value_range(
+    name: str, view: View, catalogue: Catalogue, *, options: ImageOptions, crew: Crew
+) -> tuple[float, float]:
+    """What becomes -1 and 1: as the options say, or what the type can hold."""
+    if name in options.ranges:
+        return options.ranges[name] or _measure(name, catalogue, crew=crew)
+    if view.dtype in DEFAULT_RANGES:
+        return DEFAULT_RANGES[view.dtype]
+    raise DatasetError(
+        f"View {name!r} holds float32, of which no range is known: give --value-range {name}=low:high, or {name}=auto "
+        "for the least and largest value of all files."
+    )
+
+
+def _measure(name: str, catalogue: Catalogue, *, crew: Crew) -> tuple[float, float]:
+    headers = (entry.headers[name] for entry in catalogue.entries() if name in entry.headers)
+    batches: Iterable[list[Header]] = iter(lambda: list(islice(headers, 16)), [])
+    found = list(crew.run(_extremes, None, batches, tick=lambda _: None, is_small=len(catalogue) < 100))
+    low, high = min(low for low, _ in found), max(high for _, high in found)
+    if not low < high:
+        raise DatasetError(f"View {name!r} holds the value {low:g} alone; nothing can be learnt of it.")
+    return low, high
+
+
+def _extremes(shared: None, item: Sequence[Header], *, tick: Tick) -> tuple[float, float]:
+    images = (Picture(header).pixels for header in item)
+    found = [(float(pixels.min()), float(pixels.max())) for pixels in images]
+    return min(low for low, _ in found), max(high for _, high in found)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sharding.index import format_index, list_samples
-from sharding.manifest import DatasetError, Shard, index_path
+from sharding.manifest import DatasetError, Shard, index_path, member_checksum
 from sharding.sample import Sample
 
 
@@ -79,14 +79,15 @@ def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
         with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
             for sample in samples:
                 for extension, content in sample.files().items():
-                    archive.addfile(_header(f"{sample.key}.{extension}", len(content)), io.BytesIO(content))
+                    archive.addfile(_header(f"{sample.key}.{extension}", content), io.BytesIO(content))
     return hashing.sha256.hexdigest()
 
 
-def _header(name: str, num_bytes: int) -> tarfile.TarInfo:
+def _header(name: str, content: bytes) -> tarfile.TarInfo:
     """Nothing of the machine, the user or the day."""
     header = tarfile.TarInfo(name)
-    header.size = num_bytes
+    header.size = len(content)
+    header.gname = member_checksum(content)
     header.mtime = 0
     header.mode = 0o444
     return header

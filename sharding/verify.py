@@ -1,33 +1,29 @@
 """Find everything that is wrong with a data set on disk."""
 
-import io
-import json
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from threading import Lock
 
-import numpy as np
-from PIL import Image
-
-from sharding.classes import NO_CLASS
-from sharding.index import Member, format_index, list_samples
 from sharding.journal import FILE_NAME as JOURNAL
 from sharding.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
     DatasetError,
-    LabelInfo,
     Manifest,
     Shard,
-    View,
     index_path,
     read_manifest,
 )
 from sharding.parallel import map_in_order
-from sharding.shard_file import file_sha256
+from sharding.verify_keys import KeyCheck
+from sharding.verify_shard import Findings, Range, check_shard, join
 
 SMALL_BYTES = 2 * 10**9
 """Data sets up to this size are decoded unless told otherwise; that takes about a minute."""
+
+_LIMITS = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (-math.inf, math.inf)}
 
 
 def verify(
@@ -37,125 +33,114 @@ def verify(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """One line per problem; none if the data set is whole.
+    """One line per problem; none if the data set is whole. Each byte is read once, and no tar is held in memory.
 
     Args:
         decode: also decode every image and compare it with the manifest. None: if the set is small.
-        progress: hears how many shards are done, and of how many.
+        progress: hears how many bytes of tars are done, and of how many; from several threads, one at a time.
     """
     try:
         manifest = read_manifest(folder)
     except DatasetError as error:
         return [str(error)]
-    shards = [(split, shard) for split, shards in manifest.splits.items() for shard in shards]
-    if decode is None:
-        decode = sum(shard.num_bytes for _, shard in shards) <= SMALL_BYTES
+    except OSError as error:
+        return [f"{error.filename or folder}: cannot be read ({error.strerror or error})"]
+    problems = [*_view_problems(manifest), *_name_problems(manifest), *_split_problems(manifest)]
+    problems += _stray_files(folder, manifest)
+    shards = [(split, shard) for split, shards in manifest.splits.items() for shard in shards if _is_inside(shard)]
+    num_bytes = sum(shard.num_bytes for _, shard in shards)
+    decodes = num_bytes <= SMALL_BYTES if decode is None else decode
+    advance = _summing(progress, total=num_bytes)
 
-    def check(item: tuple[str, Shard]) -> list[str]:
-        return list(_shard_problems(folder, item[1], manifest=manifest, decode=decode))
+    def check(item: tuple[str, Shard]) -> Findings:
+        return check_shard(folder, item[1], manifest=manifest, decodes=decodes, advance=advance)
 
-    problems = [*_split_problems(manifest), *_stray_files(folder, manifest)]
-    for done, found in enumerate(map_in_order(check, shards, workers=workers), 1):
-        problems.extend(found)
-        progress(done, len(shards))
-    return problems
+    values: dict[str, Range] = {}
+    keys = KeyCheck(folder)
+    for (split, shard), findings in zip(shards, map_in_order(check, shards, workers=workers), strict=True):
+        problems += findings.problems
+        keys.add(split, shard, findings.keys)
+        for name, found in findings.values.items():
+            values[name] = join(values.get(name), found)
+    return [*problems, *keys.problems(), *_value_problems(manifest, values)]
+
+
+def _summing(progress: Callable[[int, int], None], *, total: int) -> Callable[[int], None]:
+    """Turns how many more bytes are done into how many are done in all."""
+    lock, done = Lock(), 0
+
+    def advance(num_bytes: int) -> None:
+        nonlocal done
+        with lock:
+            done += num_bytes
+            progress(done, total)
+
+    return advance
+
+
+def _is_inside(shard: Shard) -> bool:
+    """Whether a shard's path stays within the data set's folder."""
+    path = PurePosixPath(shard.path)
+    return shard.path.endswith(".tar") and not path.is_absolute() and ".." not in path.parts and "\0" not in shard.path
 
 
 def _split_problems(manifest: Manifest) -> Iterator[str]:
+    views = manifest.views if manifest.kind == "unpaired" else (None,)
     for split, shards in manifest.splits.items():
         if not shards:
             yield f"{FILE_NAME}: the split {split!r} has no shards"
         for shard in shards:
-            if shard.path.rpartition("/")[0] != split:
+            if not _is_inside(shard) or shard.path.rpartition("/")[0] != split:
                 yield f"{FILE_NAME}: {shard.path} is listed in the split {split!r}"
-            if shard.view not in (manifest.views if manifest.kind == "unpaired" else (None,)):
+            if shard.view not in views:
                 yield f"{FILE_NAME}: {shard.path} is of the view {shard.view!r}, which a {manifest.kind} set has not"
+    paths = Counter(shard.path for shards in manifest.splits.values() for shard in shards)
+    yield from (f"{FILE_NAME}: {path} is listed {count} times" for path, count in paths.items() if count > 1)
+
+
+def _view_problems(manifest: Manifest) -> Iterator[str]:
+    for name, view in manifest.views.items():
+        numbers = {"channels": view.channels, "width": view.width, "height": view.height}
+        yield from (
+            f"{FILE_NAME}: view {name!r} has {field} = {value}; it must be 1 or more"
+            for field, value in numbers.items()
+            if value is not None and value < 1
+        )
+        low, high = view.value_range
+        least, greatest = _LIMITS[view.dtype]
+        if not (math.isfinite(low) and math.isfinite(high) and least <= low < high <= greatest):
+            yield f"{FILE_NAME}: view {name!r} has the value_range {low}, {high}, which is none of {view.dtype}"
+        if view.content == "classes" and (view.channels, view.dtype) != (1, "uint8"):
+            yield f"{FILE_NAME}: view {name!r} holds classes in {view.channels} channels of {view.dtype}"
+        if (view.content == "classes" or view.renders_classes) and not manifest.classes:
+            yield f"{FILE_NAME}: view {name!r} shows classes, and none are listed"
+
+
+def _name_problems(manifest: Manifest) -> Iterator[str]:
+    """What must differ, and does not."""
+    extensions = [view.extension for view in manifest.views.values()]
+    groups = {
+        "view extensions": [*extensions, *[LABELS_EXTENSION] * bool(manifest.labels)],
+        "classes": [info.name for info in manifest.classes],
+        **{f"names of the label {name!r}": info.names for name, info in manifest.labels.items()},
+    }
+    for title, names in groups.items():
+        repeated = [name for name, count in Counter(names).items() if count > 1]
+        if repeated:
+            yield f"{FILE_NAME}: among the {title}, {repeated[0]!r} is there twice"
+
+
+def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator[str]:
+    """A range may leave out rare values, but not all that there are."""
+    for name, (least, greatest) in values.items():
+        low, high = manifest.views[name].value_range
+        if greatest < low or least > high:
+            yield f"{FILE_NAME}: view {name!r} has the value_range {low}, {high}; its images hold {least} to {greatest}"
 
 
 def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
     known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
+        if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
             yield f"{path}: is not listed in {FILE_NAME}; remove it, or shard the images again"
-
-
-def _shard_problems(folder: Path, shard: Shard, *, manifest: Manifest, decode: bool) -> Iterator[str]:
-    tar, index = folder / shard.path, folder / index_path(shard.path)
-    missing = [path for path in (tar, index) if not path.is_file()]
-    if missing:
-        yield from (f"{path}: is missing" for path in missing)
-        return
-    if tar.stat().st_size != shard.num_bytes:
-        yield f"{tar}: has {tar.stat().st_size} bytes, {FILE_NAME} says {shard.num_bytes}"
-    for path, expected in ((tar, shard.sha256), (index, shard.index_sha256)):
-        if file_sha256(path) != expected:
-            yield f"{path}: its SHA-256 is not the one in {FILE_NAME}; its content has changed"
-    try:
-        samples = list_samples(tar)
-    except DatasetError as error:
-        yield str(error)
-        return
-    if index.read_bytes() != format_index(samples).encode():
-        yield f"{index}: does not fit {tar.name}; make it again with `wds2idx`, or shard the images again"
-    if len(samples) != shard.num_samples:
-        yield f"{tar}: holds {len(samples)} samples, {FILE_NAME} says {shard.num_samples}"
-    views = [view for name, view in manifest.views.items() if shard.view in (None, name)]
-    yield from _sample_problems(tar, samples, views=views, manifest=manifest, decode=decode)
-
-
-def _sample_problems(
-    tar: Path, samples: list[list[Member]], *, views: list[View], manifest: Manifest, decode: bool
-) -> Iterator[str]:
-    expected = [view.extension for view in views] + [LABELS_EXTENSION] * bool(manifest.labels)
-    keys = [sample[0].name.partition(".")[0] for sample in samples]
-    if len(set(keys)) < len(keys):
-        yield f"{tar}: holds a sample twice"
-    with tar.open("rb") as file:
-        for key, sample in zip(keys, samples, strict=True):
-            if [member.extension for member in sample] != expected:
-                found = ", ".join(member.extension for member in sample)
-                yield f"{tar}: sample {key} has the members {found}; {FILE_NAME} tells of {', '.join(expected)}"
-                continue
-            contents = {member.extension: _read(file, member) for member in sample}
-            problems = {}
-            if manifest.labels:
-                problems[LABELS_EXTENSION] = _label_problem(contents[LABELS_EXTENSION], manifest.labels)
-            if decode:
-                num_classes = len(manifest.classes)
-                problems |= {
-                    v.extension: _image_problem(contents[v.extension], v, num_classes=num_classes) for v in views
-                }
-            yield from (f"{tar}: {key}.{extension} {problem}" for extension, problem in problems.items() if problem)
-
-
-def _read(file: BinaryIO, member: Member) -> bytes:
-    file.seek(member.offset)
-    return file.read(member.num_bytes)
-
-
-def _label_problem(content: bytes, labels: Mapping[str, LabelInfo]) -> str | None:
-    try:
-        values = json.loads(content)
-    except ValueError as error:
-        return f"is no JSON ({error})"
-    if not isinstance(values, dict) or values.keys() != labels.keys():
-        return f"is {content.decode()}, {FILE_NAME} lists the labels {', '.join(labels)}"
-    for name, value in values.items():
-        if type(value) is not int or not 0 <= value < len(labels[name].names):
-            return f"says {name} {value!r}, {FILE_NAME} lists {len(labels[name].names)} names: 0 is the first"
-    return None
-
-
-def _image_problem(content: bytes, view: View, *, num_classes: int) -> str | None:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            pixels = np.asarray(image)
-    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        return f"cannot be decoded ({error})"
-    expected = (view.height, view.width, view.channels)[: 2 if view.channels == 1 else 3]
-    if pixels.shape != expected:
-        return f"has the shape {pixels.shape}, {FILE_NAME} says {expected}"
-    if view.content == "classes" and np.any((pixels >= num_classes) & (pixels != NO_CLASS)):
-        return f"holds the class {pixels[pixels != NO_CLASS].max()}, {FILE_NAME} lists {num_classes} classes"
-    return None

@@ -175,7 +175,7 @@ def _write_shards(
                 _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
             workspace.record(one.finished)
     encoding.sort(key=lambda one: one.file)
-    problems.add(encoding, headline=f"{{num}} of {total} samples cannot be used; remove or replace them")
+    problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
     problems.check()
 
 

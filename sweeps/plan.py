@@ -83,7 +83,7 @@ class Sweep:
     @property
     def total(self) -> int:
         """Images of a whole trial."""
-        return max(1, round(1000 * self.config.train.total_kimg))
+        return self.config.train.total_images
 
     @property
     def report_period(self) -> int:

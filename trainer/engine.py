@@ -20,7 +20,7 @@ from trainer.extensions import use_extensions
 from trainer.methods.base import Method, Network, Networks, Player
 from trainer.optimizers import make_optimizer
 from trainer.precision import autocasting, fastest_format, resolve_precision
-from trainer.sync_norm import synchronise
+from trainer.sync_norm import mean_over_ranks, synchronise
 from trainer.world import World
 
 _TAG = "state"
@@ -207,7 +207,7 @@ class Engine:
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         calls = self._plain | {name: self._training[name] for name in player.networks}
-        return Networks(calls, self._modules)
+        return Networks(calls, self._modules, mean_over_ranks=mean_over_ranks)
 
     @contextlib.contextmanager
     def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:

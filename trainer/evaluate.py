@@ -64,8 +64,7 @@ def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "scores": scores,
     }
-    known = json.loads(run.evaluation_file.read_text()) if run.evaluation_file.is_file() else {}
-    write_atomically(run.evaluation_file, json.dumps(known | {split: entry}, indent=1).encode())
+    write_atomically(run.evaluation_file, json.dumps(run.evaluations() | {split: entry}, indent=1).encode())
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:

@@ -26,7 +26,7 @@ from trainer.samples import SamplePictures
 from trainer.schedule import learning_rate
 from trainer.split_evaluator import SplitEvaluator
 from trainer.stop import stop_signals
-from trainer.task import resolve_task
+from trainer.task import final_split, resolve_task
 from trainer.translator import averaged_translator
 from trainer.world import World
 
@@ -60,7 +60,7 @@ class Trainer:
         self.world = world
         self.config = config = run.config()
         self.manifest = read_manifest(config.data.path)
-        self.total = max(1, round(config.train.total_kimg * 1000))
+        self.total = config.train.total_images
         self.position = self.step_number = 0
         self.meter = Meter()
         seed_torch(config.train.seed, "weights")
@@ -199,8 +199,8 @@ class Trainer:
         return SplitEvaluator(config=self.config, manifest=self.manifest, split=split, world=self.world)
 
     def finish(self) -> dict[str, float]:
-        """Score the test split (where there is none, the watched one) and write evaluation and report."""
-        split = "test" if "test" in self.manifest.splits else self.watched_split
+        """Score the test split (where there is none, see `final_split`) and write evaluation and report."""
+        split = final_split(self.manifest)
         scores = self._evaluator(split)(self.translator)
         pictures = SamplePictures(config=self.config, manifest=self.manifest, world=self.world, split=split)
         pictures.draw(self.translator, self.run.evaluation_picture)

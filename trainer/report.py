@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,9 +91,7 @@ def render_report(run: RunDir) -> str:
 
 def _read_evaluations(run: RunDir) -> list[Evaluation]:
     """The test split first."""
-    if not run.evaluation_file.is_file():
-        return []
-    entries = json.loads(run.evaluation_file.read_text())
+    entries = run.evaluations()
     return [
         Evaluation(
             split=split,

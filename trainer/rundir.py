@@ -74,6 +74,18 @@ class RunDir:
         """
         return config_from_dict(self.record()["config"])
 
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """All of evaluation.json: position (images) and scores of each split that was scored; empty if none was."""
+        return json.loads(self.evaluation_file.read_text()) if self.evaluation_file.is_file() else {}
+
+    def is_finished(self, split: str) -> bool:
+        """Whether `split` was scored after the last image of training, and not on the way.
+
+        Raises ConfigError as `config` does.
+        """
+        scored = self.evaluations().get(split)
+        return scored is not None and scored["position"] >= self.config().train.total_images
+
     def record(self) -> dict[str, Any]:
         """All of run.json. Raises ConfigError if there is none, or it is not JSON."""
         if not self.run_file.is_file():

@@ -27,10 +27,10 @@ class SyncBatchNorm(nn.BatchNorm2d):
         axes = [axis for axis in range(input.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(input.dim())]
         values = input.float()
-        mean = _mean_over_ranks(values.mean(axes))
+        mean = mean_over_ranks(values.mean(axes))
         # Of the differences to the mean: the mean of squares less the squared mean cancels, and may become negative.
         centred = values - mean.view(shape)
-        variance = _mean_over_ranks(centred.square().mean(axes))
+        variance = mean_over_ranks(centred.square().mean(axes))
         self._follow(mean.detach(), variance.detach(), num_values=input.numel() // input.shape[1])
         scale = (variance + self.eps).rsqrt() * self.weight
         return (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
@@ -45,9 +45,13 @@ class SyncBatchNorm(nn.BatchNorm2d):
         cast(Tensor, self.num_batches_tracked).add_(1)
 
 
-def _mean_over_ranks(values: Tensor) -> Tensor:
-    """With gradients: each rank's values have a part in what every rank makes of the mean."""
-    return all_reduce(values) / dist.get_world_size()
+def mean_over_ranks(values: Tensor) -> Tensor:
+    """With gradients: each rank's values have a part in what every rank makes of the mean.
+
+    Every rank calls it the same number of times, with values of one shape.
+    """
+    world_size = dist.get_world_size()
+    return all_reduce(values) / world_size if world_size > 1 else values
 
 
 def synchronise(network: nn.Module) -> None:

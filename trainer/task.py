@@ -6,7 +6,7 @@ Imports no torch, so that a mistake on the command line is answered at once.
 from typing import TYPE_CHECKING
 
 from sharding.manifest import DatasetError, Manifest
-from trainer.config import ConfigError, DataConfig, Pairing, RunConfig
+from trainer.config import ConfigError, DataConfig, GeneratorConfig, Pairing, RunConfig
 
 if TYPE_CHECKING:
     from trainer.methods.base import Task
@@ -37,6 +37,7 @@ def check_task(config: RunConfig, manifest: Manifest) -> None:
     check_views(config.data, manifest, pairing=config.method.pairing)
     _check_pairs(config, manifest)
     _check_label(config, manifest)
+    _check_channels(config, manifest)
     for name in {getattr(config.data, field) for field in _view_fields(config.method.pairing)}:
         if "train" not in manifest.splits or not manifest.num_samples("train", name):
             raise DatasetError(
@@ -54,6 +55,11 @@ def check_views(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> No
 def knows_truth(data: DataConfig, manifest: Manifest) -> bool:
     """Whether it is known which b belongs to which a, so that translations can be scored against it."""
     return manifest.kind == "paired" or data.is_degraded
+
+
+def final_split(manifest: Manifest) -> str:
+    """The split whose scores end a run: the test split, else validation, else training itself."""
+    return next(name for name in ("test", "val", "train") if name in manifest.splits)
 
 
 def _view_fields(pairing: Pairing) -> tuple[str, ...]:
@@ -88,6 +94,13 @@ def _check_pairs(config: RunConfig, manifest: Manifest) -> None:
             f"learns from pairs, and {config.data.path} is unpaired; use a method for unpaired images, e.g. cyclegan, "
             "or a paired data set.",
         )
+
+
+def _check_channels(config: RunConfig, manifest: Manifest) -> None:
+    generator = getattr(config.method, "generator", None)
+    if isinstance(generator, GeneratorConfig):
+        views, data = manifest.views, config.data
+        generator.check_channels(views[data.view_a].channels, views[data.view_b].channels)
 
 
 def _check_label(config: RunConfig, manifest: Manifest) -> None:

@@ -4,9 +4,22 @@ An image has 1 to N channels of uint8, uint16 or float32, and is a PNG, JPEG, We
 would cut to 8 bits or knows no such number of channels, imagecodecs and tifffile read and write.
 """
 
-from sharding.codec.decoding import decode, decode_indices
-from sharding.codec.encoding import encode
+from sharding.codec.decoding import check_whole, decode, decode_indices, decode_picture
+from sharding.codec.encoding import StoredFormat, can_encode, encode, stored_format
 from sharding.codec.header import read_header
 from sharding.codec.kinds import SUFFIXES, Format, Header
 
-__all__ = ["SUFFIXES", "Format", "Header", "decode", "decode_indices", "encode", "read_header"]
+__all__ = [
+    "SUFFIXES",
+    "Format",
+    "Header",
+    "StoredFormat",
+    "can_encode",
+    "check_whole",
+    "decode",
+    "decode_indices",
+    "decode_picture",
+    "encode",
+    "read_header",
+    "stored_format",
+]

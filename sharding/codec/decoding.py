@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sharding.codec import tiff
 from sharding.codec.arrays import check_shape, finish
@@ -12,7 +12,9 @@ from sharding.codec.kinds import check_dtype, is_npy, is_tiff
 from sharding.manifest import DatasetError
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_RIFF_START = b"RIFF"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+_DEEP_MODES = ("I", "F")
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 
 
@@ -45,6 +47,45 @@ def decode_indices(content: bytes, *, name: str) -> np.ndarray:
             f"{name}: has {pixels.shape[2]} channels of {pixels.dtype}, where class numbers are one of whole numbers"
         )
     return pixels
+
+
+def decode_picture(content: bytes, *, name: str) -> Image.Image:
+    """The same as Pillow has it, with its palette: for flat colours and class numbers.
+
+    Raises:
+        DatasetError: the file is truncated, no picture of 8 bits, or has transparent pixels.
+    """
+    try:
+        _check_end(content)
+        with Image.open(io.BytesIO(content)) as file:
+            file.load()
+            image = ImageOps.exif_transpose(file)
+    except Exception as error:  # decoders raise almost anything on a broken file
+        raise DatasetError(f"{name}: cannot be decoded ({error})") from error
+    if image.mode.startswith(_DEEP_MODES):
+        raise DatasetError(f"{name}: has more than 8 bits per channel (Pillow mode {image.mode}); save it with 8")
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise DatasetError(f"{name}: has transparent pixels; flatten it onto a background")
+    return image
+
+
+def check_whole(content: bytes, *, name: str) -> None:
+    """Whether a file that is stored untouched ends where it should; its pixels are not decoded.
+
+    Raises:
+        DatasetError: it is cut short.
+    """
+    try:
+        if is_npy(content):
+            np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # hardly more than a copy
+        elif is_tiff(content):
+            tiff.read_pixels(content, name=name)  # its parts may lie anywhere
+        else:
+            _check_end(content)
+    except DatasetError:
+        raise
+    except Exception as error:
+        raise DatasetError(f"{name}: {error or type(error).__name__}") from error
 
 
 def _decode(content: bytes, *, name: str, keeps_indices: bool) -> np.ndarray:
@@ -99,3 +140,5 @@ def _check_end(content: bytes) -> None:
         raise ValueError("the file is truncated: its end marker is missing")
     if content.startswith(_PNG_START) and content.rfind(_PNG_END) < 0:
         raise ValueError("the file is truncated: its last chunk is missing")
+    if content.startswith(_RIFF_START) and len(content) < 8 + int.from_bytes(content[4:8], "little"):
+        raise ValueError("the file is truncated: it is shorter than its header says")

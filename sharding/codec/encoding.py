@@ -57,6 +57,13 @@ def encode(pixels: np.ndarray, format: StoredFormat, *, quality: int = 95) -> by
             return _picture(pixels, format, quality=quality)
 
 
+def stored_format(extension: str) -> StoredFormat:
+    """`photo.jpg` -> `jpg`."""
+    format = extension.rpartition(".")[2]
+    assert format in ("jpg", "png", "webp", "tiff", "npy"), extension
+    return format
+
+
 def can_encode(format: str, *, dtype: str, channels: int) -> bool:
     """Whether a format can hold such pixels."""
     if format not in _LIMITS:

@@ -18,11 +18,13 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from sharding import codec
 from sharding.edges import EXTENSION as EDGES_EXTENSION
 from sharding.edges import VIEW as EDGES
 from sharding.edges import draw_canny
-from sharding.images import encode as encode_image
 from sharding.manifest import ClassInfo, DatasetError, View
+from sharding.parallel import Crew
+from sharding.problems import Problems
 from sharding.sample import Draft, OptionError, Plan, Sample
 
 RECIPE = 2
@@ -98,7 +100,7 @@ class EarthOptions:
             "inputs": {DISTRIBUTION: _package_version()},
         }
 
-    def plan(self) -> Plan:
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
         return plan_tiles(read_rasters(), strips=HELD_OUT, size=self.size, train_stride=self.train_stride)
 
 
@@ -124,19 +126,28 @@ def plan_tiles(rasters: Rasters, *, strips: Sequence[Strip], size: int, train_st
     views["map"] = View(extension="map.png", width=size, height=size, renders_classes=True)
     views["classes"] = View(extension="classes.png", content="classes", channels=1, width=size, height=size)
     views[EDGES] = View(extension=EDGES_EXTENSION, channels=1, width=size, height=size)
-    palette = np.array([info.color for info in CLASSES], np.uint8)
-
-    def encode(draft: Draft) -> Sample:
-        row, column = draft.origin
-        window = np.s_[row : row + size, column : column + size]
-        tiles = {name: raster[window] for name, raster in rasters.images.items()}
-        tiles["classes"] = rasters.classes[window]
-        tiles["map"] = palette[tiles["classes"]]
-        tiles[EDGES] = draw_canny(tiles["satellite"])
-        members = {view.extension: encode_image(tiles[name], view.extension) for name, view in views.items()}
-        return draft.sample(members)
-
+    encode = TileEncoder(rasters=rasters, views=views, size=size)
     return Plan(views=views, classes=CLASSES, drafts=drafts, encode=encode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileEncoder:
+    """Cuts a tile out of all rasters."""
+
+    rasters: Rasters
+    views: dict[str, View]
+    size: int
+
+    def __call__(self, draft: Draft) -> Sample:
+        row, column = draft.origin
+        window = np.s_[row : row + self.size, column : column + self.size]
+        tiles = {name: raster[window] for name, raster in self.rasters.images.items()}
+        tiles["classes"] = self.rasters.classes[window]
+        tiles["map"] = np.array([info.color for info in CLASSES], np.uint8)[tiles["classes"]]
+        tiles[EDGES] = draw_canny(tiles["satellite"])
+        extensions = {name: view.extension for name, view in self.views.items()}
+        members = {e: codec.encode(tiles[name], codec.stored_format(e)) for name, e in extensions.items()}
+        return draft.sample(members)
 
 
 def iter_tiles(

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sharding import codec
 from sharding.fonts import Face, Frame, font_path, open_face
-from sharding.images import encode
-from sharding.inputs import assign_splits
 from sharding.manifest import DatasetError, LabelInfo, View
 from sharding.sample import Draft, Plan, Sample
+from sharding.splits import split_exactly
 
 CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 STEMS = (0.055, 0.08, 0.11, 0.145, 0.18)
@@ -32,6 +32,8 @@ STYLES = ("sans", "serif", "mono")
 SLANTS = ("upright", "slanted")
 FRAME = Frame(size=256, em=0.8, baseline=0.74)
 """Glyphs are drawn this large before anything is done to them; lengths below are its pixels."""
+
+EXTENSION = "glyph.png"
 
 MARGIN = 16
 """Kept around the ink, for the heaviest weight."""
@@ -89,7 +91,8 @@ class Glyph:
 class Variation:
     """One sample of a glyph."""
 
-    glyph: Glyph
+    number: int
+    """Of the glyph among all."""
     offset: float
     seed: int
 
@@ -105,16 +108,13 @@ def plan_styles(characters: str, *, size: int, variations: int, val: float, test
     if strangers:
         raise DatasetError(f"--characters: no font has {' '.join(strangers)}; leave it out.")
     pairs = {f"{glyph.face.family}_{glyph.character}" for glyph in glyphs}
-    splits = assign_splits(pairs, val=val, test=test)
-    view = View(extension="glyph.png", channels=1, width=size, height=size)
-
-    def encode_sample(draft: Draft) -> Sample:
-        return draft.sample({view.extension: encode(draw_variation(draft.origin, size=size), view.extension)})
+    splits = split_exactly(pairs, val=val, test=test)
+    view = View(extension=EXTENSION, channels=1, width=size, height=size)
 
     drafts = [
         Draft(key=key, split=splits[f"{glyph.face.family}_{glyph.character}"], origin=origin, labels=labels)
-        for glyph in glyphs
-        for key, origin, labels in iter_variations(glyph, characters=characters, variations=variations)
+        for number, glyph in enumerate(glyphs)
+        for key, origin, labels in iter_variations(number, glyph, characters=characters, variations=variations)
     ]
     labels = {
         "character": LabelInfo(names=list(characters)),
@@ -122,11 +122,24 @@ def plan_styles(characters: str, *, size: int, variations: int, val: float, test
         "style": LabelInfo(names=list(STYLES)),
         "slant": LabelInfo(names=list(SLANTS)),
     }
-    return Plan(views={"glyph": view}, labels=labels, drafts=drafts, encode=encode_sample)
+    return Plan(views={"glyph": view}, labels=labels, drafts=drafts, encode=GlyphEncoder(glyphs=glyphs, size=size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlyphEncoder:
+    """Draws variations of glyphs."""
+
+    glyphs: list[Glyph]
+    size: int
+
+    def __call__(self, draft: Draft) -> Sample:
+        variation: Variation = draft.origin
+        image = draw_variation(self.glyphs[variation.number], variation, size=self.size)
+        return draft.sample({EXTENSION: codec.encode(image, "png")})
 
 
 def iter_variations(
-    glyph: Glyph, *, characters: str, variations: int
+    number: int, glyph: Glyph, *, characters: str, variations: int
 ) -> Iterator[tuple[str, Variation, dict[str, int]]]:
     """Key, origin and labels of each sample of a glyph."""
     for weight, offset in glyph.offsets.items():
@@ -136,10 +149,10 @@ def iter_variations(
             "style": STYLES.index(glyph.face.style),
             "slant": int(glyph.face.is_slanted),
         }
-        for number in range(variations):
-            key = f"{glyph.face.font}_u{ord(glyph.character):04x}_w{weight + 1}_v{number}"
+        for repetition in range(variations):
+            key = f"{glyph.face.font}_u{ord(glyph.character):04x}_w{weight + 1}_v{repetition}"
             seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-            yield key, Variation(glyph=glyph, offset=offset, seed=seed), labels
+            yield key, Variation(number=number, offset=offset, seed=seed), labels
 
 
 def read_glyphs(characters: str) -> list[Glyph]:
@@ -217,10 +230,9 @@ def count_parts(ink: np.ndarray) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def draw_variation(variation: Variation, *, size: int) -> np.ndarray:
+def draw_variation(glyph: Glyph, variation: Variation, *, size: int) -> np.ndarray:
     """Black on white, (size, size) uint8: sheared and scaled about the baseline, then shifted, never cut."""
-    glyph = variation.glyph
-    matrix = place(variation)
+    matrix = place(glyph, variation)
     fine = size * max(2, FRAME.size // size)
     zoom = fine / FRAME.size
     to_fine = np.float32(zoom) * matrix
@@ -234,9 +246,9 @@ def draw_variation(variation: Variation, *, size: int) -> np.ndarray:
     return (255 * (1 - small)).round().astype(np.uint8)
 
 
-def place(variation: Variation) -> np.ndarray:
+def place(glyph: Glyph, variation: Variation) -> np.ndarray:
     """(2, 3): from columns and rows of `Glyph.distance` to columns and rows of `FRAME`."""
-    glyph, generator = variation.glyph, np.random.default_rng(variation.seed)
+    generator = np.random.default_rng(variation.seed)
     shear, scale = generator.uniform(-MAX_SHEAR, MAX_SHEAR), generator.uniform(*SCALES)
     shift = generator.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * FRAME.size
     height, width = glyph.distance.shape

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sharding import codec
 from sharding.fonts import Face, Frame, font_hashes, font_path, open_face
-from sharding.images import encode
-from sharding.inputs import assign_splits
 from sharding.manifest import DatasetError, LabelInfo, View
 from sharding.naming import check_view_name
-from sharding.sample import Draft, OptionError, Plan
+from sharding.parallel import Crew
+from sharding.problems import Problems
+from sharding.sample import Draft, OptionError, Plan, Sample
 from sharding.sources.glyph_styles import CHARACTERS, FACES, plan_styles
+from sharding.splits import check_shares, split_exactly
 
 RECIPE = 1
 """Raised whenever the same options would make other bytes."""
@@ -65,8 +67,7 @@ class GlyphsOptions:
             raise OptionError("--fonts: the layout styles has its own list of fonts; leave the option out.")
         if self.characters is not None and (not self.characters or len(set(self.characters)) < len(self.characters)):
             raise OptionError(f"--characters {self.characters!r}: give each character once, and at least one.")
-        if min(self.val, self.test) < 0 or self.val + self.test >= 1:
-            raise OptionError(f"--val {self.val} --test {self.test}: use shares of 0 or more, together below 1.")
+        check_shares(self.val, self.test)
         parse_fonts(self.fonts or FONTS)
 
     def made_by(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class GlyphsOptions:
             options |= {"characters": self.characters or CHARACTERS, "variations": self.variations}
         return {"source": "glyphs", "recipe": RECIPE, "options": options, "inputs": font_hashes(self._paths())}
 
-    def plan(self) -> Plan:
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
         if self.layout == "styles":
             return plan_styles(
                 self.characters or CHARACTERS,
@@ -123,14 +124,16 @@ def plan_fonts(faces: Mapping[str, Face], *, characters: str | None, size: int, 
     drafts: dict[str, dict[str, bytes]] = {}
     for character in shared_characters(faces.values(), characters=characters):
         inks = [face.draw(character) for face in faces.values()]
-        images = {name: encode(255 - ink, name) for name, ink in zip(extensions, inks, strict=True) if ink is not None}
+        images = {
+            name: codec.encode(255 - ink, "png") for name, ink in zip(extensions, inks, strict=True) if ink is not None
+        }
         looks_known = [name for name, image in images.items() if seen.setdefault((name, image), character) != character]
         if len(images) == len(faces) == len(set(images.values())) and not looks_known:
             drafts[character] = images
     if not drafts:
         raise DatasetError(f"The fonts {', '.join(f.path.name for f in faces.values())} share no such character.")
     letters = {character: base_letter(character, faces=faces, seen=seen) for character in drafts}
-    splits = assign_splits(set(letters.values()), val=val, test=test)
+    splits = split_exactly(set(letters.values()), val=val, test=test)
     return Plan(
         views={view: View(extension=f"{view}.png", channels=1, width=size, height=size) for view in faces},
         labels={"script": LabelInfo(names=list(SCRIPTS))},
@@ -144,8 +147,13 @@ def plan_fonts(faces: Mapping[str, Face], *, characters: str | None, size: int, 
             for character, images in drafts.items()
         ],
         # Which characters stay is known only when they are drawn, so they are encoded by then: 2 kB each.
-        encode=lambda draft: draft.sample(draft.origin),
+        encode=take_encoded,
     )
+
+
+def take_encoded(draft: Draft) -> Sample:
+    """The sample whose images are there already."""
+    return draft.sample(draft.origin)
 
 
 def shared_characters(faces: Iterable[Face], *, characters: str | None) -> Iterator[str]:
@@ -162,7 +170,7 @@ def base_letter(character: str, *, faces: Mapping[str, Face], seen: Mapping[tupl
     view, face = next(iter(faces.items()))
     ink = face.draw(base) if ord(base) in face.code_points else None
     if ink is not None:
-        base = seen.get((f"{view}.png", encode(255 - ink, f"{view}.png")), base)
+        base = seen.get((f"{view}.png", codec.encode(255 - ink, "png")), base)
     return base.lower()
 
 

@@ -1,17 +1,21 @@
 """A folder of single images, usually with labels: one view per sample."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sharding.catalogue import Catalogue
 from sharding.edges import EdgeOptions
-from sharding.inputs import find_classes, find_splits, fingerprint, list_files, read_headers
+from sharding.image_options import ImageOptions
+from sharding.inputs import find_classes, find_splits
 from sharding.labels import LabelOptions
-from sharding.naming import key_of
-from sharding.rendering import ImageOptions, plan_rendering, stored_size
-from sharding.sample import Draft, Plan, Sample
+from sharding.parallel import Crew
+from sharding.problems import Problems
+from sharding.sample import Plan
+from sharding.sources.files import plan_files, survey
+from sharding.splits import SplitOptions
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same files and options would make other bytes."""
 
 
@@ -24,6 +28,7 @@ class ImagesOptions:
     view: str = "photo"
     """Name of the view that the images become, e.g. face."""
     images: ImageOptions = field(default_factory=ImageOptions)
+    splits: SplitOptions = field(default_factory=SplitOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
     edges: EdgeOptions = field(default_factory=EdgeOptions)
 
@@ -33,31 +38,28 @@ class ImagesOptions:
 
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view": self.view}
-        files = {f"{split}/{stem}{path.suffix}": path for split, stem, path in self._files()}
-        return {
-            "source": "images",
-            "recipe": RECIPE,
-            "options": {**options, **asdict(self.images), **self.labels.made_by(), **self.edges.made_by()},
-            "inputs": fingerprint(files | self.labels.files()),
-        }
+        for part in (self.images, self.splits, self.labels, self.edges):
+            options |= part.made_by()
+        inputs = self._catalogue().fingerprint() | self.labels.inputs()
+        return {"source": "images", "recipe": RECIPE, "options": options, "inputs": inputs}
 
-    def plan(self) -> Plan:
-        files = self._files()
-        labels, values = self.labels.read([path for _, _, path in files])
-        headers = read_headers([path for _, _, path in files])
-        size = stored_size(headers, self.images)
-        rendering = plan_rendering({self.view: headers}, size=size, options=self.images, edges=self.edges)
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
+        catalogue = self._catalogue()
+        infos = survey(
+            catalogue, images=self.images, splits=self.splits, labels=self.labels, crew=crew, problems=problems
+        )
+        return plan_files(
+            catalogue,
+            views=[self.view],
+            images=self.images,
+            edges=self.edges,
+            infos=infos,
+            crew=crew,
+            problems=problems,
+        )
 
-        def encode(draft: Draft) -> Sample:
-            return draft.sample(rendering.encode_files({self.view: draft.origin}))
-
-        drafts = [
-            Draft(key=key_of(stem), split=split, origin=header, labels=numbers)
-            for (split, stem, _), header, numbers in zip(files, headers, values, strict=True)
-        ]
-        return Plan(views=rendering.views, classes=rendering.classes, labels=labels, drafts=drafts, encode=encode)
-
-    def _files(self) -> list[tuple[str, str, Path]]:
-        """Split, stem and path of each image."""
+    def _catalogue(self) -> Catalogue:
+        catalogue = Catalogue()
         find = find_classes if self.labels.has_class_folders else find_splits
-        return list_files(find(self.folder), val=self.images.val, test=self.images.test)
+        catalogue.add(self.view, find(self.folder), self.splits)
+        return catalogue

@@ -1,23 +1,22 @@
 """A folder of side-by-side pairs: one image `A|B` per sample, as the pix2pix data sets come."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from sharding.catalogue import Catalogue
 from sharding.edges import EdgeOptions
-from sharding.images import open_image
-from sharding.inputs import Header, find_classes, find_splits, fingerprint, list_files, read_headers
+from sharding.image_options import ImageOptions
+from sharding.inputs import find_classes, find_splits
 from sharding.labels import LabelOptions
-from sharding.manifest import DatasetError
-from sharding.naming import key_of
-from sharding.problems import listing
-from sharding.rendering import ImageOptions, plan_rendering, stored_size
-from sharding.sample import Draft, Plan, Sample
+from sharding.parallel import Crew
+from sharding.problems import Problems
+from sharding.rendering import plan_rendering
+from sharding.sample import OptionError, Plan
+from sharding.sources.files import HalvesEncoder, iter_drafts, survey
+from sharding.splits import SplitOptions
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same files and options would make other bytes."""
 
 
@@ -32,62 +31,47 @@ class PairsOptions:
     view_right: str = "b"
     """Name of the view in the right half, e.g. map."""
     images: ImageOptions = field(default_factory=ImageOptions)
+    splits: SplitOptions = field(default_factory=SplitOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
     edges: EdgeOptions = field(default_factory=EdgeOptions)
 
     def __post_init__(self) -> None:
         self.images.check_views({"--view-left": self.view_left, "--view-right": self.view_right})
         self.edges.check_views((self.view_left, self.view_right), classes_view=self.images.classes_view)
+        if self.images.is_original:
+            raise OptionError("--store original: a pair must be cut in two, so it cannot be copied; leave it out.")
 
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view_left": self.view_left, "view_right": self.view_right}
-        files = {f"{split}/{stem}{path.suffix}": path for split, stem, path in self._files()}
-        return {
-            "source": "pairs",
-            "recipe": RECIPE,
-            "options": {**options, **asdict(self.images), **self.labels.made_by(), **self.edges.made_by()},
-            "inputs": fingerprint(files | self.labels.files()),
-        }
+        for part in (self.images, self.splits, self.labels, self.edges):
+            options |= part.made_by()
+        inputs = self._catalogue().fingerprint() | self.labels.inputs()
+        return {"source": "pairs", "recipe": RECIPE, "options": options, "inputs": inputs}
 
-    def plan(self) -> Plan:
-        files = self._files()
-        headers = read_headers([path for _, _, path in files])
-        halves = halves_of(headers)
-        views = (self.view_left, self.view_right)
-        size = stored_size(halves, self.images)
-        rendering = plan_rendering(dict.fromkeys(views, halves), size=size, options=self.images, edges=self.edges)
-        labels, values = self.labels.read([path for _, _, path in files])
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
+        catalogue = self._catalogue()
+        infos = survey(
+            catalogue, images=self.images, splits=self.splits, labels=self.labels, crew=crew, problems=problems
+        )
+        catalogue.halve(problems, left=self.view_left, right=self.view_right)
+        rendering = plan_rendering(
+            catalogue,
+            views=(self.view_left, self.view_right),
+            options=self.images,
+            edges=self.edges,
+            crew=crew,
+            problems=problems,
+        )
+        return Plan(
+            views=rendering.views,
+            classes=rendering.classes,
+            labels=infos,
+            drafts=iter_drafts(catalogue, infos, is_copied=False),
+            encode=HalvesEncoder(rendering=rendering, left=self.view_left, right=self.view_right),
+        )
 
-        def encode(draft: Draft) -> Sample:
-            parts = cut(open_image(draft.origin.path))
-            halves = {view: (part, draft.origin) for view, part in zip(views, parts, strict=True)}
-            return draft.sample(rendering.encode(halves))
-
-        drafts = [
-            Draft(key=key_of(stem), split=split, origin=half, labels=numbers)
-            for (split, stem, _), half, numbers in zip(files, halves, values, strict=True)
-        ]
-        return Plan(views=rendering.views, classes=rendering.classes, labels=labels, drafts=drafts, encode=encode)
-
-    def _files(self) -> list[tuple[str, str, Path]]:
-        """Split, stem and path of each image."""
+    def _catalogue(self) -> Catalogue:
+        catalogue = Catalogue()
         find = find_classes if self.labels.has_class_folders else find_splits
-        return list_files(find(self.folder), val=self.images.val, test=self.images.test)
-
-
-def halves_of(headers: Sequence[Header]) -> list[Header]:
-    """The headers as one half of each image would have them.
-
-    Raises:
-        DatasetError: an odd number of columns cannot be cut in two; the message lists the files.
-    """
-    odd = [f"{header.path}: {header.size[0]} pixels wide" for header in headers if header.size[0] % 2]
-    if odd:
-        raise DatasetError(f"{len(odd)} images are no pairs A|B, their width is odd:\n{listing(odd)}")
-    return [replace(header, size=(header.size[0] // 2, header.size[1])) for header in headers]
-
-
-def cut(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Left and right half."""
-    middle = image.width // 2
-    return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
+        catalogue.add(self.view_left, find(self.folder), self.splits)
+        return catalogue

@@ -1,21 +1,25 @@
 """Two folders of unrelated images: e.g. summer and winter, photos and paintings. Each sample has one view."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sharding.catalogue import Catalogue
 from sharding.edges import EdgeOptions
-from sharding.inputs import check_equal_splits, find_images, find_splits, fingerprint, list_files, read_headers
+from sharding.image_options import ImageOptions
+from sharding.inputs import FoundFile, check_equal_splits, find_images, find_splits
+from sharding.labels import LabelOptions
 from sharding.manifest import DatasetError
-from sharding.naming import key_of
-from sharding.rendering import ImageOptions, plan_rendering, stored_size
-from sharding.sample import SPLITS, Draft, OptionError, Plan, Sample
+from sharding.parallel import Crew
+from sharding.problems import Problems
+from sharding.rendering import plan_rendering
+from sharding.sample import SPLITS, OptionError, Plan
+from sharding.sources.files import FilesEncoder, iter_drafts, survey
+from sharding.splits import SplitOptions
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same files and options would make other bytes."""
-
-Found = dict[str | None, dict[str, Path]]
-"""Images by split and stem."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,7 @@ class UnpairedOptions:
     view_b: str = "b"
     """Name of the second view, e.g. winter."""
     images: ImageOptions = field(default_factory=ImageOptions)
+    splits: SplitOptions = field(default_factory=SplitOptions)
 
     def __post_init__(self) -> None:
         given = (self.a is not None, self.b is not None, self.folder is not None)
@@ -43,55 +48,54 @@ class UnpairedOptions:
     def made_by(self) -> dict[str, Any]:
         folders = {name: None if path is None else str(path) for name, path in self._folders().items()}
         options = {**folders, "view_a": self.view_a, "view_b": self.view_b}
-        files = {f"{split}/{view}/{path.name}": path for view, split, _, path in self._files()}
         return {
             "source": "unpaired",
             "recipe": RECIPE,
-            "options": {**options, **asdict(self.images)},
-            "inputs": fingerprint(files),
+            "options": {**options, **self.images.made_by(), **self.splits.made_by()},
+            "inputs": self._catalogue().fingerprint(),
         }
 
-    def plan(self) -> Plan:
-        files = self._files()
-        headers = read_headers([path for _, _, _, path in files])
-        by_view = {
-            view: [header for file, header in zip(files, headers, strict=True) if file[0] == view]
-            for view in (self.view_a, self.view_b)
-        }
-        size = stored_size(headers, self.images)
-        rendering = plan_rendering(by_view, size=size, options=self.images, edges=EdgeOptions())
-
-        def encode(draft: Draft) -> Sample:
-            return draft.sample(rendering.encode_files(draft.origin))
-
-        # No view's name has a hyphen, so a view and a stem are told apart, and no two keys are equal.
-        drafts = [
-            Draft(key=key_of(f"{view}-{stem}"), split=split, origin={view: header}, view=view)
-            for (view, split, stem, _), header in zip(files, headers, strict=True)
-        ]
-        return Plan(kind="unpaired", views=rendering.views, classes=rendering.classes, drafts=drafts, encode=encode)
+    def plan(self, crew: Crew, problems: Problems) -> Plan:
+        catalogue = self._catalogue()
+        survey(catalogue, images=self.images, splits=self.splits, labels=LabelOptions(), crew=crew, problems=problems)
+        rendering = plan_rendering(
+            catalogue,
+            views=(self.view_a, self.view_b),
+            options=self.images,
+            edges=EdgeOptions(),
+            crew=crew,
+            problems=problems,
+        )
+        drafts = iter_drafts(
+            catalogue, {}, is_copied=self.images.is_original, view_of=lambda entry: next(iter(entry.headers))
+        )
+        return Plan(
+            kind="unpaired",
+            views=rendering.views,
+            classes=rendering.classes,
+            drafts=drafts,
+            encode=FilesEncoder(rendering=rendering),
+        )
 
     def _folders(self) -> dict[str, Path | None]:
         return {"a": self.a, "b": self.b, "folder": self.folder}
 
-    def _files(self) -> list[tuple[str, str, str, Path]]:
-        """View, split, stem and path of each image."""
+    def _catalogue(self) -> Catalogue:
         if self.folder is not None:
-            found = find_sides(self.folder)
+            sides = find_sides(self.folder)
         else:
             assert self.a is not None
             assert self.b is not None
-            found = find_splits(self.a), find_splits(self.b)
-            check_equal_splits(*found, folders=(self.a, self.b))
-        shares = {"val": self.images.val, "test": self.images.test}
-        return [
-            (view, *file)
-            for view, images in zip((self.view_a, self.view_b), found, strict=True)
-            for file in list_files(images, **shares)
-        ]
+            check_equal_splits(self.a, self.b)
+            sides = find_splits(self.a), find_splits(self.b)
+        catalogue = Catalogue()
+        for view, files in zip((self.view_a, self.view_b), sides, strict=True):
+            # No view's name has a hyphen, so a view and a stem are told apart, and no two keys are equal.
+            catalogue.add(view, files, self.splits, prefix=f"{view}-")
+        return catalogue
 
 
-def find_sides(folder: Path) -> tuple[Found, Found]:
+def find_sides(folder: Path) -> tuple[Iterator[FoundFile], Iterator[FoundFile]]:
     """The images of `trainA`, `valA`, `testA`, and those of `trainB` ...; a split that is absent is left out.
 
     Raises:
@@ -104,5 +108,9 @@ def find_sides(folder: Path) -> tuple[Found, Found]:
             f"{folder} holds {', '.join(there) or 'none of the folders'}; expected are trainA and trainB, and the same "
             f"for val and test if there are any. Or give two folders as --a and --b."
         )
-    images_a, images_b = ({split: find_images(path) for split, path in paths.items()} for paths in sides.values())
-    return {**images_a}, {**images_b}
+    return _find_side(sides["A"]), _find_side(sides["B"])
+
+
+def _find_side(folders: dict[str, Path]) -> Iterator[FoundFile]:
+    for split, path in folders.items():
+        yield from find_images(path, split=split)

@@ -46,6 +46,7 @@ def test_presets_build_and_survive_a_file(name: str):
         (lambda: DataConfig(load_size=64, crop_size=128), "data.load_size", 64),
         (lambda: GeneratorConfig(num_downs=1), "method.generator.num_downs", 1),
         (lambda: GeneratorConfig(dropout=1.0), "method.generator.dropout", 1.0),
+        (lambda: GeneratorConfig(num_halvings=5), "method.generator.num_halvings", 5),
         (lambda: PatchGANConfig(num_layers=-1), "method.discriminator.num_layers", -1),
         (lambda: AdversarialConfig(weight_r1=-1), "method.adversarial.weight_r1", -1),
         (lambda: AdversarialConfig(objective="wasserstein"), "method.adversarial.objective", "wasserstein"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from sharding.manifest import DatasetError, read_manifest
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
 from trainer.config import ConfigError
-from trainer.evaluate import evaluate_run, evaluate_split
+from trainer.evaluate import evaluate_run, evaluate_split, write_evaluation
 from trainer.methods.base import Networks
 from trainer.metrics.psnr import LARGEST_DB
 from trainer.metrics.segmentation import class_colors, paint_classes
@@ -154,6 +154,17 @@ def test_a_run_is_scored_into_its_files(tiny_run):
     assert written["test"]["num_images"] == NUM_SAMPLES["test"]
     assert tiny_run.evaluation_picture.is_file()
     assert tiny_run.report_file.is_file()
+
+
+def test_a_run_that_was_scored_on_the_way_is_not_finished(tiny_run):
+    assert not tiny_run.is_finished("test")
+    evaluate_run(tiny_run, device=CPU, console=SILENT)
+    total = tiny_run.config().train.total_images
+    assert tiny_run.evaluations()["test"]["position"] == POSITION < total
+    assert not tiny_run.is_finished("test")
+    write_evaluation(tiny_run, split="test", position=total, num_images=1, scores={})
+    assert tiny_run.is_finished("test")
+    assert not tiny_run.is_finished("val")
 
 
 def test_a_second_split_leaves_the_first(tiny_run):

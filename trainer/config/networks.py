@@ -21,6 +21,9 @@ class GeneratorConfig:
     """Channels after the first convolution; doubled at each level, in the U-Net up to 8 times as many."""
     num_blocks: int = 9
     """Residual blocks of the ResNet: the paper has 6 for 128 pixels and 9 from 256 on."""
+    num_halvings: int = 2
+    """Halvings of the ResNet's image in front of its blocks, which work on what is left: 2 is the paper's; 0 works on
+    every pixel, as networks for restoration do (SRResNet, Ledig et al. 2017, arXiv:1609.04802)."""
     num_downs: int = 8
     """Halvings of the U-Net's image down to the bottleneck: 8 brings 256 pixels to 1, 7 brings 128 to 1."""
     skips: Skips = "concatenate"
@@ -31,18 +34,32 @@ class GeneratorConfig:
     dropout: float = 0.5
     """Probability in the decoder's three innermost full-width levels, or within each residual block: in pix2pix and
     DualGAN the only noise, at test time too."""
+    residual: bool = False
+    """Learn the difference to the input, which is added to it: for restoration, where the output is the input but for
+    details. Both views must have the same channels."""
 
     def __post_init__(self) -> None:
         name = "method.generator"
         require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
         require(1 <= self.num_blocks <= 64, f"{name}.num_blocks", self.num_blocks, "use 1 to 64.")
+        require(0 <= self.num_halvings <= 4, f"{name}.num_halvings", self.num_halvings, "use 0 to 4.")
         require(2 <= self.num_downs <= 12, f"{name}.num_downs", self.num_downs, "use 2 to 12.")
         require(0 <= self.dropout < 1, f"{name}.dropout", self.dropout, "use 0 (off) up to, not including, 1.")
 
     @property
     def stride(self) -> int:
         """Pixels: image sides must be multiples of this."""
-        return 2**self.num_downs if self.architecture == "unet" else 4
+        return 2 ** (self.num_downs if self.architecture == "unet" else self.num_halvings)
+
+    def check_channels(self, channels_a: int, channels_b: int) -> None:
+        """Raises ConfigError unless images of these channels can be made of each other."""
+        require(
+            not self.residual or channels_a == channels_b,
+            "method.generator.residual",
+            self.residual,
+            f"one view has {channels_a} channels and the other {channels_b}, so that neither can be added to the "
+            "other; use False.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,11 @@ class TrainConfig:
             self.ema_half_life_kimg >= 0, "train.ema_half_life_kimg", self.ema_half_life_kimg, "use 0 (off) or more."
         )
 
+    @property
+    def total_images(self) -> int:
+        """`total_kimg` as a number of images: the position at which a run ends."""
+        return max(1, round(1000 * self.total_kimg))
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogConfig:

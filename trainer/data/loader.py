@@ -11,7 +11,7 @@ from sharding.manifest import DatasetError, Manifest
 from trainer.config import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.dali import PixelSpec, PixelStream, first_undecodable
-from trainer.data.order import Order, rank_positions
+from trainer.data.order import Order, rank_positions, rank_share
 from trainer.data.reader import REMEDY, ShardReader
 from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
 from trainer.task import check_views, knows_truth
@@ -172,7 +172,7 @@ def evaluation_batches(
         for reader in _open_readers(data, manifest, split=split, pairing=pairing)
     ]
     num_samples = min(strand.order.num_samples for strand in strands)
-    share = range(num_samples * rank // world_size, num_samples * (rank + 1) // world_size)
+    share = rank_share(num_samples, rank=rank, world_size=world_size)
 
     def positions(number: int) -> range:
         return share[number * batch_size : (number + 1) * batch_size]

@@ -10,6 +10,7 @@ scaled here: NumPy promises that these words never change, but not that `Generat
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 MAX_GAP = 4096
 """A sample that ended an epoch does not come back within this many positions, or a third of a smaller set."""
+
+_MAX_EPOCHS, _MAX_WINDOWS = 4, 3
+"""Kept in memory (windows for each epoch): batches come in order and are asked for a few ahead."""
 
 _ORDER_STREAM, _AUGMENTATION_STREAM = 0, 1
 _NUM_STREAMS = 2  # of each strand; strand and stream are the upper half of Philox's key: independent for one seed
@@ -51,6 +55,11 @@ def rank_positions(step_position: int, *, batch_size_per_gpu: int, rank: int, wo
     return range(start, start + batch_size_per_gpu)
 
 
+def rank_share(num_samples: int, *, rank: int, world_size: int) -> range:
+    """The part of one rank in a single pass over `num_samples`; parts differ by one sample at most."""
+    return range(num_samples * rank // world_size, num_samples * (rank + 1) // world_size)
+
+
 def augmentation(seed: int, positions: range, *, strand: int = 0) -> Augmentation:
     """Crop and flip at each of some consecutive positions: block number `position` of a Philox stream.
 
@@ -80,6 +89,8 @@ class Order:
     epochs.
 
     Orders of the same samples and seed, but of different strands, are independent of each other.
+
+    Only the windows that are looked into are worked out: no rank waits for, or holds, the order of a whole epoch.
     """
 
     def __init__(
@@ -91,53 +102,83 @@ class Order:
             raise ValueError(f"shuffle_window_shards = {shuffle_window_shards}: must be 1 or more.")
         self.num_samples = sum(shard_sizes)
         self.gap = min(self.num_samples // 3, MAX_GAP) if shuffle else self.num_samples - 1
-        self._sizes = np.asarray(shard_sizes, dtype=np.int64)
-        self._starts: list[int] = (np.cumsum(self._sizes) - self._sizes).tolist()
-        self._seed, self._window, self._shuffle = seed, shuffle_window_shards, shuffle
-        self._stream = _NUM_STREAMS * strand + _ORDER_STREAM
-        self._epochs: dict[int, NDArray[np.intp]] = {}
+        sizes = np.asarray(shard_sizes, dtype=np.int64)
+        self._starts: list[int] = (np.cumsum(sizes) - sizes).tolist()
+        stream = _NUM_STREAMS * strand + _ORDER_STREAM
+        self._shuffle = shuffle
+        self._epoch = lru_cache(maxsize=_MAX_EPOCHS)(
+            partial(_Epoch, sizes, seed=seed, stream=stream, shuffle_window_shards=shuffle_window_shards)
+        )
+        self._head = lru_cache(maxsize=_MAX_EPOCHS)(self._spaced_head)
 
     def at(self, position: int) -> SampleRef:
-        """The sample at a position; in constant time, but for the first look into an epoch."""
+        """The sample at a position; in constant time, but for the first look into a window."""
         if position < 0:
             raise ValueError(f"position = {position}: must be 0 or more.")
         epoch, offset = divmod(position, self.num_samples)
-        ordinal = int(self._epoch(epoch)[offset]) if self._shuffle else offset
+        ordinal = self._ordinal(epoch, offset) if self._shuffle else offset
         shard = bisect_right(self._starts, ordinal) - 1
         return SampleRef(epoch, shard, ordinal - self._starts[shard])
 
-    def _epoch(self, epoch: int) -> NDArray[np.intp]:
-        """The ordinals (places in the stored order) of an epoch's samples; keeps neighbouring epochs."""
-        if epoch not in self._epochs:
-            self._epochs = {near: order for near, order in self._epochs.items() if abs(near - epoch) <= 1}
-            self._epochs[epoch] = self._spaced(epoch)
-        return self._epochs[epoch]
+    def _ordinal(self, epoch: int, offset: int) -> int:
+        """The place in the stored order of the sample at `offset` of an epoch."""
+        if epoch > 0 and offset < 2 * self.gap:
+            return int(self._head(epoch)[offset])
+        return self._epoch(epoch).at(offset)
 
-    def _spaced(self, epoch: int) -> NDArray[np.intp]:
-        """The permutation of an epoch, changed so that what ended the epoch before does not come back at
-        once.
+    def _spaced_head(self, epoch: int) -> NDArray[np.int64]:
+        """The first 2 gap samples of an epoch, ordered so that what ended the epoch before does not come back at once.
 
-        Of the first 2 gap samples at most `gap` were among the last `gap` of the epoch before: these go
-        behind the others. As 3 gap <= num_samples, no epoch's end is changed by this, so one look back is
-        enough.
+        At most `gap` of them were among the last `gap` of the epoch before: these go behind the others. As
+        3 gap <= num_samples, no epoch's end is changed by this, so one look back is enough.
         """
-        order = self._permutation(epoch)
-        if epoch == 0:
-            return order
-        before = self._epochs[epoch - 1] if epoch - 1 in self._epochs else self._permutation(epoch - 1)
-        head = order[: 2 * self.gap]
-        is_recent = np.isin(head, before[len(before) - self.gap :])
-        order[: 2 * self.gap] = np.concatenate([head[~is_recent], head[is_recent]])
-        return order
+        head = self._epoch(epoch).slice(0, 2 * self.gap)
+        is_recent = np.isin(head, self._epoch(epoch - 1).slice(self.num_samples - self.gap, self.num_samples))
+        return np.concatenate([head[~is_recent], head[is_recent]])
 
-    def _permutation(self, epoch: int) -> NDArray[np.intp]:
-        num_shards = len(self._sizes)
+
+class _Epoch:
+    """One permutation of the ordinals (places in the stored order), worked out window by window.
+
+    Each shard and each sample has a random word of its own: shards are sorted by theirs and cut into windows, the
+    samples of a window are sorted by theirs.
+    """
+
+    def __init__(
+        self, sizes: NDArray[np.int64], epoch: int, *, seed: int, stream: int, shuffle_window_shards: int
+    ) -> None:
         # The epoch is the counter's highest word, so no two epochs share a block.
-        generator = _philox(self._seed, self._stream, counter=epoch << 192)
-        words = generator.random_raw(num_shards + self.num_samples)
-        place_of_shard = np.argsort(np.argsort(words[:num_shards], kind="stable"))
-        window_of_sample = np.repeat(place_of_shard // self._window, self._sizes)
-        return np.lexsort((words[num_shards:], window_of_sample))
+        self._words = partial(_words, seed, stream, counter=epoch << 192)
+        self._sizes = sizes
+        self._first = np.cumsum(sizes) - sizes
+        self._window_shards = shuffle_window_shards
+        self._shards = np.argsort(self._words(0, len(sizes)), kind="stable")
+        ends = np.cumsum(sizes[self._shards])
+        self._starts: list[int] = [0, *ends[shuffle_window_shards - 1 :: shuffle_window_shards].tolist()]
+        self._window = lru_cache(maxsize=_MAX_WINDOWS)(self._sorted_window)
+
+    def at(self, offset: int) -> int:
+        window = bisect_right(self._starts, offset) - 1
+        return int(self._window(window)[offset - self._starts[window]])
+
+    def slice(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The ordinals at some offsets."""
+        first, last = (bisect_right(self._starts, offset) - 1 for offset in (start, max(start, stop - 1)))
+        ordinals = np.concatenate([self._sorted_window(window) for window in range(first, last + 1)])
+        return ordinals[start - self._starts[first] : stop - self._starts[first]]
+
+    def _sorted_window(self, window: int) -> NDArray[np.int64]:
+        shards = np.sort(self._shards[window * self._window_shards : (window + 1) * self._window_shards]).tolist()
+        ranges = [(int(self._first[shard]), int(self._first[shard] + self._sizes[shard])) for shard in shards]
+        words = np.concatenate([self._words(len(self._sizes) + start, len(self._sizes) + end) for start, end in ranges])
+        ordinals = np.concatenate([np.arange(start, end) for start, end in ranges])
+        return ordinals[np.argsort(words, kind="stable")]
+
+
+def _words(seed: int, stream: int, start: int, stop: int, *, counter: int) -> NDArray[np.uint64]:
+    """Words number `start` to `stop` of the Philox stream that begins at `counter`: a block of Philox4x64 is four."""
+    block = start // 4
+    return _philox(seed, stream, counter=counter + block).random_raw(stop - 4 * block)[start - 4 * block :]
 
 
 def _philox(seed: int, stream: int, *, counter: int) -> np.random.Philox:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.manifest import LABELS_EXTENSION, DatasetError, LabelInfo, Manifest, Shard, index_path
+from trainer.data.member import HEADER_BYTES, unpack_member
 
 MAX_OPEN_SHARDS = 128
 """Files that one reader keeps open: far below the usual limit of 1024 for a process."""
@@ -95,12 +96,13 @@ def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> Shar
             f" {shard.num_samples}'. {REMEDY}."
         )
     members = [_parse_members(path, line, extensions=extensions) for line in lines]
-    places = np.array([place for _, place in members], dtype=np.int64)
+    places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
     index = ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
-    beyond = np.flatnonzero((index.offsets + index.sizes > shard.num_bytes).any(axis=1))
+    ends = index.offsets + index.sizes
+    beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
     if beyond.size:
         key = index.keys[beyond[0]]
-        raise DatasetError(f"{path} places sample {key!r} past the end of its tar. {REMEDY}.")
+        raise DatasetError(f"{path} places sample {key!r} outside its tar. {REMEDY}.")
     return index
 
 
@@ -121,8 +123,8 @@ class ShardReader:
     """The samples of one split. Not for several threads at once.
 
     Opening it reads all indexes and compares the size of each tar with the manifest, so that a set that was
-    copied in part fails before training begins. Checksums of whole tars are the business of `diptych shard
-    verify`.
+    copied in part fails before training begins. Each file of a sample is checked as it is read. Checksums of whole
+    tars are the business of `diptych shard verify`.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class ShardReader:
         self.folder = folder
         self.views = tuple(views)
         self._shards = select_shards(folder, manifest, split=split, views=views)
-        extensions = select_extensions(folder, manifest, views=views)
+        self._extensions = extensions = select_extensions(folder, manifest, views=views)
         self._label = label
         if label is not None:
             self._num_labels = len(_label_info(folder, manifest, label).names)
@@ -156,7 +158,7 @@ class ShardReader:
         return f"{self.folder / self._shards[shard].path}, sample {self.key(shard, index)!r}"
 
     def read(self, shard: int, index: int) -> dict[str, bytes]:
-        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them."""
+        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them unchanged."""
         return {
             view: self._member(shard, index, column=column, title=f"view {view!r}")
             for column, view in enumerate(self.views)
@@ -183,14 +185,22 @@ class ShardReader:
 
     def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
         places = self._indexes[shard]
-        size = int(places.sizes[index, column])
-        content = os.pread(self._descriptor(shard), size, int(places.offsets[index, column]))
-        if len(content) != size:
+        offset, size = int(places.offsets[index, column]), int(places.sizes[index, column])
+        name = f"{self.key(shard, index)}.{self._extensions[column]}"
+        try:
+            record = os.pread(self._descriptor(shard), HEADER_BYTES + size, offset - HEADER_BYTES)
+        except OSError as error:
             raise DatasetError(
-                f"{self.locate(shard, index)}: only {len(content)} of the {size} bytes of {title} could be read. "
-                f"{REMEDY}."
+                f"{self.locate(shard, index)}: {title} cannot be read ({error.strerror}). {REMEDY}."
+            ) from error
+        if (num_read := max(0, len(record) - HEADER_BYTES)) != size:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: only {num_read} of the {size} bytes of {title} could be read. {REMEDY}."
             )
-        return content
+        try:
+            return unpack_member(record, name=name)
+        except ValueError as error:
+            raise DatasetError(f"{self.locate(shard, index)}: {title} is damaged: {error}. {REMEDY}.") from error
 
     def close(self) -> None:
         """Close all files. The reader may be used again."""

@@ -19,11 +19,19 @@ class Networks(Mapping[str, Network]):
     Args:
         calls: each network as it is to be called.
         modules: each network as a plain module.
+        mean_over_ranks: a tensor to its mean over all processes that train together; one process has its own.
     """
 
-    def __init__(self, calls: Mapping[str, Network], modules: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self,
+        calls: Mapping[str, Network],
+        modules: Mapping[str, nn.Module],
+        *,
+        mean_over_ranks: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
         self._calls = calls
         self._modules = modules
+        self._mean_over_ranks = mean_over_ranks
 
     def __getitem__(self, name: str) -> Network:
         return self._calls[name]
@@ -37,6 +45,13 @@ class Networks(Mapping[str, Network]):
     def module(self, name: str) -> nn.Module:
         """The network itself: for gradients of gradients, which no engine can wrap, and for its state."""
         return self._modules[name]
+
+    def batch_mean(self, values: Tensor) -> Tensor:
+        """(N, ...) -> (...), the mean over a micro-batch of all ranks, for losses that are no means over images.
+
+        Those that are need nothing of the kind: their gradients are averaged over the ranks.
+        """
+        return self._mean_over_ranks(values.mean(dim=0))
 
 
 @dataclass(frozen=True, kw_only=True)

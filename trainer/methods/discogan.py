@@ -69,7 +69,14 @@ class DiscoGAN:
             terms[f"gan_{view}"] = weight * (1 - feature_share) * gan
         if weight * feature_share > 0:
             _, *real_features = networks[f"discriminator_{view}"](real)
-            terms[f"features_{view}"] = weight * feature_share * feature_distance(real_features, features)
+            terms[f"features_{view}"] = (
+                weight
+                * feature_share
+                * feature_distance(
+                    [networks.batch_mean(layer) for layer in real_features],
+                    [networks.batch_mean(layer) for layer in features],
+                )
+            )
         return terms
 
     def _const(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -101,9 +108,9 @@ class DiscoGAN:
 
 
 def feature_distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Sum over layers of the mean squared difference between mean features of a batch of real and one of fake images.
+    """Sum over layers of the mean squared difference between the mean features of real and of generated images.
 
     The authors' code passes that square to a hinge embedding loss with label 1, which is its mean.
     """
     layers = zip(real, fake, strict=True)
-    return torch.stack([(ours.mean(dim=0) - theirs.mean(dim=0)).square().mean() for theirs, ours in layers]).sum()
+    return torch.stack([F.mse_loss(ours, theirs) for theirs, ours in layers]).sum()

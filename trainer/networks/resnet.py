@@ -1,40 +1,40 @@
 """The residual generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593, section 7.2), after Johnson et al. 2016."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from trainer.config import GeneratorConfig
-from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
-
-NUM_HALVINGS = 2
+from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
 
 
 class ResNet(nn.Module):
     """c7s1-64, d128, d256, R256 x `num_blocks`, u128, u64, c7s1-3, each with a norm and a ReLU but the last.
 
+    There are as many d and u as `num_halvings`: the paper's are 2.
+
     Args:
         in_channels: channels of the input view.
         out_channels: channels of the output view.
 
-    Shape: (N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W multiples of 4, at least 8.
+    Shape: (N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W multiples of
+    `config.stride`, at least twice that, and at least 4.
     """
 
     def __init__(self, config: GeneratorConfig, *, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        first, *wider = [config.num_filters * 2**level for level in range(NUM_HALVINGS + 1)]
-        layers = _layer(_reflecting(in_channels, first, kernel=7, config=config), config)
-        channels = first
-        for wide in wider:
-            layers += _layer(_halving(channels, wide, config), config)
-            channels = wide
+        widths = [config.num_filters * 2**level for level in range(config.num_halvings + 1)]
+        layers = _layer(_reflecting(in_channels, widths[0], kernel=7, config=config), config)
+        for narrow, wide in pairwise(widths):
+            layers += _layer(_halving(narrow, wide, config), config)
         self.encoder = nn.Sequential(*layers)
-        self.blocks = nn.Sequential(*(ResidualBlock(config, channels=channels) for _ in range(config.num_blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(config, channels=widths[-1]) for _ in range(config.num_blocks)))
         layers = []
-        for narrow in [*reversed(wider[:-1]), first]:
-            layers += _layer(_doubling(channels, narrow, config), config)
-            channels = narrow
-        last = nn.Conv2d(channels, out_channels, 7, padding=3, padding_mode="reflect")
+        for wide, narrow in pairwise(reversed(widths)):
+            layers += _layer(_doubling(wide, narrow, config), config)
+        last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
-        init_weights(self)
+        init_generator(self, norm=config.norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (N, C, H, W) in [-1, 1]."""

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config import GeneratorConfig
-from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
 
 NUM_DROPOUT_LEVELS = 3  # CD512-CD512-CD512 begin the paper's decoder
 
@@ -47,7 +47,7 @@ class UNet(nn.Module):
             )
             for level, width in reversed(list(enumerate(widths)))
         )
-        init_weights(self)
+        init_generator(self, norm=config.norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (N, C, H, W) in [-1, 1]."""

@@ -1,12 +1,8 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.unit.data.tiny_shards import write_noisy_dataset, write_unpaired_dataset
-
-settings.register_profile("no deadline", deadline=None)  # a busy machine is no failure
-settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from sharding.manifest import DatasetError, read_manifest
+from sharding.manifest import DatasetError, read_manifest, seal_manifest
 from tests.unit.data.tiny_shards import LABELS, SHARDS, VIEWS, noisy_labels, noisy_sample, noisy_shards, write_dataset
 from trainer.data import reader as reader_module
 from trainer.data.reader import ShardReader
@@ -29,6 +29,7 @@ def replace_index(folder, name, content):
         if shard["path"] == name.replace(".idx", ".tar"):
             shard["index_sha256"] = hashlib.sha256(content.encode()).hexdigest()
     (folder / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(folder)
 
 
 @pytest.mark.parametrize("split", SHARDS)
@@ -154,7 +155,7 @@ def test_a_sample_past_the_end_of_its_tar_is_named(damaged):
     fields[fields.index("photo.png") + 1] = "99999999"
     lines[3] = " ".join(fields)
     replace_index(damaged, "train/000000.idx", "\n".join([header, *lines]) + "\n")
-    with pytest.raises(DatasetError, match=r"000000\.idx places sample 'train-3' past the end"):
+    with pytest.raises(DatasetError, match=r"000000\.idx places sample 'train-3' outside its tar"):
         open_reader(damaged)
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from sharding.manifest import DatasetError, LabelInfo, Manifest, Shard, View
-from trainer.config import ConfigError, DataConfig, DegradeConfig
+from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig
 from trainer.task import check_task, knows_truth, resolve_task
 
 VIEWS = {
@@ -50,6 +50,15 @@ def test_networks_are_sized_by_the_views_the_crop_and_the_label():
     task = resolve_task(run(label="age"), PAIRED)
     assert (task.channels_a, task.channels_b, task.side, task.num_labels) == (1, 3, 32, 3)
     assert resolve_task(run(), PAIRED).num_labels == 0
+
+
+def test_views_of_other_channels_rule_out_a_residual_before_anything_starts():
+    config = run()
+    config.method.generator = GeneratorConfig(residual=True)
+    with pytest.raises(ConfigError, match=r"method\.generator\.residual = True: one view has 1 .* the other 3"):
+        check_task(config, PAIRED)
+    config.data = degraded().data
+    check_task(config, PAIRED)
 
 
 def test_one_view_is_the_target_view():

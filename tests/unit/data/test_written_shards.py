@@ -20,7 +20,7 @@ class Animals:
     def made_by(self):
         return {"source": "animals"}
 
-    def plan(self):
+    def plan(self, crew, problems):
         drafts = [
             Draft(key=f"{view}-{number}", split="train", origin=number, labels={"number": number}, view=view)
             for view, num in NUM_SAMPLES.items()

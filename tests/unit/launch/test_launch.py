@@ -13,10 +13,13 @@ import pytest
 from launch.devices import count_gpus
 from launch.embedded import embedded_command, ensure_dataset
 from launch.local import choose_num_procs
-from launch.train import check_dataset, parse_train
+from launch.options import TrainOptions
+from launch.train import _unfinished_run, check_dataset, parse_train
+from sharding.manifest import read_manifest
 from trainer.config import ConfigError, EngineConfig
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
+from trainer.rundir import RunDir, write_atomically
+from trainer.task import final_split
 
 CONFIG = load_preset(DEFAULT)
 
@@ -112,9 +115,25 @@ def test_no_gpu_is_visible_when_none_may_be(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_only_embedded_data_sets_are_made(tmp_path: Path):
-    assert embedded_command(Path("data/earth-128")) == ["earth", "--out", "data/earth-128", "--size", "128"]
-    assert embedded_command(Path("glyphs-64")) == ["glyphs", "--out", "glyphs-64", "--size", "64"]
-    styles = ["glyphs", "--layout", "styles", "--out", "glyph-styles-32", "--size", "32"]
+    assert embedded_command(Path("data/earth-128")) == [
+        "earth",
+        "--out",
+        "data/earth-128",
+        "--size",
+        "128",
+        "--shard-samples",
+        "64",
+    ]
+    assert embedded_command(Path("glyphs-64")) == [
+        "glyphs",
+        "--out",
+        "glyphs-64",
+        "--size",
+        "64",
+        "--shard-samples",
+        "64",
+    ]
+    styles = ["glyphs", "--layout", "styles", "--out", "glyph-styles-32", "--size", "32", "--shard-samples", "64"]
     assert embedded_command(Path("glyph-styles-32")) == styles
     assert embedded_command(Path("data/photos")) is None
     assert embedded_command(Path("data/maps-256")) is None
@@ -135,3 +154,17 @@ def test_a_run_is_not_overwritten(tiny_dataset: Path, tmp_path: Path):
     assert run.config() == config
     with pytest.raises(ConfigError, match="--resume"):
         run.create(config, preset=DEFAULT, command=["diptych"])
+
+
+def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_path: Path):
+    config = replace(CONFIG, data=replace(CONFIG.data, path=tiny_dataset, view_a="a", view_b="b"))
+    options, run = TrainOptions(config=config, runs=tmp_path), RunDir(tmp_path / DEFAULT)
+    assert _unfinished_run(options, DEFAULT) is None
+    run.create(config, preset=DEFAULT, command=["diptych"])
+    assert _unfinished_run(options, DEFAULT) == run
+    total, split = config.train.total_images, final_split(read_manifest(tiny_dataset))
+    for position, expected in ((total // 2, run), (total, None)):
+        write_atomically(run.evaluation_file, json.dumps({split: {"position": position, "scores": {}}}).encode())
+        assert _unfinished_run(options, DEFAULT) == expected
+    other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
+    assert _unfinished_run(other, DEFAULT) is None

@@ -76,7 +76,17 @@ def test_feature_matching_takes_its_share_of_the_adversarial_loss():
 def test_features_are_matched_in_their_means_over_the_batch():
     real, fake = torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.tensor([[2.0, 1.0], [2.0, 2.0]])
     # Means (2, 0) and (2, 1.5).
-    assert feature_distance([real], [fake]).item() == pytest.approx(1.5**2 / 2)
+    mean = NETWORKS.batch_mean
+    assert feature_distance([mean(real)], [mean(fake)]).item() == pytest.approx(1.5**2 / 2)
+
+
+def test_features_are_matched_in_their_means_over_all_ranks():
+    """Where all others have features of twice the size, means over two ranks are 3/2 of the own."""
+    seen = with_features()
+    networks = Networks(dict(seen), {}, mean_over_ranks=lambda own: (own + 2 * own) / 2)
+    alone, together = (losses_of(build(feature_share=0.9), "generators", networks=each) for each in (seen, networks))
+    assert together["features_a"] == pytest.approx(1.5**2 * alone["features_a"])
+    assert together["gan_a"] == alone["gan_a"]
 
 
 def test_the_curriculum_ends_at_its_image():

@@ -21,6 +21,20 @@ def test_it_keeps_size_and_range(norm):
     assert out.abs().max() <= 1
 
 
+@pytest.mark.parametrize("num_halvings", [0, 1, 3])
+def test_halvings_are_undone(num_halvings: int):
+    config = tiny(num_halvings=num_halvings)
+    network = ResNet(config, in_channels=1, out_channels=3)
+    side = max(4, 2 * config.stride)
+    assert network.encoder(torch.zeros(1, 1, side, side)).shape == (
+        1,
+        4 * config.stride,
+        side // config.stride,
+        side // config.stride,
+    )
+    assert network(torch.zeros(1, 1, side, side + config.stride)).shape == (1, 3, side, side + config.stride)
+
+
 def test_a_block_adds_to_its_input():
     block = ResidualBlock(tiny(norm="none"), channels=3)
     nn.init.zeros_(block.layers[-2].weight)  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ import pytest
 
 from sharding.fonts import Frame, font_path, open_face
 from sharding.manifest import DatasetError, read_manifest
+from sharding.parallel import Crew
+from sharding.problems import Problems
 from sharding.sources.glyph_styles import (
     CHARACTERS,
     FACES,
@@ -36,7 +38,7 @@ GREEK, CYRILLIC = "ΑΒΓΔΛΞΠΣΦΨΩαβγδλξπσφψω", "АБВГДЖ�
 
 @pytest.fixture(scope="module")
 def fonts_plan():
-    return GlyphsOptions(size=32, characters=LATIN + GREEK + CYRILLIC).plan()
+    return GlyphsOptions(size=32, characters=LATIN + GREEK + CYRILLIC).plan(Crew(), Problems())
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +187,7 @@ def styles_plan():
 def test_a_character_of_a_family_is_in_one_split(styles_plan) -> None:
     splits: dict[tuple[str, int], set[str]] = {}
     for draft in styles_plan.drafts:
-        pair = (draft.origin.glyph.face.family, draft.labels["character"])
+        pair = (styles_plan.encode.glyphs[draft.origin.number].face.family, draft.labels["character"])
         splits.setdefault(pair, set()).add(draft.split)
     assert len(splits) == 6 * 7
     assert all(len(found) == 1 for found in splits.values())
@@ -215,9 +217,9 @@ def test_weights_are_equally_heavy_in_all_fonts(glyphs: dict[str, Glyph]) -> Non
     assert sorted(heavy.offsets) == [2, 3, 4]
     for glyph in (glyphs["I"], heavy):
         for weight, offset in glyph.offsets.items():
-            variation = Variation(glyph=glyph, offset=offset, seed=weight)
-            row = 1 - draw_variation(variation, size=128)[64] / 255
-            scale = abs(place(variation)[0, 0])
+            variation = Variation(number=0, offset=offset, seed=weight)
+            row = 1 - draw_variation(glyph, variation, size=128)[64] / 255
+            scale = abs(place(glyph, variation)[0, 0])
             assert row.sum() == pytest.approx(STEMS[weight] * FRAME.em * 128 * scale, abs=0.7)
 
 
@@ -242,7 +244,8 @@ def test_a_weight_that_loses_a_stroke_or_closes_a_hole_is_refused() -> None:
 @pytest.mark.parametrize("size", [32, 128, 256])
 def test_variations_differ_and_are_not_cut(glyphs: dict[str, Glyph], size: int) -> None:
     for glyph in (glyphs["W"], glyphs["Q"]):
-        images = [draw_variation(Variation(glyph=glyph, offset=glyph.offsets[4], seed=s), size=size) for s in range(12)]
+        variations = [Variation(number=0, offset=glyph.offsets[4], seed=seed) for seed in range(12)]
+        images = [draw_variation(glyph, variation, size=size) for variation in variations]
         assert len({image.tobytes() for image in images}) == 12
         for image in images:
             assert image.shape == (size, size)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sharding.images import encode
+from sharding import codec
+from sharding.drafts import plan_shards
 from sharding.index import list_samples
-from sharding.manifest import LabelInfo, Shard, View, read_manifest
+from sharding.manifest import LabelInfo, Shard, View, read_manifest, seal_manifest
 from sharding.sample import Draft, Plan, Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
-from sharding.writer import WriteOptions, make_dataset, pack
+from sharding.writer import WriteOptions, make_dataset
 
 LABELS = {"size": LabelInfo(names=["small", "large"], ordinal=True), "kind": LabelInfo(names=["cat", "dog", "owl"])}
 VIEWS = {name: View(extension=f"{name}.png", channels=1, width=4, height=4) for name in ("summer", "winter")}
@@ -33,14 +34,14 @@ class DrawnSource:
     def made_by(self) -> dict:
         return {"source": "drawn"}
 
-    def plan(self) -> Plan:
+    def plan(self, crew, problems) -> Plan:
         return Plan(kind=self.kind, views=VIEWS, labels=self.labels, drafts=self.drafts, encode=self.encode)
 
     def encode(self, draft: Draft) -> Sample:
         if draft.origin == "killed":
             raise KeyboardInterrupt  # no clean-up follows, as after a kill
         views = [view for name, view in VIEWS.items() if draft.view in (None, name)]
-        return draft.sample({v.extension: encode(np.full((4, 4), draft.origin, np.uint8), v.extension) for v in views})
+        return draft.sample({v.extension: codec.encode(np.full((4, 4), draft.origin, np.uint8), "png") for v in views})
 
 
 def labelled() -> DrawnSource:
@@ -110,6 +111,7 @@ def test_missing_labels_are_found(tmp_path: Path) -> None:
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["labels"] = {"kind": {"names": ["cat"]}}
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert verify(out) == [
         f"{out}/train/000000.tar: sample k has the members summer.png, winter.png; "
         "dataset.json tells of summer.png, winter.png, json"
@@ -134,16 +136,13 @@ def test_a_shard_of_an_unpaired_set_holds_one_view(tmp_path: Path) -> None:
     assert verify(out, decode=True) == []
 
 
-def test_samples_of_two_views_do_not_share_a_group() -> None:
-    samples = [Sample(key=str(i), split="train", members={"x": b"1"}, view=view) for i, view in enumerate("aabbb")]
-    groups = pack(samples, max_samples=9, max_bytes=99)
-    assert [[sample.key for sample in group] for group in groups] == [["0", "1"], ["2", "3", "4"]]
-
-
-def test_labels_count_towards_the_size_of_a_shard() -> None:
-    samples = [Sample(key=str(i), split="train", members={"x": b"12"}, labels={"a": i}) for i in range(4)]
-    groups = list(pack(samples, max_samples=9, max_bytes=2 * len('12{"a":0}')))
-    assert [len(group) for group in groups] == [2, 2]
+def test_samples_of_two_views_do_not_share_a_shard() -> None:
+    drafts = [Draft(key=str(i), split="train", origin=None, view=view) for i, view in enumerate("aabbb")]
+    shards = plan_shards(drafts, max_samples=9, max_bytes=99, num_bytes=lambda draft: 1)
+    assert [(shard.path, [draft.key for draft in shard.drafts]) for shard in shards] == [
+        ("train/a-000000.tar", ["0", "1"]),
+        ("train/b-000000.tar", ["2", "3", "4"]),
+    ]
 
 
 @pytest.mark.parametrize("view", ["autumn", None])
@@ -152,6 +151,7 @@ def test_a_shard_of_a_view_that_the_set_has_not_is_found(tmp_path: Path, view: s
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["splits"]["test"][0]["view"] = view
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert any("test/summer-000000.tar is of the view" in problem for problem in verify(out)), verify(out)
 
 
@@ -160,11 +160,13 @@ def test_a_wrong_view_of_a_shard_is_found(tmp_path: Path) -> None:
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["splits"]["test"][0]["view"] = "winter"
     (out / "dataset.json").write_text(json.dumps(manifest))
+    seal_manifest(out)
     assert any("has the members summer.png; dataset.json tells of winter.png" in problem for problem in verify(out))
 
 
-def test_a_killed_unpaired_set_is_continued(tmp_path: Path) -> None:
+def test_a_killed_unpaired_set_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kill comes among the second view's samples, after whole shards of both."""
+    monkeypatch.setattr("sharding.writer.NUM_PROBES", 0)
     whole = write(unpaired(), tmp_path / "whole" / "out")
     last = list_samples(whole / "train/winter-000001.tar")[-1][0].name.partition(".")[0]
     source = unpaired()
@@ -172,8 +174,13 @@ def test_a_killed_unpaired_set_is_continued(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write(DrawnSource(drafts=dying, kind="unpaired"), tmp_path / "out")
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.partial").glob("train/*.tar")}
-    assert sorted(path.name for path in kept) == [*(f"summer-{i:06d}.tar" for i in range(3)), "winter-000000.tar"]
+    assert sorted(path.name for path in kept) == [
+        *(f"summer-{i:06d}.tar" for i in range(3)),
+        "winter-000000.tar",
+        "winter-000001.tar",  # begun
+    ]
 
+    del kept[tmp_path / "out.partial/train/winter-000001.tar"]
     write(source, tmp_path / "out")
     times = {
         tmp_path / "out.partial/train" / path.name: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/*.tar")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.inputs import assign_splits
 from sharding.manifest import read_manifest
+from sharding.splits import split_exactly
 from sharding.verify import verify
 from tests.unit.sharding.files import Run, read_tars
 
@@ -127,7 +127,7 @@ def test_wrong_inputs_are_named_and_nothing_is_written(pairs: Path, tmp_path: Pa
     refuse("text.jpg", "no images")
     (pairs / "text.jpg").unlink()
     Image.new("RGB", (64, 32)).save(pairs / "000.jpg")
-    refuse("000.jpg and 000.png")
+    refuse("000.jpg: another file has the same name", "000.png: another file")
     (pairs / "000.jpg").unlink()
     (pairs / "extra").mkdir()
     refuse("'extra'", "{split}")
@@ -166,8 +166,8 @@ def test_a_folder_without_images_is_refused(tmp_path: Path, shard: Run, kind: st
 
 def test_split_shares_are_exact_and_independent_of_order() -> None:
     stems = [f"{index:03d}" for index in range(100)]
-    splits = assign_splits(stems, val=0.1, test=0.2)
-    assert splits == assign_splits(stems[::-1], val=0.1, test=0.2)
+    splits = split_exactly(stems, val=0.1, test=0.2)
+    assert splits == split_exactly(stems[::-1], val=0.1, test=0.2)
     assert [list(splits.values()).count(split) for split in ("train", "val", "test")] == [70, 10, 20]
-    assert set(assign_splits(["a", "b", "c"], val=0.01, test=0.01).values()) == {"train", "val", "test"}
-    assert set(assign_splits(stems, val=0, test=0).values()) == {"train"}
+    assert set(split_exactly(["a", "b", "c"], val=0.01, test=0.01).values()) == {"train", "val", "test"}
+    assert set(split_exactly(stems, val=0, test=0).values()) == {"train"}

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sharding.journal import open_workspace
+from sharding.drafts import plan_shards
+from sharding.journal import Finished, open_workspace
 from sharding.manifest import DatasetError, read_manifest
-from sharding.sample import Sample
+from sharding.sample import Draft, Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
-from sharding.writer import pack
 from tests.unit.sharding.files import Run, contents
 
 COMMAND = [sys.executable, "-m", "sharding.cli", "pairs"]
@@ -44,10 +44,10 @@ def test_shards_hold_at_most_so_many_samples(pairs: Path, tmp_path: Path, shard:
     ]
 
 
-def test_shards_hold_at_most_so_many_bytes() -> None:
-    samples = [Sample(key=str(size), split="train", members={"a": b"x" * size}) for size in (4, 6, 1, 30, 2, 2, 2)]
-    groups = [[sample.key for sample in group] for group in pack(samples, max_samples=2, max_bytes=10)]
-    assert groups == [["4", "6"], ["1"], ["30"], ["2", "2"], ["2"]]
+def test_shards_hold_about_so_many_bytes() -> None:
+    drafts = [Draft(key=str(size), split="train", origin=size) for size in (4, 6, 1, 30, 2, 3, 4)]
+    shards = plan_shards(drafts, max_samples=2, max_bytes=10, num_bytes=lambda draft: draft.origin)
+    assert [[draft.key for draft in shard.drafts] for shard in shards] == [["4", "6"], ["1"], ["30"], ["2", "3"], ["4"]]
 
 
 def test_neighbouring_files_do_not_share_shards_in_order(pairs: Path, tmp_path: Path, shard: Run) -> None:
@@ -138,7 +138,7 @@ def test_a_killed_run_leaves_no_data_set_and_is_continued(pairs: Path, tmp_path:
     assert not out.exists()
     with pytest.raises(DatasetError, match="no finished data set"):
         read_manifest(partial)
-    assert sorted(path.name for path in partial.glob("train/*.tar")) == [f"{i:06d}.tar" for i in range(3)]
+    assert sorted(path.name for path in partial.glob("train/*.tar")) == [f"{i:06d}.tar" for i in range(4)]
     first = partial / "train/000000.tar"
     before = first.stat().st_ino, first.stat().st_mtime_ns
     (partial / "train/000001.tar").write_bytes(b"torn")
@@ -166,14 +166,16 @@ def test_a_journal_torn_by_a_kill_keeps_what_stands_before(tmp_path: Path) -> No
     workspace = open_workspace(tmp_path, fingerprint="x")
     samples = [Sample(key="k", split="train", members={"a.jpg": b"1"})]
     for number in range(3):
-        workspace.record("train", write_shard(tmp_path, f"train/{number:06d}.tar", samples))
+        shard = write_shard(tmp_path, f"train/{number:06d}.tar", samples)
+        assert shard is not None
+        workspace.record(Finished(split="train", shard=shard))
     workspace.journal.close()
     journal = tmp_path / "journal.jsonl"
     journal.write_text(journal.read_text()[:-20])
 
     again = open_workspace(tmp_path, fingerprint="x")
     again.journal.close()
-    assert [shard.path for shard in again.splits["train"]] == ["train/000000.tar", "train/000001.tar"]
+    assert [shard.path for shard in again.splits()["train"]] == ["train/000000.tar", "train/000001.tar"]
     assert not (tmp_path / "train/000002.tar").exists()
     assert len(journal.read_text().splitlines()) == 3
 

@@ -67,7 +67,7 @@ class DiscoGANConfig:
     code has 10,000 steps of 64 images: 640."""
     feature_share: float = 0.0
     """Share, within L_GAN, of the distance between mean features of real and generated images; 0 is off, and 0.9 the
-    authors' code. Means are those of one rank's images."""
+    authors' code. Means are those of a micro-batch of all ranks."""
 
     def __post_init__(self) -> None:
         for name in ("const_share", "const_share_start", "feature_share"):

@@ -1,0 +1,105 @@
+"""What all sources that read image files do: look at the files, reject what cannot be used, and list the samples."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sharding.catalogue import Catalogue, Entry
+from sharding.edges import EdgeOptions
+from sharding.image_options import ImageOptions
+from sharding.labels import LabelOptions, label_numbers
+from sharding.manifest import LabelInfo
+from sharding.naming import key_of
+from sharding.parallel import Crew
+from sharding.problems import Problems
+from sharding.rendering import HalfPicture, Picture, Rendering, plan_rendering
+from sharding.sample import Draft, Plan, Sample
+from sharding.splits import SplitOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesEncoder:
+    """Samples whose views are files of their own."""
+
+    rendering: Rendering
+
+    def __call__(self, draft: Draft) -> Sample:
+        pictures = {view: Picture(header) for view, header in draft.origin.items()}
+        return draft.sample(self.rendering.encode(pictures))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalvesEncoder:
+    """Samples whose two views are the halves of one file."""
+
+    rendering: Rendering
+    left: str
+    right: str
+
+    def __call__(self, draft: Draft) -> Sample:
+        header = draft.origin[self.left]
+        whole = Picture(header)
+        halves = {self.left: HalfPicture(whole, is_left=True), self.right: HalfPicture(whole, is_left=False)}
+        return draft.sample(self.rendering.encode(halves))
+
+
+def survey(
+    catalogue: Catalogue,
+    *,
+    images: ImageOptions,
+    splits: SplitOptions,
+    labels: LabelOptions,
+    crew: Crew,
+    problems: Problems,
+) -> dict[str, LabelInfo]:
+    """Reject files that cannot be used for themselves, look into the others, and label them."""
+    catalogue.reject_unlisted(problems, splits)
+    catalogue.reject_duplicates(problems)
+    infos = catalogue.read_labels(labels, problems)
+    catalogue.read_headers(crew, problems, max_megapixels=images.max_megapixels)
+    return infos
+
+
+def plan_files(
+    catalogue: Catalogue,
+    *,
+    views: Sequence[str],
+    images: ImageOptions,
+    edges: EdgeOptions,
+    infos: dict[str, LabelInfo],
+    crew: Crew,
+    problems: Problems,
+) -> Plan:
+    """The plan of samples whose views are files of their own, all of them in each sample."""
+    rendering = plan_rendering(catalogue, views=views, options=images, edges=edges, crew=crew, problems=problems)
+    is_copied = images.is_original and edges.edges is None
+    return Plan(
+        views=rendering.views,
+        classes=rendering.classes,
+        labels=infos,
+        drafts=iter_drafts(catalogue, infos, is_copied=is_copied),
+        encode=FilesEncoder(rendering=rendering),
+    )
+
+
+def iter_drafts(
+    catalogue: Catalogue,
+    infos: dict[str, LabelInfo],
+    *,
+    is_copied: bool,
+    view_of: Callable[[Entry], str | None] = lambda entry: None,
+) -> Iterator[Draft]:
+    """One for each sample.
+
+    Args:
+        is_copied: files are stored as they are, so their sizes are known.
+        view_of: in an unpaired data set the view that a sample has.
+    """
+    for entry in catalogue.entries():
+        yield Draft(
+            key=key_of(entry.stem),
+            split=entry.split,
+            origin=entry.headers,
+            labels=label_numbers(entry.labels, infos),
+            view=view_of(entry),
+            num_bytes=sum(header.num_bytes for header in entry.headers.values()) if is_copied else None,
+        )
