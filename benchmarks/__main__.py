@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 import tyro
 
-from benchmarks import data, step
+from benchmarks import data as data_plane
+from benchmarks import step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class Options:
     """Your clone of junyanz/pytorch-CycleGAN-and-pix2pix: its own step takes the place of the plain torch loop."""
     num_rounds: int = 7
     """Turns of each variant of the step."""
-    data: data.Options = field(default_factory=data.Options)
+    data: data_plane.Options = field(default_factory=data_plane.Options)
     """Of the data plane."""
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     options = tyro.cli(Options)
     print(step.main(incumbent_clone=options.incumbent, num_rounds=options.num_rounds))
     torch.set_num_threads(1)  # decoding is what the loaders' benchmark gives the cores to
-    print(data.run(options.data))
+    print(data_plane.run(options.data))
 
 
 if __name__ == "__main__":

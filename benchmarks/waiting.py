@@ -63,7 +63,8 @@ def loader_wait(data: Path, folder: Path, *, num_images: int) -> list[str]:
     later = [line for line in lines if "time/data_s" in line][1:]  # without what the start costs
     waits = [line["time/data_s"] * line["throughput/images_per_s"] for line in later]
     step_ms = 1000 * median(4 / line["throughput/images_per_s"] for line in later)
+    share = median_and_range([100 * wait for wait in waits], digits=2)
     return [
         f"`{PRESET}`, {num_images} images, the first quarter left out: a step of 4 images takes {step_ms:.0f} ms, of"
-        f" which the loader is waited for **{100 * median(waits):.2f} %** ({100 * min(waits):.2f} to {100 * max(waits):.2f})."
+        f" which the loader is waited for {share} %."
     ]

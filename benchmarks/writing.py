@@ -32,8 +32,8 @@ def writing(photos: Photos, *, data: Path, folder: Path, num_workers: int, round
     many, few = folder / "many", folder / "few"
     num_bytes = write_photos(many, data=data, num_files=photos.num_original, side=photos.side)
     few_bytes = write_photos(few, data=data, num_files=photos.num_resized, side=photos.side)
-    resized = ["--source.images.size", str(photos.stored_side)]
-    original = ["--source.images.store", "original"]
+    resized = ["--size", str(photos.stored_side)]
+    original = ["--store", "original"]
     out = folder / "out"
     seconds = _in_turns(
         {
