@@ -88,6 +88,7 @@ def run(options: Options) -> str:
         report += writing(
             options.photos,
             data=folder,
+            view=VIEWS[1],
             folder=Path(temporary),
             num_workers=options.cores,
             rounds=min(3, options.rounds),

@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from launch.embedded import ensure_dataset
 from sharding.manifest import read_manifest
-from sharding.sources.earth import EarthOptions
-from sharding.writer import WriteOptions, make_dataset
 from trainer.data.reader import ShardReader
 
 Side = Literal[64, 128, 256]
@@ -28,28 +27,28 @@ def earth(side: Side) -> Iterator[Path]:
         return
     with TemporaryDirectory() as temporary:
         made = Path(temporary) / known.name
-        make_dataset(EarthOptions(size=side), WriteOptions(out=made), progress=lambda done, total: None)
+        ensure_dataset(made)
         yield made
 
 
-def write_photos(folder: Path, *, data: Path, num_files: int, side: int) -> int:
-    """JPEG files of `side` px, mosaics of four satellite images; of 200 motifs, as more would take long to encode.
+def write_photos(folder: Path, *, data: Path, view: str, num_files: int, side: int) -> int:
+    """JPEG files of `side` px, mosaics of four images of a view; of 200 motifs, as more would take long to encode.
 
     Returns their bytes in all.
     """
-    motifs = [_mosaic(data, number, side=side) for number in range(min(200, num_files))]
+    motifs = [_mosaic(data, view, number, side=side) for number in range(min(200, num_files))]
     folder.mkdir(parents=True)
     for number in range(num_files):
         (folder / f"{number:06d}.jpg").write_bytes(motifs[number % len(motifs)])
     return sum(len(motifs[number % len(motifs)]) for number in range(num_files))
 
 
-def _mosaic(data: Path, number: int, *, side: int) -> bytes:
-    reader = ShardReader(data, read_manifest(data), split="train", views=["satellite"])
+def _mosaic(data: Path, view: str, number: int, *, side: int) -> bytes:
+    reader = ShardReader(data, read_manifest(data), split="train", views=[view])
     places = [(shard, index) for shard, size in enumerate(reader.shard_sizes) for index in range(size)]
     tiles = []
     for place in np.random.default_rng(number).integers(0, len(places), 4):
-        image = Image.open(BytesIO(reader.read(*places[place])["satellite"])).convert("RGB")
+        image = Image.open(BytesIO(reader.read(*places[place])[view])).convert("RGB")
         tiles.append(np.asarray(image.resize((side // 2, side // 2), Image.Resampling.BICUBIC)))
     reader.close()
     file = BytesIO()

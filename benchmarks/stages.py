@@ -52,7 +52,7 @@ def _costs(work: Work, *, is_resized: bool, rounds: int, batches: int) -> dict[s
         "fed": _pipeline(work, until="fed").run,
         "decoded": _pipeline(work, until="decoded" if is_resized else "decoded crop").run,
         "resized": _pipeline(work, until="resized").run,
-        "finished": lambda: [finish(pixels, mirrored=mirrored, value_range=(0, 255)) for _ in work.views],
+        "finished": lambda: [finish(pixels, mirrored=mirrored, value_range=(0, 255), cut=False) for _ in work.views],
         "whole": lambda: next(loader),
     }
     spent: dict[str, list[float]] = {name: [] for name in stages}
@@ -97,7 +97,8 @@ def _graph(file: Any, corner: Any, *, work: Work, until: str) -> Any:
     image = fn.decoders.image(file, affine=False)
     if until == "decoded":
         return image
-    return resize_and_crop(image, corner, size=work.load_size, crop_size=work.crop_size, num_threads=1, on_gpu=False)
+    size, crop_size = (work.load_size, work.load_size), (work.crop_size, work.crop_size)
+    return resize_and_crop(image, corner, size=size, crop_size=crop_size, num_threads=1, on_gpu=False)
 
 
 def _files(work: Work) -> list[Any]:

@@ -27,11 +27,11 @@ class Photos:
     stored_side: int = 256
 
 
-def writing(photos: Photos, *, data: Path, folder: Path, num_workers: int, rounds: int) -> list[str]:
+def writing(photos: Photos, *, data: Path, view: str, folder: Path, num_workers: int, rounds: int) -> list[str]:
     """The Markdown tables. Files are read from the page cache, and written to the disk to the last byte."""
     many, few = folder / "many", folder / "few"
-    num_bytes = write_photos(many, data=data, num_files=photos.num_original, side=photos.side)
-    few_bytes = write_photos(few, data=data, num_files=photos.num_resized, side=photos.side)
+    num_bytes = write_photos(many, data=data, view=view, num_files=photos.num_original, side=photos.side)
+    few_bytes = write_photos(few, data=data, view=view, num_files=photos.num_resized, side=photos.side)
     resized = ["--size", str(photos.stored_side)]
     original = ["--store", "original"]
     out = folder / "out"

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from sharding.manifest import FILE_NAME
+from sharding.storage.place import Place, Url
 from trainer.config import ConfigError
 
 _COMMANDS = {
@@ -23,13 +24,13 @@ def embedded_command(folder: Path) -> list[str] | None:
     return [*_COMMANDS[match[1]], "--out", str(folder), "--size", match[2], "--shard-samples", "64"]
 
 
-def ensure_dataset(folder: Path) -> None:
-    """Make the embedded data set in `folder` if it is not there.
+def ensure_dataset(folder: Place) -> None:
+    """Make the embedded data set in `folder` if it is not there. A remote place is left to whoever reads it.
 
     Raises:
         ConfigError: it is not there, and is not one that Diptych can make, or making it failed.
     """
-    if (folder / FILE_NAME).is_file():
+    if isinstance(folder, Url) or (folder / FILE_NAME).is_file():
         return
     command = embedded_command(folder)
     if command is None:

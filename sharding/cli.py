@@ -22,6 +22,7 @@ from sharding.sources.glyphs import GlyphsOptions
 from sharding.sources.images import ImagesOptions
 from sharding.sources.pairs import PairsOptions
 from sharding.sources.unpaired import UnpairedOptions
+from sharding.storage.place import PLACE_ARGUMENT, Place
 from sharding.verify import verify
 from sharding.writer import Callback, WriteOptions, make_dataset
 
@@ -80,8 +81,8 @@ class Unpaired:
 class Verify:
     """Look for damage in a data set: files missing or changed, indices that do not fit, broken images."""
 
-    folder: Positional[Path]
-    """The data set: the folder with dataset.json."""
+    folder: Annotated[Positional[Place], PLACE_ARGUMENT]
+    """The data set: the folder with dataset.json, or its address (s3://, gs://, http://, https://)."""
     decode: bool | None = None
     """Decode every image, too. Unless given: if the data set has at most 2 GB."""
     workers: int = 2

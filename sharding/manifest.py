@@ -12,10 +12,13 @@ import os
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from sharding.storage.place import Place, Url
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
@@ -136,19 +139,14 @@ def member_checksum(content: bytes) -> str:
     return f"{CHECKSUM_PREFIX}{zlib.crc32(content):08x}"
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the data set in `folder`.
+def read_manifest(place: Place) -> Manifest:
+    """The manifest of the data set at `place`.
 
     Raises:
-        DatasetError: there is none (the folder is no data set, or its sharding did not finish), it has changed since
-            it was written, or it is not valid.
+        DatasetError: there is none (it is no data set, or its sharding did not finish), it has changed since it was
+            written, it is not valid, or it cannot be read.
     """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        raise DatasetError(
-            f"{folder} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
-        )
-    return parse_manifest(path.read_bytes(), path=str(path))
+    return parse_manifest(manifest_bytes(place), path=str(place / FILE_NAME))
 
 
 def parse_manifest(content: bytes, *, path: str) -> Manifest:
@@ -172,6 +170,11 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
     return _validate(record, path=path)
 
 
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
+
+
 def _parse_record(content: bytes, *, path: str) -> dict[str, Any]:
     try:
         record = json.loads(content)
@@ -186,14 +189,33 @@ def _validate(record: dict[str, Any], *, path: str) -> Manifest:
     if record.get("format") != FORMAT:
         raise DatasetError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
     try:
-        return TypeAdapter(Manifest).validate_python(record)
+        return _adapter().validate_python(record)
     except ValidationError as error:
         raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
 
 
+def manifest_bytes(place: Place) -> bytes:
+    """The manifest as it is stored. Raises DatasetError if there is none, or it cannot be read."""
+    path = place / FILE_NAME
+    try:
+        return _read_remote(path) if isinstance(path, Url) else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"{place} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _read_remote(url: Url) -> bytes:
+    from sharding.storage.download import read_small
+
+    return read_small(url)
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none."""
-    _write(folder / FILE_NAME, TypeAdapter(Manifest).dump_json(manifest, indent=1))
+    _write(folder / FILE_NAME, _adapter().dump_json(manifest, indent=1))
 
 
 def seal_manifest(folder: Path) -> Manifest:

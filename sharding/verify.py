@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Lock
 
 from sharding.journal import FILE_NAME as JOURNAL
@@ -17,6 +17,8 @@ from sharding.manifest import (
     read_manifest,
 )
 from sharding.parallel import map_in_order
+from sharding.storage.local_copy import local_copies, names_of_files
+from sharding.storage.place import Place
 from sharding.verify_keys import KeyCheck
 from sharding.verify_shard import Findings, Range, check_shard, join
 
@@ -27,13 +29,15 @@ _LIMITS = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (-math.in
 
 
 def verify(
-    folder: Path,
+    folder: Place,
     *,
     decode: bool | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """One line per problem; none if the data set is whole. Each byte is read once, and no tar is held in memory.
+
+    Of a remote data set each file is fetched for the purpose: as it lies there, and not from the cache.
 
     Args:
         decode: also decode every image and compare it with the manifest. None: if the set is small.
@@ -53,7 +57,11 @@ def verify(
     advance = _summing(progress, total=num_bytes)
 
     def check(item: tuple[str, Shard]) -> Findings:
-        return check_shard(folder, item[1], manifest=manifest, decodes=decodes, advance=advance)
+        _, shard = item
+        with local_copies(folder, {shard.path: shard.num_bytes, index_path(shard.path): None}) as copy:
+            findings = check_shard(copy, shard, manifest=manifest, decodes=decodes, advance=advance)
+        findings.problems = [problem.replace(str(copy), str(folder)) for problem in findings.problems]
+        return findings
 
     values: dict[str, Range] = {}
     keys = KeyCheck(folder)
@@ -138,9 +146,9 @@ def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator
             yield f"{FILE_NAME}: view {name!r} has the value_range {low}, {high}; its images hold {least} to {greatest}"
 
 
-def _stray_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+def _stray_files(folder: Place, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
     known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
-    for path in sorted(folder.rglob("*")):
-        if not path.is_dir() and path.relative_to(folder).as_posix() not in known:
-            yield f"{path}: is not listed in {FILE_NAME}; remove it, or shard the images again"
+    for name in names_of_files(folder) or ():
+        if name not in known:
+            yield f"{folder / name}: is not listed in {FILE_NAME}; remove it, or shard the images again"

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharding.index import read_index
 from sharding.manifest import DatasetError, Shard, index_path
+from sharding.storage.local_copy import local_copies
+from sharding.storage.place import Place
 
 
 @dataclass(kw_only=True)
@@ -24,7 +25,7 @@ class _Group:
 class KeyCheck:
     """Hears the keys of one shard after the other. In a split, and of an unpaired set in a view, each may be once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._folder = folder
         self._groups: dict[tuple[str, str | None], _Group] = defaultdict(_Group)
 
@@ -47,8 +48,10 @@ class KeyCheck:
             yield f"{self._folder / one.path} and {other.path}: both hold a sample {shared[0]}{more}"
 
     def _keys(self, shard: Shard) -> set[str]:
+        name = index_path(shard.path)
         try:
-            return {members[0].key for members in read_index(self._folder / index_path(shard.path))}
+            with local_copies(self._folder, {name: None}) as folder:
+                return {members[0].key for members in read_index(folder / name)}
         except (DatasetError, OSError):
             return set()  # which is a problem of its own, and was told
 

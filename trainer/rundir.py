@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sharding.manifest import FILE_NAME as MANIFEST
+from sharding.manifest import manifest_bytes
+from sharding.storage.place import Place
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
@@ -124,9 +125,9 @@ class RunDir:
             )
 
 
-def dataset_digest(folder: Path) -> str:
-    """SHA-256 of the manifest, which holds those of all shards."""
-    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+def dataset_digest(place: Place) -> str:
+    """SHA-256 of the manifest, which holds those of all shards. Raises DatasetError if it cannot be read."""
+    return hashlib.sha256(manifest_bytes(place)).hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

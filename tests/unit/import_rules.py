@@ -30,11 +30,17 @@ RULES = (
         reason="data sets are made without the trainer",
     ),
     Rule(
+        of=("sharding.storage",),
+        forbidden=OURS,
+        allowed=("sharding.storage", "sharding.manifest"),
+        reason="where data sets lie is asked by sharding, trainer and configuration, and asks none of them",
+    ),
+    Rule(
         of=("trainer",),
         forbidden=OURS,
-        allowed=("trainer", "sharding.manifest", "sharding.codec"),
-        reason="of sharding the trainer knows the manifest and, to decode as the writer does, the codec; it is "
-        "started by others",
+        allowed=("trainer", "sharding.manifest", "sharding.codec", "sharding.storage"),
+        reason="of sharding the trainer knows the manifest, the way to where it lies and, to decode as the writer "
+        "does, the codec; it is started by others",
     ),
     Rule(
         of=("trainer.methods", "trainer.networks", "trainer.losses"),

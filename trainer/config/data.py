@@ -1,13 +1,32 @@
 """Which data a run sees."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import PlainSerializer, PlainValidator
+
+from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.errors import STRICT, require
+
+Size = int | tuple[int, int]
+"""Pixels: the side of a square, or height and width."""
+
+Resize = Literal["stretch", "cover", "none"]
+"""How images come to the size at which they are cropped: see `DataConfig.resize`."""
 
 Pairing = Literal["paired", "unpaired", "single"]
 """What a method learns from: images that belong together, images of two views apart, or images of view b alone."""
+
+
+DataPlace = Annotated[
+    Place,
+    PlainValidator(lambda value: parse_place(value) if isinstance(value, str) else value),
+    PlainSerializer(str),
+    PLACE_ARGUMENT,
+]
+"""A place that is text on the command line and in run.json."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,35 +56,83 @@ class DegradeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JitterConfig:
+    """Random changes of brightness and colour, of one view only: geometry is shared by all views, light is not."""
+
+    __pydantic_config__ = STRICT
+
+    view: Literal["a", "b"] = "a"
+    """The view that is changed; the other stays as it is."""
+    brightness: float = 0.0
+    """Values are multiplied by up to this much more or less than 1, e.g. 0.2; 0 is off."""
+    contrast: float = 0.0
+    """Distances from middle grey, likewise."""
+    saturation: float = 0.0
+    """Distances from grey of the same brightness, likewise; of RGB views only."""
+    hue: float = 0.0
+    """Degrees by which hues are turned at most, either way; of RGB views only."""
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"data.jitter.{name}", value, "use 0 (off) to 1.")
+        require(0 <= self.hue <= 180, "data.jitter.hue", self.hue, "use 0 (off) to 180 degrees.")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is changed."""
+        return max(self.brightness, self.contrast, self.saturation, self.hue) > 0
+
+    @property
+    def changes_colors(self) -> bool:
+        """Whether it needs an RGB view."""
+        return max(self.saturation, self.hue) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which two views of which data set, and how they are cropped."""
 
     __pydantic_config__ = STRICT
 
-    path: Path = Path("data/earth-128")
-    """Folder of a data set made by `diptych shard`: it holds dataset.json."""
+    path: DataPlace = Path("data/earth-128")
+    """Folder of a data set made by `diptych shard`: it holds dataset.json. Or its address: s3://BUCKET/FOLDER,
+    gs://BUCKET/FOLDER, http://HOST/FOLDER or https://HOST/FOLDER."""
     view_a: str = "relief"
     """Name of the input view, as listed in dataset.json."""
     view_b: str = "satellite"
     """Name of the target view; of the only one, for methods that learn from one."""
     label: str | None = None
     """Name of the label that the method is to use, as listed in dataset.json; only some methods need one."""
-    load_size: int = 143
-    """Pixels: training images are resized to a square of this size before they are cropped."""
-    crop_size: int = 128
-    """Pixels: side of the random square crop that is trained on; a multiple of the generator's stride."""
+    load_size: Size = 143
+    """Pixels: training images are resized to this before they are cropped; one number is a square, two are height and
+    width."""
+    crop_size: Size = 128
+    """Pixels: the random crop that is trained on, likewise; sides are multiples of the generator's stride."""
+    resize: Resize = "stretch"
+    """`stretch`: to the load size, whatever the image's shape. `cover`: as small as covers it, in the image's own
+    proportions. `none`: crops are cut from the stored pixels, and the load size is of no use."""
     flip: bool = True
     """Mirror half of the training pairs left to right."""
+    rotate: bool = False
+    """Turn training pairs by 0, 90, 180 or 270 degrees; for images without an upside, and square crops only."""
+    jitter: JitterConfig = field(default_factory=JitterConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     shuffle_window_shards: int = 8
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
     num_threads: int = 2
     """DALI's decoding threads for each rank."""
+    cache_dir: Path | None = None
+    """Where shards of remote data sets are kept on this machine, for all its ranks and runs. Unless given: what the
+    variable DIPTYCH_CACHE says, else ~/.cache/diptych."""
+    cache_gb: float = 50.0
+    """Gigabytes: the most that the cache may hold; what was not used for longest goes first."""
 
     def __post_init__(self) -> None:
-        require(self.crop_size >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
+        require(min(self.crop_shape) >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
         require(
-            self.load_size >= self.crop_size,
+            self.resize == "none"
+            or all(load >= crop for load, crop in zip(self.load_shape, self.crop_shape, strict=True)),
             "data.load_size",
             self.load_size,
             f"must be at least data.crop_size ({self.crop_size}).",
@@ -77,12 +144,46 @@ class DataConfig:
             "use 1 or more.",
         )
         require(self.num_threads >= 1, "data.num_threads", self.num_threads, "use 1 or more.")
+        require(self.cache_gb > 0, "data.cache_gb", self.cache_gb, "use a positive number.")
+        problem = place_problem(self.path)
+        require(problem is None, "data.path", str(self.path), str(problem))
+        self._check_augmentation()
         self._check_degrade()
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where this machine keeps remote shards."""
+        return self.cache_dir or Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
+
+    @property
+    def load_shape(self) -> tuple[int, int]:
+        """Height, width in pixels."""
+        return height_and_width(self.load_size)
+
+    @property
+    def crop_shape(self) -> tuple[int, int]:
+        """Height, width in pixels."""
+        return height_and_width(self.crop_size)
 
     @property
     def is_degraded(self) -> bool:
         """View a is made from view b, crop by crop."""
         return self.degrade.kind != "none"
+
+    def _check_augmentation(self) -> None:
+        height, width = self.crop_shape
+        require(
+            not self.rotate or height == width,
+            "data.rotate",
+            self.rotate,
+            f"turns squares only; use false, or a square in place of data.crop_size = {self.crop_size}.",
+        )
+        require(
+            not (self.jitter.is_on and self.is_degraded),
+            "data.jitter",
+            self.jitter,
+            f"would make input and target of data.degrade.kind = {self.degrade.kind!r} differ in light; use one.",
+        )
 
     def _check_degrade(self) -> None:
         require(
@@ -93,8 +194,13 @@ class DataConfig:
             "input; set both to one view, or the kind to none.",
         )
         require(
-            self.degrade.kind != "downscale" or self.crop_size % self.degrade.factor == 0,
+            self.degrade.kind != "downscale" or not any(side % self.degrade.factor for side in self.crop_shape),
             "data.degrade.factor",
             self.degrade.factor,
             f"must divide data.crop_size = {self.crop_size}.",
         )
+
+
+def height_and_width(size: Size) -> tuple[int, int]:
+    """Of a square or a rectangle."""
+    return (size, size) if isinstance(size, int) else size

@@ -5,19 +5,21 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharding.manifest import LABELS_EXTENSION, DatasetError, LabelInfo, Manifest, Shard, index_path
+from sharding.storage.cache import Cache
+from sharding.storage.place import Place
 from trainer.data.member import HEADER_BYTES, unpack_member
+from trainer.data.shard_files import REMEDY, CachedFiles, shard_files
 
 MAX_OPEN_SHARDS = 128
 """Files that one reader keeps open: far below the usual limit of 1024 for a process."""
 
 INDEX_VERSION = "v1.2"
-REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +34,7 @@ class ShardIndex:
     """[num_samples, num_members] bytes."""
 
 
-def open_shard(folder: Path, shard: Shard) -> int:
-    """A file descriptor of a shard's tar: the one place that knows where the bytes of shards come from."""
-    try:
-        return os.open(folder / shard.path, os.O_RDONLY)
-    except OSError as error:
-        raise DatasetError(f"{folder / shard.path} cannot be opened ({error.strerror}). {REMEDY}.") from error
-
-
-def select_shards(folder: Path, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
+def select_shards(folder: Place, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
     """The shards of a split whose samples have all the views. Raises DatasetError if they hold no sample."""
     shards = [
         shard
@@ -58,7 +52,7 @@ def select_shards(folder: Path, manifest: Manifest, *, split: str, views: Sequen
     return shards
 
 
-def select_extensions(folder: Path, manifest: Manifest, *, views: Sequence[str]) -> list[str]:
+def select_extensions(folder: Place, manifest: Manifest, *, views: Sequence[str]) -> list[str]:
     """The extensions under which tars hold the views. Raises DatasetError for a view that does not exist."""
     for name in views:
         if name not in manifest.views:
@@ -66,38 +60,32 @@ def select_extensions(folder: Path, manifest: Manifest, *, views: Sequence[str])
     return [manifest.views[name].extension for name in views]
 
 
-def _label_info(folder: Path, manifest: Manifest, label: str) -> LabelInfo:
+def _label_info(folder: Place, manifest: Manifest, label: str) -> LabelInfo:
     if label not in manifest.labels:
         raise DatasetError(f"{folder} has no label {label!r}; it has: {', '.join(sorted(manifest.labels)) or 'none'}.")
     return manifest.labels[label]
 
 
-def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
-    """Read and check the DALI index of a shard.
+def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequence[str]) -> ShardIndex:
+    """Check the DALI index of a shard, and look the members of the given extensions up in it.
 
     Its first line is `v1.2 <num_samples>`; then a line for each sample repeats `extension offset size
     filename`.
 
+    Args:
+        path: of the index, for messages.
+
     Raises:
-        DatasetError: it is missing, is not the one in the manifest, lacks a member, or points past the tar's
-            end.
+        DatasetError: it is not the one in the manifest, lacks a member, or points past the tar's end.
     """
-    path = folder / index_path(shard.path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}). {REMEDY}.") from error
     if hashlib.sha256(content).hexdigest() != shard.index_sha256:
         raise DatasetError(f"{path} is not the index that the manifest lists (SHA-256 differs). {REMEDY}.")
-    header, *lines = content.decode().splitlines()
-    if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
-        raise DatasetError(
-            f"{path} begins with {header!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
-            f" {shard.num_samples}'. {REMEDY}."
-        )
-    members = [_parse_members(path, line, extensions=extensions) for line in lines]
-    places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
-    index = ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
+    try:
+        index = _parse_index(path, content, shard, extensions=extensions)
+    except DatasetError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{path} is no DALI index ({error}). {REMEDY}.") from error
     ends = index.offsets + index.sizes
     beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
     if beyond.size:
@@ -106,7 +94,19 @@ def read_index(folder: Path, shard: Shard, *, extensions: Sequence[str]) -> Shar
     return index
 
 
-def _parse_members(path: Path, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+def _parse_index(path: Place, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
+    header, *lines = content.decode().splitlines() or [""]
+    if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
+        raise DatasetError(
+            f"{path} begins with {header!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
+            f" {shard.num_samples}'. {REMEDY}."
+        )
+    members = [_parse_members(path, line, extensions=extensions) for line in lines]
+    places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
+    return ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
+
+
+def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """The key of one sample, and (offset, size) of each wanted member."""
     fields = line.split()
     if not fields or len(fields) % 4:
@@ -122,13 +122,25 @@ def _parse_members(path: Path, line: str, *, extensions: Sequence[str]) -> tuple
 class ShardReader:
     """The samples of one split. Not for several threads at once.
 
-    Opening it reads all indexes and compares the size of each tar with the manifest, so that a set that was
-    copied in part fails before training begins. Each file of a sample is checked as it is read. Checksums of whole
-    tars are the business of `diptych shard verify`.
+    Opening it reads all indexes; a folder that was copied in part fails there, before training begins. Each file of a
+    sample is checked as it is read. Checksums of whole tars are the business of `diptych shard verify`, and of the
+    cache that remote ones come through.
+
+    Args:
+        cache: through which the files of a remote data set come.
+        max_open: tars that are kept open.
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, *, split: str, views: Sequence[str], label: str | None = None
+        self,
+        folder: Place,
+        manifest: Manifest,
+        *,
+        split: str,
+        views: Sequence[str],
+        label: str | None = None,
+        cache: Cache | None = None,
+        max_open: int = MAX_OPEN_SHARDS,
     ) -> None:
         """Raises DatasetError if the split, a view or the label does not exist, or a shard is damaged."""
         self.folder = folder
@@ -139,9 +151,12 @@ class ShardReader:
         if label is not None:
             self._num_labels = len(_label_info(folder, manifest, label).names)
             extensions.append(LABELS_EXTENSION)
-        for shard in self._shards:
-            _check_size(folder, shard)
-        self._indexes = [read_index(folder, shard, extensions=extensions) for shard in self._shards]
+        self._files = shard_files(folder, cache=cache)
+        self._indexes = [
+            parse_index(content, shard, path=folder / index_path(shard.path), extensions=extensions)
+            for shard, content in zip(self._shards, self._files.read_indexes(self._shards), strict=True)
+        ]
+        self._max_open = max_open
         self._open: dict[int, int] = {}  # shard -> file descriptor, the least recently used first
 
     @property
@@ -152,6 +167,20 @@ class ShardReader:
     def key(self, shard: int, index: int) -> str:
         """The name of a sample."""
         return self._indexes[shard].keys[index]
+
+    def prefetch(self, shard: int, stop: Event) -> None:
+        """Have a shard of a remote data set on this machine by the time that it is read; any thread may call it.
+
+        Raises:
+            DatasetError: it cannot be had.
+            StoppedError: `stop` was set.
+        """
+        if isinstance(self._files, CachedFiles):
+            self._files.prefetch(self._shards[shard], stop=stop)
+
+    @property
+    def is_remote(self) -> bool:
+        return isinstance(self._files, CachedFiles)
 
     def locate(self, shard: int, index: int) -> str:
         """The tar and the key of a sample, for messages."""
@@ -210,16 +239,8 @@ class ShardReader:
     def _descriptor(self, shard: int) -> int:
         descriptor = self._open.pop(shard, None)
         if descriptor is None:
-            if len(self._open) >= MAX_OPEN_SHARDS:
+            if len(self._open) >= self._max_open:
                 os.close(self._open.pop(next(iter(self._open))))
-            descriptor = open_shard(self.folder, self._shards[shard])
+            descriptor = self._files.open(self._shards[shard])
         self._open[shard] = descriptor
         return descriptor
-
-
-def _check_size(folder: Path, shard: Shard) -> None:
-    path = folder / shard.path
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing. {REMEDY}.")
-    if (num_bytes := path.stat().st_size) != shard.num_bytes:
-        raise DatasetError(f"{path} has {num_bytes} bytes; the manifest says {shard.num_bytes}. {REMEDY}.")

@@ -8,12 +8,12 @@ import pytest
 
 from sharding.manifest import DatasetError, read_manifest, seal_manifest
 from tests.unit.data.tiny_shards import LABELS, SHARDS, VIEWS, noisy_labels, noisy_sample, noisy_shards, write_dataset
-from trainer.data import reader as reader_module
 from trainer.data.reader import ShardReader
+from trainer.data.shard_files import LocalFiles
 
 
-def open_reader(folder, *, split="train", views=("photo", "lossy"), label=None):
-    return ShardReader(folder, read_manifest(folder), split=split, views=views, label=label)
+def open_reader(folder, *, split="train", views=("photo", "lossy"), **options):
+    return ShardReader(folder, read_manifest(folder), split=split, views=views, **options)
 
 
 def places(split):
@@ -66,15 +66,14 @@ def test_only_the_wanted_views_are_read(noisy):
 
 
 def test_few_files_are_open_at_a_time(noisy, monkeypatch):
-    monkeypatch.setattr(reader_module, "MAX_OPEN_SHARDS", 2)
-    opened, open_shard = [], reader_module.open_shard
+    opened, open_tar = [], LocalFiles.open
 
-    def watched(folder, shard):
+    def watched(files, shard):
         opened.append(shard.path)
-        return open_shard(folder, shard)
+        return open_tar(files, shard)
 
-    monkeypatch.setattr(reader_module, "open_shard", watched)
-    reader = open_reader(noisy)
+    monkeypatch.setattr(LocalFiles, "open", watched)
+    reader = open_reader(noisy, max_open=2)
     for shard in (0, 1, 0, 2, 0, 1):
         assert reader.read(shard, 0)["photo"] == noisy_sample("train", (0, 5, 9)[shard])[1]["photo"]
     # 0 was used between 1 and 2, so 1 was closed to open 2.

@@ -1,0 +1,240 @@
+"""Files of remote data sets on this machine, under the SHA-256 of their content.
+
+So the same shards at two addresses are kept once, and a data set that was made anew is never served old bytes. All
+processes of a machine may share a cache:
+
+    <folder>/<sha256>        a file: whole, checked and durable; its time of modification is when it was last opened
+    <folder>/<sha256>.part   a file on its way
+    <folder>/<sha256>.lock   held while that goes on
+    <folder>/room.lock       held while room is made
+"""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sharding.manifest import DatasetError
+from sharding.storage.download import RemoteError, StoppedError, download, read_small
+from sharding.storage.place import Url
+from sharding.storage.room import allocate, make_room
+from sharding.storage.transfer import MAX_CONNECTIONS
+
+_POLL_S = 0.1
+_SMALL_AT_ONCE = 256
+"""Small files that are held in memory before they are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """What the manifest knows of a file."""
+
+    url: Url
+    sha256: str
+    num_bytes: int = 0
+    """Not asked for small files."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of at most `max_bytes`. What was not opened for longest goes first, also where the disk is full before.
+
+    A file may go while it is read: an open descriptor stays good, and its room is free once that is closed.
+    """
+
+    folder: Path
+    max_bytes: int
+
+    def open(self, file: RemoteFile) -> int:
+        """A descriptor for reading; fetches the file unless it is there. If another process fetches it, waits for that.
+
+        Raises:
+            RemoteError: the file cannot be had, or is not the one in the manifest.
+            DatasetError: the cache has no room for it, or cannot be written.
+        """
+        with self._explained(file.url):
+            descriptor = self._open_kept(file)
+            while descriptor is None:
+                descriptor = self._fetch(file, lock_timeout_s=-1, stop=threading.Event())
+            return descriptor
+
+    def prefetch(self, file: RemoteFile, *, stop: threading.Event) -> None:
+        """Have the file there by the time that it is opened; does nothing if another process sees to it.
+
+        Raises as `open`, and StoppedError if `stop` is set meanwhile.
+        """
+        with self._explained(file.url):
+            descriptor = self._open_kept(file)
+            if descriptor is None:
+                descriptor = self._fetch(file, lock_timeout_s=0, stop=stop)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def read_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
+        """The content of small files, checked; fetches those that are not there, many at a time. Raises as `open`."""
+        with self._explained(files[0].url):
+            contents = [self._read_kept(file) for file in files]
+            whole = [content for content in contents if content is not None]
+            if len(whole) == len(files):
+                return whole
+            # The other ranks of this machine ask for the same files: they wait, and find them.
+            name = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+            with self._locked(name):
+                starts = range(0, len(files), _SMALL_AT_ONCE)
+                return [c for start in starts for c in self._fetch_small(files[start : start + _SMALL_AT_ONCE])]
+
+    def _fetch_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
+        kept = [self._read_kept(file) for file in files]
+        missing = [file for file, content in zip(files, kept, strict=True) if content is None]
+        fetched = dict(zip((file.sha256 for file in missing), _read_all_checked(missing), strict=True))
+        num_bytes = sum(map(len, fetched.values()))
+        self._require_bound(files[0].url, num_bytes)
+        with self._room(num_bytes, stop=threading.Event()):
+            for sha256, content in fetched.items():  # not synced: each is checked whenever it is read
+                part = self.folder / f"{sha256}.part"
+                part.write_bytes(content)
+                _mark_used(part)
+                part.replace(self.folder / sha256)
+        return [fetched[file.sha256] if content is None else content for file, content in zip(files, kept, strict=True)]
+
+    def _read_kept(self, file: RemoteFile) -> bytes | None:
+        try:
+            path = self.folder / file.sha256
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            return None
+        _mark_used(path)
+        return content
+
+    def _open_kept(self, file: RemoteFile) -> int | None:
+        path = self.folder / file.sha256
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        if os.fstat(descriptor).st_size != file.num_bytes:  # by whomever it was cut
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            return None
+        _mark_used(descriptor)
+        return descriptor
+
+    def _fetch(self, file: RemoteFile, *, lock_timeout_s: float, stop: threading.Event) -> int | None:
+        """None if another process is at it."""
+        with suppress(Timeout), self._locked(file.sha256, timeout_s=lock_timeout_s):
+            descriptor = self._open_kept(file)
+            return self._download(file, stop=stop) if descriptor is None else descriptor
+        return None
+
+    def _download(self, file: RemoteFile, *, stop: threading.Event) -> int:
+        part = self.folder / f"{file.sha256}.part"
+        self._require_bound(file.url, file.num_bytes)
+        is_allocated = False
+        while not is_allocated:
+            with self._room(file.num_bytes, stop=stop):
+                is_allocated = allocate(part, file.num_bytes)
+        try:
+            _download_checked(file, part, stop=stop)
+            descriptor = os.open(part, os.O_RDONLY)  # before it can be evicted
+            _mark_used(descriptor)
+            with self._room_lock():  # else who sums up might see it under neither name
+                part.replace(self.folder / file.sha256)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def _require_bound(self, url: Url, num_bytes: int) -> None:
+        if num_bytes > self.max_bytes:
+            raise DatasetError(
+                f"{url} has {num_bytes} bytes, and the cache {self.folder} may hold {self.max_bytes}. "
+                "Raise data.cache_gb."
+            )
+
+    @contextmanager
+    def _room(self, num_bytes: int, *, stop: threading.Event) -> Iterator[None]:
+        """Where so many bytes more fit, and nobody else takes the room; waits while files on their way have all."""
+        while True:
+            with self._room_lock():
+                if make_room(self.folder, num_bytes, max_bytes=self.max_bytes):
+                    yield
+                    return
+            if stop.wait(_POLL_S):
+                raise StoppedError
+
+    def _room_lock(self) -> FileLock:
+        return FileLock(self.folder / "room.lock", thread_local=False)
+
+    @contextmanager
+    def _locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{name}.lock"
+        with FileLock(path, timeout=timeout_s, thread_local=False):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)  # whoever waits for it sees that it is gone, and makes a new one
+
+    @contextmanager
+    def _explained(self, url: Url) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DatasetError(
+                f"{url} cannot be kept in the cache {self.folder} ({error.strerror or error}). Free some space, or "
+                "choose another folder with data.cache_dir or the variable DIPTYCH_CACHE."
+            ) from error
+
+
+def _mark_used(file: Path | int) -> None:
+    with suppress(PermissionError, FileNotFoundError):  # another user's, or evicted just now
+        now = time.time_ns()  # finer than the clock that the kernel stamps files with
+        os.utime(file, ns=(now, now))
+
+
+def _read_all_checked(files: Sequence[RemoteFile]) -> list[bytes]:
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(MAX_CONNECTIONS)
+    try:
+        reads = [pool.submit(_read_checked, file, stop) for file in files]
+        for read in wait(reads, return_when=FIRST_EXCEPTION).done:
+            read.result()
+        return [read.result() for read in reads]
+    finally:
+        stop.set()  # after a failure the others end, too
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_checked(file: RemoteFile, stop: threading.Event) -> bytes:
+    for _ in range(2):
+        content = read_small(file.url, stop=stop)
+        if hashlib.sha256(content).hexdigest() == file.sha256:
+            return content
+    raise _mismatch(file)
+
+
+def _download_checked(file: RemoteFile, path: Path, *, stop: threading.Event) -> None:
+    """To a file that has the right size, durably."""
+    for _ in range(2):
+        with path.open("r+b") as target:
+            if download(file.url, target, num_bytes=file.num_bytes, stop=stop) == file.sha256:
+                target.truncate()  # an attempt before may have written more
+                os.fsync(target.fileno())
+                return
+    raise _mismatch(file)
+
+
+def _mismatch(file: RemoteFile) -> RemoteError:
+    return RemoteError(
+        f"{file.url} is not the file that the manifest lists (SHA-256 differs), twice in a row. Copy the data set "
+        "there again; `diptych shard verify` lists all damage."
+    )

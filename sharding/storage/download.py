@@ -1,0 +1,145 @@
+"""Whole remote files, over short outages."""
+
+import hashlib
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sharding.manifest import DatasetError
+from sharding.storage.place import Url
+from sharding.storage.transfer import TransferError, read_from
+
+_log = logging.getLogger(__name__)
+_random = random.Random()  # of its own: jitter must not disturb what follows from a run's seed
+
+
+class RemoteError(DatasetError):
+    """A remote file cannot be had; the message names it, the cause and the remedy."""
+
+
+class MissingError(RemoteError):
+    """There is no such file."""
+
+
+class StoppedError(Exception):
+    """The reader was told to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How an outage is ridden out. It ends with the next byte that arrives."""
+
+    first_wait_s: float = 1.0
+    """Before the second try; each wait is twice the one before, give or take a quarter."""
+    longest_wait_s: float = 20.0
+    total_s: float = 60.0
+    """An outage that lasts longer is an error: six or seven tries."""
+
+
+PATIENCE = Patience()
+
+
+class Outage:
+    """Counts tries that failed one after the other.
+
+    Args:
+        stop: ends the waiting.
+    """
+
+    def __init__(self, url: Url, *, patience: Patience, stop: threading.Event) -> None:
+        self.url = url
+        self._patience = patience
+        self._stop = stop
+        self.end()
+
+    def end(self) -> None:
+        """Bytes arrive again."""
+        self._began: float | None = None
+        self._tries = 0
+
+    def ride_out(self, failure: TransferError) -> None:
+        """Wait before the next try.
+
+        Raises:
+            RemoteError: there is no point in one, or it lasts too long.
+            StoppedError: told to stop.
+        """
+        if failure.is_lasting:
+            raise _lasting(self.url, failure) from failure
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        wait = min(self._patience.first_wait_s * 2**self._tries, self._patience.longest_wait_s)
+        wait *= _random.uniform(0.75, 1.25)
+        self._tries += 1
+        if now + wait - self._began > self._patience.total_s:
+            raise RemoteError(
+                f"{self.url} could not be read: {self._tries} tries in {now - self._began:.0f} s failed, the last one "
+                f"with: {failure}. Once it can be reached again, start again; a run continues with --resume."
+            ) from failure
+        _log.warning("%s: %s; trying again in %.1f s", self.url, failure, wait)
+        if self._stop.wait(wait):
+            raise StoppedError
+
+
+def _lasting(url: Url, failure: TransferError) -> RemoteError:
+    if failure.status == 404:
+        return MissingError(f"{url} is not there (404). Check the address, or copy the data set there again.")
+    if failure.status in (401, 403):
+        return RemoteError(
+            f"{url} may not be read ({failure}). Check the address and the credentials; some stores say so of what is "
+            "not there, too."
+        )
+    return RemoteError(f"{url} cannot be read ({failure}). Check the address and the credentials.")
+
+
+def download(
+    url: Url,
+    file: BinaryIO,
+    *,
+    num_bytes: int,
+    stop: threading.Event | None = None,
+    patience: Patience | None = None,
+) -> str:
+    """Write a remote file to a local one, from its beginning. Returns the SHA-256 of what was written.
+
+    After a cut it goes on where it was. A remote file that is shorter is written whole, of a longer one a byte more
+    than `num_bytes`.
+
+    Raises:
+        RemoteError: it is not there, or an outage lasts.
+        StoppedError: `stop` was set.
+        OSError: the local file cannot be written.
+    """
+    stop = stop or threading.Event()
+    outage = Outage(url, patience=patience or PATIENCE, stop=stop)
+    digest = hashlib.sha256()
+    written = 0
+    while True:
+        begin = written
+        try:
+            for piece in read_from(url, begin, num_bytes + 1):
+                if stop.is_set():
+                    raise StoppedError
+                file.write(piece)
+                digest.update(piece)
+                written += len(piece)
+                outage.end()
+        except TransferError as failure:
+            outage.ride_out(failure)
+        else:
+            # Ended without an error: asked once more, a file that has less than it should says so again.
+            if written >= num_bytes or written == begin:
+                return digest.hexdigest()
+
+
+def read_small(url: Url, *, stop: threading.Event | None = None, patience: Patience | None = None) -> bytes:
+    """All of a small remote file. Raises as `download`."""
+    outage = Outage(url, patience=patience or PATIENCE, stop=stop or threading.Event())
+    while True:
+        try:
+            return b"".join(read_from(url))
+        except TransferError as failure:
+            outage.ride_out(failure)

@@ -1,0 +1,134 @@
+"""A server on loopback that data sets are read from, with faults.
+
+It answers GET as any web server does, and so also as S3 and Google's Cloud Storage do for objects of the bucket `set`.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sharding.storage.place import Url
+
+_GOOGLE = "/download/storage/v1/b/set/o/"
+
+
+@dataclass
+class Fault:
+    """What goes wrong with a request."""
+
+    status: int = 0
+    """Answer with this, and no content."""
+    cut_after: int | None = None
+    """Announce all bytes, send so many, close the connection."""
+    truncate_after: int | None = None
+    """Announce so many, and send them: as a file that was stored in part."""
+    stall_s: float = 0.0
+    """Say nothing for so long, in the middle of the content."""
+    flip: bool = False
+    """Change one byte in the middle."""
+    append: bytes = b""
+    """Behind the content."""
+
+
+@dataclass
+class Site:
+    """A folder, served with ranges. Faults wait under the end of a path, and each is used once."""
+
+    folder: Path
+    has_ranges: bool = True
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    delay_s: float = 0.0
+    """Of each answer, but for the manifest's."""
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    """Path, and the first byte that was asked for."""
+    port: int = 0
+
+    @property
+    def url(self) -> Url:
+        return Url(f"http://127.0.0.1:{self.port}/set")
+
+    def count(self, suffix: str) -> int:
+        """Requests for files whose path ends so."""
+        return sum(path.endswith(suffix) for path, _ in self.requests)
+
+    def fail(self, suffix: str, *faults: Fault) -> None:
+        self.faults.setdefault(suffix, []).extend(faults)
+
+    def fault(self, path: str) -> Fault:
+        for suffix, waiting in self.faults.items():
+            if path.endswith(suffix) and waiting:
+                return waiting.pop(0)
+        return Fault()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    site: Site
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).removeprefix(_GOOGLE).removeprefix("/set/")
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        start = int(asked[1]) if asked and self.site.has_ranges else 0
+        self.site.requests.append((path, start))
+        fault, file = self.site.fault(path), self.site.folder / path
+        if path != "dataset.json":
+            time.sleep(self.site.delay_s)
+        if fault.status or not file.is_file():
+            return self._say(fault.status or 404, 0)
+        content = file.read_bytes()[: fault.truncate_after] + fault.append
+        if start >= len(content) and start:
+            return self._say(416, 0)
+        stop = int(asked[2]) + 1 if asked and asked[2] and self.site.has_ranges else None
+        return self._send(content[start:stop], fault, status=206 if asked and self.site.has_ranges else 200)
+
+    def _send(self, content: bytes, fault: Fault, *, status: int) -> None:
+        middle = len(content) // 2
+        if fault.flip:
+            content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        self._say(status, len(content))
+        if fault.cut_after is not None:
+            self.wfile.write(content[: fault.cut_after])
+            self.close_connection = True
+            return
+        self.wfile.write(content[:middle])
+        self.wfile.flush()
+        time.sleep(fault.stall_s)
+        self.wfile.write(content[middle:])
+
+    def _say(self, status: int, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is killed, or gives up, is no news."""
+
+
+@contextmanager
+def serve(folder: Path, **options) -> Iterator[Site]:
+    """A running server."""
+    site = Site(folder, **options)
+    handler = type("Handler", (_Handler,), {"site": site})
+    server = _Server(("127.0.0.1", 0), handler)
+    site.port = server.server_address[1]
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
