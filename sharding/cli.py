@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.manifest import DatasetError, Manifest, seal_manifest
-from sharding.sample import OptionError
+from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
+from sharding.sample import SPLITS, OptionError
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
 from sharding.sources.glyphs import GlyphsOptions
@@ -149,6 +149,13 @@ def run_make(command: Make) -> int:
         console.print(f"{command.write.out} is already there, made from the same input with the same options.")
         return OK
     console.print(summary(manifest))
+    rejected = command.write.out / REJECTED
+    if rejected.is_file():
+        with rejected.open() as lines:
+            console.print(f"{sum(1 for _ in lines)} inputs were left out: {rejected}", style="yellow")
+    held_out = [split for split in SPLITS if split != "train"]
+    if not any(split in manifest.splits for split in held_out):
+        console.print(f"No sample is in {' or '.join(held_out)}, so nothing can be scored.", style="yellow")
     console.print(f"{command.write.out} made in {time.monotonic() - start:.1f} s.")
     return OK
 

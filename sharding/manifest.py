@@ -12,6 +12,7 @@ import os
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from sharding.storage.place import Place, Url
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
+REJECTED = "rejected.jsonl"
+"""Beside it: inputs that were left out, one to a line, if there were any."""
 
 CHECKSUM_PREFIX = "crc32:"
 """Of `member_checksum`."""
@@ -169,6 +172,11 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
     return _validate(record, path=path)
 
 
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
+
+
 def _parse_record(content: bytes, *, path: str) -> dict[str, Any]:
     try:
         record = json.loads(content)
@@ -183,7 +191,7 @@ def _validate(record: dict[str, Any], *, path: str) -> Manifest:
     if record.get("format") != FORMAT:
         raise DatasetError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
     try:
-        return TypeAdapter(Manifest).validate_python(record)
+        return _adapter().validate_python(record)
     except ValidationError as error:
         raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
 
@@ -209,7 +217,7 @@ def _read_remote(url: Url) -> bytes:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none."""
-    _write(folder / FILE_NAME, TypeAdapter(Manifest).dump_json(manifest, indent=1))
+    _write(folder / FILE_NAME, _adapter().dump_json(manifest, indent=1))
 
 
 def seal_manifest(folder: Path) -> Manifest:

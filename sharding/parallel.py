@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -29,6 +30,7 @@ Tick = Callable[[int], None]
 AHEAD = 2
 """Items under way for each worker: one in work, one waiting."""
 POLL_S = 0.2
+KNOCK_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -158,8 +160,9 @@ def _run_on_ray(
 
     was_running = ray.is_initialized()
     try:
+        _knock(address)
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RayError) as error:
+    except (OSError, ValueError, RayError) as error:
         raise DatasetError(
             f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray local."
         ) from error
@@ -182,6 +185,13 @@ def _run_on_ray(
     finally:
         if not was_running:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError if nobody answers at `host:port`: Ray would go on trying for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _do_on_ray(work: Any, shared: Any, item: Any) -> tuple[int, Any]:

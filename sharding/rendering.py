@@ -246,7 +246,7 @@ def _reject_uncopiable(
             headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
             reason="has an alpha channel",
         )
-    if most.dtype == "uint8" and most.channels in (1, 3):
+    if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
         catalogue.reject(
             f"view = '{view}' AND NOT is_plain",
             problems=problems,

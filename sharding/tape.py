@@ -1,12 +1,13 @@
 """A tar read once, from front to back: the contents of its samples, and the checksum of all its bytes."""
 
 import hashlib
+import io
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from sharding.index import CHUNK, Member, as_member, check_end, pieces, unreadable
 from sharding.manifest import CHECKSUM_PREFIX, member_checksum
@@ -22,21 +23,38 @@ class Recording:
     """Its header tells another checksum than that of the content."""
 
 
+class _Hashed(io.RawIOBase):
+    """A file whose bytes are hashed as they are read: a megabyte at a time, so that threads hinder each other least."""
+
+    def __init__(self, file: io.RawIOBase, *, advance: Callable[[int], None]) -> None:
+        self._file = file
+        self._advance = advance
+        self.sha256 = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        num_bytes = self._file.readinto(buffer) or 0
+        self.sha256.update(memoryview(buffer)[:num_bytes])
+        self._advance(num_bytes)
+        return num_bytes
+
+
 class Tape:
     """A file that passes once, and what has passed of it: all that `tarfile` needs of a file that is not compressed.
 
     Args:
-        file: opened at its beginning.
+        file: opened at its beginning, without a buffer.
         num_bytes: of the whole file.
-        advance: hears, every megabyte or so, how many bytes have passed since it last heard.
+        advance: hears of each megabyte or so how many bytes it has.
     """
 
-    def __init__(self, file: BinaryIO, *, num_bytes: int, advance: Callable[[int], None]) -> None:
-        self._file = file
+    def __init__(self, file: io.RawIOBase, *, num_bytes: int, advance: Callable[[int], None]) -> None:
+        self._hashed = _Hashed(file, advance=advance)
+        self._file = io.BufferedReader(self._hashed, CHUNK)
         self._num_bytes = num_bytes
-        self._advance = advance
-        self._sha256 = hashlib.sha256()
-        self._position = self._reported = 0
+        self._position = 0
         self.latest = b""
         """What the last read has brought."""
 
@@ -46,11 +64,9 @@ class Tape:
         return self._num_bytes - self._position
 
     def read(self, size: int) -> bytes:
-        content = self.latest = self._file.read(size)
-        self._sha256.update(content)
-        self._position += len(content)
-        self._report(at_least=CHUNK)
-        return content
+        self.latest = self._file.read(size)
+        self._position += len(self.latest)
+        return self.latest
 
     def tell(self) -> int:
         return self._position
@@ -67,14 +83,7 @@ class Tape:
         """The SHA-256 of the whole file. What has not passed yet passes now."""
         while self.read(CHUNK):
             pass
-        self._report(at_least=1)
-        return self._sha256.hexdigest()
-
-    def _report(self, *, at_least: int) -> None:
-        num_bytes = self._position - self._reported
-        if num_bytes >= at_least:
-            self._reported = self._position
-            self._advance(num_bytes)
+        return self._hashed.sha256.hexdigest()
 
 
 def read_samples(tape: Tape, *, path: Path) -> Iterator[list[Recording]]:

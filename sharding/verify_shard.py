@@ -11,7 +11,7 @@ import numpy as np
 
 from sharding.classes import NO_CLASS
 from sharding.codec import decode, decode_indices
-from sharding.index import CHUNK, Member, format_index
+from sharding.index import Member, format_index
 from sharding.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
@@ -78,7 +78,7 @@ class _ShardCheck:
         num_bytes = self._tar.stat().st_size
         if num_bytes != self._shard.num_bytes:
             yield f"{self._tar}: has {num_bytes} bytes, {FILE_NAME} says {self._shard.num_bytes}"
-        with self._tar.open("rb", buffering=CHUNK) as file:
+        with self._tar.open("rb", buffering=0) as file:
             tape = Tape(file, num_bytes=num_bytes, advance=advance)
             try:
                 for sample in read_samples(tape, path=self._tar):

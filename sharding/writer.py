@@ -13,12 +13,12 @@ from typing import Any
 
 from sharding.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.journal import Finished, Workspace, open_workspace
-from sharding.manifest import DatasetError, Manifest, read_manifest, write_manifest
+from sharding.manifest import REJECTED, DatasetError, Manifest, read_manifest, write_manifest
 from sharding.parallel import Crew, Tick
 from sharding.problems import Problems, Rejected, rejected_by
-from sharding.publish import REJECTED, is_already_there, partial_folder, publish, recover
+from sharding.publish import is_already_there, partial_folder, publish, recover
 from sharding.sample import Draft, OptionError, Plan, Sample, Source
-from sharding.shard_file import sync, write_shard
+from sharding.shard_file import sync, tar_bytes, write_shard
 
 BYTES_PER_MB = 10**6
 NUM_PROBES = 32
@@ -40,8 +40,8 @@ class WriteOptions:
     """Replace a different data set that is there."""
     shard_mb: int = 64
     """Megabytes that a shard is to have, about."""
-    shard_samples: int | None = None
-    """A shard holds at most this many samples. Unless given: any number."""
+    shard_samples: int = 1000
+    """A shard holds at most this many samples: small sets, too, are to have several, which are made side by side."""
     skip_bad: bool = False
     """Leave out what cannot be used, and list it with the reasons in rejected.jsonl, instead of stopping."""
     workers: int = len(os.sched_getaffinity(0))
@@ -51,9 +51,8 @@ class WriteOptions:
 
     def __post_init__(self) -> None:
         for name in ("shard_samples", "shard_mb", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"--{name.replace('_', '-')} {value}: use 1 or more.")
+            if getattr(self, name) < 1:
+                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")
 
     @property
     def crew(self) -> Crew:
@@ -228,7 +227,7 @@ def _mean_bytes(plan: Plan, store: DraftStore) -> float:
     for draft in islice(store, NUM_PROBES):
         if draft.num_bytes is None:
             with suppress(DatasetError):  # it is found again, and reported, when its shard is made
-                sizes.append(sum(map(len, plan.encode(draft).files().values())))
+                sizes.append(sum(tar_bytes(len(content)) for content in plan.encode(draft).files().values()))
     return sum(sizes) / len(sizes) if sizes else 0.0
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from rich.console import Console
 
+from sharding.manifest import read_manifest
 from trainer.config import ConfigError
 from trainer.rundir import RunDir
-from trainer.translation_plan import plan_translation
+from trainer.translation_plan import plan_translation, result_suffix, result_view
 
 if TYPE_CHECKING:
     import torch
@@ -133,8 +134,9 @@ def evaluate_command(options: EvaluateOptions) -> int:
 def translate_command(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     run = RunDir(options.run)
-    run.config()
-    plan_translation(options.source, options.destination, overwrite=options.overwrite)
+    config = run.config()
+    view = result_view(config, read_manifest(config.data.path), direction=options.direction)
+    plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.translate import translate_folder
 
     console = Console()

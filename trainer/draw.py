@@ -9,13 +9,15 @@ from torch import Tensor
 
 from sharding.manifest import Manifest, read_manifest
 from trainer.config import ConfigError, RunConfig
-from trainer.images import from_picture, to_picture
+from trainer.images import resize_image, to_picture
 from trainer.methods.base import Encodes, Samples
 from trainer.operation import find_label, name_method
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
-from trainer.rundir import RunDir
+from trainer.rundir import RunDir, write_atomically
 from trainer.samples import save_picture
+from trainer.stored import encode_result, from_stored
+from trainer.translation_plan import result_suffix
 from trainer.translator import Translator, load_translator
 
 _AT_ONCE = 64
@@ -33,6 +35,8 @@ def draw_pictures(
     checkpoint: Path | None = None,
 ) -> list[Path]:
     """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
+
+    The pictures have the type of view b, and another suffix than .png if it takes one: see `result_suffix`.
 
     Args:
         label: name of the label that all show; None for all labels in turn, where the method has any.
@@ -55,9 +59,10 @@ def draw_pictures(
             )
     pictures = [to_picture(image) for image in images]
     destination.mkdir(parents=True, exist_ok=True)
-    files = [destination / f"{place:04d}.png" for place in range(num)]
-    for file, picture in zip(files, pictures, strict=True):
-        save_picture(file, picture)
+    view = manifest.views[config.data.view_b]
+    files = [destination / f"{place:04d}{result_suffix(view)}" for place in range(num)]
+    for file, image in zip(files, images, strict=True):
+        write_atomically(file, encode_result(image, view=view, classes=manifest.classes))
     save_picture(destination / "grid.png", _mosaic(pictures))
     return files
 
@@ -116,12 +121,13 @@ def _interpolate(
         raise ConfigError("label", label, "is of no use with --between; give one of the two.")
     if not isinstance(translator.method, Encodes):
         raise ConfigError("between", names, f"{name_method(config)} has no codes to go between.")
-    side, channels = config.data.crop_size, manifest.views[config.data.view_b].channels
+    side, view = min(config.data.crop_shape), manifest.views[config.data.view_b]
     try:
-        pictures = [read_picture(path, channels=channels).resize((side, side)) for path in between]
+        pixels = [read_picture(path, view=view, classes=manifest.classes) for path in between]
     except UnreadablePictureError as error:
         raise ConfigError("between", names, f"one of them {error}.") from error
-    first, last = (translator.encode(from_picture(picture)[None].to(device)) for picture in pictures)
+    ends = (resize_image(from_stored(picture, view), side)[None].to(device) for picture in pixels)
+    first, last = (translator.encode(image) for image in ends)
     weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
     return torch.cat([translator.decode(codes) for codes in torch.lerp(first, last, weights).split(_AT_ONCE)])
 

@@ -22,6 +22,7 @@ from trainer.optimizers import make_optimizer
 from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.sync_norm import mean_over_ranks, synchronise
 from trainer.world import World
+from trainer.zero_states import OptimizerState, join_states
 
 _TAG = "state"
 
@@ -244,16 +245,34 @@ class Engine:
         for name, player in self.players.items():
             player.engine.save_checkpoint(str(folder / name), tag=_TAG, save_latest=False)
 
-    def load(self, folder: Path) -> None:
-        """Weights and optimizer state from `save`, at the same number of ranks (any number at ZeRO 0).
+    def load(self, folder: Path, *, saved_ranks: int) -> None:
+        """Weights and optimizer state from `save`, at the same number of ranks, or at any if ZeRO is 0 to 2.
+
+        Args:
+            saved_ranks: that have saved.
 
         Raises:
             RuntimeError: DeepSpeed found no complete state there.
         """
+        is_cut_anew = self.zero_stage > 0 and saved_ranks != self.world.size
         for name, player in self.players.items():
-            found, _ = player.engine.load_checkpoint(str(folder / name), tag=_TAG)
+            found, _ = player.engine.load_checkpoint(str(folder / name), tag=_TAG, load_module_only=is_cut_anew)
             if found is None:
                 raise RuntimeError(f"{folder / name} holds no complete DeepSpeed state; use an older checkpoint.")
+            if is_cut_anew:
+                _load_optimizer(player.engine, join_states(folder / name / _TAG, num_ranks=saved_ranks))
+
+
+def _load_optimizer(engine: Any, state: OptimizerState) -> None:
+    """Each rank takes its slices of a whole state. At ZeRO 1 and 2."""
+    from deepspeed.utils import safe_set_full_optimizer_state
+
+    for name, parameter in engine.module.named_parameters():
+        for key, values in state.of_parameters[name].items():
+            safe_set_full_optimizer_state(parameter, values.view_as(parameter), key)
+    for own in engine.optimizer.optimizer.state.values():
+        for key, value in state.of_all.items():
+            own[key].copy_(value)
 
 
 def _quieten_deepspeed() -> None:

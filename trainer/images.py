@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -11,16 +12,18 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def to_picture(image: Tensor) -> Image.Image:
-    """One image (C, H, W) in [-1, 1] as greyscale (C = 1) or RGB (C = 3).
+def to_levels(images: Tensor, *, eight_bits: bool) -> Tensor:
+    """Images in [-1, 1] as float32 in 0..255, rounded to 8 bits or not: what scores compare."""
+    return to_uint8(images).float() if eight_bits else (images.clamp(-1, 1) + 1) * 127.5
 
-    Raises:
-        ValueError: another number of channels, which no picture shows.
+
+def to_picture(image: Tensor) -> Image.Image:
+    """One image (C, H, W) in [-1, 1] for people to look at, 8 bits.
+
+    RGB of three channels; of more, the first three as RGB. Grey of one; of two, the first.
     """
-    if image.shape[0] not in (1, 3):
-        raise ValueError(f"an image of {image.shape[0]} channels cannot be shown; views of 1 or 3 channels can.")
-    pixels = to_uint8(image).permute(1, 2, 0).cpu().numpy()
-    return Image.fromarray(pixels[:, :, 0] if image.shape[0] == 1 else pixels)
+    pixels = to_uint8(image[: 3 if image.shape[0] >= 3 else 1]).permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def from_picture(picture: Image.Image) -> Tensor:
@@ -28,3 +31,8 @@ def from_picture(picture: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.array(picture, dtype=np.float32))
     planes = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
     return planes / 127.5 - 1
+
+
+def resize_image(image: Tensor, side: int) -> Tensor:
+    """(C, H, W) in [-1, 1] -> (C, side, side), cubic with antialiasing."""
+    return F.interpolate(image[None], (side, side), mode="bicubic", antialias=True)[0].clamp(-1, 1)

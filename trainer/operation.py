@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sharding.manifest import Manifest
+from sharding.manifest import Manifest, View
 from trainer.attributes import AttributeVectors
 from trainer.config import ConfigError, RunConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
 from trainer.split_images import split_images
+from trainer.translation_plan import Direction, result_view
 from trainer.translator import Translator
 from trainer.world import lone_world
 
-Direction = Literal["a2b", "b2a"]
 _AT_ONCE = 64
 
 
@@ -26,8 +25,10 @@ class Operation:
 
     apply: Callable[[Tensor], Tensor]
     """(1, C, H, W) in [-1, 1] on the device -> likewise, C may differ."""
-    channels: int
-    """Of the pictures that it takes."""
+    source: View
+    """What it takes images of, as stored."""
+    result: View
+    """What it makes images of, as stored."""
     stride: int
     """Pixels: sides of images must be multiples of this."""
     side: int | None
@@ -50,22 +51,26 @@ def choose_operation(
         DatasetError: attribute vectors are wanted, and cannot be made.
     """
     data = config.data
-    channels_b = manifest.views[data.view_b].channels
+    source = view_b = manifest.views[data.view_b]
     if label is not None:
         _require_no_way_back(direction, label)
         apply = _relabelling(translator, config=config, manifest=manifest, label=label, device=device)
-        channels = channels_b
     elif direction == "b2a":
         _require_translation(translator, config)
         if not isinstance(translator.method, TranslatesBack):
             raise ConfigError("direction", direction, f"{name_method(config)} translates from a to b only; use a2b.")
-        apply, channels = translator.translate_back, channels_b
+        apply = translator.translate_back
     else:
         _require_translation(translator, config)
-        is_single = config.method.pairing == "single"
-        apply, channels = translator.translate, channels_b if is_single else manifest.views[data.view_a].channels
-    side = data.crop_size if config.method.fixed_size else None
-    return Operation(apply=apply, channels=channels, stride=config.method.stride, side=side)
+        apply = translator.translate
+        source = view_b if config.method.pairing == "single" else manifest.views[data.view_a]
+    return Operation(
+        apply=apply,
+        source=source,
+        result=result_view(config, manifest, direction=direction),
+        stride=config.method.stride,
+        side=min(data.crop_shape) if config.method.fixed_size else None,
+    )
 
 
 def name_method(config: RunConfig) -> str:

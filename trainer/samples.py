@@ -30,7 +30,7 @@ def sample_grid(columns: Mapping[str, Tensor]) -> Image.Image:
     """A column of images under each title.
 
     Args:
-        columns: title -> (N, C, H, W) in [-1, 1]; C = 1 or 3, and may differ between columns.
+        columns: title -> (N, C, H, W) in [-1, 1]; C may differ between columns, and is shown as by `to_picture`.
 
     Returns:
         RGB. Small images are enlarged by whole factors, large ones reduced to 256 pixels.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from trainer.metrics.segmentation import SegmentationScores, class_colors, neare
 from trainer.metrics.ssim import ssim
 from trainer.randomness import seeded
 from trainer.split_images import split_images
-from trainer.task import knows_truth
+from trainer.task import knows_truth, trained_view
 from trainer.translator import Translator
 from trainer.world import World
 
@@ -80,7 +81,7 @@ class SplitEvaluator:
         self.world = world
         self.is_single = config.method.pairing == "single"
         self.knows_truth = self.is_single or knows_truth(config.data, manifest)
-        view = manifest.views[config.data.view_b]
+        view = trained_view(manifest, config.data.view_b)
         self.classes = manifest.classes if view.renders_classes else []
         self.labels = LabelScores.make(config=config, manifest=manifest, split=split, world=world)
         self._baselines: dict[str, float] | None = None
@@ -117,9 +118,12 @@ class SplitEvaluator:
             def back(batch: Batch) -> Tensor:
                 return translator.translate_back(batch.b)
 
+            data = self.config.data
+            view_a = data.view_b if self.is_single else data.view_a
             trips = {"round_trip_psnr": there_and_back} | ({"back_psnr": back} if self.knows_truth else {})
             for name, predict in trips.items():
-                contestants.append(self._contestant(predict, [ImageMean(name, psnr)], truth=lambda batch: batch.a))
+                score = ImageMean(name, self._at_depth(psnr, view_a))
+                contestants.append(self._contestant(predict, [score], truth=lambda batch: batch.a))
         return contestants
 
     def _contestant(self, predict: Images, scores: Sequence[Score], truth: Images = target) -> Contestant:
@@ -156,7 +160,12 @@ class SplitEvaluator:
         return results
 
     def _pixel_scores(self) -> list[Score]:
-        return [ImageMean("psnr", psnr), ImageMean("ssim", ssim)]
+        view_b = self.config.data.view_b
+        return [ImageMean(score.__name__, self._at_depth(score, view_b)) for score in (psnr, ssim)]
+
+    def _at_depth(self, score: Callable[..., Tensor], view: str) -> Callable[[Tensor, Tensor], Tensor]:
+        """Rounded as the view's files are, if they have 8 bits."""
+        return partial(score, eight_bits=trained_view(self.manifest, view).dtype == "uint8")
 
     def _class_scores(self) -> list[Score]:
         return [SegmentationScores(self.classes)] if self.classes else []
@@ -173,9 +182,9 @@ class SplitEvaluator:
             baselines.append(
                 Contestant(prefix="baseline/mean", predict=lambda batch: majority, scores=self._class_scores())
             )
-        views, data = self.manifest.views, self.config.data
-        channels_b = views[data.view_b].channels
-        if not self.is_single and views[data.view_a].channels in (1, channels_b):
+        data = self.config.data
+        channels_b = trained_view(self.manifest, data.view_b).channels
+        if not self.is_single and trained_view(self.manifest, data.view_a).channels in (1, channels_b):
             baselines.append(
                 Contestant(
                     prefix="baseline/identity",
@@ -188,10 +197,10 @@ class SplitEvaluator:
     @one_thread()
     def _constant_images(self) -> tuple[Tensor, Tensor]:
         """Of the training split's targets, pixel by pixel: the mean, and the commonest class's colour."""
-        side, device = self.config.data.crop_size, self.world.device
-        channels = self.manifest.views[self.config.data.view_b].channels
-        total = torch.zeros(1, channels, side, side, dtype=torch.float64, device=device)
-        votes = torch.zeros(1, len(self.classes), side, side, dtype=torch.float64, device=device)
+        shape, device = self.config.data.crop_shape, self.world.device
+        channels = trained_view(self.manifest, self.config.data.view_b).channels
+        total = torch.zeros(1, channels, *shape, dtype=torch.float64, device=device)
+        votes = torch.zeros(1, len(self.classes), *shape, dtype=torch.float64, device=device)
         colors = class_colors(self.classes)
         for batch in self._images("train", batch_size=_TARGETS_AT_ONCE):
             total += batch.b.sum(dim=0, dtype=torch.float64)

@@ -45,10 +45,15 @@ def split_images(
     )
 
 
-def evaluation_size(data: DataConfig, manifest: Manifest) -> int:
-    """Pixels: the side to which images are resized before the centre is cut out.
+def evaluation_size(data: DataConfig, manifest: Manifest) -> tuple[int, int]:
+    """Height and width in pixels to which images are resized, or which they cover, before the centre is cut out.
 
-    The target's stored size wherever training sees about that scale: there, targets are not resampled, so
-    that class colours stay flat and, as in the paper, an image of the crop's size is scored whole.
+    The target's stored size wherever training sees about that scale: there, targets are not resampled, so that class
+    colours stay flat and, as in the paper, an image of the crop's size is scored whole. Where the samples differ in
+    size, that of the crop.
     """
-    return min(max(manifest.views[data.view_b].width or 0, data.crop_size), data.load_size)
+    view = manifest.views[data.view_b]
+    stored = (view.height or 0, view.width or 0)
+    sides = zip(stored, data.crop_shape, data.load_shape, strict=True)
+    height, width = (max(min(max(own, crop), load), crop) for own, crop, load in sides)
+    return height, width

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from sharding.manifest import read_manifest
-from trainer.images import from_picture, to_picture
-from trainer.operation import Direction, Operation, choose_operation
+from trainer.images import resize_image
+from trainer.operation import Operation, choose_operation
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
-from trainer.rundir import RunDir
-from trainer.samples import save_picture
-from trainer.translation_plan import plan_translation
+from trainer.rundir import RunDir, write_atomically
+from trainer.stored import encode_result, from_stored
+from trainer.translation_plan import Direction, plan_translation, result_suffix, result_view
 from trainer.translator import load_translator
 
 
@@ -43,19 +42,18 @@ def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
     return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *missing], mode="reflect"))
 
 
-def translate_picture(operation: Operation, picture: Image.Image, *, device: torch.device) -> Image.Image:
-    """Translate a picture in mode L or RGB whole, padded to the generator's stride and cut back to its size.
+def translate_image(operation: Operation, image: Tensor, *, device: torch.device) -> Tensor:
+    """Translate an image (C, H, W) in [-1, 1] whole, padded to the generator's stride and cut back to its size.
 
     A method whose networks take one size only gets it resized to that size, and the result has it too.
 
     Memory grows with the area: a U-Net of 64 filters takes about 0.4 GB a megapixel in float32, one of 32 half of it.
     """
     if operation.side is not None:
-        picture = picture.resize((operation.side, operation.side), Image.Resampling.BICUBIC)
-    image = from_picture(picture)
+        image = resize_image(image, operation.side)
     padded = pad_to_multiple(image, operation.stride)
     translated = operation.apply(padded[None].to(device))[0]
-    return to_picture(translated[:, : image.shape[1], : image.shape[2]])
+    return translated[:, : image.shape[1], : image.shape[2]]
 
 
 def translate_folder(
@@ -71,9 +69,10 @@ def translate_folder(
     overwrite: bool = False,
     console: Console,
 ) -> TranslationResult:
-    """Translate each picture in `source` with a run's newest (or the given) checkpoint, to PNG files.
+    """Translate each picture in `source` with a run's newest (or the given) checkpoint, to files of the target view.
 
-    Sub-folders and names are kept. A picture that fails is noted in the result; the others are translated.
+    Sub-folders and names are kept; type, channels and range of values are the target view's, and `result_suffix` tells
+    the kind of file. A picture that fails is noted in the result; the others are translated.
     Noise of the method follows from the seed and the picture's relative name.
 
     Args:
@@ -84,13 +83,15 @@ def translate_folder(
         ConfigError: there is no run or checkpoint, or see `plan_translation` and `choose_operation`.
         OSError: a result cannot be written; those before it are whole.
     """
-    plan = plan_translation(source, destination, overwrite=overwrite)
     config = run.config()
+    manifest = read_manifest(config.data.path)
+    suffix = result_suffix(result_view(config, manifest, direction=direction))
+    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite)
     translator, position = load_translator(run, device=device, checkpoint=checkpoint)
     operation = choose_operation(
         translator,
         config=config,
-        manifest=read_manifest(config.data.path),
+        manifest=manifest,
         direction=direction,
         label=label,
         device=device,
@@ -100,23 +101,25 @@ def translate_folder(
         for file, target in progress.track(plan.targets.items(), description="translating"):
             name = target.relative_to(destination).as_posix()
             try:
-                picture = read_picture(file, channels=operation.channels)
+                pixels = read_picture(file, view=operation.source, classes=manifest.classes)
+                image = from_stored(pixels, operation.source)
                 with seeded(seed, "translate", name, device=device):
-                    translated = translate_picture(operation, picture, device=device)
+                    translated = translate_image(operation, image, device=device)
+                content = encode_result(translated, view=operation.result, classes=manifest.classes)
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
             except torch.OutOfMemoryError:
                 result.failed[file] = "is too large for this device's memory: try --device cpu, or cut it up"
             else:
-                _write(target, translated)
+                _write(target, content)
                 result.written.append(target)
     return result
 
 
-def _write(target: Path, picture: Image.Image) -> None:
+def _write(target: Path, content: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(target, picture)
+        write_atomically(target, content)
     except OSError as error:
         raise OSError(
             error.errno,

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from trainer.config import ConfigError
+from sharding.manifest import Manifest, View
+from trainer.config import ConfigError, RunConfig
 from trainer.pictures import picture_suffixes
+
+Direction = Literal["a2b", "b2a"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,13 +16,32 @@ class TranslationPlan:
     """Sources and targets of one call."""
 
     targets: dict[Path, Path]
-    """Picture to read -> PNG to write, at the same place below the destination."""
+    """Picture to read -> file to write, at the same place below the destination."""
     others: tuple[Path, ...]
     """Files that are no pictures by their names."""
 
 
-def plan_translation(source: Path, destination: Path, *, overwrite: bool) -> TranslationPlan:
+def result_view(config: RunConfig, manifest: Manifest, *, direction: Direction) -> View:
+    """The view, as stored, that results are files of."""
+    data = config.data
+    name = data.view_a if direction == "b2a" and config.method.pairing != "single" else data.view_b
+    return manifest.views[name]
+
+
+def result_suffix(view: View) -> str:
+    """Of files that hold what a view stores: `.png` of 8 or 16 bits and 1 or 3 channels, and of classes; `.npy` where
+    the view's own files are that; else `.tif`."""
+    if view.content != "classes" and view.extension.endswith("npy"):
+        return ".npy"
+    is_common = view.dtype in ("uint8", "uint16") and view.channels in (1, 3)
+    return ".png" if is_common or view.content == "classes" else ".tif"
+
+
+def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool) -> TranslationPlan:
     """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
+
+    Args:
+        suffix: of the files to write: see `result_suffix`.
 
     Raises:
         ConfigError: there is nothing to translate, two pictures would become one file, the destination lies
@@ -29,8 +52,8 @@ def plan_translation(source: Path, destination: Path, *, overwrite: bool) -> Tra
     suffixes = picture_suffixes()
     pictures = [file for file in files if file.suffix.lower() in suffixes]
     if not pictures:
-        raise ConfigError("in", str(source), f"holds no picture that Pillow reads among {len(files)} files.")
-    targets = {file: (destination / file.relative_to(root)).with_suffix(".png") for file in pictures}
+        raise ConfigError("in", str(source), f"holds no picture that can be read among {len(files)} files.")
+    targets = {file: (destination / file.relative_to(root)).with_suffix(suffix) for file in pictures}
     _reject_collisions(targets)
     if not overwrite:
         _reject_existing(targets)

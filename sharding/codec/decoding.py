@@ -21,7 +21,8 @@ _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 def decode(content: bytes, *, name: str) -> np.ndarray:
     """The pixels of a whole image file, upright as its EXIF orientation says.
 
-    Palettes and CMYK become RGB, with alpha where the file has it. Of an animation, the first frame.
+    Palettes and CMYK become RGB, with alpha where the file has it. Of an animation, the first frame. Beyond the formats
+    of `Header`, what Pillow reads is decoded, too.
 
     Args:
         name: of the file, for messages.
@@ -127,9 +128,10 @@ def _read_picture(content: bytes, *, name: str, keeps_indices: bool) -> tuple[np
 
 
 def picture_pixels(image: Image.Image, *, keeps_indices: bool) -> np.ndarray:
-    """Of 8 bits, (H, W) or (H, W, C)."""
-    is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
-    if is_plain or (keeps_indices and image.mode in ("P", "L")):
+    """(H, W) or (H, W, C)."""
+    is_plain = image.mode in _PLAIN_MODES and "transparency" not in image.info
+    is_deep = image.mode.startswith(("I", "F"))
+    if is_plain or is_deep or (keeps_indices and image.mode in ("P", "L")):
         return np.asarray(image)
     return np.asarray(tiff.convert(image))
 

@@ -53,14 +53,12 @@ def png_depth(start: bytes) -> int:
 
 
 def open_picture(file: BinaryIO, *, name: str) -> Image.Image:
-    """With Pillow. Raises DatasetError if the file is no picture of a known kind."""
+    """With Pillow. Raises DatasetError if the file is no picture."""
     try:
         image = Image.open(file)
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
         reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
         raise DatasetError(f"{name}: is no image, or its beginning is damaged{reason}") from error
-    if image.format not in _FORMATS:
-        raise DatasetError(f"{name}: is a {image.format} file; save it as PNG, JPEG, WebP, TIFF, BMP or NPY")
     return image
 
 
@@ -72,6 +70,8 @@ def _kind_of(start: bytes) -> Callable[[BinaryIO, bytes, Path], Header]:
 
 def _picture_header(file: BinaryIO, start: bytes, path: Path) -> Header:
     with open_picture(file, name=str(path)) as image:
+        if image.format not in _FORMATS:
+            raise DatasetError(f"{path}: is a {image.format} file; save it as PNG, JPEG, WebP, TIFF, BMP or NPY")
         if image.mode not in _CHANNELS:
             raise DatasetError(f"{path}: has Pillow's mode {image.mode}; save it as grey or RGB")
         format, orientation = _FORMATS[image.format], orientation_of(image)

@@ -46,20 +46,21 @@ def test_each_way_has_its_channels_and_the_methods_stride(map_dataset: Path):
     image = torch.ones(1, 1, SIDE, SIDE)
     assert torch.equal(forth.apply(image), -image)
     assert torch.equal(back.apply(image), image / 2)
-    assert (forth.channels, back.channels) == (1, 3)
+    assert (forth.source.channels, forth.result.channels) == (1, 3)
+    assert (back.source.channels, back.result.channels) == (3, 1)
     assert (forth.stride, forth.side) == (32, None)
 
 
 def test_where_there_is_one_view_its_channels_count(labelled_dataset: Path):
     operation = choose(Negative(), config_of(labelled_dataset, AutoencoderConfig(), view_a="none such"))
-    assert operation.channels == 3
+    assert operation.source.channels == 3
     assert operation.side == 16  # these networks take no other size
 
 
 def test_a_label_is_shown_by_a_method_that_relabels(labelled_dataset: Path):
     operation = choose(Painter(), config_of(labelled_dataset, CGANConfig()), label="blue")
     assert seen_labels(operation.apply(image_of(0, 1, seed=3)[None])[0]) == {"colour": 2, "stripe": 1}
-    assert operation.channels == 3
+    assert operation.source.channels == 3
 
 
 def test_a_label_is_added_by_a_method_with_codes(labelled_dataset: Path):

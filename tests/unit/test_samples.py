@@ -1,11 +1,13 @@
 """Sample grids."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from sharding.manifest import DatasetError, read_manifest
 from tests.tiny_run import SIDE, tiny_config
+from trainer.images import to_uint8
 from trainer.samples import SamplePictures, sample_grid
 from trainer.translator import load_translator
 from trainer.world import World, lone_world
@@ -46,9 +48,11 @@ def test_cells_are_of_a_size_to_look_at(side, cell):
     assert columns(*[flat(0, side=side)] * 3).width == 3 * cell + 4
 
 
-def test_two_channels_cannot_be_shown():
-    with pytest.raises(ValueError, match="2 channels"):
-        columns(flat(0, channels=2), flat(0), flat(0))
+@pytest.mark.parametrize(("channels", "shown"), [(1, [0, 0, 0]), (2, [0, 0, 0]), (3, [0, 1, 2]), (5, [0, 1, 2])])
+def test_of_other_numbers_of_channels_the_first_are_shown(channels, shown):
+    image = torch.linspace(-1, 1, 128 * 128 * channels).view(channels, 128, 128)
+    grid = np.asarray(sample_grid({"x": image[None]}))[-128:]
+    np.testing.assert_array_equal(grid, to_uint8(image[shown]).permute(1, 2, 0).numpy())
 
 
 def test_the_same_images_and_noise_each_time(tiny_run, map_dataset, tmp_path):

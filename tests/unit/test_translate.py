@@ -6,10 +6,11 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+from sharding.manifest import View
 from tests.tiny_run import POSITION
 from trainer.commands import TranslateOptions, translate_command
 from trainer.operation import Operation
-from trainer.translate import pad_to_multiple, translate_folder, translate_picture
+from trainer.translate import pad_to_multiple, translate_folder, translate_image
 
 CPU = torch.device("cpu")
 STRIDE = 32
@@ -41,27 +42,31 @@ def inputs(tmp_path):
     return folder
 
 
+def operation_of(apply, *, side=None):
+    view = View(extension="x.png")
+    return Operation(apply=apply, source=view, result=view, stride=STRIDE, side=side)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (32, 32), (33, 31), (100, 1), (64, 130)])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_any_size_survives_an_identity(size, mode):
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_any_size_survives_an_identity(size, channels):
     seen = []
 
     def identity(image):
         seen.append(image.shape)
         return image
 
-    picture = noise(*size, mode=mode)
-    again = translate_picture(Operation(apply=identity, channels=3, stride=STRIDE, side=None), picture, device=CPU)
-    assert again.mode == mode
-    assert np.array_equal(np.asarray(again), np.asarray(picture))
+    image = torch.rand(channels, *size[::-1]) * 2 - 1
+    assert torch.equal(translate_image(operation_of(identity), image, device=CPU), image)
     (shape,) = seen
     assert shape[0] == 1
     assert all(side % STRIDE == 0 and side - STRIDE < length for side, length in zip(shape[:1:-1], size, strict=True))
 
 
 def test_a_method_of_one_size_gets_it_and_gives_it():
-    operation = Operation(apply=lambda image: -image, channels=3, stride=STRIDE, side=64)
-    assert translate_picture(operation, noise(50, 130), device=CPU).size == (64, 64)
+    operation = operation_of(lambda image: -image, side=64)
+    image = translate_image(operation, torch.ones(3, 130, 50), device=CPU)
+    torch.testing.assert_close(image, -torch.ones(3, 64, 64))
 
 
 def test_padding_mirrors():

@@ -15,7 +15,7 @@ def touch(*paths: Path):
 
 
 def plan(folder, *, overwrite=False, source="in"):
-    return plan_translation(folder / source, folder / "out", overwrite=overwrite)
+    return plan_translation(folder / source, folder / "out", suffix=".png", overwrite=overwrite)
 
 
 def test_sub_folders_and_names_are_kept(tmp_path):
@@ -38,7 +38,7 @@ def test_one_picture(tmp_path):
     ("files", "message"),
     [
         ([], "does not exist"),
-        (["in/notes.txt"], "no picture that Pillow reads among 1 files"),
+        (["in/notes.txt"], "no picture that can be read among 1 files"),
         (["in/a.jpg", "in/a.png"], "would both become"),
         (["in/a.jpg", "out/a.png"], "--overwrite"),
         (["in/a.jpg", "out"], "is a file"),
@@ -59,7 +59,7 @@ def test_overwrite_allows_old_results(tmp_path):
 def test_results_never_lie_in_the_input_folder(tmp_path, out):
     touch(tmp_path / "in/a.png")
     with pytest.raises(ConfigError, match="lies in the folder to be read"):
-        plan_translation(tmp_path / "in", tmp_path / out, overwrite=True)
+        plan_translation(tmp_path / "in", tmp_path / out, suffix=".png", overwrite=True)
 
 
 def test_a_picture_to_be_read_is_never_overwritten(tmp_path):
@@ -68,10 +68,10 @@ def test_a_picture_to_be_read_is_never_overwritten(tmp_path):
     (tmp_path / "p/p/a.jpg").unlink()
     (tmp_path / "p/p/p/a.jpg").touch()
     with pytest.raises(ConfigError, match="is one of the pictures to be read"):
-        plan_translation(tmp_path / "p/p", tmp_path / "p", overwrite=True)
+        plan_translation(tmp_path / "p/p", tmp_path / "p", suffix=".png", overwrite=True)
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
     (tmp_path / "in").mkdir()
-    with pytest.raises(ConfigError, match="no picture that Pillow reads among 0 files"):
+    with pytest.raises(ConfigError, match="no picture that can be read among 0 files"):
         plan(tmp_path)

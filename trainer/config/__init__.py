@@ -5,7 +5,7 @@ to one component, which receives that section only. The docstring under a field 
 """
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, DegradeConfig, Pairing
+from trainer.config.data import DataConfig, DegradeConfig, JitterConfig, Pairing, Resize, Size
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.methods.autoencoder import AutoencoderConfig
@@ -49,6 +49,7 @@ __all__ = [
     "FeatureGANConfig",
     "GANConfig",
     "GeneratorConfig",
+    "JitterConfig",
     "LogConfig",
     "MethodConfig",
     "Norm",
@@ -59,7 +60,9 @@ __all__ = [
     "PixelGANConfig",
     "Precision",
     "PretrainedConfig",
+    "Resize",
     "RunConfig",
+    "Size",
     "Skips",
     "TrainConfig",
     "VAEConfig",

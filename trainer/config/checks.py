@@ -9,7 +9,7 @@ def check_stride(generator: GeneratorConfig, data: DataConfig) -> None:
     """Raises ConfigError unless the generator can halve the crop as often as it wants to."""
     detail = f".num_downs = {generator.num_downs}" if generator.architecture == "unet" else ".architecture = 'resnet'"
     require(
-        data.crop_size % generator.stride == 0,
+        not any(side % generator.stride for side in data.crop_shape),
         "data.crop_size",
         data.crop_size,
         f"must be a multiple of {generator.stride} for method.generator{detail}"
@@ -20,7 +20,7 @@ def check_stride(generator: GeneratorConfig, data: DataConfig) -> None:
 def check_patches(discriminator: PatchGANConfig, data: DataConfig) -> None:
     """Raises ConfigError unless the crop leaves the discriminator one patch."""
     require(
-        data.crop_size >= discriminator.smallest_image,
+        min(data.crop_shape) >= discriminator.smallest_image,
         "data.crop_size",
         data.crop_size,
         f"method.discriminator.num_layers = {discriminator.num_layers} needs at least "

@@ -10,6 +10,12 @@ from pydantic import PlainSerializer, PlainValidator
 from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.errors import STRICT, require
 
+Size = int | tuple[int, int]
+"""Pixels: the side of a square, or height and width."""
+
+Resize = Literal["stretch", "cover", "none"]
+"""How images come to the size at which they are cropped: see `DataConfig.resize`."""
+
 Pairing = Literal["paired", "unpaired", "single"]
 """What a method learns from: images that belong together, images of two views apart, or images of view b alone."""
 
@@ -50,6 +56,40 @@ class DegradeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JitterConfig:
+    """Random changes of brightness and colour, of one view only: geometry is shared by all views, light is not."""
+
+    __pydantic_config__ = STRICT
+
+    view: Literal["a", "b"] = "a"
+    """The view that is changed; the other stays as it is."""
+    brightness: float = 0.0
+    """Values are multiplied by up to this much more or less than 1, e.g. 0.2; 0 is off."""
+    contrast: float = 0.0
+    """Distances from middle grey, likewise."""
+    saturation: float = 0.0
+    """Distances from grey of the same brightness, likewise; of RGB views only."""
+    hue: float = 0.0
+    """Degrees by which hues are turned at most, either way; of RGB views only."""
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"data.jitter.{name}", value, "use 0 (off) to 1.")
+        require(0 <= self.hue <= 180, "data.jitter.hue", self.hue, "use 0 (off) to 180 degrees.")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is changed."""
+        return max(self.brightness, self.contrast, self.saturation, self.hue) > 0
+
+    @property
+    def changes_colors(self) -> bool:
+        """Whether it needs an RGB view."""
+        return max(self.saturation, self.hue) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which two views of which data set, and how they are cropped."""
 
@@ -64,12 +104,19 @@ class DataConfig:
     """Name of the target view; of the only one, for methods that learn from one."""
     label: str | None = None
     """Name of the label that the method is to use, as listed in dataset.json; only some methods need one."""
-    load_size: int = 143
-    """Pixels: training images are resized to a square of this size before they are cropped."""
-    crop_size: int = 128
-    """Pixels: side of the random square crop that is trained on; a multiple of the generator's stride."""
+    load_size: Size = 143
+    """Pixels: training images are resized to this before they are cropped; one number is a square, two are height and
+    width."""
+    crop_size: Size = 128
+    """Pixels: the random crop that is trained on, likewise; sides are multiples of the generator's stride."""
+    resize: Resize = "stretch"
+    """`stretch`: to the load size, whatever the image's shape. `cover`: as small as covers it, in the image's own
+    proportions. `none`: crops are cut from the stored pixels, and the load size is of no use."""
     flip: bool = True
     """Mirror half of the training pairs left to right."""
+    rotate: bool = False
+    """Turn training pairs by 0, 90, 180 or 270 degrees; for images without an upside, and square crops only."""
+    jitter: JitterConfig = field(default_factory=JitterConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     shuffle_window_shards: int = 8
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
@@ -82,9 +129,10 @@ class DataConfig:
     """Gigabytes: the most that the cache may hold; what was not used for longest goes first."""
 
     def __post_init__(self) -> None:
-        require(self.crop_size >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
+        require(min(self.crop_shape) >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
         require(
-            self.load_size >= self.crop_size,
+            self.resize == "none"
+            or all(load >= crop for load, crop in zip(self.load_shape, self.crop_shape, strict=True)),
             "data.load_size",
             self.load_size,
             f"must be at least data.crop_size ({self.crop_size}).",
@@ -99,6 +147,7 @@ class DataConfig:
         require(self.cache_gb > 0, "data.cache_gb", self.cache_gb, "use a positive number.")
         problem = place_problem(self.path)
         require(problem is None, "data.path", str(self.path), str(problem))
+        self._check_augmentation()
         self._check_degrade()
 
     @property
@@ -107,9 +156,34 @@ class DataConfig:
         return self.cache_dir or Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
 
     @property
+    def load_shape(self) -> tuple[int, int]:
+        """Height, width in pixels."""
+        return height_and_width(self.load_size)
+
+    @property
+    def crop_shape(self) -> tuple[int, int]:
+        """Height, width in pixels."""
+        return height_and_width(self.crop_size)
+
+    @property
     def is_degraded(self) -> bool:
         """View a is made from view b, crop by crop."""
         return self.degrade.kind != "none"
+
+    def _check_augmentation(self) -> None:
+        height, width = self.crop_shape
+        require(
+            not self.rotate or height == width,
+            "data.rotate",
+            self.rotate,
+            f"turns squares only; use false, or a square in place of data.crop_size = {self.crop_size}.",
+        )
+        require(
+            not (self.jitter.is_on and self.is_degraded),
+            "data.jitter",
+            self.jitter,
+            f"would make input and target of data.degrade.kind = {self.degrade.kind!r} differ in light; use one.",
+        )
 
     def _check_degrade(self) -> None:
         require(
@@ -120,8 +194,13 @@ class DataConfig:
             "input; set both to one view, or the kind to none.",
         )
         require(
-            self.degrade.kind != "downscale" or self.crop_size % self.degrade.factor == 0,
+            self.degrade.kind != "downscale" or not any(side % self.degrade.factor for side in self.crop_shape),
             "data.degrade.factor",
             self.degrade.factor,
             f"must divide data.crop_size = {self.crop_size}.",
         )
+
+
+def height_and_width(size: Size) -> tuple[int, int]:
+    """Of a square or a rectangle."""
+    return (size, size) if isinstance(size, int) else size

@@ -19,12 +19,18 @@ def num_levels(side: int) -> int:
 
 
 def check_side(data: DataConfig) -> None:
-    """Raises ConfigError unless halving the crop ends at 4 pixels, with two levels at least."""
-    side = data.crop_size
+    """Raises ConfigError unless the crop is a square, and halving it ends at 4 pixels, with two levels at least."""
+    side, width = data.crop_shape
+    require(
+        side == width,
+        "data.crop_size",
+        data.crop_size,
+        "these networks take squares only; use one number, or a method that takes any shape, e.g. pix2pix or cyclegan.",
+    )
     require(
         side >= 16 and side & (side - 1) == 0,
         "data.crop_size",
-        side,
+        data.crop_size,
         "must be a power of two from 16 on (16, 32, 64, 128, ...): these networks halve the image down to 4 pixels.",
     )
 

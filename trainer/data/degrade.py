@@ -27,8 +27,9 @@ def degrade(image: Node, config: DegradeConfig, *, shape: tuple[int, int, int], 
         case "blur":
             return fn.gaussian_blur(image, sigma=config.blur_sigma)  # the border is mirrored
         case "downscale":
-            small = resize(image, size=shape[0] // config.factor, on_gpu=on_gpu)
-            return resize(small, size=shape[0], on_gpu=on_gpu)
+            height, width, _ = shape
+            small = resize(image, size=(height // config.factor, width // config.factor), on_gpu=on_gpu)
+            return resize(small, size=(height, width), on_gpu=on_gpu)
         case "noise":
             return _add_noise(image, seed, sigma=config.noise_sigma, shape=shape, on_gpu=on_gpu)
         case "jpeg":

@@ -1,6 +1,7 @@
 """Batches: for training without end, for evaluation once over a split."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, Self
@@ -10,13 +11,14 @@ import torch
 from sharding.manifest import DatasetError, Manifest
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
-from trainer.config import DataConfig, Pairing
+from trainer.config import DataConfig, JitterConfig, Pairing, Size
 from trainer.data.batch import Batch
-from trainer.data.dali import PixelSpec, PixelStream, first_undecodable
+from trainer.data.dali import PixelStream, first_unusable
 from trainer.data.order import Order, rank_positions, rank_share
 from trainer.data.prefetch import open_prefetcher
 from trainer.data.reader import REMEDY, ShardReader
 from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
+from trainer.data.spec import PixelSpec
 from trainer.task import check_views, knows_truth
 
 _AHEAD_IN_STORED_ORDER = 2
@@ -69,14 +71,14 @@ class BatchStream:
 
     def _explain(self, error: RuntimeError) -> None:
         """Raise DatasetError if an image of the batch is at fault; return if none is."""
-        culprit = first_undecodable(self._source(self._number), spec=self._spec)
+        culprit = first_unusable(self._source(self._number), spec=self._spec)
         if culprit is None:
             return
         row, column, reason = culprit
-        raise DatasetError(
-            f"{self._source.locate(self._number, row=row, column=column)} cannot be decoded,"
-            f" or is smaller than the manifest says. {REMEDY}. DALI's reason: {reason}"
-        ) from error
+        where = self._source.locate(self._number, row=row, column=column)
+        smaller = "the crop" if self._spec.resize == "none" else "the manifest says"
+        what = "" if column is None else f" cannot be decoded, or is smaller than {smaller}"
+        raise DatasetError(f"{where}{what}. {REMEDY}. DALI's reason: {reason}") from error
 
 
 class Loader:
@@ -128,13 +130,12 @@ class Loader:
             prefetcher = open_prefetcher(
                 reader, make_order, start=start_position, stop=None, ahead=data.shuffle_window_shards
             )
-            num_free = data.load_size - data.crop_size
-            place = partial(random_placement, seed, num_free=num_free, flip=data.flip, strand=number)
+            place = partial(random_placement, seed, flip=data.flip, strand=number)
             strands.append(Strand(reader, make_order(), place=place, prefetcher=prefetcher))
         self.num_samples = strands[0].order.num_samples
         """Of the split: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
-        spec = _pixel_spec(data, manifest, source, load_size=data.load_size, batch_size=batch_size, device_id=device_id)
+        spec = _pixel_spec(data, manifest, source, batch_size=batch_size, device_id=device_id)
         self._stream = BatchStream(source, spec=spec, has_labels=data.label is not None, seed=seed)
 
     def __iter__(self) -> Self:
@@ -156,7 +157,7 @@ def evaluation_batches(
     pairing: Pairing,
     manifest: Manifest,
     split: str,
-    load_size: int,
+    load_size: Size,
     batch_size: int,
     rank: int,
     world_size: int,
@@ -176,7 +177,6 @@ def evaluation_batches(
     """
     if pairing == "unpaired" and knows_truth(data, manifest):
         pairing = "paired"
-    place = partial(centre_placement, num_free=load_size - data.crop_size)
     readers = _open_readers(data, manifest, split=split, pairing=pairing)
     num_samples = min(sum(reader.shard_sizes) for reader in readers)
     share = rank_share(num_samples, rank=rank, world_size=world_size)
@@ -187,11 +187,12 @@ def evaluation_batches(
     def strand(reader: ShardReader) -> Strand:
         order = partial(Order, reader.shard_sizes, seed=0, shuffle_window_shards=1, shuffle=False)
         prefetcher = open_prefetcher(reader, order, start=share.start, stop=share.stop, ahead=_AHEAD_IN_STORED_ORDER)
-        return Strand(reader, order(), place=place, prefetcher=prefetcher)
+        return Strand(reader, order(), place=centre_placement, prefetcher=prefetcher)
 
     def start() -> BatchStream:
         source = BatchSource([strand(reader) for reader in readers], positions=positions)
-        spec = _pixel_spec(data, manifest, source, load_size=load_size, batch_size=batch_size, device_id=device_id)
+        as_is = replace(data, load_size=load_size, rotate=False, jitter=JitterConfig())
+        spec = _pixel_spec(as_is, manifest, source, batch_size=batch_size, device_id=device_id)
         return BatchStream(source, spec=spec, has_labels=data.label is not None, seed=0)
 
     return _then_close(start)
@@ -226,19 +227,18 @@ def _open_readers(data: DataConfig, manifest: Manifest, *, split: str, pairing: 
 
 
 def _pixel_spec(
-    data: DataConfig,
-    manifest: Manifest,
-    source: BatchSource,
-    *,
-    load_size: int,
-    batch_size: int,
-    device_id: int | None,
+    data: DataConfig, manifest: Manifest, source: BatchSource, *, batch_size: int, device_id: int | None
 ) -> PixelSpec:
     return PixelSpec(
         views=[manifest.views[view] for strand in source.strands for view in strand.reader.views],
+        classes=manifest.classes,
         degrade=data.degrade,
-        load_size=load_size,
-        crop_size=data.crop_size,
+        resize=data.resize,
+        load_size=data.load_shape,
+        crop_size=data.crop_shape,
+        rotate=data.rotate,
+        jitter=data.jitter,
+        is_aligned=len(source.strands) == 1,
         batch_size=batch_size,
         num_threads=data.num_threads,
         device_id=device_id,

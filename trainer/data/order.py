@@ -37,7 +37,7 @@ class SampleRef:
 
 
 class Augmentation(NamedTuple):
-    """How the samples at some positions are cropped and flipped."""
+    """How the samples at some positions are cropped, flipped, turned and lit."""
 
     crop_y: NDArray[np.floating]
     """[N] in [0, 1): which of the possible rows the crop begins at."""
@@ -45,6 +45,13 @@ class Augmentation(NamedTuple):
     """[N] in [0, 1): which of the possible columns it begins at."""
     flip: NDArray[np.bool_]
     """[N]: mirror left to right."""
+    turns: NDArray[np.int32]
+    """[N] of 0, 1, 2, 3: quarter turns."""
+    brightness: NDArray[np.floating]
+    """[N] in [0, 1), as the next three: where between least and most."""
+    contrast: NDArray[np.floating]
+    saturation: NDArray[np.floating]
+    hue: NDArray[np.floating]
 
 
 def rank_positions(step_position: int, *, batch_size_per_gpu: int, rank: int, world_size: int) -> range:
@@ -61,7 +68,7 @@ def rank_share(num_samples: int, *, rank: int, world_size: int) -> range:
 
 
 def augmentation(seed: int, positions: range, *, strand: int = 0) -> Augmentation:
-    """Crop and flip at each of some consecutive positions: block number `position` of a Philox stream.
+    """What happens at each of some consecutive positions: block number `position` of a Philox stream.
 
     Counter-based, so the values at a position do not depend on which other positions are asked for.
 
@@ -74,7 +81,11 @@ def augmentation(seed: int, positions: range, *, strand: int = 0) -> Augmentatio
     words = generator.random_raw(4 * len(positions)).reshape(-1, 4)  # a block of Philox4x64 is four words
     unit = (words[:, :2] >> np.uint64(11)) * 2.0**-53  # the 53 bits that a float64 holds exactly
     flip = (words[:, 2] >> np.uint64(63)).astype(np.bool_)
-    return Augmentation(crop_y=unit[:, 0], crop_x=unit[:, 1], flip=flip)
+    turns = (words[:, 3] >> np.uint64(62)).astype(np.int32)
+    # Bits of the last two words that nothing else takes: 24 of each number, as many as a float32 holds exactly.
+    parts = words[:, [2, 2, 3, 3]] >> np.array([39, 15, 38, 14], np.uint64)
+    light = (parts & np.uint64(2**24 - 1)) * 2.0**-24
+    return Augmentation(unit[:, 0], unit[:, 1], flip, turns, *light.T)
 
 
 class Order:

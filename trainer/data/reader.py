@@ -80,7 +80,22 @@ def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequen
     """
     if hashlib.sha256(content).hexdigest() != shard.index_sha256:
         raise DatasetError(f"{path} is not the index that the manifest lists (SHA-256 differs). {REMEDY}.")
-    header, *lines = content.decode().splitlines()
+    try:
+        index = _parse_index(path, content, shard, extensions=extensions)
+    except DatasetError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{path} is no DALI index ({error}). {REMEDY}.") from error
+    ends = index.offsets + index.sizes
+    beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
+    if beyond.size:
+        key = index.keys[beyond[0]]
+        raise DatasetError(f"{path} places sample {key!r} outside its tar. {REMEDY}.")
+    return index
+
+
+def _parse_index(path: Place, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
+    header, *lines = content.decode().splitlines() or [""]
     if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
         raise DatasetError(
             f"{path} begins with {header!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
@@ -88,13 +103,7 @@ def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequen
         )
     members = [_parse_members(path, line, extensions=extensions) for line in lines]
     places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
-    index = ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
-    ends = index.offsets + index.sizes
-    beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
-    if beyond.size:
-        key = index.keys[beyond[0]]
-        raise DatasetError(f"{path} places sample {key!r} outside its tar. {REMEDY}.")
-    return index
+    return ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
 
 
 def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -6,40 +6,46 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.dali import EncodedView
 from trainer.data.order import Order, SampleRef, augmentation
 from trainer.data.prefetch import Prefetcher
 from trainer.data.reader import ShardReader
+from trainer.data.spec import EncodedView
 from trainer.randomness import derive_seed
+
+MIDDLE = 0.5 - 1e-9
+"""As a place of a crop: leaves the odd pixel, if there is one, below and to the right."""
 
 
 class Placement(NamedTuple):
-    """Where the crops of N samples lie, and what noise they get."""
+    """What is done to N samples: the same to all views of one. Fields as of `EncodedView`."""
 
-    corners: NDArray[np.int32]
-    """[N, 2] row and column of the upper left pixel."""
+    places: NDArray[np.float64]
     flips: NDArray[np.int32]
-    """[N] 1 to mirror, else 0."""
+    turns: NDArray[np.int32]
+    light: NDArray[np.float32]
     noise_seeds: NDArray[np.int64]
-    """[N]"""
 
 
-def random_placement(seed: int, positions: range, *, num_free: int, flip: bool, strand: int = 0) -> Placement:
-    """At some positions, in images that are `num_free` pixels larger than the crop."""
+def random_placement(seed: int, positions: range, *, flip: bool, strand: int = 0) -> Placement:
+    """At some positions. Whether turns and light are used is the pipeline's business."""
     drawn = augmentation(seed, positions, strand=strand)
-    corners = np.stack([drawn.crop_y, drawn.crop_x], axis=1) * (num_free + 1)
     return Placement(
-        corners=corners.astype(np.int32),
+        places=np.stack([drawn.crop_y, drawn.crop_x], axis=1, dtype=np.float64),
         flips=(drawn.flip & flip).astype(np.int32),
+        turns=drawn.turns,
+        light=2 * np.stack(drawn[4:], axis=1, dtype=np.float32) - 1,
         noise_seeds=noise_seeds(seed, positions),
     )
 
 
-def centre_placement(positions: range, *, num_free: int) -> Placement:
-    """Crops from the middle, not flipped."""
+def centre_placement(positions: range) -> Placement:
+    """Crops from the middle, as they are."""
+    num = len(positions)
     return Placement(
-        corners=np.full((len(positions), 2), num_free // 2, np.int32),
-        flips=np.zeros(len(positions), np.int32),
+        places=np.full((num, 2), MIDDLE),
+        flips=np.zeros(num, np.int32),
+        turns=np.zeros(num, np.int32),
+        light=np.zeros((num, 4), np.float32),
         noise_seeds=noise_seeds("evaluation", positions),
     )
 
@@ -81,14 +87,9 @@ class Strand:
         if self._prefetcher is not None:
             self._prefetcher.advance(positions.start)
         samples = [self.reader.read(sample.shard, sample.index) for sample in self.samples(positions)]
-        corners, flips, seeds = self._place(positions)
+        placement = self._place(positions)._asdict()
         return [
-            EncodedView(
-                files=[np.frombuffer(sample[view], np.uint8) for sample in samples],
-                corners=corners,
-                flips=flips,
-                noise_seeds=seeds,
-            )
+            EncodedView(files=[np.frombuffer(sample[view], np.uint8) for sample in samples], **placement)
             for view in self.reader.views
         ]
 
@@ -125,12 +126,13 @@ class BatchSource:
             raise StopIteration
         return [view for strand in self.strands for view in strand.encoded(positions)]
 
-    def locate(self, number: int, *, row: int, column: int) -> str:
-        """The tar, the sample and the view of one image of a batch, for messages."""
+    def locate(self, number: int, *, row: int, column: int | None) -> str:
+        """The tar, the sample and the view of one image of a batch (None: all views), for messages."""
         columns = [(strand, view) for strand in self.strands for view in strand.reader.views]
-        strand, view = columns[column]
+        strand, view = columns[column or 0]
         sample = strand.order.at(self.positions(number)[row])
-        return f"{strand.reader.locate(sample.shard, sample.index)}: view {view!r}"
+        where = strand.reader.locate(sample.shard, sample.index)
+        return where if column is None else f"{where}: view {view!r}"
 
     def close(self) -> None:
         """Close the files."""

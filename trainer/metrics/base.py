@@ -14,7 +14,7 @@ class Score(Protocol):
     """float64, all that was collected: totals of two disjoint sets of images add up to those of both."""
 
     def update(self, fake_b: Tensor, real_b: Tensor) -> None:
-        """Take in (N, C, H, W) in [-1, 1] on one device, compared as the 8-bit images that they become."""
+        """Take in (N, C, H, W) in [-1, 1] on one device, compared as the images that they become."""
         ...
 
     def compute(self) -> dict[str, float]:

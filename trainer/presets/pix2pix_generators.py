@@ -1,7 +1,7 @@
 """pix2pix with an encoder-decoder and a U-Net, each with L1 and with L1+cGAN (Isola et al. 2017, table 2), and with
 the skips added, dense, or a ResNet in its place; satellite -> map.
 
-Scores on two cores are in `docs/methods.md`; the ResNet is not yet run.
+Scores on two cores are in `docs/methods.md`.
 
 Command: `diptych table pix2pix-generators` trains all. 64 px, 2.4 kimg.
 """

@@ -7,9 +7,10 @@ from PIL import Image
 
 from sharding.manifest import View
 from tests.unit.data.tiny_shards import encode, noise
-from trainer.data import dali
-from trainer.data.dali import EncodedView, PixelSpec, PixelStream, first_undecodable
+from trainer.data import crops, dali
+from trainer.data.dali import PixelStream, first_unusable
 from trainer.data.resize import resize_on_cpu
+from trainer.data.spec import EncodedView, PixelSpec
 
 CORNERS = ((0, 0), (3, 1), (8, 8), (5, 7))
 FLIPS = (0, 1, 0, 1)
@@ -21,13 +22,15 @@ def view_of(pixels, extension):
     return View(extension=extension, channels=channels, width=pixels.shape[1], height=pixels.shape[0])
 
 
-def encoded(images, *, extensions, corners=CORNERS, flips=FLIPS):
-    """`images`: for each view the pixels of each sample."""
+def encoded(images, *, extensions, corners=CORNERS, flips=FLIPS, free=8):
+    """`images`: for each view the pixels of each sample; `free`: pixels that are not in the crop."""
     return [
         EncodedView(
             files=[np.frombuffer(encode(pixels, extension), np.uint8) for pixels in view],
-            corners=np.array(corners, np.int32),
+            places=(np.array(corners) + 0.5) / (free + 1),
             flips=np.array(flips, np.int32),
+            turns=np.zeros(len(view), np.int32),
+            light=np.zeros((len(view), 4), np.float32),
             noise_seeds=np.arange(len(view)),
         )
         for view, extension in zip(images, extensions, strict=True)
@@ -38,8 +41,8 @@ def spec_of(images, *, extensions, load_size, crop_size=16, device_id=None):
     views = [view_of(view[0], extension) for view, extension in zip(images, extensions, strict=True)]
     return PixelSpec(
         views=views,
-        load_size=load_size,
-        crop_size=crop_size,
+        load_size=(load_size, load_size),
+        crop_size=(crop_size, crop_size),
         batch_size=len(images[0]),
         num_threads=2,
         device_id=device_id,
@@ -48,7 +51,7 @@ def spec_of(images, *, extensions, load_size, crop_size=16, device_id=None):
 
 def decode(images, *, extensions, load_size, crop_size=16, device_id=None, **placement):
     """One batch through the pipeline: for each view an array [N, H, W, C] in grey levels."""
-    batch = encoded(images, extensions=extensions, **placement)
+    batch = encoded(images, extensions=extensions, free=load_size - crop_size, **placement)
     spec = spec_of(images, extensions=extensions, load_size=load_size, crop_size=crop_size, device_id=device_id)
     stream = PixelStream(lambda number: batch, spec=spec)
     outputs = [tensor.permute(0, 2, 3, 1).cpu().numpy() * 127.5 + 127.5 for tensor in next(stream)]
@@ -118,7 +121,7 @@ def test_views_of_other_sizes_and_formats_agree_to_a_fraction_of_a_pixel(extensi
 @pytest.mark.parametrize("load_size", [18, 29])
 def test_resizing_is_that_of_pillow(load_size):
     image = noise(1, side=24)
-    (resized,) = resize_on_cpu([image], size=load_size)
+    (resized,) = resize_on_cpu([image], size=(load_size, load_size))
     reference = np.asarray(Image.fromarray(image).resize((load_size, load_size), Image.Resampling.BICUBIC))
     assert np.abs(resized.astype(int) - reference).max() <= 1
 
@@ -130,9 +133,9 @@ def test_resizing_on_the_cpu_is_that_of_a_gpu(monkeypatch, load_size, channels):
     images = [[blobs(sample, channels=channels) for sample in range(4)]]
     whole = {"crop_size": load_size, "corners": [(0, 0)] * 4, "load_size": load_size}
     (ours,) = decode(images, extensions=("a.png",), **whole)
-    on_cpu = dali.resize_and_crop
+    on_cpu = crops.resize_and_crop
     monkeypatch.setattr(
-        dali, "resize_and_crop", lambda *nodes, **options: on_cpu(*nodes, **{**options, "on_gpu": True})
+        crops, "resize_and_crop", lambda *nodes, **options: on_cpu(*nodes, **{**options, "on_gpu": True})
     )
     (theirs,) = decode(images, extensions=("a.png",), **whole)
     assert np.abs(ours - theirs).max() < 2.01
@@ -208,14 +211,16 @@ def test_the_first_undecodable_image_is_found():
     images = [[noise(view, sample, side=24) for sample in range(4)] for view in range(2)]
     batch = encoded(images, extensions=("a.png", "b.jpg"))
     spec = spec_of(images, extensions=("a.png", "b.jpg"), load_size=24)
-    assert first_undecodable(batch, spec=spec) is None
+    assert first_unusable(batch, spec=spec) is None
     files = batch[1].files
     files[2] = files[2][: len(files[2]) // 2]
-    row, column, reason = first_undecodable(batch, spec=spec)
+    row, column, reason = first_unusable(batch, spec=spec)
     assert (row, column) == (2, 1)
     assert reason
 
 
 def test_a_crop_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="crop_size = 30: must be at least 1 and at most load_size = 24"):
+    with pytest.raises(
+        ValueError, match=r"crop_size = \(30, 30\): must be at least 1 and at most load_size = \(24, 24\)"
+    ):
         spec_of([[noise(side=24)]], extensions=("a.png",), load_size=24, crop_size=30)

@@ -38,7 +38,7 @@ class Data:
         strands = []
         for strand, sizes in enumerate(self.sizes):
             order = Order(sizes, seed=self.seed, shuffle_window_shards=self.window, shuffle=True, strand=strand)
-            place = random_placement(self.seed, positions, num_free=30, flip=True, strand=strand)
+            place = random_placement(self.seed, positions, flip=True, strand=strand)
             drawn = (values.tolist() for values in place)
             strands.append(list(zip(map(order.at, positions), *drawn, strict=True)))
         return list(zip(*strands, strict=True))

@@ -133,20 +133,33 @@ def test_what_the_data_set_lacks_is_said_before_the_first_batch(noisy, start):
         start(noisy, split="val")
 
 
-@pytest.mark.parametrize(
-    ("view", "message"),
-    [
-        (View(extension="b.png", width=8, height=8, content="classes", channels=1), "class indices"),
-        (View(extension="b.png", width=8, height=8, dtype="uint16"), "3 channels of uint16"),
-        (View(extension="b.png", width=8, height=8, channels=4), "4 channels of uint8"),
-    ],
-)
-def test_views_that_cannot_be_trained_on_are_refused(tmp_path, view, message):
+def test_class_numbers_without_classes_are_refused(tmp_path):
+    view = View(extension="b.png", width=8, height=8, content="classes", channels=1)
     views = {"a": View(extension="a.png", width=8, height=8), "b": view}
     image = encode(noise(side=8), "png")
     write_dataset(tmp_path, views=views, splits={"train": [[("x", {"a": image, "b": image})]]})
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match="names no classes"):
         open_loader(tmp_path, view_a="a", view_b="b")
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        (
+            View(extension="b.png", width=16, height=16, dtype="uint16"),
+            "3 channels of uint8; the manifest says 3 of uint16",
+        ),
+        (View(extension="b.png", width=16, height=16, channels=4), "3 channels of uint8; the manifest says 4"),
+        (View(extension="b.png", width=17, height=16, channels=4), "says 4"),
+        (View(extension="b.npy", width=17, height=16), "it is 16x16 pixels; the manifest says 17x16"),
+    ],
+)
+def test_a_file_that_is_not_what_the_manifest_says_is_named(tmp_path, view, message):
+    views = {"a": View(extension="a.png", width=16, height=16), "b": view}
+    image = encode(noise(side=16), "png")
+    write_dataset(tmp_path, views=views, splits={"train": [[("x", {"a": image, "b": image})]]})
+    with pytest.raises(DatasetError, match=rf"000000\.tar, sample 'x': view 'b' .*{message}"):
+        take(1, tmp_path, view_a="a", view_b="b", load_size=16, crop_size=16)
 
 
 @pytest.mark.parametrize("load_size", [16, 20])

@@ -8,17 +8,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from sharding.manifest import DatasetError, LabelInfo, Manifest, Shard, View
-from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig
-from trainer.task import check_task, knows_truth, resolve_task
+from sharding.manifest import ClassInfo, DatasetError, LabelInfo, Manifest, Shard, View
+from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig, JitterConfig
+from trainer.task import check_task, knows_truth, resolve_task, trained_view
 
 VIEWS = {
     "photo": View(extension="photo.jpg", width=64, height=64),
     "height": View(extension="height.png", channels=1, width=64, height=64),
     "deep": View(extension="deep.png", channels=1, dtype="uint16", width=64, height=64),
+    "wide": View(extension="wide.png", width=128, height=64),
+    "double": View(extension="double.png", width=128, height=128),
     "classes": View(extension="classes.png", channels=1, content="classes", width=64, height=64),
 }
 LABELS = {"season": LabelInfo(names=["winter", "summer"]), "age": LabelInfo(names=["0-5", "6-10", "11+"], ordinal=True)}
+
+
+BLUR = DegradeConfig(kind="blur")
+BRIGHT, COLORFUL = JitterConfig(brightness=0.5), JitterConfig(saturation=0.5)
 
 
 def shard(*, view=None, num_samples=4):
@@ -69,9 +75,23 @@ def test_one_view_is_the_target_view():
 @pytest.mark.parametrize(
     ("config", "manifest", "message"),
     [
-        (run(view_b="relief"), PAIRED, r"data\.view_b = 'relief': d has no such view; of images it has: photo, height"),
-        (run(view_a="classes"), PAIRED, r"data\.view_a = 'classes': holds class indices.*photo, height"),
-        (run(view_a="deep"), PAIRED, r"data\.view_a = 'deep': has 1 channels of uint16, where 1 or 3 of uint8"),
+        (run(view_b="relief"), PAIRED, r"data\.view_b = 'relief': d has no such view; it has: photo, height"),
+        (run(view_a="classes"), PAIRED, r"data\.view_a = 'classes': holds class numbers, but d names no classes"),
+        (
+            run(view_a="deep", view_b="deep", degrade=BLUR),
+            PAIRED,
+            r"degrade\.kind = 'blur': works on 8 bits.*of uint16",
+        ),
+        (
+            run(resize="none", crop_size=65),
+            PAIRED,
+            r"data\.crop_size = 65: is larger than .*'height', which have 64 x 64",
+        ),
+        (run(resize="none", view_a="wide"), PAIRED, r"data\.resize = 'none': view 'wide' has 128x64 .*use stretch"),
+        (run(resize="cover", view_a="wide"), PAIRED, r"data\.resize = 'cover': view 'wide' has 128x64 .*use stretch"),
+        (run(jitter=BRIGHT, view_a="deep"), PAIRED, r"data\.jitter\.view = 'a': 'deep' is of 1 channels of uint16"),
+        (run(jitter=COLORFUL), PAIRED, r"data\.jitter\.saturation = 0\.5: 'height' has no colours"),
+        (run(jitter=BRIGHT, pairing="single"), PAIRED, r"data\.jitter\.view = 'a': .*view b alone; use b"),
         (run(), UNPAIRED, r"method\.name = 'some': learns from pairs.*cyclegan.*paired data set"),
         (run(needs_label=True), PAIRED, r"data\.label = None: method\.name = 'some' needs one; d has: season, age"),
         (run(needs_label=True, pairing="unpaired"), UNPAIRED, r"data\.label = None.*d has: none"),
@@ -91,6 +111,14 @@ def test_what_does_not_fit_is_named_with_what_does(config, manifest, message):
         (run(pairing="single"), UNPAIRED),
         (run(label="season"), PAIRED),
         (degraded(), UNPAIRED),
+        (run(view_a="deep"), PAIRED),
+        (run(view_a="classes"), replace(PAIRED, classes=[ClassInfo(name="sea", color=(0, 0, 255))])),
+        (run(resize="cover", view_a="double"), PAIRED),
+        (
+            run(resize="none", view_a="wide", pairing="unpaired"),
+            replace(UNPAIRED, splits={"train": [shard(view="wide"), shard(view="photo")]}),
+        ),
+        (run(jitter=BRIGHT), PAIRED),
     ],
 )
 def test_what_fits_is_accepted(config, manifest):
@@ -113,3 +141,11 @@ def test_asking_costs_no_torch():
     program = "import sys, trainer.task; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_class_numbers_are_trained_on_as_colours():
+    manifest = replace(PAIRED, classes=[ClassInfo(name="sea", color=(0, 0, 255))])
+    task = resolve_task(run(view_a="classes"), manifest)
+    assert (task.channels_a, task.channels_b) == (3, 3)
+    assert trained_view(manifest, "classes").renders_classes
+    assert trained_view(manifest, "deep") == VIEWS["deep"]

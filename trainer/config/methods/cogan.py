@@ -69,7 +69,7 @@ class CoGANConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take, and networks that would share nothing."""
         check_side(data)
-        most = num_levels(data.crop_size)
+        most = num_levels(min(data.crop_shape))
         for name in ("num_private_generator_layers", "num_private_discriminator_layers"):
             value = getattr(self, name)
             remedy = f"networks for {data.crop_size} pixels have {most + 1} layers, of which one must be shared"

@@ -83,7 +83,7 @@ class DiscoGANConfig:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         require(
-            data.crop_size >= self.discriminator.smallest_image,
+            min(data.crop_shape) >= self.discriminator.smallest_image,
             "data.crop_size",
             data.crop_size,
             f"method.discriminator.num_layers = {self.discriminator.num_layers} needs at least "

@@ -93,7 +93,7 @@ class FeatureGANConfig:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         check_patches(self.discriminator, data)
-        side = self.pretrained.side or data.crop_size
+        side = self.pretrained.side or min(data.crop_shape)
         require(side >= 32, "method.pretrained.side", self.pretrained.side, "crops are below 32 pixels; use 224.")
 
     def build(self, task: "Task") -> "Method":

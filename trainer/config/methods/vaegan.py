@@ -59,7 +59,7 @@ class VAEGANConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take, and a layer that they do not have."""
         check_side(data)
-        levels = num_levels(data.crop_size)
+        levels = num_levels(min(data.crop_shape))
         remedy = f"the discriminator of data.crop_size = {data.crop_size} has {levels} levels; use 1 to {levels}."
         require(self.layer <= levels, "method.layer", self.layer, remedy)
 
