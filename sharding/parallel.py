@@ -34,6 +34,26 @@ KNOCK_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
+Callback = Callable[[int, int], None]
+"""Hears how much is done, and of how much."""
+
+
+def adding(progress: Callback, *, total: int) -> Tick:
+    """Turns how much more is done into how much is done in all."""
+    done = 0
+
+    def tick(number: int) -> None:
+        nonlocal done
+        done += number
+        progress(done, total)
+
+    return tick
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody is to hear of it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Crew:
     """Who does the work."""
@@ -43,6 +63,8 @@ class Crew:
     ray: str | None = None
     """Address of a Ray cluster (`auto`: the one of this machine; `local`: a new one), whose machines all see the same
     files under the same names."""
+    looking: Callback = unheard
+    """Hears of inputs that are only looked at, before any is encoded."""
 
     def run(
         self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, is_small: bool

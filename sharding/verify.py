@@ -18,7 +18,6 @@ from sharding.manifest import (
     read_manifest,
 )
 from sharding.parallel import map_in_order
-from sharding.publish import REJECTED
 from sharding.storage.local_copy import local_copies, names_of_files
 from sharding.storage.place import Place
 from sharding.verify_keys import KeyCheck
