@@ -11,16 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 import tyro
 
-from benchmarks.loading import Work, compare
+from benchmarks.loading import compare
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.material import Side, earth
 from benchmarks.stages import shares
 from benchmarks.waiting import first_batch, loader_wait
+from benchmarks.work import Work
 from benchmarks.writing import Photos, writing
+from trainer.config import DataConfig
 
 OUT = Path(__file__).parent / "data.md"
 VIEWS = ("relief", "satellite")
@@ -35,6 +38,8 @@ class Options:
     seconds: float = 1.0
     """Of one turn of a loader."""
     cores: int = 2
+    num_threads: int = DataConfig().num_threads
+    """Of our loader: the setting `data.num_threads`, unless given."""
     batch_size: int = 16
     """Pairs."""
     side: Side = 256
@@ -47,7 +52,13 @@ class Options:
 
 def works(folder: Path, options: Options) -> list[Work]:
     """From a square view of `side`: a smaller crop of it as it is, and a crop of `side` after resizing."""
-    common = {"folder": folder, "views": VIEWS, "batch_size": options.batch_size, "num_workers": options.cores}
+    common: dict[str, Any] = {
+        "folder": folder,
+        "views": VIEWS,
+        "batch_size": options.batch_size,
+        "num_workers": options.cores,
+        "num_threads": options.num_threads,
+    }
     side = options.side
     return [
         Work(title="Stored at load size", load_size=side, crop_size=side * 7 // 8, **common),
@@ -65,8 +76,8 @@ def run(options: Options) -> str:
             "",
             f"Command: `{command_line('benchmarks.data')}`. Medians of turns; in brackets the least and the most.",
             "",
-            f"Pairs of {' and '.join(VIEWS)} of earth-{options.side}, JPEG; {options.cores} worker processes, and three"
-            " threads of ours.",
+            f"Pairs of {' and '.join(VIEWS)} of earth-{options.side}, JPEG; {options.cores} worker processes, and"
+            f" {options.num_threads} threads of ours.",
             "",
         ]
         report += ["## Loading"]

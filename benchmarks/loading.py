@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 
 import webdataset as wds
 from PIL import Image
@@ -21,9 +20,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from benchmarks.table import markdown_table, median_and_range, ratios
+from benchmarks.work import Work, open_loader
 from sharding.manifest import Manifest, read_manifest
-from trainer.config import DataConfig
-from trainer.data.loader import Loader
 from trainer.data.order import Order, augmentation
 from trainer.data.reader import ShardReader
 
@@ -31,21 +29,6 @@ PREFETCH = 2
 """Batches that a worker of a `DataLoader` has ready, its default."""
 
 Batches = Iterator[Sequence[Tensor]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What every loader does."""
-
-    title: str
-    folder: Path
-    views: tuple[str, str]
-    load_size: int
-    crop_size: int
-    batch_size: int
-    num_workers: int
-    """Processes of the others'; our threads are as many as `DataConfig` gives them."""
-    seed: int = 0
 
 
 class PillowPairs(Dataset):
@@ -77,29 +60,6 @@ def pillow_pixels(image: Image.Image, work: Work, *, corner: tuple[int, int], fl
     if flip:
         image = transforms.hflip(image)  # type: ignore
     return transforms.normalize(transforms.to_tensor(image), [0.5] * 3, [0.5] * 3)
-
-
-def open_loader(work: Work) -> Loader:
-    """Ours, as a run of one rank without a GPU opens it."""
-    data = DataConfig(
-        path=work.folder,
-        view_a=work.views[0],
-        view_b=work.views[1],
-        load_size=work.load_size,
-        crop_size=work.crop_size,
-    )
-    return Loader(
-        data=data,
-        pairing="paired",
-        manifest=read_manifest(work.folder),
-        split="train",
-        shuffle=True,
-        seed=work.seed,
-        batch_size=work.batch_size,
-        rank=0,
-        world_size=1,
-        device_id=None,
-    )
 
 
 def diptych(work: Work) -> Batches:

@@ -12,8 +12,8 @@ from nvidia.dali import fn
 from nvidia.dali.pipeline import Pipeline
 from nvidia.dali.types import DALIDataType
 
-from benchmarks.loading import Work, open_loader
 from benchmarks.table import markdown_table
+from benchmarks.work import Work, open_loader
 from sharding.manifest import read_manifest
 from trainer.data.finishing import finish
 from trainer.data.resize import resize_and_crop

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.loading import CONTENDERS, PillowPairs, Work, compare, diptych
+from benchmarks.loading import CONTENDERS, PillowPairs, compare, diptych
 from benchmarks.material import write_photos
 from benchmarks.stages import shares
 from benchmarks.table import markdown_table, median_and_range, ratios
+from benchmarks.work import Work
 from benchmarks.writing import copy, shard
 from sharding.manifest import read_manifest
 from tests.unit.data.tiny_shards import SIDE
