@@ -263,16 +263,20 @@ class Engine:
                 _load_optimizer(player.engine, join_states(folder / name / _TAG, num_ranks=saved_ranks))
 
 
-def _load_optimizer(engine: Any, state: OptimizerState) -> None:
-    """Each rank takes its slices of a whole state. At ZeRO 1 and 2."""
-    from deepspeed.utils import safe_set_full_optimizer_state
-
+def _load_optimizer(engine: Any, whole: OptimizerState) -> None:
+    """This rank's slices of an optimizer's state. At ZeRO 1 and 2."""
+    optimizer = engine.optimizer.optimizer  # torch's, of one flat vector: this rank's slice of all parameters
+    (vector,) = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    state = {key: value.to(vector.device).clone() for key, value in whole.of_all.items()}
     for name, parameter in engine.module.named_parameters():
-        for key, values in state.of_parameters[name].items():
-            safe_set_full_optimizer_state(parameter, values.view_as(parameter), key)
-    for own in engine.optimizer.optimizer.state.values():
-        for key, value in state.of_all.items():
-            own[key].copy_(value)
+        mapping = parameter._hp_mapping
+        if mapping is None:
+            continue  # none of it is in this rank's slice
+        there, here = mapping.lp_fragment_address, mapping.hp_fragment_address
+        for key, values in whole.of_parameters[name].items():
+            own = state.setdefault(key, torch.zeros_like(vector))
+            own[here.start : here.start + here.numel] = values[there.start : there.start + there.numel]
+    optimizer.state[vector] = state
 
 
 def _quieten_deepspeed() -> None:
