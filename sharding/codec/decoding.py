@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
-from sharding.codec import tiff
+from sharding.codec import npy, tiff
 from sharding.codec.arrays import check_shape, finish
 from sharding.codec.header import open_picture, orientation_of, png_depth
 from sharding.codec.kinds import check_dtype, is_npy, is_tiff
@@ -78,7 +78,7 @@ def check_whole(content: bytes, *, name: str) -> None:
     """
     try:
         if is_npy(content):
-            np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # hardly more than a copy
+            npy.read_pixels(content)  # hardly more than a copy
         elif is_tiff(content):
             tiff.read_pixels(content, name=name)  # its parts may lie anywhere
         else:
@@ -105,7 +105,7 @@ def _read(content: bytes, *, name: str, keeps_indices: bool) -> tuple[np.ndarray
     if not content:
         raise ValueError("the file is empty")
     if is_npy(content):
-        pixels = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        pixels = npy.read_pixels(content)
         check_shape(pixels.shape, name=name)
         return pixels, 1
     if is_tiff(content) and not keeps_indices:
