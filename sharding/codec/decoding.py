@@ -138,7 +138,8 @@ def picture_pixels(image: Image.Image, *, keeps_indices: bool) -> np.ndarray:
 
 def _check_end(content: bytes) -> None:
     """A file whose end is missing, or was filled with zeros, may decode to grey pixels without an error."""
-    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+    # Not by a second rfind: searching a whole file backwards takes as long as the copying of it.
+    if content.startswith(_JPEG_START) and _JPEG_SCAN in content[max(0, content.rfind(_JPEG_END)) :]:
         raise ValueError("the file is truncated: its end marker is missing")
     if content.startswith(_PNG_START) and content.rfind(_PNG_END) < 0:
         raise ValueError("the file is truncated: its last chunk is missing")

@@ -28,13 +28,17 @@ class ResNet(nn.Module):
         for narrow, wide in pairwise(widths):
             layers += _layer(_halving(narrow, wide, config), config)
         self.encoder = nn.Sequential(*layers)
-        self.blocks = nn.Sequential(*(ResidualBlock(config, channels=widths[-1]) for _ in range(config.num_blocks)))
+        blocks = [ResidualBlock(config, channels=widths[-1]) for _ in range(config.num_blocks)]
+        self.blocks = nn.Sequential(*blocks)
         layers = []
         for wide, narrow in pairwise(reversed(widths)):
             layers += _layer(_doubling(wide, narrow, config), config)
         last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
         init_generator(self, norm=config.norm)
+        if config.norm == "none":
+            for block in blocks:
+                block.begin_as_identity()
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (N, C, H, W) in [-1, 1]."""
@@ -54,6 +58,14 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.layers(features)
+
+    def begin_as_identity(self) -> None:
+        """Set the last convolution to zero (Zhang et al. 2019, arXiv:1901.09321): without a norm each block would
+        double the variance, and training spike.
+        """
+        *_, last = (layer for layer in self.layers if isinstance(layer, nn.Conv2d))
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
 
 
 def _layer(convolution: nn.Conv2d | nn.ConvTranspose2d, config: GeneratorConfig) -> list[nn.Module]:

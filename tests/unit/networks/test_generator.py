@@ -27,14 +27,14 @@ def test_a_residual_costs_no_parameters_and_begins_with_the_input(architecture: 
 
 
 @pytest.mark.parametrize("architecture", ["unet", "resnet"])
-def test_every_weight_learns_once_the_last_one_has_moved(architecture: str):
-    """Zeros in the last layer hold back the others' gradients for one step, and not for good."""
+def test_every_weight_learns_once_those_that_are_zero_have_moved(architecture: str):
+    """Zeros in the last layer, and in that of each block, hold back the others' gradients for a step, not for good."""
     torch.manual_seed(0)
     network = build(architecture=architecture, residual=True)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     image, target = torch.rand(2, 3, 16, 16) - 0.5, torch.rand(2, 3, 16, 16) - 0.5
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    for _ in range(2):
+    for _ in range(3):
         optimizer.zero_grad()
         (network(image) - target).abs().mean().backward()
         optimizer.step()

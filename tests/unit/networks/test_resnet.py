@@ -43,6 +43,13 @@ def test_a_block_adds_to_its_input():
     assert torch.equal(block(features), features)
 
 
+@pytest.mark.parametrize("norm", ["none", "instance"])
+def test_blocks_without_norms_begin_as_nothing(norm):
+    network = ResNet(tiny(norm=norm, dropout=0), in_channels=1, out_channels=1)
+    features = torch.randn(1, 16, 8, 8)
+    assert torch.equal(network.blocks(features), features) == (norm == "none")
+
+
 def test_edges_are_reflected():
     """A flat image stays flat under convolutions that keep the size; padded with zeros it would darken at its edge."""
     block = ResidualBlock(tiny(norm="none", dropout=0), channels=3)
