@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.config import (
+    AdversarialConfig,
     CAAEConfig,
     CycleGANConfig,
     DataConfig,
@@ -61,6 +62,8 @@ def presets() -> dict[str, RunConfig]:
         generator=GeneratorConfig(num_downs=7, norm="instance"), discriminator=PatchGANConfig(norm="instance")
     )
     cyclegan = CycleGANConfig(generator=replace(CycleGANConfig().generator, num_blocks=6))
+    # The paper's own balance (minimax, gamma 1e-6) lets D win within thousands of images.
+    vaegan = VAEGANConfig(adversarial=AdversarialConfig(objective="non-saturating"), gamma=1e-2)
     edges = DataConfig(path=Path("data/edges2photo"), view_a="edges", view_b="photo")
     maps = DataConfig(path=Path("data/maps"), view_a="aerial", view_b="map")
     unpaired = {
@@ -78,5 +81,5 @@ def presets() -> dict[str, RunConfig]:
         "aerial2map": run(pix2pix, maps, total_kimg=200, batch_size_per_gpu=4),
         "map2aerial": run(pix2pix, replace(maps, view_a="map", view_b="aerial"), total_kimg=200, batch_size_per_gpu=4),
         "age": faces(CAAEConfig(), label="age"),
-        "gender": faces(VAEGANConfig(), label="gender"),
+        "gender": faces(vaegan, label="gender"),
     }
