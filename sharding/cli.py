@@ -160,7 +160,7 @@ def run_make(command: Make) -> int:
     held_out = [split for split in SPLITS if split != "train"]
     if not any(split in manifest.splits for split in held_out):
         console.print(f"No sample is in {' or '.join(held_out)}, so nothing can be scored.", style="yellow")
-    console.print(f"{command.write.out} made in {time.monotonic() - start:.1f} s.")
+    console.print(f"{command.write.out} made in {time.monotonic() - start:.2f} s.")
     return OK
 
 
