@@ -18,10 +18,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
-.PHONY: help setup launch test lint format golden sweep bench shard lock clean
+.PHONY: help setup launch test lint format golden sweep bench bench-data shard lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compile DeepSpeed's op (once)
 
@@ -64,8 +64,11 @@ golden: setup ## Record the golden losses anew; look at the diff before you comm
 sweep: setup ## Search the L1 weight and the U-Net's skips with Ray Tune: four small trials
 	@$(BIN)/diptych sweep $(ARGS)
 
-bench: setup ## Time our step and our loader against plain torch; write benchmarks/*.md
+bench: setup ## Time our step against plain torch, then do bench-data; write benchmarks/*.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-data: setup ## Time loading, waiting and sharding against torch, webdataset and cp; write benchmarks/data.md
+	@$(BIN)/python -m benchmarks.data $(ARGS)
 
 shard: setup ## Make the embedded data set `earth` in data/earth-128
 	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 --shard-samples 64 $(ARGS)

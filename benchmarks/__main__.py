@@ -1,12 +1,13 @@
-"""`make bench`: the training step, then the loader, each against its rival; writes benchmarks/*.md."""
+"""`make bench`: the training step, then the data plane, each against its rivals; writes benchmarks/*.md."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import tyro
 
-from benchmarks import loader, step
+from benchmarks import data as data_plane
+from benchmarks import step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +17,16 @@ class Options:
     incumbent: Path | None = None
     """Your clone of junyanz/pytorch-CycleGAN-and-pix2pix: its own step takes the place of the plain torch loop."""
     num_rounds: int = 7
-    """Turns of each variant."""
+    """Turns of each variant of the step."""
+    data: data_plane.Options = field(default_factory=data_plane.Options)
+    """Of the data plane."""
 
 
 def main() -> None:
     options = tyro.cli(Options)
     print(step.main(incumbent_clone=options.incumbent, num_rounds=options.num_rounds))
-    torch.set_num_threads(1)  # decoding is what the loader's benchmark gives the cores to
-    print(loader.run(rounds=options.num_rounds))
+    torch.set_num_threads(1)  # decoding is what the loaders' benchmark gives the cores to
+    print(data_plane.run(options.data))
 
 
 if __name__ == "__main__":

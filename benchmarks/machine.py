@@ -31,5 +31,5 @@ def _processor() -> str:
 
 
 def command_line(module: str) -> str:
-    """What was typed to run a benchmark's `module`, e.g. `python -m benchmarks.loader --rounds 3`."""
+    """What was typed to run a benchmark's `module`, e.g. `python -m benchmarks.data --rounds 3`."""
     return " ".join([f"python -m {module}", *sys.argv[1:]])

@@ -16,7 +16,7 @@ from sharding.codec import Format, Header, read_header
 from sharding.inputs import FoundFile
 from sharding.labels import LabelOptions
 from sharding.manifest import DatasetError, DType, LabelInfo
-from sharding.parallel import Crew, Tick
+from sharding.parallel import Crew, Tick, adding
 from sharding.problems import InputError, Problems, Rejected, rejected_by
 from sharding.splits import SplitOptions
 
@@ -165,7 +165,8 @@ class Catalogue:
         paths = self._rows("SELECT id, path FROM file ORDER BY id")
         batches = iter(lambda: list(islice(paths, BATCH)), [])
         bad: list[Rejected] = []
-        found = crew.run(_read_batch, None, batches, tick=lambda _: None, is_small=total <= FEW_FILES)
+        tick = adding(crew.looking, total=total)
+        found = crew.run(_read_batch, None, batches, tick=tick, is_small=total <= FEW_FILES)
         columns = ", ".join(f"{name} = ?" for name in ("width", "height", *_FIELDS))
         self._database.execute("BEGIN")
         for headers, rejected in found:

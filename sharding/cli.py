@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.manifest import DatasetError, Manifest, seal_manifest
-from sharding.sample import OptionError
+from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
+from sharding.parallel import Callback
+from sharding.sample import SPLITS, OptionError
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
 from sharding.sources.glyphs import GlyphsOptions
@@ -24,8 +25,9 @@ from sharding.sources.pairs import PairsOptions
 from sharding.sources.unpaired import UnpairedOptions
 from sharding.storage.place import PLACE_ARGUMENT, Place
 from sharding.verify import verify
-from sharding.writer import Callback, WriteOptions, make_dataset
+from sharding.writer import WriteOptions, make_dataset
 
+LINE_EVERY_S = 30.0
 OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -143,12 +145,21 @@ def run_make(command: Make) -> int:
     """Make the data set unless it is there, and say what it holds."""
     console = Console(highlight=False, soft_wrap=True)
     start = time.monotonic()
-    with progress_bar(console, "images") as progress:
-        manifest, is_new = make_dataset(command.source, command.write, progress=progress)
+    with progress_bars(console) as bar:
+        manifest, is_new = make_dataset(
+            command.source, command.write, progress=bar("images"), looking=bar("files looked at")
+        )
     if not is_new:
         console.print(f"{command.write.out} is already there, made from the same input with the same options.")
         return OK
     console.print(summary(manifest))
+    rejected = command.write.out / REJECTED
+    if rejected.is_file():
+        with rejected.open() as lines:
+            console.print(f"{sum(1 for _ in lines)} inputs were left out: {rejected}", style="yellow")
+    held_out = [split for split in SPLITS if split != "train"]
+    if not any(split in manifest.splits for split in held_out):
+        console.print(f"No sample is in {' or '.join(held_out)}, so nothing can be scored.", style="yellow")
     console.print(f"{command.write.out} made in {time.monotonic() - start:.1f} s.")
     return OK
 
@@ -157,7 +168,8 @@ def run_verify(command: Verify) -> int:
     """List what is wrong with the data set."""
     console = Console(highlight=False, soft_wrap=True)
     start, megabytes = time.monotonic(), 0.0
-    with progress_bar(console, "MB") as progress:
+    with progress_bars(console) as bar:
+        progress = bar("MB")
 
         def show(done: int, total: int) -> None:
             nonlocal megabytes
@@ -185,8 +197,11 @@ def run_seal(command: Seal) -> int:
 
 
 @contextmanager
-def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
-    """A bar with speed and time left; yields the function that takes (done, total)."""
+def progress_bars(console: Console) -> Iterator[Callable[[str], Callback]]:
+    """Bars with speed and time left; yields what makes, for a unit, the function that takes (done, total).
+
+    Where there is no terminal, e.g. in the log of a cluster's job, a line comes every 30 seconds instead.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -194,19 +209,28 @@ def progress_bar(console: Console, unit: str) -> Iterator[Callback]:
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task: TaskID | None = None
-        start, first = time.monotonic(), 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
-        def show(done: int, total: int) -> None:
-            nonlocal task, start, first
-            if task is None:
-                start, first = time.monotonic(), done  # what an earlier run had done is not this one's speed
-                task = bar.add_task(unit, total=total, speed="")
-            speed = (done - first) / max(time.monotonic() - start, 1e-3)
-            bar.update(task, completed=done, speed=f"{speed:.0f} {unit}/s")
+        def new_bar(unit: str) -> Callback:
+            task: TaskID | None = None
+            start = told = time.monotonic()
+            first = 0
 
-        yield show
+            def show(done: int, total: int) -> None:
+                nonlocal task, start, first, told
+                if task is None:
+                    start, first = time.monotonic(), done  # what an earlier run had done is not this one's speed
+                    task = bars.add_task(unit, total=total, speed="")
+                now = time.monotonic()
+                speed = f"{(done - first) / max(now - start, 1e-3):.0f} {unit}/s"
+                bars.update(task, completed=done, speed=speed)
+                if not console.is_terminal and now - told > LINE_EVERY_S:
+                    told = now
+                    console.print(f"{done}/{total} {unit}, {speed}")
+
+            return show
+
+        yield new_bar
 
 
 def summary(manifest: Manifest) -> Table:

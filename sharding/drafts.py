@@ -74,7 +74,7 @@ def _row(draft: Draft) -> tuple[bytes, str, str, str, bytes]:
 
 
 def plan_shards(
-    drafts: Iterable[Draft], *, max_samples: int | None, max_bytes: int, num_bytes: Callable[[Draft], float]
+    drafts: Iterable[Draft], *, max_samples: int, max_bytes: int, num_bytes: Callable[[Draft], float]
 ) -> Iterator[ShardPlan]:
     """Cut the drafts, as they come, into shards of one split and view; one larger than a shard is alone in its own.
 

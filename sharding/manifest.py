@@ -22,6 +22,8 @@ from sharding.storage.place import Place, Url
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
+REJECTED = "rejected.jsonl"
+"""Beside it: inputs that were left out, one to a line, if there were any."""
 
 CHECKSUM_PREFIX = "crc32:"
 """Of `member_checksum`."""

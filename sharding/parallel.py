@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -29,7 +30,28 @@ Tick = Callable[[int], None]
 AHEAD = 2
 """Items under way for each worker: one in work, one waiting."""
 POLL_S = 0.2
+KNOCK_S = 5.0
 _PR_SET_PDEATHSIG = 1
+
+
+Callback = Callable[[int, int], None]
+"""Hears how much is done, and of how much."""
+
+
+def adding(progress: Callback, *, total: int) -> Tick:
+    """Turns how much more is done into how much is done in all."""
+    done = 0
+
+    def tick(number: int) -> None:
+        nonlocal done
+        done += number
+        progress(done, total)
+
+    return tick
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody is to hear of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +63,8 @@ class Crew:
     ray: str | None = None
     """Address of a Ray cluster (`auto`: the one of this machine; `local`: a new one), whose machines all see the same
     files under the same names."""
+    looking: Callback = unheard
+    """Hears of inputs that are only looked at, before any is encoded."""
 
     def run(
         self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, is_small: bool
@@ -158,8 +182,9 @@ def _run_on_ray(
 
     was_running = ray.is_initialized()
     try:
+        _knock(address)
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RayError) as error:
+    except (OSError, ValueError, RayError) as error:
         raise DatasetError(
             f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray local."
         ) from error
@@ -182,6 +207,13 @@ def _run_on_ray(
     finally:
         if not was_running:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError if nobody answers at `host:port`: Ray would go on trying for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _do_on_ray(work: Any, shared: Any, item: Any) -> tuple[int, Any]:

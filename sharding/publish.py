@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sharding.journal import FILE_NAME as JOURNAL
-from sharding.manifest import FILE_NAME, DatasetError, read_manifest
+from sharding.manifest import FILE_NAME, REJECTED, DatasetError, read_manifest
 from sharding.shard_file import sync
-
-REJECTED = "rejected.jsonl"
-"""Inputs that were left out, one to a line, in data sets that were made with --skip-bad."""
 
 _OWN_FILES = re.compile(
     rf"{re.escape(FILE_NAME)}|{re.escape(JOURNAL)}|{re.escape(REJECTED)}|[^/]+/([a-z][a-z0-9_]*-)?\d{{6}}\.(tar|idx)"

@@ -17,7 +17,7 @@ from sharding.edges import VIEW as EDGES
 from sharding.edges import EdgeOptions, hed_method
 from sharding.image_options import ImageOptions
 from sharding.manifest import ClassInfo, DatasetError, View
-from sharding.parallel import Crew, Tick
+from sharding.parallel import Crew, Tick, adding
 from sharding.problems import InputError, Problems
 
 DEFAULT_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
@@ -246,7 +246,7 @@ def _reject_uncopiable(
             headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
             reason="has an alpha channel",
         )
-    if most.dtype == "uint8" and most.channels in (1, 3):
+    if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
         catalogue.reject(
             f"view = '{view}' AND NOT is_plain",
             problems=problems,
@@ -326,7 +326,8 @@ def _value_range(
 def _measure(name: str, catalogue: Catalogue, *, crew: Crew) -> tuple[float, float]:
     headers = (entry.headers[name] for entry in catalogue.entries() if name in entry.headers)
     batches: Iterable[list[Header]] = iter(lambda: list(islice(headers, 16)), [])
-    found = list(crew.run(_extremes, None, batches, tick=lambda _: None, is_small=len(catalogue) < 100))
+    tick = adding(crew.looking, total=len(catalogue))
+    found = list(crew.run(_extremes, None, batches, tick=tick, is_small=len(catalogue) < 100))
     low, high = min(low for low, _ in found), max(high for _, high in found)
     if not low < high:
         raise DatasetError(f"View {name!r} holds the value {low:g} alone; nothing can be learnt of it.")
@@ -334,6 +335,9 @@ def _measure(name: str, catalogue: Catalogue, *, crew: Crew) -> tuple[float, flo
 
 
 def _extremes(shared: None, item: Sequence[Header], *, tick: Tick) -> tuple[float, float]:
-    images = (Picture(header).pixels for header in item)
-    found = [(float(pixels.min()), float(pixels.max())) for pixels in images]
+    found = []
+    for header in item:
+        pixels = Picture(header).pixels
+        found.append((float(pixels.min()), float(pixels.max())))
+        tick(1)
     return min(low for low, _ in found), max(high for _, high in found)

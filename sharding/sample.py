@@ -54,7 +54,7 @@ class Draft:
     view: str | None = None
     """In an unpaired data set: the only view that the sample will have."""
     num_bytes: int | None = None
-    """That the sample will have, where that is known: its files are stored as they are."""
+    """That the sample will take up in a tar, where that is known: its files are stored as they are."""
 
     def sample(self, members: Mapping[str, bytes]) -> Sample:
         """The sample, with the encoded images of its views."""

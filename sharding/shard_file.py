@@ -83,6 +83,11 @@ def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
     return hashing.sha256.hexdigest()
 
 
+def tar_bytes(num_bytes: int) -> int:
+    """What a file of so many bytes takes up in a tar: a header, and the content up to a whole block."""
+    return tarfile.BLOCKSIZE * (1 + -(-num_bytes // tarfile.BLOCKSIZE))
+
+
 def _header(name: str, content: bytes) -> tarfile.TarInfo:
     """Nothing of the machine, the user or the day."""
     header = tarfile.TarInfo(name)

@@ -10,6 +10,7 @@ from sharding.journal import FILE_NAME as JOURNAL
 from sharding.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
+    REJECTED,
     DatasetError,
     Manifest,
     Shard,
@@ -58,8 +59,11 @@ def verify(
 
     def check(item: tuple[str, Shard]) -> Findings:
         _, shard = item
-        with local_copies(folder, {shard.path: shard.num_bytes, index_path(shard.path): None}) as copy:
-            findings = check_shard(copy, shard, manifest=manifest, decodes=decodes, advance=advance)
+        try:
+            with local_copies(folder, {shard.path: shard.num_bytes, index_path(shard.path): None}) as copy:
+                findings = check_shard(copy, shard, manifest=manifest, decodes=decodes, advance=advance)
+        except DatasetError as error:  # it cannot be fetched
+            return Findings(problems=[str(error)])
         findings.problems = [problem.replace(str(copy), str(folder)) for problem in findings.problems]
         return findings
 
@@ -148,7 +152,12 @@ def _value_problems(manifest: Manifest, values: Mapping[str, Range]) -> Iterator
 
 def _stray_files(folder: Place, manifest: Manifest) -> Iterator[str]:
     shards = [shard.path for shards in manifest.splits.values() for shard in shards]
-    known = {FILE_NAME, JOURNAL, *shards, *map(index_path, shards)}
-    for name in names_of_files(folder) or ():
+    known = {FILE_NAME, JOURNAL, REJECTED, *shards, *map(index_path, shards)}
+    try:
+        names = names_of_files(folder) or ()
+    except DatasetError as error:
+        yield str(error)
+        return
+    for name in names:
         if name not in known:
             yield f"{folder / name}: is not listed in {FILE_NAME}; remove it, or shard the images again"

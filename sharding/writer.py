@@ -13,21 +13,18 @@ from typing import Any
 
 from sharding.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.journal import Finished, Workspace, open_workspace
-from sharding.manifest import DatasetError, Manifest, read_manifest, write_manifest
-from sharding.parallel import Crew, Tick
+from sharding.manifest import REJECTED, DatasetError, Manifest, read_manifest, write_manifest
+from sharding.parallel import Callback, Crew, Tick, adding, unheard
 from sharding.problems import Problems, Rejected, rejected_by
-from sharding.publish import REJECTED, is_already_there, partial_folder, publish, recover
+from sharding.publish import is_already_there, partial_folder, publish, recover
 from sharding.sample import Draft, OptionError, Plan, Sample, Source
-from sharding.shard_file import sync, write_shard
+from sharding.shard_file import sync, tar_bytes, write_shard
 
 BYTES_PER_MB = 10**6
 NUM_PROBES = 32
 """Samples that are encoded beforehand, to tell how many fit a shard."""
 FEW_SAMPLES = 400
 """Up to so many are encoded in this process: starting others takes a second."""
-
-Callback = Callable[[int, int], None]
-"""Hears how many samples are done, and of how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +37,8 @@ class WriteOptions:
     """Replace a different data set that is there."""
     shard_mb: int = 64
     """Megabytes that a shard is to have, about."""
-    shard_samples: int | None = None
-    """A shard holds at most this many samples. Unless given: any number."""
+    shard_samples: int = 1000
+    """A shard holds at most this many samples: small sets, too, are to have several, which are made side by side."""
     skip_bad: bool = False
     """Leave out what cannot be used, and list it with the reasons in rejected.jsonl, instead of stopping."""
     workers: int = len(os.sched_getaffinity(0))
@@ -51,19 +48,20 @@ class WriteOptions:
 
     def __post_init__(self) -> None:
         for name in ("shard_samples", "shard_mb", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"--{name.replace('_', '-')} {value}: use 1 or more.")
-
-    @property
-    def crew(self) -> Crew:
-        return Crew(workers=self.workers, ray=self.ray)
+            if getattr(self, name) < 1:
+                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")
 
 
-def make_dataset(source: Source, options: WriteOptions, *, progress: Callback) -> tuple[Manifest, bool]:
+def make_dataset(
+    source: Source, options: WriteOptions, *, progress: Callback, looking: Callback = unheard
+) -> tuple[Manifest, bool]:
     """The data set's manifest, and whether it was made now; False: the same set was there already.
 
     A run that is killed leaves `<out>.partial`, from which the same call continues.
+
+    Args:
+        progress: hears how many samples are done, and of how many.
+        looking: the same of inputs that are looked at beforehand.
 
     Raises:
         DatasetError: an input is unusable, the disk is full, or something else is at `out`. Then nothing is left.
@@ -75,9 +73,10 @@ def make_dataset(source: Source, options: WriteOptions, *, progress: Callback) -
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         problems = Problems(skip=options.skip_bad)
-        plan = source.plan(options.crew, problems)
+        crew = Crew(workers=options.workers, ray=options.ray, looking=looking)
+        plan = source.plan(crew, problems)
         problems.check()
-        return _write(plan, made_by=made_by, out=out, options=options, problems=problems, progress=progress)
+        return _write(plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress)
     except OSError as error:
         raise DatasetError(f"{error.filename or out}: {error.strerror}. Choose another --out.") from error
 
@@ -99,6 +98,7 @@ def _write(
     made_by: dict[str, Any],
     out: Path,
     options: WriteOptions,
+    crew: Crew,
     problems: Problems,
     progress: Callback,
 ) -> tuple[Manifest, bool]:
@@ -111,7 +111,9 @@ def _write(
             if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
                 workspace.discard()
                 return read_manifest(out), False
-            _write_shards(plan, store, workspace=workspace, options=options, problems=problems, progress=progress)
+            _write_shards(
+                plan, store, workspace=workspace, options=options, crew=crew, problems=problems, progress=progress
+            )
             if not workspace.finished:
                 raise DatasetError(f"No sample is left of {len(store)}: all were left out.")
             manifest = Manifest(
@@ -139,16 +141,12 @@ def _write_shards(
     *,
     workspace: Workspace,
     options: WriteOptions,
+    crew: Crew,
     problems: Problems,
     progress: Callback,
 ) -> None:
-    num_done, total = 0, len(store)
-
-    def tick(number: int) -> None:
-        nonlocal num_done
-        num_done += number
-        progress(num_done, total)
-
+    total = len(store)
+    tick = adding(progress, total=total)
     finished = {one.shard.path for one in workspace.finished}
     encoding = [one for done in workspace.finished for one in done.rejected]
 
@@ -168,7 +166,7 @@ def _write_shards(
 
     job = ShardJob(folder=workspace.folder, encode=plan.encode, skip_bad=options.skip_bad)
     is_small = total <= FEW_SAMPLES
-    for one in options.crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small):
+    for one in crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small):
         encoding += one.rejected
         if one.finished is not None:
             if options.ray is not None:
@@ -228,7 +226,7 @@ def _mean_bytes(plan: Plan, store: DraftStore) -> float:
     for draft in islice(store, NUM_PROBES):
         if draft.num_bytes is None:
             with suppress(DatasetError):  # it is found again, and reported, when its shard is made
-                sizes.append(sum(map(len, plan.encode(draft).files().values())))
+                sizes.append(sum(tar_bytes(len(content)) for content in plan.encode(draft).files().values()))
     return sum(sizes) / len(sizes) if sizes else 0.0
 
 

@@ -70,7 +70,8 @@ def save_checkpoint(
     """Write the checkpoint of `progress` under a temporary name, then rename it; drop all but the `keep` newest.
 
     Args:
-        rank_state: JSON values of this rank, returned to the same rank by `load_checkpoint`.
+        rank_state: JSON values of this rank, returned to the same rank, or to all of another number of them, by
+            `load_checkpoint`.
 
     Raises:
         CheckpointError: the disk is full or not writable.
@@ -134,31 +135,32 @@ def _fsync(path: Path) -> None:
 
 def load_checkpoint(
     folder: Path, *, engine: Engine, average: MovingAverage, world: World
-) -> tuple[Progress, dict[str, Any] | None]:
+) -> tuple[Progress, list[dict[str, Any]]]:
     """Restore engine, average and pools.
 
     Returns:
-        How far the run was, and this rank's state, or None if the checkpoint is of another number of ranks.
+        How far the run was, and this rank's state; of a checkpoint of another number of ranks, the states of all.
 
     Raises:
-        CheckpointError: it is of another number of ranks and ZeRO has split it, or a file is damaged.
+        CheckpointError: it is of another number of ranks and ZeRO 3 has split it, or a file is damaged.
     """
     state = _read_state(folder)
-    if state["world_size"] != world.size and engine.zero_stage > 0:
+    if state["world_size"] != world.size and engine.zero_stage == 3:
         raise CheckpointError(
-            f"{folder} was written by {state['world_size']} ranks with ZeRO stage {engine.zero_stage}, which splits "
-            f"its state over them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with "
-            "engine.zero_stage 0."
+            f"{folder} was written by {state['world_size']} ranks with ZeRO stage 3, which splits the weights over "
+            f"them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with engine.zero_stage "
+            "0 to 2, which goes on with any number."
         )
     load_average(folder, average, device=world.device)
     try:
-        engine.load(folder)
+        engine.load(folder, saved_ranks=state["world_size"])
         _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
     except _DAMAGES as error:
         raise _damaged(folder, error) from error
+    states = state["ranks"]
     same_ranks = state["world_size"] == world.size
     progress = Progress(position=state["position"], step=state["step"])
-    return progress, state["ranks"][world.rank] if same_ranks else None
+    return progress, [states[world.rank]] if same_ranks else states
 
 
 def load_average(folder: Path, average: MovingAverage, *, device: torch.device) -> None:

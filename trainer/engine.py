@@ -22,6 +22,7 @@ from trainer.optimizers import make_optimizer
 from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.sync_norm import mean_over_ranks, synchronise
 from trainer.world import World
+from trainer.zero_states import OptimizerState, join_states
 
 _TAG = "state"
 
@@ -244,16 +245,38 @@ class Engine:
         for name, player in self.players.items():
             player.engine.save_checkpoint(str(folder / name), tag=_TAG, save_latest=False)
 
-    def load(self, folder: Path) -> None:
-        """Weights and optimizer state from `save`, at the same number of ranks (any number at ZeRO 0).
+    def load(self, folder: Path, *, saved_ranks: int) -> None:
+        """Weights and optimizer state from `save`, at the same number of ranks, or at any if ZeRO is 0 to 2.
+
+        Args:
+            saved_ranks: that have saved.
 
         Raises:
             RuntimeError: DeepSpeed found no complete state there.
         """
+        is_cut_anew = self.zero_stage > 0 and saved_ranks != self.world.size
         for name, player in self.players.items():
-            found, _ = player.engine.load_checkpoint(str(folder / name), tag=_TAG)
+            found, _ = player.engine.load_checkpoint(str(folder / name), tag=_TAG, load_module_only=is_cut_anew)
             if found is None:
                 raise RuntimeError(f"{folder / name} holds no complete DeepSpeed state; use an older checkpoint.")
+            if is_cut_anew:
+                _load_optimizer(player.engine, join_states(folder / name / _TAG, num_ranks=saved_ranks))
+
+
+def _load_optimizer(engine: Any, whole: OptimizerState) -> None:
+    """This rank's slices of an optimizer's state. At ZeRO 1 and 2."""
+    optimizer = engine.optimizer.optimizer  # torch's, of one flat vector: this rank's slice of all parameters
+    (vector,) = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    state = {key: value.to(vector.device).clone() for key, value in whole.of_all.items()}
+    for name, parameter in engine.module.named_parameters():
+        mapping = parameter._hp_mapping
+        if mapping is None:
+            continue  # none of it is in this rank's slice
+        there, here = mapping.lp_fragment_address, mapping.hp_fragment_address
+        for key, values in whole.of_parameters[name].items():
+            own = state.setdefault(key, torch.zeros_like(vector))
+            own[here.start : here.start + here.numel] = values[there.start : there.start + there.numel]
+    optimizer.state[vector] = state
 
 
 def _quieten_deepspeed() -> None:

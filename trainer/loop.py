@@ -101,12 +101,10 @@ class Trainer:
         folder = latest_checkpoint(self.run.checkpoints)
         if folder is None:
             return 0.0
-        progress, state = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
+        progress, states = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
         self.position, self.step_number = progress.position, progress.step
-        if state is None:
-            return 0.0
-        self.meter.load_state_dict(state["meter"], device=self.world.device)
-        return state["elapsed_s"]
+        self.meter.load_state_dicts([state["meter"] for state in states], device=self.world.device)
+        return states[0]["elapsed_s"]
 
     def _open_loader(self) -> Loader:
         return Loader(

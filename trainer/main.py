@@ -22,13 +22,15 @@ INTERRUPTED = 128 + signal.SIGTERM
 def main(folder: Path) -> int:
     """Train the run in `folder` to its end, or continue it; score it. Returns the exit status."""
     console = Console(highlight=False, soft_wrap=True)
-    main_rank = os.environ.get("RANK", "0") == "0"
+    rank = os.environ.get("RANK", "0")
     try:
         return _train(RunDir(folder), console)
     # OSError: a full or lost disk under metrics, samples or scores. What was saved before stays whole.
     except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError, OSError) as error:
-        if main_rank:
-            console.print(f"[red]error:[/] {error}", markup=True)
+        if rank == "0":
+            console.print("[red]error:[/]", str(error))
+        elif isinstance(error, DatasetError):  # a shard may be damaged, or out of reach, for one rank alone
+            console.print(f"[red]error on rank {rank}:[/]", str(error))
         return 1
     finally:
         close_world()

@@ -1,5 +1,7 @@
 """Running means of losses between two log lines, without waiting for the device."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -38,8 +40,11 @@ class Meter:
         """This rank's sums, as JSON values (a double survives JSON exactly)."""
         return {"sums": {name: total.item() for name, total in self._sums.items()}, "counts": dict(self._counts)}
 
-    def load_state_dict(self, state: dict, *, device: torch.device) -> None:
-        self._counts = dict(state["counts"])
-        self._sums = {
-            name: torch.tensor(total, dtype=torch.float64, device=device) for name, total in state["sums"].items()
-        }
+    def load_state_dicts(self, states: Sequence[dict], *, device: torch.device) -> None:
+        """This rank's own state; or those of all of another number of ranks, of which it takes the mean.
+
+        So the next line is the mean over all that was seen since the last one, whatever the number of ranks was.
+        """
+        self._counts = dict(states[0]["counts"])  # equal on all ranks
+        totals = {name: sum(state["sums"][name] for state in states) / len(states) for name in self._counts}
+        self._sums = {name: torch.tensor(total, dtype=torch.float64, device=device) for name, total in totals.items()}

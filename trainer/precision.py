@@ -1,5 +1,6 @@
 """The arithmetic of networks: weights and losses stay float32, autocast lowers what is in between."""
 
+import os
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ def resolve_precision(config: EngineConfig, device: torch.device) -> torch.dtype
 
 
 def _cpu_has_bf16() -> bool:
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()  # which oneDNN's convolutions keep to
+    if limit not in ("ALL", "DEFAULT") and not limit.endswith(("BF16", "AMX", "AMX_FP16")):
+        return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 

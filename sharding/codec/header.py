@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from sharding.codec import tiff
+from sharding.codec import npy, tiff
 from sharding.codec.arrays import check_shape
 from sharding.codec.kinds import Format, Header, check_dtype, is_npy, is_tiff
 from sharding.manifest import DatasetError, DType
@@ -127,9 +126,7 @@ def _is_lossy_webp(file: BinaryIO) -> bool:
 
 def _npy_header(file: BinaryIO, start: bytes, path: Path) -> Header:
     try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, _, dtype = npy.read_header(file)
     except Exception as error:
         raise DatasetError(f"{path}: is no array of NumPy, or its beginning is damaged ({error})") from error
     height, width, channels = check_shape(shape, name=str(path))

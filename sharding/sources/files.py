@@ -13,6 +13,7 @@ from sharding.parallel import Crew
 from sharding.problems import Problems
 from sharding.rendering import HalfPicture, Picture, Rendering, plan_rendering
 from sharding.sample import Draft, Plan, Sample
+from sharding.shard_file import tar_bytes
 from sharding.splits import SplitOptions
 
 
@@ -101,5 +102,5 @@ def iter_drafts(
             origin=entry.headers,
             labels=label_numbers(entry.labels, infos),
             view=view_of(entry),
-            num_bytes=sum(header.num_bytes for header in entry.headers.values()) if is_copied else None,
+            num_bytes=sum(tar_bytes(header.num_bytes) for header in entry.headers.values()) if is_copied else None,
         )

@@ -10,13 +10,14 @@ processes of a machine may share a cache:
 """
 
 import hashlib
+import math
 import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -51,6 +52,8 @@ class Cache:
 
     folder: Path
     max_bytes: int
+    _failures: dict[str, tuple[float, RemoteError]] = field(default_factory=dict, repr=False)
+    """Of this process: SHA-256 -> when a file could not be had, and why."""
 
     def open(self, file: RemoteFile) -> int:
         """A descriptor for reading; fetches the file unless it is there. If another process fetches it, waits for that.
@@ -130,8 +133,13 @@ class Cache:
 
     def _fetch(self, file: RemoteFile, *, lock_timeout_s: float, stop: threading.Event) -> int | None:
         """None if another process is at it."""
+        asked = time.monotonic()
         with suppress(Timeout), self._locked(file.sha256, timeout_s=lock_timeout_s):
             descriptor = self._open_kept(file)
+            failed, failure = self._failures.get(file.sha256, (-math.inf, None))
+            # Another thread tried it, patiently, while this one waited for it: to start all over would double the wait.
+            if descriptor is None and failure is not None and failed > asked:
+                raise RemoteError(str(failure)) from failure
             return self._download(file, stop=stop) if descriptor is None else descriptor
         return None
 
@@ -148,8 +156,10 @@ class Cache:
             _mark_used(descriptor)
             with self._room_lock():  # else who sums up might see it under neither name
                 part.replace(self.folder / file.sha256)
-        except BaseException:
+        except BaseException as error:
             part.unlink(missing_ok=True)
+            if isinstance(error, RemoteError):
+                self._failures[file.sha256] = time.monotonic(), error
             raise
         return descriptor
 

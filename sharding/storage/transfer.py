@@ -104,13 +104,12 @@ def _s3() -> _Backend:
 
 
 def _gs() -> _Backend:
-    import aiohttp
     from gcsfs.core import GCSFileSystem  # that of gcsfs itself asks, by gRPC, what kind of bucket it is
-    from requests import RequestException
+    from gcsfs.retry import RETRIABLE_EXCEPTIONS
 
     # gcsfs tries six times, within half a minute, and cannot be told otherwise; ours counts time, not tries.
     filesystem = GCSFileSystem(requests_timeout=_time_limits(), skip_instance_cache=True)
-    return _Backend(filesystem=filesystem, read=_read_blocks, transient=(aiohttp.ClientError, RequestException))
+    return _Backend(filesystem=filesystem, read=_read_blocks, transient=RETRIABLE_EXCEPTIONS)
 
 
 def _time_limits() -> Any:

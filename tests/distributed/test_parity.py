@@ -199,7 +199,7 @@ def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
         unbroken, resumed = whole_weights(engine), None
         if resumes:
             again = make_engine(config, zero_stage, num_accumulated)
-            again.load(saved)
+            again.load(saved, saved_ranks=NUM_RANKS)
             train(again, config, range(SAVED_STEP, NUM_STEPS), num_accumulated)
             resumed = whole_weights(again)
         outcomes[preset, zero_stage, num_accumulated] = Outcome(unbroken=unbroken, resumed=resumed)

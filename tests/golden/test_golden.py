@@ -18,8 +18,9 @@ from trainer.world import init_world
 NUM_STEPS = 20
 SAVED_STEP = 11
 """Not a multiple of any number of critic steps, so that resuming must know where in its turn each player is."""
-TOLERANCE = 1e-2
-"""Relative: processors add in different orders, and training amplifies the last digits, most of all at kinks."""
+TOLERANCE = 1e-3
+"""Relative. Two processors, one with AVX-512 and one without, gave the same digits, since tests keep to AVX2
+(`tests/conftest.py`); with AVX-512 the same losses were up to 5 % off, because training amplifies the last digits."""
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -37,7 +38,7 @@ def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
         golden.write_text("\n".join(lines) + "\n")
     expected = golden.read_text().splitlines()
     for line, wanted in zip(lines, expected, strict=True):
-        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE, abs=1e-3), f"{line!r} was {wanted!r}"
+        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE, abs=1e-4), f"{line!r} was {wanted!r}"
 
     resumed = RunDir(saved)
     _train(resumed, num_steps=NUM_STEPS - SAVED_STEP)

@@ -1,6 +1,7 @@
 """Configurations: impossible values are named, presets are valid, and files repeat a run."""
 
 import ast
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,23 +9,29 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import tyro
 
 from trainer import config as config_module
 from trainer.config import (
     AdversarialConfig,
     ConfigError,
     DataConfig,
+    DegradeConfig,
     EngineConfig,
     GeneratorConfig,
+    JitterConfig,
     OptimizerConfig,
     PatchGANConfig,
     Pix2PixConfig,
     RunConfig,
     TrainConfig,
+    VAEConfig,
     config_from_dict,
     config_to_dict,
 )
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+
+BLUR, JITTER = DegradeConfig(kind="blur"), JitterConfig(contrast=0.1)
 
 
 def changed(**sections: dict) -> RunConfig:
@@ -63,6 +70,9 @@ def test_presets_build_and_survive_a_file(name: str):
             3,
         ),
         (RunConfig, "data.crop_size", 128),  # 8 halvings need 256
+        (lambda: changed(data={"crop_size": (64, 128), "load_size": 143}), "data.crop_size", (64, 128)),  # 7 need 128
+        (lambda: RunConfig(method=VAEConfig(), data=DataConfig(crop_size=(64, 128))), "data.crop_size", (64, 128)),
+        (lambda: DataConfig(jitter=JITTER, degrade=BLUR, view_a="satellite"), "data.jitter", JITTER),
         (lambda: config_from_dict({"train": {"sede": 1}}), "train.sede", 1),
         (lambda: config_from_dict({"engine": {"zero_stage": 5}}), "engine.zero_stage", 5),
         (lambda: load_preset("earth-relief2satelite"), "preset", "earth-relief2satelite"),
@@ -73,6 +83,14 @@ def test_an_error_names_field_value_and_remedy(make, field: str, value: object):
         make()
     assert str(caught.value).startswith(f"{field} = {value!r}: ")
     assert len(str(caught.value)) > len(f"{field} = {value!r}: ") + 10
+
+
+def test_rectangles_survive_a_file_and_the_command_line():
+    config = changed(data={"crop_size": [128, 256], "load_size": [143, 286], "resize": "cover"})
+    assert (config.data.crop_shape, config.data.load_shape) == ((128, 256), (143, 286))
+    assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+    parsed = tyro.cli(DataConfig, args=["--crop-size", "64", "128", "--load-size", "150", "--jitter.brightness", "0.2"])
+    assert (parsed.crop_size, parsed.load_size, parsed.jitter.brightness) == ((64, 128), 150, 0.2)
 
 
 def test_a_misspelt_preset_gets_a_suggestion():

@@ -77,7 +77,7 @@ def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
 
 @pytest.mark.parametrize("module", ["trainer.config", "trainer.presets", "launch.cli", "sharding.cli", "sweeps.cli"])
 def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
-    heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib")
+    heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib", "fsspec", "aiohttp", "botocore")
     code = f"import {module}, sys; print(sorted(set({heavy}) & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (shown.stdout.strip(), shown.stderr) == ("[]", "")

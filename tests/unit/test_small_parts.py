@@ -96,6 +96,17 @@ def test_meter_averages_and_starts_anew():
     assert meter.means(WORLD) == {}
 
 
+def test_a_meter_goes_on_on_another_number_of_ranks():
+    states = [
+        {"sums": {"x": 4.0, "y": 1.0}, "counts": {"x": 2, "y": 1}},
+        {"sums": {"x": 8.0, "y": 3.0}, "counts": {"x": 2, "y": 1}},
+    ]
+    meter = Meter()
+    meter.load_state_dicts(states, device=torch.device("cpu"))
+    meter.add({"x": torch.tensor(9.0), "y": torch.tensor(4.0)})
+    assert meter.means(WORLD) == {"x": (3 * 2 + 9) / 3, "y": 3}
+
+
 def test_meter_averages_a_player_that_does_not_step_each_time_over_its_own_steps():
     meter = Meter()
     meter.add({"critic": torch.tensor(1.0)})
@@ -106,7 +117,7 @@ def test_meter_averages_a_player_that_does_not_step_each_time_over_its_own_steps
 def test_meter_continues_from_its_state():
     meter, continued = Meter(), Meter()
     meter.add({"x": torch.tensor(0.1)})
-    continued.load_state_dict(meter.state_dict(), device=torch.device("cpu"))
+    continued.load_state_dicts([meter.state_dict()], device=torch.device("cpu"))
     for each in (meter, continued):
         each.add({"x": torch.tensor(0.7)})
     assert meter.means(WORLD) == continued.means(WORLD)

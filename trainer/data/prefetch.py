@@ -116,4 +116,4 @@ class Prefetcher:
             except StoppedError:
                 return
             except DatasetError as error:
-                _log.warning("not fetched ahead of time: %s", error)
+                _log.info("not fetched ahead of time: %s", error)

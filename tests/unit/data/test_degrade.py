@@ -2,6 +2,7 @@
 
 import io
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -224,7 +225,7 @@ def test_a_gpu_degrades_as_the_cpu_does(smooth_set, kind):
         (lambda: DegradeConfig(jpeg_quality=101), r"data\.degrade\.jpeg_quality = 101: use 1 to 100"),
         (lambda: DataConfig(degrade=DegradeConfig(kind="blur")), r"data\.view_a = 'relief': must equal data\.view_b"),
         (
-            lambda: data_config("d", crop_size=18, **options("downscale", factor=4)),
+            lambda: data_config(Path("d"), crop_size=18, **options("downscale", factor=4)),
             r"data\.degrade\.factor = 4: must divide data\.crop_size = 18",
         ),
     ],

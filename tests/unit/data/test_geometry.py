@@ -232,6 +232,7 @@ def test_brightness_is_a_factor(tmp_path):
 @pytest.mark.parametrize(
     ("native", "load", "expected"),
     [((100, 150), (50, 50), (50, 75)), ((150, 100), (50, 50), (75, 50)), ((20, 30), (50, 50), (50, 75)),
+     ((30, 46), (20, 20), (20, 31)),
      ((33, 50), (32, 48), (32, 48)), ((99, 150), (32, 48), (32, 48)), ((40, 40), (30, 60), (60, 60))],
 )  # fmt: skip
 def test_covering_keeps_proportions(native, load, expected):

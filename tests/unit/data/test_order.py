@@ -128,18 +128,21 @@ def test_augmentation_of_a_position_does_not_depend_on_its_batch(seed, start, nu
 
 def test_augmentation_is_uniform():
     drawn = augmentation(3, range(20_000))
-    for values in (drawn.crop_y, drawn.crop_x):
+    shares = (drawn.crop_y, drawn.crop_x, drawn.brightness, drawn.contrast, drawn.saturation, drawn.hue)
+    for values in shares:
         assert values.min() >= 0
         assert values.max() < 1
         counts, _ = np.histogram(values, bins=10, range=(0, 1))
         assert abs(counts - 2000).max() < 200  # 4.7 standard deviations
     assert abs(drawn.flip.mean() - 0.5) < 0.02
-    assert abs(np.corrcoef([drawn.crop_y, drawn.crop_x, drawn.flip])[np.triu_indices(3, 1)]).max() < 0.03
+    assert abs(np.bincount(drawn.turns, minlength=4) - 5000).max() < 300  # 4.9 standard deviations
+    assert abs(np.corrcoef([*shares, drawn.flip, drawn.turns])[np.triu_indices(8, 1)]).max() < 0.03
 
 
 def test_strands_are_cropped_and_flipped_apart():
     drawn = [np.array(augmentation(3, range(5000), strand=strand)) for strand in (0, 1)]
-    assert abs(np.corrcoef(*drawn)[:3, 3:]).max() < 0.05
+    num = len(drawn[0])
+    assert abs(np.corrcoef(*drawn)[:num, num:]).max() < 0.07  # 4.9 standard deviations
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,21 @@
 """Training on a data set behind an address: the same batches as from its folder, and words for what goes wrong."""
 
+import logging
+import shutil
 import threading
 import time
 from dataclasses import replace
 
 import pytest
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
-from sharding.manifest import DatasetError, read_manifest
+from launch.embedded import ensure_dataset
+from sharding.cli import main as shard
+from sharding.manifest import DatasetError, read_manifest, write_manifest
 from sharding.storage import download, transfer
 from sharding.storage.cache import Cache
+from sharding.storage.place import Url
 from sharding.verify import verify
 from tests.remote import Fault, serve
 from tests.tiny_run import tiny_config
@@ -16,7 +23,7 @@ from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
 from trainer.config import ConfigError
 from trainer.data.reader import ShardReader
-from trainer.rundir import dataset_digest
+from trainer.rundir import RunDir, dataset_digest
 from trainer.task import check_task
 
 TARS = [f"train/{number:06d}.tar" for number in range(len(SHARDS["train"]))]
@@ -127,8 +134,8 @@ def test_evicted_shards_do_not_stay_open(site, tmp_path):
         cache=Cache(tmp_path / "one", 100_000),
         max_open=1,
     )
-    for shard in (0, 1, 2, 0):
-        assert reader.read(shard, 0)
+    for number in (0, 1, 2, 0):
+        assert reader.read(number, 0)
     assert len(reader._open) == 1
     reader.close()
 
@@ -141,6 +148,66 @@ def test_a_cache_too_small_for_what_is_needed_at_a_time_is_named(map_dataset):
             check_task(remote, read_manifest(site.url))
         check_task(replace(remote, data=replace(remote.data, cache_gb=0.1)), read_manifest(site.url))
         check_task(replace(config, data=replace(config.data, cache_gb=1e-6)), read_manifest(map_dataset))
+
+
+@pytest.fixture
+def s3_set(noisy, monkeypatch):
+    """The same data set in a bucket of moto's S3."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    variables = {"ENDPOINT_URL": f"http://{host}:{port}", "ACCESS_KEY_ID": "ada", "SECRET_ACCESS_KEY": "key"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    S3FileSystem.clear_instance_cache()
+    store = S3FileSystem()
+    store.mkdir("bucket")
+    store.put(f"{noisy}/", "bucket/sets/noisy", recursive=True)
+    yield Url("s3://bucket/sets/noisy"), store
+    server.stop()
+
+
+def test_s3_serves_batches_and_is_verified(noisy, s3_set, monkeypatch):
+    url, store = s3_set
+    monkeypatch.setattr(transfer, "BLOCK_BYTES", 7000)  # several to a tar
+    options = {"start_position": 7, "rank": 1, "world_size": 2}
+    for remote, local in zip(take(5, url, **options), take(5, noisy, **options), strict=True):
+        assert_equal(remote, local)
+    before = verify(url)
+    assert before == [line.replace(str(noisy), str(url)) for line in verify(noisy)]
+    store.pipe("bucket/sets/noisy/train/stray.txt", b"1")
+    store.rm("bucket/sets/noisy/test/000001.tar")
+    assert set(verify(url)) > {
+        f"{url}/train/stray.txt: is not listed in dataset.json; remove it, or shard the images again",
+        f"{url}/test/000001.tar: is missing",
+    }
+    with pytest.raises(DatasetError, match=r"s3://nowhere/set/dataset\.json is not there \(404\)"):
+        read_manifest(Url("s3://nowhere/set"))
+
+
+def test_a_run_keeps_its_address_and_knows_its_data_set(map_dataset, tmp_path):
+    shutil.copytree(map_dataset, tmp_path / "set")
+    with serve(tmp_path / "set") as site:
+        config = tiny_config(map_dataset)
+        config = replace(config, data=replace(config.data, path=site.url))
+        run = RunDir(tmp_path / "run")
+        run.create(config, preset="tiny", command=[])
+        assert run.config() == config
+        assert run.record()["config"]["data"]["path"] == str(site.url)
+        run.check_dataset(config)
+        write_manifest(tmp_path / "set", replace(read_manifest(site.url), name="another"))
+        with pytest.raises(ConfigError, match=rf"data\.path = '{site.url}': is not the data set that this run"):
+            run.check_dataset(config)
+
+
+def test_the_command_line_takes_an_address(map_dataset, capsys):
+    with serve(map_dataset) as site:
+        shard(["verify", str(site.url)])
+        assert str(site.url) in capsys.readouterr().out
+        ensure_dataset(site.url)
+    assert shard(["verify", "s4://bucket/set"]) == 1
+    assert "must be a folder, or begin with s3://" in capsys.readouterr().out
 
 
 def test_a_remote_set_is_verified_as_it_lies_there(map_dataset, tmp_path):

@@ -29,6 +29,21 @@ def test_images_are_rounded_to_8_bits_and_cut():
     assert psnr(torch.full_like(real, 3.0), grey(255)).item() == LARGEST_DB
 
 
+def test_deeper_images_are_compared_unrounded():
+    real = grey(100)
+    # A tenth of a level: 20 log10(2550) = 68.1308 dB, which 8 bits would not see.
+    assert psnr(real + 0.1 / 127.5, real, eight_bits=False).item() == pytest.approx(68.1308, abs=0.01)
+    assert psnr(torch.full_like(real, 3.0), grey(255), eight_bits=False).item() == LARGEST_DB
+
+
+def test_all_channels_count():
+    real = torch.zeros(1, 5, 4, 4)
+    fake = real.clone()
+    fake[:, 3] += 10 / 127.5
+    # MSE = 100 / 5: 10 log10(255^2 / 20) = 35.1205 dB.
+    assert psnr(fake, real, eight_bits=False).item() == pytest.approx(35.1205, abs=1e-3)
+
+
 def test_the_mean_is_over_images_not_over_errors():
     # 28.1308 dB at 10 levels and 20 log10(255 / 20) = 22.1102 dB at 20: mean 25.1205.
     # One PSNR of the mean error, (100 + 400) / 2, would be 24.1514.

@@ -131,6 +131,23 @@ def test_fetching_ahead_stops_when_told_and_leaves_nothing(site, cache):
     assert kept(cache) == set()
 
 
+def test_what_failed_ahead_of_time_while_it_was_waited_for_is_not_tried_all_over(site, cache):
+    file = put(site, "a.tar", 1000)
+    site.fail("a.tar", *[Fault(status=503)] * 1000)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(cache.prefetch, file, stop=threading.Event())
+        while not site.requests:
+            time.sleep(0.001)
+        with pytest.raises(RemoteError, match=r"a\.tar could not be read"):
+            cache.open(file)
+        assert isinstance(ahead.exception(), RemoteError)
+        num_requests = len(site.requests)
+        time.sleep(0.1)
+        assert len(site.requests) == num_requests
+    site.faults.clear()
+    assert read(cache, file) == content(site, file)  # who comes later tries again
+
+
 def test_the_file_that_was_not_opened_for_longest_goes_first(site, tmp_path):
     cache = Cache(tmp_path / "cache", max_bytes=3000)
     a, b, c, d = (put(site, f"{name}.tar", 1000, seed=place) for place, name in enumerate("abcd"))
