@@ -74,8 +74,10 @@ def presets() -> dict[str, RunConfig]:
         "pixel-gan": base(PixelGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "discogan": base(
             DiscoGANConfig(
-                generator=replace(_GENERATOR, skips="none"),
-                discriminator=FeatureDiscriminatorConfig(num_filters=24, num_layers=3, norm="instance"),
+                # Without skips, instance norm on the few pixels at the bottleneck leaves nothing of the input: every
+                # image became the same texture. The paper's own is batch norm.
+                generator=replace(_GENERATOR, skips="none", norm="batch"),
+                discriminator=FeatureDiscriminatorConfig(num_filters=24, num_layers=3, norm="batch"),
             )
         ),
     }
