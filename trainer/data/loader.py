@@ -1,6 +1,7 @@
 """Batches: for training without end, for evaluation once over a split."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -40,13 +41,26 @@ class BatchStream:
         self._seed = seed
         self._number = 0
         self._pixels = PixelStream(source, spec=spec)
+        # Reading, and the last step from pixels to batch, go on while the trainer works with the batch before.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._next: Future[Batch | None] = self._thread.submit(self._make)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Batch:
+        batch = self._next.result()
+        if batch is None:
+            raise StopIteration
+        self._next = self._thread.submit(self._make)
+        return batch
+
+    def _make(self) -> Batch | None:
+        """The next batch; None after the last. An error is kept until it is asked for."""
         try:
             images = next(self._pixels)
+        except StopIteration:
+            return None
         except RuntimeError as error:
             self._explain(error)
             raise
@@ -66,6 +80,7 @@ class BatchStream:
 
     def close(self) -> None:
         """Free what DALI holds, and close the files."""
+        self._thread.shutdown(cancel_futures=True)
         self._pixels.close()
         self._source.close()
 
