@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,6 +48,10 @@ class WriteOptions:
     """Work on a Ray cluster instead, whose machines all see the input and --out: `auto`, `local` or an address."""
 
     def __post_init__(self) -> None:
+        if re.match(r"\w+:/", str(self.out)):
+            raise OptionError(
+                f"--out {self.out}: is an address. Write to a folder, then copy it there with its own tool."
+            )
         for name in ("shard_samples", "shard_mb", "workers"):
             if getattr(self, name) < 1:
                 raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")

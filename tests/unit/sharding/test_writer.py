@@ -209,3 +209,8 @@ def test_out_below_a_file_is_named(pairs: Path, tmp_path: Path, shard: Run) -> N
     (tmp_path / "file").write_text("")
     code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "file" / "out")
     assert (code, "file" in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_an_address_is_no_folder(pairs: Path, shard: Run) -> None:
+    code, said = shard("pairs", "--folder", pairs, "--out", "s3://bucket/set")
+    assert (code, "is an address" in said) == (2, True), said
