@@ -24,7 +24,7 @@ BATCH_SIZE_PER_GPU = 3
 TASK = Task(channels_a=3, channels_b=3, side=SIDE, num_labels=4)
 CLOSE = 2e-5
 """Largest difference of a weight. A rival that is not frozen makes 2e-4 and more."""
-CLOSE_OF = {"gan": 5e-5, "caae": 1.5e-4}
+CLOSE_OF = {"gan": 5e-5, "discogan": 5e-5, "caae": 1.5e-4}
 """Of methods in which Adam divides a gradient near zero by its own size: one weight in thousands, at any ZeRO stage."""
 
 Case = tuple[str, int, int]  # preset, ZeRO stage, accumulation steps
