@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sharding.catalogue import Catalogue, Entry
 from sharding.edges import EdgeOptions
@@ -15,6 +16,28 @@ from sharding.rendering import HalfPicture, Picture, Rendering, plan_rendering
 from sharding.sample import Draft, Plan, Sample
 from sharding.shard_file import tar_bytes
 from sharding.splits import SplitOptions
+
+
+class Part(Protocol):
+    """Options that several sources share."""
+
+    def made_by(self) -> dict[str, Any]:
+        """What of them decides the data set, as JSON values."""
+        ...
+
+
+def recipe_of(
+    source: str, number: int, options: dict[str, Any], parts: Sequence[Part], inputs: dict[str, Any]
+) -> dict[str, Any]:
+    """What `Source.made_by` says of a source of image files.
+
+    Args:
+        number: of the recipe, raised whenever the same files and options would make other bytes.
+        inputs: what tells these files from others.
+    """
+    for part in parts:
+        options = options | part.made_by()
+    return {"source": source, "recipe": number, "options": options, "inputs": inputs}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from sharding.labels import LabelOptions
 from sharding.parallel import Crew
 from sharding.problems import Problems
 from sharding.sample import Plan
-from sharding.sources.files import plan_files, survey
+from sharding.sources.files import plan_files, recipe_of, survey
 from sharding.splits import SplitOptions
 
 RECIPE = 2
@@ -41,14 +41,8 @@ class FoldersOptions:
 
     def made_by(self) -> dict[str, Any]:
         options = {"a": str(self.a), "b": str(self.b), "view_a": self.view_a, "view_b": self.view_b}
-        for part in (self.images, self.splits, self.edges):
-            options |= part.made_by()
-        return {
-            "source": "folders",
-            "recipe": RECIPE,
-            "options": options,
-            "inputs": self._catalogue().fingerprint(),
-        }
+        inputs = self._catalogue().fingerprint()
+        return recipe_of("folders", RECIPE, options, (self.images, self.splits, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

@@ -12,7 +12,7 @@ from sharding.labels import LabelOptions
 from sharding.parallel import Crew
 from sharding.problems import Problems
 from sharding.sample import Plan
-from sharding.sources.files import plan_files, survey
+from sharding.sources.files import plan_files, recipe_of, survey
 from sharding.splits import SplitOptions
 
 RECIPE = 2
@@ -38,10 +38,8 @@ class ImagesOptions:
 
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view": self.view}
-        for part in (self.images, self.splits, self.labels, self.edges):
-            options |= part.made_by()
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return {"source": "images", "recipe": RECIPE, "options": options, "inputs": inputs}
+        return recipe_of("images", RECIPE, options, (self.images, self.splits, self.labels, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

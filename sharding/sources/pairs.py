@@ -13,7 +13,7 @@ from sharding.parallel import Crew
 from sharding.problems import Problems
 from sharding.rendering import plan_rendering
 from sharding.sample import OptionError, Plan
-from sharding.sources.files import HalvesEncoder, iter_drafts, survey
+from sharding.sources.files import HalvesEncoder, iter_drafts, recipe_of, survey
 from sharding.splits import SplitOptions
 
 RECIPE = 2
@@ -43,10 +43,8 @@ class PairsOptions:
 
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view_left": self.view_left, "view_right": self.view_right}
-        for part in (self.images, self.splits, self.labels, self.edges):
-            options |= part.made_by()
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return {"source": "pairs", "recipe": RECIPE, "options": options, "inputs": inputs}
+        return recipe_of("pairs", RECIPE, options, (self.images, self.splits, self.labels, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

@@ -15,7 +15,7 @@ from sharding.parallel import Crew
 from sharding.problems import Problems
 from sharding.rendering import plan_rendering
 from sharding.sample import SPLITS, OptionError, Plan
-from sharding.sources.files import FilesEncoder, iter_drafts, survey
+from sharding.sources.files import FilesEncoder, iter_drafts, recipe_of, survey
 from sharding.splits import SplitOptions
 
 RECIPE = 2
@@ -48,12 +48,8 @@ class UnpairedOptions:
     def made_by(self) -> dict[str, Any]:
         folders = {name: None if path is None else str(path) for name, path in self._folders().items()}
         options = {**folders, "view_a": self.view_a, "view_b": self.view_b}
-        return {
-            "source": "unpaired",
-            "recipe": RECIPE,
-            "options": {**options, **self.images.made_by(), **self.splits.made_by()},
-            "inputs": self._catalogue().fingerprint(),
-        }
+        inputs = self._catalogue().fingerprint()
+        return recipe_of("unpaired", RECIPE, options, (self.images, self.splits), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()
