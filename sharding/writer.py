@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -73,8 +74,8 @@ def make_dataset(
     """
     out = options.out.resolve()
     shards: dict[str, Any] = {"max_samples": options.shard_samples, "mb": options.shard_mb}
-    made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
     try:
+        made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         problems = Problems(skip=options.skip_bad)
@@ -82,6 +83,11 @@ def make_dataset(
         plan = source.plan(crew, problems)
         problems.check()
         return _write(plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress)
+    except sqlite3.OperationalError as error:
+        raise DatasetError(
+            f"The temporary list of files cannot be written ({error}). Make room in the folder for temporary files, or "
+            "name another in the variable SQLITE_TMPDIR."
+        ) from error
     except OSError as error:
         raise DatasetError(f"{error.filename or out}: {error.strerror}. Choose another --out.") from error
 

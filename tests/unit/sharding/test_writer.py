@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -203,6 +204,22 @@ def test_a_full_disk_is_named_and_nothing_is_left(pairs: Path, tmp_path: Path) -
     assert "train/000000.tar cannot be written (File too large). Free some space" in result.stderr
     assert "Traceback" not in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]
+
+
+def test_a_full_folder_for_temporary_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    image = np.zeros((1, 1, 1), np.uint8)
+    for index in range(1250):
+        np.save(tmp_path / "in" / f"{'long' * 20}-{index:05d}.npy", image)
+    command = [sys.executable, "-m", "sharding.cli", "images", "--folder", str(tmp_path / "in"), "--workers", "1"]
+    command += ["--out", str(tmp_path / "out"), "--store", "original", "--shard-samples", "5"]
+    # Large enough for every shard, and too small for SQLite's file.
+    result = subprocess.run(
+        command, cwd=ROOT, preexec_fn=limit_file_size, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (result.returncode, "SQLITE_TMPDIR" in result.stderr) == (1, True), result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
 def test_out_below_a_file_is_named(pairs: Path, tmp_path: Path, shard: Run) -> None:
