@@ -87,12 +87,9 @@ class Renderer:
         """The stored pixels, (height, width, channels)."""
         pixels = self._class_pixels(picture) if self.classes else self._image_pixels(picture)
         height, width = pixels.shape[:2]
-        expected = self.size or (
-            picture.header.size if self.view.width is None else (self.view.width, self.view.height)
-        )
-        if self.size and (width, height) != self.size:
+        if self.size is not None and (width, height) != self.size:
             pixels = resize(pixels, self.size, nearest=bool(self.classes))
-        elif (width, height) != expected:
+        elif self.size is None and (width, height) != picture.header.size:
             raise InputError(picture.header.path, f"decodes to {width}x{height}, which is not what its header says")
         return pixels
 
@@ -108,13 +105,17 @@ class Renderer:
         keeps_alpha = self.options.alpha == "keep" and self.view.channels in (2, 4)
         wanted = self.view.channels - keeps_alpha
         opaque = DEFAULT_RANGES.get(pixels.dtype.name, (0.0, 1.0))[1]
-        alpha = pixels[:, :, colors:] if header.has_alpha else np.full((*pixels.shape[:2], 1), opaque, pixels.dtype)
+        alpha = pixels[:, :, colors:]  # of no channel where the file has none
         if self.options.alpha == "refuse" and (alpha < opaque).any():
             raise InputError(header.path, "has transparent pixels; give --alpha drop or keep, or flatten it")
         pixels = pixels[:, :, :colors]
         if colors == 1 and wanted == 3:
             pixels = pixels.repeat(3, axis=2)
-        return np.concatenate([pixels, alpha], axis=2) if keeps_alpha else pixels
+        if not keeps_alpha:
+            return pixels
+        if not header.has_alpha:
+            alpha = np.full((*pixels.shape[:2], 1), opaque, pixels.dtype)
+        return np.concatenate([pixels, alpha], axis=2)
 
 
 @dataclass(frozen=True, kw_only=True)
