@@ -120,8 +120,8 @@ class DataConfig:
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     shuffle_window_shards: int = 8
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
-    num_threads: int = 3
-    """DALI's decoding threads for each rank; one more than its cores is best, as they wait for each other."""
+    num_threads: int = 4
+    """DALI's decoding threads for each rank; twice its cores is best, as they wait for each other."""
     cache_dir: Path | None = None
     """Where shards of remote data sets are kept on this machine, for all its ranks and runs. Unless given: what the
     variable DIPTYCH_CACHE says, else ~/.cache/diptych."""

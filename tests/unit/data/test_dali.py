@@ -1,5 +1,7 @@
 """Pixels: where crops land, how views align, what resizing does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -154,7 +156,7 @@ def test_a_gpu_sees_what_the_cpu_sees(load_size):
         assert np.abs(cpu - gpu).max() < tolerance
 
 
-def numbered_stream(asked, *, last=10**6):
+def numbered_stream(asked, *, last=10**6, num_threads=2):
     """A stream whose batch number n is a flat image of grey level n."""
 
     def source(number):
@@ -164,7 +166,8 @@ def numbered_stream(asked, *, last=10**6):
         return encoded([[np.full((24, 24), number, np.uint8)] * 4], extensions=("a.png",))
 
     flat = [[np.zeros((24, 24), np.uint8)] * 4]
-    return PixelStream(source, spec=spec_of(flat, extensions=("a.png",), load_size=29))
+    spec = spec_of(flat, extensions=("a.png",), load_size=29)
+    return PixelStream(source, spec=replace(spec, num_threads=num_threads))
 
 
 def grey_level(tensor):
@@ -178,8 +181,19 @@ def test_batches_are_decoded_ahead_in_their_order():
     for number in range(5):
         (tensor,) = next(stream)
         assert grey_level(tensor) == number
-        assert asked == list(range(number + 1 + dali.PREFETCH_BATCHES))
+        if number:  # the first call asks for the first pipeline's batches only
+            assert sorted(asked) == list(range(number + 1 + dali.NUM_PIPELINES * dali.PREFETCH_BATCHES))
     stream.close()
+
+
+def test_one_thread_makes_one_pipeline_with_the_same_batches():
+    alone, shared = numbered_stream([], num_threads=1), numbered_stream([], num_threads=3)
+    for number in range(5):
+        (one,), (other,) = next(alone), next(shared)
+        assert grey_level(one) == number
+        assert torch.equal(one, other)
+    alone.close()
+    shared.close()
 
 
 def test_batches_are_never_overwritten():
