@@ -23,6 +23,7 @@ from benchmarks.stages import shares
 from benchmarks.waiting import first_batch, loader_wait
 from benchmarks.work import Work
 from benchmarks.writing import Photos, writing
+from sharding.memory import keep_freed_memory
 from trainer.config import DataConfig
 
 OUT = Path(__file__).parent / "data.md"
@@ -127,6 +128,7 @@ def _say(what: str) -> None:
 def main() -> None:
     """From the command line."""
     torch.set_num_threads(1)  # decoding is what the cores are for
+    keep_freed_memory()  # as each rank does; the workers of the others inherit it
     print(run(tyro.cli(Options, description=__doc__)))
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
+from sharding.memory import keep_freed_memory
 from sharding.parallel import Callback
 from sharding.sample import SPLITS, OptionError
 from sharding.sources.earth import EarthOptions
@@ -114,6 +115,7 @@ Command = (
 
 def main(argv: Sequence[str]) -> int:
     """Run one command. 0: done; 1: a problem; 2: an impossible command line; 130: Ctrl-C. Errors go to stderr."""
+    keep_freed_memory()
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)

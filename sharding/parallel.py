@@ -8,6 +8,7 @@ import ctypes
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 from collections import deque
@@ -15,11 +16,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sharding.manifest import DatasetError
+from sharding.memory import keep_freed_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,39 +57,6 @@ def unheard(done: int, total: int) -> None:
     """Nobody is to hear of it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Crew:
-    """Who does the work."""
-
-    workers: int = 1
-    """Processes; 1 is this one."""
-    ray: str | None = None
-    """Address of a Ray cluster (`auto`: the one of this machine; `local`: a new one), whose machines all see the same
-    files under the same names."""
-    looking: Callback = unheard
-    """Hears of inputs that are only looked at, before any is encoded."""
-
-    def run(
-        self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, is_small: bool
-    ) -> Iterator[Result]:
-        """The results of `work(shared, item, tick=...)`, as they come.
-
-        Args:
-            work: a function of a module, which other processes can import.
-            shared: equal for all items; sent to each process once.
-            tick: hears how much more is done; the work calls its own as parts of an item are done.
-            is_small: starting processes, which takes a second, would not pay.
-
-        Raises:
-            DatasetError: a process was killed, or the cluster cannot be reached.
-        """
-        if self.ray is not None:
-            return _run_on_ray(work, shared, items, tick=tick, address=self.ray)
-        if self.workers == 1 or is_small:
-            return (work(shared, item, tick=tick) for item in items)
-        return _run_in_processes(work, shared, items, tick=tick, workers=self.workers)
-
-
 def _bounded(
     items: Iterable[Item], start: Callable[[Item], Any], wait_some: Callable[[set], tuple[set, set]], *, most: int
 ) -> Generator[Any, None, None]:
@@ -114,98 +84,142 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
                 future.cancel()
 
 
-_work: Any = None
-_shared: Any = None
-_counter: Any = None
+class _Processes:
+    """Worker processes, which stay for the next function: starting them takes a third of a second."""
+
+    def __init__(self, workers: int) -> None:
+        # Started anew, not forked: a fork copies locks that other threads hold, and the lock on the journal.
+        context = multiprocessing.get_context("spawn")
+        self._workers = workers
+        self._counter = context.Value("q", 0)
+        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(self._counter,))
+
+    def run(
+        self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick
+    ) -> Generator[Result, None, None]:
+        """As `Crew.run`. When it ends or is closed, no process is at work any more."""
+        job = pickle.dumps((work, shared))
+        told = self._counter.value
+        pending: set[Future] = set()
+
+        def start(item: Any) -> Future:
+            future = self._pool.submit(_do, job, item)
+            pending.add(future)
+            return future
+
+        def wait_some(waiting: set[Future]) -> tuple[set[Future], set[Future]]:
+            nonlocal told
+            while True:
+                done, rest = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
+                now = self._counter.value
+                if now > told:
+                    tick(now - told)
+                    told = now
+                if done:
+                    return done, rest
+
+        try:
+            for future in _bounded(items, start, wait_some, most=AHEAD * self._workers):
+                pending.remove(future)
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "A worker process ended without a word, as when the machine runs out of memory. What is finished is "
+                "kept: the same command with fewer --workers goes on."
+            ) from error
+        finally:
+            for future in pending:
+                future.cancel()
+            wait(pending)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown(cancel_futures=True)
 
 
-def _run_in_processes(
-    work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, workers: int
-) -> Iterator[Result]:
-    # Started anew, not forked: a fork copies locks that other threads hold, and the lock on the journal.
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    told = 0
-
-    def tell() -> None:
-        nonlocal told
-        now = counter.value
-        if now > told:
-            tick(now - told)
-            told = now
-
-    def wait_some(pending: set[Future]) -> tuple[set[Future], set[Future]]:
-        while True:
-            done, rest = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
-            tell()
-            if done:
-                return done, rest
-
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work, shared, counter))
-    try:
-        futures = _bounded(items, lambda item: pool.submit(_do, item), wait_some, most=AHEAD * workers)
-        for future in futures:
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A worker process ended without a word, as when the machine runs out of memory. What is finished is kept: "
-            "the same command with fewer --workers goes on."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+_counter: list[Any] = []
+"""In a worker, the one that all of them share."""
 
 
-def _begin(work: Any, shared: Any, counter: Any) -> None:
+def _begin(counter: Any) -> None:
     """In each process, once. Ctrl-C is the parent's business, and a parent that was killed takes its workers along."""
-    global _work, _shared, _counter
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(1)
-    _work, _shared, _counter = work, shared, counter
+    _counter.append(counter)
+    keep_freed_memory()
 
 
-def _do(item: Any) -> Any:
-    return _work(_shared, item, tick=_count)
+def _do(job: bytes, item: Any) -> Any:
+    work, shared = _unpickled(job)
+    return work(shared, item, tick=_count)
+
+
+_unpickled = lru_cache(maxsize=1)(pickle.loads)
 
 
 def _count(number: int) -> None:
-    with _counter.get_lock():
-        _counter.value += number
+    for counter in _counter:
+        with counter.get_lock():
+            counter.value += number
 
 
-def _run_on_ray(
-    work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, address: str
-) -> Iterator[Result]:
-    import ray
-    from ray.exceptions import RayError
+class _Cluster:
+    """A Ray cluster, with which the connection stays for the next function.
 
-    was_running = ray.is_initialized()
-    try:
-        _knock(address)
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError, RayError) as error:
-        raise DatasetError(
-            f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray local."
-        ) from error
-    try:
-        most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        reference = ray.put(shared)
-        task = ray.remote(num_cpus=1, max_retries=2)(_do_on_ray)
+    Raises:
+        DatasetError: none can be reached.
+    """
 
-        def wait_some(pending: set) -> tuple[set, set]:
-            done, rest = ray.wait(list(pending))
-            return set(done), set(rest)
+    def __init__(self, address: str) -> None:
+        import ray
+        from ray.exceptions import RayError
 
-        with closing(_bounded(items, lambda item: task.remote(work, reference, item), wait_some, most=most)) as done:
-            for one in done:
-                ticks, result = ray.get(one)
-                tick(ticks)
-                yield result
-    except RayError as error:
-        raise DatasetError(f"--ray {address}: {error}. What is finished is kept: the same command goes on.") from error
-    finally:
-        if not was_running:
+        self._address = address
+        self._is_ours = not ray.is_initialized()
+        try:
+            _knock(address)
+            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, ValueError, RayError) as error:
+            raise DatasetError(
+                f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray "
+                "local."
+            ) from error
+
+    def run(
+        self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick
+    ) -> Generator[Result, None, None]:
+        """As `Crew.run`."""
+        import ray
+        from ray.exceptions import RayError
+
+        try:
+            most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+            reference = ray.put(shared)
+            task = ray.remote(num_cpus=1, max_retries=2)(_do_on_ray)
+
+            def wait_some(pending: set) -> tuple[set, set]:
+                done, rest = ray.wait(list(pending))
+                return set(done), set(rest)
+
+            with closing(
+                _bounded(items, lambda item: task.remote(work, reference, item), wait_some, most=most)
+            ) as done:
+                for one in done:
+                    ticks, result = ray.get(one)
+                    tick(ticks)
+                    yield result
+        except RayError as error:
+            raise DatasetError(
+                f"--ray {self._address}: {error}. What is finished is kept: the same command goes on."
+            ) from error
+
+    def close(self) -> None:
+        """End the connection, if it was made here."""
+        import ray
+
+        if self._is_ours:
             ray.shutdown()
 
 
@@ -218,6 +232,7 @@ def _knock(address: str) -> None:
 
 def _do_on_ray(work: Any, shared: Any, item: Any) -> tuple[int, Any]:
     """The result, and how often it ticked: a task of Ray cannot call back."""
+    keep_freed_memory()
     ticks = 0
 
     def count(number: int) -> None:
@@ -226,3 +241,44 @@ def _do_on_ray(work: Any, shared: Any, item: Any) -> tuple[int, Any]:
 
     result = work(shared, item, tick=count)
     return ticks, result
+
+
+@dataclass(kw_only=True)
+class Crew:
+    """Who does the work. To be closed when all is done."""
+
+    workers: int = 1
+    """Processes; 1 is this one."""
+    ray: str | None = None
+    """Address of a Ray cluster (`auto`: the one of this machine; `local`: a new one), whose machines all see the same
+    files under the same names."""
+    looking: Callback = unheard
+    """Hears of inputs that are only looked at, before any is encoded."""
+    _team: _Processes | _Cluster | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._team is not None:
+            self._team.close()
+
+    def run(
+        self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick, is_small: bool
+    ) -> Generator[Result, None, None]:
+        """The results of `work(shared, item, tick=...)`, as they come.
+
+        Args:
+            work: a function of a module, which other processes can import.
+            shared: equal for all items; sent with each, so a large thing should be a file.
+            tick: hears how much more is done; the work calls its own as parts of an item are done.
+            is_small: starting processes, which takes a second, would not pay.
+
+        Raises:
+            DatasetError: a process was killed, or the cluster cannot be reached.
+        """
+        if self.ray is None and (self.workers == 1 or is_small):
+            return (work(shared, item, tick=tick) for item in items)
+        if self._team is None:
+            self._team = _Processes(self.workers) if self.ray is None else _Cluster(self.ray)
+        return self._team.run(work, shared, items, tick=tick)

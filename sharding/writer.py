@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -79,10 +79,12 @@ def make_dataset(
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         problems = Problems(skip=options.skip_bad)
-        crew = Crew(workers=options.workers, ray=options.ray, looking=looking)
-        plan = source.plan(crew, problems)
-        problems.check()
-        return _write(plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress)
+        with Crew(workers=options.workers, ray=options.ray, looking=looking) as crew:
+            plan = source.plan(crew, problems)
+            problems.check()
+            return _write(
+                plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress
+            )
     except sqlite3.OperationalError as error:
         raise DatasetError(
             f"The temporary list of files cannot be written ({error}). Make room in the folder for temporary files, or "
@@ -160,13 +162,15 @@ def _write_shards(
     tick = adding(progress, total=total)
     finished = {one.shard.path for one in workspace.finished}
     encoding = [one for done in workspace.finished for one in done.rejected]
+    is_small = total <= FEW_SAMPLES
+    mean_bytes = _mean_bytes(plan, store, crew=crew, is_small=is_small)
 
     def unfinished() -> Iterator[ShardPlan]:
         shards = plan_shards(
             store,
             max_samples=options.shard_samples,
             max_bytes=options.shard_mb * BYTES_PER_MB,
-            num_bytes=partial(_num_bytes, mean=_mean_bytes(plan, store)),
+            num_bytes=partial(_num_bytes, mean=mean_bytes),
         )
         for shard in shards:
             if shard.path in finished:
@@ -176,13 +180,14 @@ def _write_shards(
                 yield replace(shard, is_only_checked=bool(encoding) and not problems.skip)
 
     job = ShardJob(folder=workspace.folder, encode=plan.encode, skip_bad=options.skip_bad)
-    is_small = total <= FEW_SAMPLES
-    for one in crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small):
-        encoding += one.rejected
-        if one.finished is not None:
-            if options.ray is not None:
-                _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
-            workspace.record(one.finished)
+    # Closed, whatever happens: nobody may still write where what is half done is thrown away.
+    with closing(crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small)) as results:
+        for one in results:
+            encoding += one.rejected
+            if one.finished is not None:
+                if options.ray is not None:
+                    _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
+                workspace.record(one.finished)
     encoding.sort(key=lambda one: one.file)
     problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
     problems.check()
@@ -231,14 +236,20 @@ def _num_bytes(draft: Draft, *, mean: float) -> float:
     return mean if draft.num_bytes is None else draft.num_bytes
 
 
-def _mean_bytes(plan: Plan, store: DraftStore) -> float:
+def _mean_bytes(plan: Plan, store: DraftStore, *, crew: Crew, is_small: bool) -> float:
     """Of a sample, as the first ones have that can be encoded. The same for the same plan, so shards are cut alike."""
-    sizes = []
-    for draft in islice(store, NUM_PROBES):
-        if draft.num_bytes is None:
-            with suppress(DatasetError):  # it is found again, and reported, when its shard is made
-                sizes.append(sum(tar_bytes(len(content)) for content in plan.encode(draft).files().values()))
+    probes = [draft for draft in islice(store, NUM_PROBES) if draft.num_bytes is None]
+    found = crew.run(_encoded_bytes, plan.encode, probes, tick=lambda number: None, is_small=is_small)
+    sizes = [size for size in found if size is not None]
     return sum(sizes) / len(sizes) if sizes else 0.0
+
+
+def _encoded_bytes(encode: Callable[[Draft], Sample], draft: Draft, *, tick: Tick) -> int | None:
+    """What a sample takes in a shard; None for a bad one, which is found again when its shard is made."""
+    try:
+        return sum(tar_bytes(len(content)) for content in encode(draft).files().values())
+    except DatasetError:
+        return None
 
 
 def _check_visible(path: Path, num_bytes: int) -> None:

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import HashStore
 
-from trainer.memory import keep_freed_memory
+from sharding.memory import keep_freed_memory
 
 TIMEOUT = timedelta(minutes=10)
 

@@ -38,7 +38,7 @@ RULES = (
     Rule(
         of=("trainer",),
         forbidden=OURS,
-        allowed=("trainer", "sharding.manifest", "sharding.codec", "sharding.storage"),
+        allowed=("trainer", "sharding.manifest", "sharding.codec", "sharding.storage", "sharding.memory"),
         reason="of sharding the trainer knows the manifest, the way to where it lies and, to decode as the writer "
         "does, the codec; it is started by others",
     ),
