@@ -28,6 +28,8 @@ from trainer.data.reader import ShardReader
 PREFETCH = 2
 """Batches that a worker of a `DataLoader` has ready, its default."""
 
+_LOOK_S = 0.05
+
 Batches = Iterator[Sequence[Tensor]]
 
 
@@ -132,6 +134,7 @@ def time_in_turns(work: Work, *, rounds: int, seconds: float) -> dict[str, list[
     lengths = dict.fromkeys(streams, 2)
     for current in range(rounds + 1):
         for name, stream in streams.items():
+            _wait_until_idle()  # the one before fills its queues again: up to six batches, a tenth of a turn
             drain(stream, PREFETCH * (work.num_workers + 1) + 1)  # what was prepared during the others' turns
             start, cpu = time.perf_counter(), _cpu_seconds()
             drain(stream, lengths[name])
@@ -150,6 +153,15 @@ def time_in_turns(work: Work, *, rounds: int, seconds: float) -> dict[str, list[
 def drain(stream: Batches, num: int) -> None:
     for _ in islice(stream, num):
         pass
+
+
+def _wait_until_idle() -> None:
+    """Until nothing is prepared in this process or its workers any more."""
+    while True:
+        before = _cpu_seconds()
+        time.sleep(_LOOK_S)
+        if _cpu_seconds() - before < _LOOK_S / 10:
+            return
 
 
 def _cpu_seconds() -> float:

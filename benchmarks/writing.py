@@ -22,7 +22,7 @@ class Photos:
     """How many are sharded, and of what size."""
 
     num_original: int = 6000
-    num_resized: int = 1200
+    num_resized: int = 4800
     side: int = 512
     stored_side: int = 256
 
