@@ -214,9 +214,11 @@ def _reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions,
     kinds = catalogue.kinds(view)
     if not kinds:
         raise DatasetError(f"No usable image of view {view!r} is left.")
+    most = kinds[0]
+    if options.is_original:
+        _reject_other_formats(catalogue, view, most, problems=problems)
     if view == options.classes_view:
         return
-    most = kinds[0]
     is_color = most.dtype == "uint8" and most.colors in (1, 3)
     channels = "channels - has_alpha IN (1, 3)" if is_color else f"channels - has_alpha = {most.colors}"
     catalogue.reject(
@@ -230,15 +232,25 @@ def _reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions,
         _reject_uncopiable(catalogue, view, most, options=options, problems=problems)
 
 
+def _reject_other_formats(catalogue: Catalogue, view: str, most: Kind, *, problems: Problems) -> None:
+    """All files of a view have one suffix in the shards, so one that is copied must be what it says."""
+    catalogue.reject(
+        f"view = '{view}' AND format != '{most.format}'",
+        problems=problems,
+        headline=f"images of view {view!r} are not {most.format} files like most; use --store encoded, or convert them",
+        reason=lambda _view, _width, _height, _channels, _dtype, format: format,
+    )
+
+
 def _reject_uncopiable(
     catalogue: Catalogue, view: str, most: Kind, *, options: ImageOptions, problems: Problems
 ) -> None:
     catalogue.reject(
-        f"view = '{view}' AND NOT (format = '{most.format}' AND channels = {most.channels})",
+        f"view = '{view}' AND channels != {most.channels}",
         problems=problems,
-        headline=f"images of view {view!r} are not {most.format} files of {most.channels} channels like most; "
-        "use --store encoded, or convert them",
-        reason=lambda _view, _width, _height, channels, _dtype, format: f"{channels} channels, {format}",
+        headline=f"images of view {view!r} do not have {most.channels} channels like most; use --store encoded, or "
+        "convert them",
+        reason=lambda _view, _width, _height, channels, *_: f"{channels} channels",
     )
     if options.alpha != "keep":
         catalogue.reject(

@@ -204,3 +204,19 @@ def test_masks_and_images_are_resized_alike_and_masks_keep_their_classes(
         assert pixels.shape[:2] == (48, 64)
         if name.endswith("label.png"):
             assert set(np.unique(pixels)) <= {0, 1, 255}
+
+
+def test_copied_masks_of_another_format_are_named(folders: tuple[Path, Path], tmp_path: Path, shard: Run) -> None:
+    mask = folders[1] / "03.png"
+    with Image.open(mask) as image:
+        image.save(folders[1] / "03.bmp")
+    mask.unlink()
+    names = ("--view-a", "photo", "--view-b", "label", "--classes", "sky,road", "--classes-view", "label")
+    make = ("folders", "--a", folders[0], "--b", folders[1], *names, "--classes-as", "index", "--store", "original")
+    code, said = shard(*make, "--out", tmp_path / "out")
+    assert code == 1, said
+    assert "not png files like most" in said
+    assert f"{folders[1] / '03.bmp'}: bmp" in said
+    code, said = shard(*make, "--out", tmp_path / "out", "--skip-bad")
+    assert code == 0, said
+    assert verify(tmp_path / "out", decode=True) == []
