@@ -81,7 +81,7 @@ def pillow(work: Work) -> Batches:
 
 
 def pillow_one_more(work: Work) -> Batches:
-    """With a worker more than there are cores, as our threads are."""
+    """With a worker more than there are cores, as we have more threads than that."""
     yield from pillow(replace(work, num_workers=work.num_workers + 1))
 
 
