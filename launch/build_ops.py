@@ -10,8 +10,7 @@ import os
 import sys
 import time
 
-from rich.console import Console
-
+from sharding.console import make_console
 from trainer.extensions import use_extensions
 
 OP = "deepspeed_shm_comm"
@@ -33,14 +32,14 @@ def build_communication_op() -> float:
 
 def main() -> None:
     """Build into `extensions_dir()` and say so. Exits with a remedy if the compiler fails."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     folder = use_extensions() / OP
     if not (folder / f"{OP}.so").is_file():
         console.print(f"Compiling DeepSpeed's communication op, once, 1 to 5 minutes, into {folder}")
     try:
         seconds = build_communication_op()
     except (RuntimeError, ImportError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
+        make_console(stderr=True).print(str(error))
         sys.exit(
             f"DeepSpeed's communication op could not be compiled into {folder}: see the message above. "
             "Install a compiler and Python's headers (Debian: g++ python3-dev), see that 2 GB of memory are "

@@ -3,8 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from rich.console import Console
-
+from sharding.console import make_console
 from sharding.manifest import DatasetError
 from trainer.config import ConfigError
 
@@ -30,14 +29,14 @@ def main(argv: list[str] | None = None) -> int:
         print(_HELP)
         return 0 if arguments else 2
     command = _COMMANDS.get(arguments[0])
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True)
     if command is None:
-        console.print(f"[red]error:[/] no command {arguments[0]!r}; there are: {', '.join(_COMMANDS)}.")
+        console.error(f"no command {arguments[0]!r}; there are: {', '.join(_COMMANDS)}.")
         return 2
     try:
         return command(arguments[1:])
     except (ConfigError, DatasetError) as error:
-        console.print("[red]error:[/]", str(error))
+        console.error(error)
         return 2 if isinstance(error, ConfigError) else 1
 
 

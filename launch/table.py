@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from launch.embedded import ensure_dataset
 from launch.tables import PAPER_SCORES, TABLES, Row, Table, find_table
 from launch.train import same_config
+from sharding.console import make_console
+from sharding.storage.files import write_atomically
 from trainer.config import ConfigError
 from trainer.presets import load_preset
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 
 _WIDTH = 132  # characters: tables have many columns, and a terminal that is narrower wraps lines
 _LARGEST_FAILURE = 128  # a greater exit status is that of a process that was ended by a signal
-_console = Console(highlight=False, soft_wrap=True)
+_console = make_console()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def table_command(argv: list[str]) -> int:
         failed += [row.preset] * (status != 0)
     evaluations = {row.preset: RunDir(folder / row.preset).evaluations() for row in table.rows}
     scores = {preset: known.get("test", {}).get("scores", {}) for preset, known in evaluations.items()}
-    Console(width=max(_console.width, _WIDTH), highlight=False).print(show_table(table, scores))
+    make_console(width=max(_console.width, _WIDTH), soft_wrap=False).print(show_table(table, scores))
     if folder.is_dir():
         write_atomically(folder / "table.md", markdown(table, scores).encode())
         _console.print(f"written to {folder / 'table.md'}")

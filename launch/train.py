@@ -7,19 +7,19 @@ from itertools import count
 from pathlib import Path
 
 import tyro
-from rich.console import Console
 
 from launch.devices import count_gpus
 from launch.embedded import ensure_dataset
 from launch.local import start_ranks
 from launch.options import ResumeOptions, TrainOptions
+from sharding.console import make_console
 from sharding.manifest import read_manifest
 from trainer.config import RunConfig, config_to_dict
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.rundir import RunDir
 from trainer.task import check_task, final_split
 
-_console = Console(highlight=False, soft_wrap=True)
+_console = make_console()
 
 
 def train_command(argv: list[str]) -> int:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
+from sharding.console import make_console
 from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
 from sharding.memory import keep_freed_memory
 from sharding.parallel import Callback
@@ -116,15 +117,15 @@ Command = (
 def main(argv: Sequence[str]) -> int:
     """Run one command. 0: done; 1: a problem; 2: an impossible command line; 130: Ctrl-C. Errors go to stderr."""
     keep_freed_memory()
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = make_console(stderr=True)
     try:
         command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)
         return _run(command)
     except OptionError as error:
-        errors.print(str(error), style="red", markup=False)
+        errors.print(str(error), style="red")
         return USAGE
     except DatasetError as error:
-        errors.print(str(error), style="red", markup=False)
+        errors.print(str(error), style="red")
         return PROBLEM
     except KeyboardInterrupt:
         errors.print("Interrupted. The same command goes on where this one stopped.")
@@ -145,7 +146,7 @@ def _run(command: Command) -> int:
 
 def run_make(command: Make) -> int:
     """Make the data set unless it is there, and say what it holds."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     start = time.monotonic()
     with progress_bars(console) as bar:
         manifest, is_new = make_dataset(
@@ -168,7 +169,7 @@ def run_make(command: Make) -> int:
 
 def run_verify(command: Verify) -> int:
     """List what is wrong with the data set."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     start, megabytes = time.monotonic(), 0.0
     with progress_bars(console) as bar:
         progress = bar("MB")
@@ -180,7 +181,7 @@ def run_verify(command: Verify) -> int:
 
         problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=show)
     for problem in problems:
-        console.print(problem, style="red", markup=False)
+        console.print(problem, style="red")
     seconds = max(time.monotonic() - start, 1e-3)
     result = f"problems: {len(problems)}" if problems else "whole"
     console.print(
@@ -192,7 +193,7 @@ def run_verify(command: Verify) -> int:
 def run_seal(command: Seal) -> int:
     """Give the manifest a new checksum, if it is valid."""
     manifest = seal_manifest(command.folder)
-    Console(highlight=False, soft_wrap=True).print(
+    make_console().print(
         f"{command.folder}: the manifest of {manifest.name} is sealed; `diptych shard verify` tells if it is true."
     )
     return OK

@@ -8,7 +8,6 @@ This module is the only one of `sharding` that `trainer` reads: one definition f
 
 import hashlib
 import json
-import os
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sharding.storage.files import write_atomically
 from sharding.storage.place import Place, Url
 
 FORMAT = "diptych/1"
@@ -217,7 +217,7 @@ def _read_remote(url: Url) -> bytes:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none."""
-    _write(folder / FILE_NAME, _adapter().dump_json(manifest, indent=1))
+    write_atomically(folder / FILE_NAME, _seal(_adapter().dump_json(manifest, indent=1)))
 
 
 def seal_manifest(folder: Path) -> Manifest:
@@ -233,19 +233,10 @@ def seal_manifest(folder: Path) -> Manifest:
     record.pop(_SEAL_KEY, None)
     manifest = _validate(record, path=str(path))
     try:
-        _write(path, json.dumps(record, indent=1, ensure_ascii=False).encode())
+        write_atomically(path, _seal(json.dumps(record, indent=1, ensure_ascii=False).encode()))
     except OSError as error:
         raise DatasetError(f"{path} cannot be written ({error.strerror}).") from error
     return manifest
-
-
-def _write(path: Path, body: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(_seal(body))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _seal(body: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sharding.journal import FILE_NAME as JOURNAL
 from sharding.manifest import FILE_NAME, REJECTED, DatasetError, read_manifest
-from sharding.shard_file import sync
+from sharding.storage.files import sync
 
 _OWN_FILES = re.compile(
     rf"{re.escape(FILE_NAME)}|{re.escape(JOURNAL)}|{re.escape(REJECTED)}|[^/]+/([a-z][a-z0-9_]*-)?\d{{6}}\.(tar|idx)"

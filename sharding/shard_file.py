@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import BinaryIO
 from sharding.index import format_index, list_samples
 from sharding.manifest import DatasetError, Shard, index_path, member_checksum
 from sharding.sample import Sample
+from sharding.storage.files import sync
 
 
 class HashingFile(io.RawIOBase):
@@ -101,12 +101,3 @@ def _header(name: str, content: bytes) -> tarfile.TarInfo:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,8 @@ from sharding.parallel import Callback, Crew, Tick, adding, unheard
 from sharding.problems import Problems, Rejected, rejected_by
 from sharding.publish import is_already_there, partial_folder, publish, recover
 from sharding.sample import Draft, OptionError, Plan, Sample, Source
-from sharding.shard_file import sync, tar_bytes, write_shard
+from sharding.shard_file import tar_bytes, write_shard
+from sharding.storage.files import sync
 
 BYTES_PER_MB = 10**6
 NUM_PROBES = 32

@@ -9,6 +9,7 @@ from ray.tune import Callback
 from rich.console import Console
 from rich.live import Live
 
+from sharding.console import make_console
 from sweeps.plan import Sweep
 from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_score, show_value
 
@@ -32,7 +33,7 @@ class LiveTable(Callback):
         self._told: dict[str, tuple[str, int]] = {}
 
     def setup(self, *args: Any, **info: Any) -> None:
-        self._console = Console(file=sys.__stdout__, highlight=False, soft_wrap=True)
+        self._console = make_console(file=sys.__stdout__)
         self._began_s = time.monotonic()
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
@@ -55,7 +56,7 @@ class LiveTable(Callback):
             news = (describe_state(row), row.position)
             if self._console is not None and self._told.get(row.trial) != news:
                 self._told[row.trial] = news
-                self._console.print(self._line(row), markup=False)
+                self._console.print(self._line(row))
 
     def _title(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)

@@ -16,10 +16,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sharding.manifest import Manifest
+from sharding.storage.files import write_atomically
 from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 
 SMALL: dict[str, Any] = {
     "train.total_kimg": 2.0,

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from sharding.storage.files import write_atomically
 from sweeps.plan import Sweep, SweepDir, full_overrides
 from sweeps.spaces import as_flags
-from trainer.rundir import write_atomically
 
 _STYLES = {
     "finished": "green",
@@ -114,7 +114,7 @@ def _last_line(error: object) -> str:
 
 def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
     """Rows for the console."""
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("trial", *(short_name(path) for path in sweep.search_space)):
         table.add_column(name, no_wrap=True)
     for name in ("kimg", _metric_name(sweep)):
@@ -123,10 +123,10 @@ def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
     for row in rows:
         table.add_row(
             row.trial,
-            *(show_value(value) for value in row.overrides.values()),
+            *(Text(show_value(value)) for value in row.overrides.values()),
             f"{row.position / 1000:.3g}",
             show_score(row.score, sweep.metric),
-            f"[{_STYLES[row.state]}]{describe_state(row)}[/]",
+            Text(describe_state(row), style=_STYLES[row.state]),
         )
     return table
 
@@ -139,7 +139,7 @@ def describe_state(row: Row) -> str:
 
 def show_value(value: object) -> str:
     """Four digits of a number are enough to tell trials apart; report.json has all."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def show_score(score: float | None, metric: str) -> str:

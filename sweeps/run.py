@@ -13,6 +13,8 @@ from ray import tune
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
+from sharding.console import command_line, make_console
+from sharding.storage.files import open_to_append
 from sweeps.asha import RememberingAsha
 from sweeps.live import LiveTable
 from sweeps.plan import Sweep, SweepDir
@@ -41,12 +43,12 @@ _ENVIRONMENT = {
 
 def run_sweep(folder: SweepDir, sweep: Sweep, *, resume: bool) -> int:
     """Run all trials, or those that are left, and write the report. Returns the exit status."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
     os.environ.update(_ENVIRONMENT)
     try:
         # Ray prints to standard output whenever a process dies, in the middle of the table.
-        with folder.ray_log.open("a") as log, redirect_stdout(log), _local_ray(sweep):
+        with open_to_append(folder.ray_log) as log, redirect_stdout(log), _local_ray(sweep):
             _tune(folder, sweep, resume=resume)
     except KeyboardInterrupt:  # before Tune began to listen to signals
         return _interrupted(folder, console)
@@ -164,18 +166,18 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
     for row in rows:
         if row.num_restarts or row.error:
             reason = f"{row.error}; all of it: " if row.error else ""
-            console.print(
-                f"{row.trial} {describe_state(row)}: {reason}{_shown(folder.errors(row.trial))}", markup=False
-            )
+            console.print(f"{row.trial} {describe_state(row)}: {reason}{_shown(folder.errors(row.trial))}")
     best = best_of(rows)
     if best is not None:
-        console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}", markup=False)
+        console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}")
     console.print(f"report: {_shown(folder.report_markdown)}")
     return 1 if any(row.state == "failed" for row in rows) else 0
 
 
 def _interrupted(folder: SweepDir, console: Console) -> int:
-    console.print(f"stopped and saved. Continue with: diptych sweep --resume {_shown(folder.path)}")
+    console.print(
+        f"stopped and saved. Continue with: {command_line('diptych', 'sweep', '--resume', _shown(folder.path))}"
+    )
     return INTERRUPTED
 
 

@@ -10,7 +10,6 @@ Order, crops, noise, curriculum and learning rate are functions of the position,
 """
 
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 
+from sharding.storage.files import sync
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
 from trainer.losses.pool import ImagePool
@@ -118,19 +118,11 @@ def _write_common(
 def _publish(temporary: Path, final: Path) -> None:
     """Bring everything to the disk before the name that makes it count."""
     for path in [*temporary.rglob("*"), temporary]:
-        _fsync(path)
+        sync(path)
     if final.exists():
         shutil.rmtree(final)
     temporary.rename(final)
-    _fsync(final.parent)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(final.parent)
 
 
 def load_checkpoint(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from rich.console import Console
 
+from sharding.console import PlainConsole, make_console
 from sharding.manifest import read_manifest
 from trainer.config import ConfigError
 from trainer.rundir import RunDir
@@ -94,7 +94,7 @@ def sample_command(options: SampleOptions) -> int:
     run.config()
     from trainer.draw import draw_pictures
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     try:
         files = draw_pictures(
             run,
@@ -107,9 +107,9 @@ def sample_command(options: SampleOptions) -> int:
             checkpoint=options.checkpoint,
         )
     except OSError as error:
-        console.print("[red]error:[/]", f"could not write to {options.destination}: {error.strerror or error}")
+        console.error(f"could not write to {options.destination}: {error.strerror or error}")
         return 1
-    console.print(f"{len(files)} pictures and grid.png in {options.destination}", markup=False)
+    console.print(f"{len(files)} pictures and grid.png in {options.destination}")
     return 0
 
 
@@ -119,7 +119,7 @@ def evaluate_command(options: EvaluateOptions) -> int:
     run.config()  # a wrong folder is answered before torch is loaded
     from trainer.evaluate import evaluate_run
 
-    console = Console()
+    console = make_console()
     evaluate_run(
         run,
         split=options.split,
@@ -127,7 +127,7 @@ def evaluate_command(options: EvaluateOptions) -> int:
         checkpoint=options.checkpoint,
         console=console,
     )
-    console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}", soft_wrap=True, highlight=False)
+    console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     return 0
 
 
@@ -139,7 +139,7 @@ def translate_command(options: TranslateOptions) -> int:
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.translate import translate_folder
 
-    console = Console()
+    console = make_console()
     try:
         result = translate_folder(
             run,
@@ -154,7 +154,7 @@ def translate_command(options: TranslateOptions) -> int:
             console=console,
         )
     except OSError as error:
-        console.print("[red]error:[/]", error.strerror or error, soft_wrap=True, highlight=False)
+        console.error(error.strerror or error)
         return 1
     _print_result(result, options=options, console=console)
     return 0 if options.skip_bad or not result.failed else 1
@@ -169,17 +169,14 @@ def choose_device(name: Device) -> "torch.device":
     return torch.device("cpu") if name == "cpu" or not torch.cuda.is_available() else torch.device("cuda", 0)
 
 
-def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: Console) -> None:
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
-
-    say(
+def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
+    console.print(
         f"{len(result.written)} pictures translated, after {result.position} images of training, to "
         f"{options.destination}"
     )
     if result.others:
         names = ", ".join(str(path) for path in result.others[:_NUM_OTHERS_SHOWN])
         more = ", …" if len(result.others) > _NUM_OTHERS_SHOWN else ""
-        say(f"{len(result.others)} other files are no pictures by their names: {names}{more}")
+        console.print(f"{len(result.others)} other files are no pictures by their names: {names}{more}")
     for path, reason in result.failed.items():
-        say(f"not translated: {path} {reason}")
+        console.print(f"not translated: {path} {reason}")

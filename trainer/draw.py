@@ -8,13 +8,14 @@ from PIL import Image
 from torch import Tensor
 
 from sharding.manifest import Manifest, read_manifest
+from sharding.storage.files import write_atomically
 from trainer.config import ConfigError, RunConfig
 from trainer.images import resize_image, to_picture
 from trainer.methods.base import Encodes, Samples
 from trainer.operation import find_label, name_method
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 from trainer.samples import save_picture
 from trainer.stored import encode_result, from_stored
 from trainer.translation_plan import result_suffix

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.manifest import Manifest, read_manifest
+from sharding.storage.files import write_atomically
 from trainer.comparison import compare
 from trainer.config import RunConfig
 from trainer.report import write_report
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.split_evaluator import SplitEvaluator
 from trainer.translator import Translator, load_translator

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from rich.console import Console
 
+from sharding.console import make_console
 from sharding.manifest import read_manifest
 from trainer.checkpoint import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from trainer.config import config_to_dict
@@ -282,5 +282,5 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
         wandb = WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
         loggers.append(wandb)
         if wandb.notice and to_console:
-            Console(stderr=True, soft_wrap=True).print(wandb.notice, markup=False)
+            make_console(stderr=True).print(wandb.notice)
     return loggers

@@ -5,8 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
+from sharding.console import PlainConsole, command_line, make_console
 from sharding.manifest import DatasetError
 from trainer.checkpoint import CheckpointError
 from trainer.config import ConfigError
@@ -21,22 +20,22 @@ INTERRUPTED = 128 + signal.SIGTERM
 
 def main(folder: Path) -> int:
     """Train the run in `folder` to its end, or continue it; score it. Returns the exit status."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     rank = os.environ.get("RANK", "0")
     try:
         return _train(RunDir(folder), console)
     # OSError: a full or lost disk under metrics, samples or scores. What was saved before stays whole.
     except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError, OSError) as error:
         if rank == "0":
-            console.print("[red]error:[/]", str(error))
+            console.error(error)
         elif isinstance(error, DatasetError):  # a shard may be damaged, or out of reach, for one rank alone
-            console.print(f"[red]error on rank {rank}:[/]", str(error))
+            console.error(error, title=f"error on rank {rank}:")
         return 1
     finally:
         close_world()
 
 
-def _train(run: RunDir, console: Console) -> int:
+def _train(run: RunDir, console: PlainConsole) -> int:
     config = run.config()
     run.check_dataset(config)
     world = init_world(config.engine.device)
@@ -50,7 +49,7 @@ def _train(run: RunDir, console: Console) -> int:
         console.print(scores_table(scores, title=f"{run.path}: held-out images after {trainer.position} images"))
         console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     elif world.is_main:
-        console.print(f"stopped and saved. Continue with: diptych train --resume {run.path}")
+        console.print(f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', run.path)}")
     return 0 if finished else INTERRUPTED
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from sharding.storage.files import write_atomically
 from trainer.comparison import Row, compare
 from trainer.logging.jsonl import read_metrics
 from trainer.report_charts import HEIGHT, WIDTH, make_charts
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 
 _MOST_GRIDS = 8
 _LARGEST_PICTURE = 2000  # pixels

@@ -14,7 +14,6 @@ runs/<name>/
 import hashlib
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 import uuid
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sharding.manifest import manifest_bytes
+from sharding.storage.files import write_atomically
 from sharding.storage.place import Place
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 
@@ -128,16 +128,6 @@ class RunDir:
 def dataset_digest(place: Place) -> str:
     """SHA-256 of the manifest, which holds those of all shards. Raises DatasetError if it cannot be read."""
     return hashlib.sha256(manifest_bytes(place)).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Readers see the old file or the whole new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _commit() -> str | None:

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from sharding.manifest import Manifest
+from sharding.storage.files import write_atomically
 from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.reader import select_shards
 from trainer.images import to_picture
 from trainer.randomness import seeded
-from trainer.rundir import write_atomically
 from trainer.split_images import split_images
 from trainer.translator import Translator
 from trainer.world import World, lone_world

@@ -10,11 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from sharding.manifest import read_manifest
+from sharding.storage.files import write_atomically
 from trainer.images import resize_image
 from trainer.operation import Operation, choose_operation
 from trainer.pictures import UnreadablePictureError, read_picture
 from trainer.randomness import seeded
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 from trainer.stored import encode_result, from_stored
 from trainer.translation_plan import Direction, plan_translation, result_suffix, result_view
 from trainer.translator import load_translator

@@ -78,6 +78,15 @@ def _url_problem(url: Url) -> str | None:
     return None
 
 
+_USER = re.compile(r"(?<=://)[^\s/?#'\"<>]*@")
+_QUERY = re.compile(r"(\w+://[^\s?#'\"<>]*\?)[^\s#'\"<>]+")
+
+
+def masked(text: str) -> str:
+    """Text without the names, passwords and signatures of the addresses in it."""
+    return _QUERY.sub(r"\1***", _USER.sub("***@", text))
+
+
 PLACE_ARGUMENT = PrimitiveConstructorSpec(
     nargs=1,
     metavar="FOLDER|URL",

@@ -38,7 +38,14 @@ RULES = (
     Rule(
         of=("trainer",),
         forbidden=OURS,
-        allowed=("trainer", "sharding.manifest", "sharding.codec", "sharding.storage", "sharding.memory"),
+        allowed=(
+            "trainer",
+            "sharding.manifest",
+            "sharding.codec",
+            "sharding.console",
+            "sharding.storage",
+            "sharding.memory",
+        ),
         reason="of sharding the trainer knows the manifest, the way to where it lies and, to decode as the writer "
         "does, the codec; it is started by others",
     ),

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from sharding.console import make_console
 from trainer.logging import Metrics
 
 _PLAIN_PERIOD_S = 10.0
@@ -20,7 +21,7 @@ class ConsoleLogger:
     """
 
     def __init__(self, *, total: int, position: int, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or make_console()
         self.total = total
         self._last_plain_s = 0.0
         self._progress = Progress(

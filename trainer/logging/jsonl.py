@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from sharding.storage.files import open_to_append, write_atomically
 from trainer.logging import Metrics
-from trainer.rundir import write_atomically
 
 
 def read_metrics(path: Path) -> list[Metrics]:
@@ -21,7 +21,7 @@ class JsonlLogger:
     def __init__(self, path: Path, *, position: int) -> None:
         kept = [metrics for metrics in read_metrics(path) if metrics["position"] <= position]
         write_atomically(path, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
-        self._file = path.open("a", buffering=1)
+        self._file = open_to_append(path)
 
     def log(self, metrics: Metrics) -> None:
         self._file.write(json.dumps(metrics) + "\n")

@@ -16,9 +16,10 @@ from launch.local import choose_num_procs
 from launch.options import TrainOptions
 from launch.train import _unfinished_run, check_dataset, parse_train
 from sharding.manifest import read_manifest
+from sharding.storage.files import write_atomically
 from trainer.config import ConfigError, EngineConfig
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir, write_atomically
+from trainer.rundir import RunDir
 from trainer.task import final_split
 
 CONFIG = load_preset(DEFAULT)

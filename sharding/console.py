@@ -1,0 +1,60 @@
+"""What people read on a terminal. Names, paths and messages of others are text there: neither markup nor commands."""
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from sharding.storage.place import masked
+
+_KEPT = "\n\t"
+_CONTROL_PICTURES = 0x2400  # U+2400 to U+241F show the control characters 0 to 31
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text in which control characters, changes of direction and bytes that are no UTF-8 are shown, not obeyed.
+
+    Passwords and signatures in addresses are masked.
+    """
+    return masked(_UNSAFE.sub(_shown, text))
+
+
+def _shown(match: re.Match[str]) -> str:
+    character = match[0]
+    code = ord(character)
+    if code < 0x20:
+        return chr(_CONTROL_PICTURES + code)
+    if unicodedata.category(character) == "Cs":  # a byte of a file name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "\ufffd"
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+class PlainConsole(Console):
+    """A rich console that takes strings as they are: no markup, no highlighting, nothing that a terminal obeys."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+    def error(self, message: object, *, title: str = "error:") -> None:
+        """Print what went wrong."""
+        self.print(Text(title, style="red"), str(message))
+
+
+def make_console(*, stderr: bool = False, file: IO[str] | None = None, **settings: Any) -> PlainConsole:
+    """The console of every command. Long lines are left to the terminal, so that paths can be copied."""
+    return PlainConsole(
+        stderr=stderr, file=file, **{"highlight": False, "markup": False, "emoji": False, "soft_wrap": True, **settings}
+    )
+
+
+def command_line(*words: str | Path) -> str:
+    """A command to copy: words with blanks or characters that mean something to a shell are quoted."""
+    return shlex.join(map(str, words))

@@ -1,0 +1,69 @@
+"""Files of our own making: written whole or not at all, and never through somebody else's link.
+
+A run or a data set may come from a stranger. A link under a name that we are about to write would lead what we write to
+any file of the user's, so temporary names are exclusive and cannot be guessed, and links are not followed.
+"""
+
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import IO, Any
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+TEMPORARY = ".diptych-{}.tmp"
+"""Name of a file on its way, beside its place; short, so that any name a file may have can be written."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Readers see the old file or the whole new one, also after a power cut. What is at `path` is replaced, a link too.
+
+    Raises:
+        OSError: it cannot be written; then nothing is left of it, and what was there is as it was.
+    """
+    temporary = path.with_name(TEMPORARY.format(secrets.token_hex(8)))
+    try:
+        with create(temporary) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def create(path: Path) -> IO[bytes]:
+    """A new file to write to. Raises FileExistsError if anything is at `path`, be it a link to nowhere."""
+    return os.fdopen(os.open(path, _NEW, 0o666), "wb")
+
+
+def open_to_append(path: Path) -> IO[str]:
+    """A text file, made if it is not there, in which each line is flushed as it ends.
+
+    Raises:
+        OSError: `path` is a link, or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, _APPEND, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "is a link, which is not followed: remove it", str(path)) from error
+        raise
+    return os.fdopen(descriptor, "a", buffering=1)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_link(path: Path, *, error: Any) -> None:
+    """Raise `error(message)` if `path` is a link: what is written and removed below it would lie elsewhere."""
+    if path.is_symlink():
+        raise error(f"{path} is a link to {path.readlink()}, which is not followed. Put the folder itself there.")

@@ -1,0 +1,67 @@
+"""What is printed: names, paths and messages of others are text."""
+
+import io
+import os
+import shlex
+
+import pytest
+from rich.table import Table
+from rich.text import Text
+
+from sharding.console import command_line, make_console, printable
+
+
+def printed(*objects: object, **settings: object) -> str:
+    file = io.StringIO()
+    make_console(file=file, width=200, **settings).print(*objects)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("text", ["sea[/blue]", "runs/[final]", "[bold]", "[link=file:///etc]x", ":warning:"])
+def test_markup_is_text(text: str) -> None:
+    assert printed(text) == f"{text}\n"
+
+
+def test_markup_in_tables_is_text() -> None:
+    table = Table("class [/x]", title="runs/[final]")
+    table.add_row("sea[/blue]")
+    lines = printed(table)
+    assert all(text in lines for text in ("class [/x]", "runs/[final]", "sea[/blue]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;owned\x07", "␛]0;owned␇"),
+        ("\x1b[2J", "␛[2J"),
+        ("safe\rforged", "safe␍forged"),
+        ("a\x7fb\x9bc", "a␡b\ufffdc"),
+        ("photo\u202egpj.exe", "photo\ufffdgpj.exe"),
+        (os.fsdecode(b"caf\xe9.png"), "caf\\xe9.png"),
+        ("two\nlines\tand a tab, café, 猫", "two\nlines\tand a tab, café, 猫"),
+    ],
+)
+def test_control_characters_are_shown(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert "\x1b" not in printed(Text(text, style="red"), text)
+
+
+def test_our_own_styles_stay() -> None:
+    assert "\x1b[31m" in printed(Text("error:", style="red"), force_terminal=True, color_system="standard")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://anna:secret@host/x cannot be read", "https://***@host/x cannot be read"),
+        ("url='https://b.s3/x?X-Amz-Signature=abc&y=1', status=403", "url='https://b.s3/x?***', status=403"),
+        ("s3://bucket/folder is not there. Why? mail a@b.c", "s3://bucket/folder is not there. Why? mail a@b.c"),
+    ],
+)
+def test_passwords_and_signatures_in_addresses_are_masked(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_commands_to_copy_are_quoted() -> None:
+    words = ["diptych", "train", "--resume", "runs/my run; rm -rf ~"]
+    assert shlex.split(command_line(*words)) == words
