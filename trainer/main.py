@@ -11,6 +11,7 @@ from trainer.checkpoint import CheckpointError
 from trainer.config import ConfigError
 from trainer.evaluate import scores_table
 from trainer.loop import Trainer, TrainingDivergedError
+from trainer.rendezvous import RendezvousError
 from trainer.rundir import RunDir
 from trainer.world import close_world, init_world
 
@@ -25,7 +26,7 @@ def main(folder: Path) -> int:
     try:
         return _train(RunDir(folder), console)
     # OSError: a full or lost disk under metrics, samples or scores. What was saved before stays whole.
-    except (ConfigError, DatasetError, CheckpointError, TrainingDivergedError, OSError) as error:
+    except (ConfigError, DatasetError, CheckpointError, RendezvousError, TrainingDivergedError, OSError) as error:
         if rank == "0":
             console.error(error)
         elif isinstance(error, DatasetError):  # a shard may be damaged, or out of reach, for one rank alone

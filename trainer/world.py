@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -10,8 +11,10 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import HashStore
 
 from sharding.memory import keep_freed_memory
+from trainer.rendezvous import STORE_VARIABLE, require_private, stay_on_loopback
 
 TIMEOUT = timedelta(minutes=10)
+"""Ranks wait for each other so long: at the start, and in each collective operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +72,17 @@ class World:
 
 
 def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
-    """Join the ranks described by RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, or be the only one.
+    """Join the ranks described by RANK, WORLD_SIZE and LOCAL_RANK, or be the only one.
+
+    Ranks of one machine meet in the file that DIPTYCH_STORE names, and listen on loopback only. Without it they meet
+    at MASTER_ADDR and MASTER_PORT, as launchers for many machines have it: torch asks nobody there who they are, and
+    whoever reaches those ports can run code in the ranks.
 
     Sets DeepSpeed's accelerator to the same device: it is read when deepspeed is imported, which must come later.
 
     Raises:
-        RuntimeError: `cuda` is asked for and there is none, or fewer GPUs than ranks on this machine.
+        RuntimeError: `cuda` is asked for and there is none, or fewer GPUs than ranks on this machine; or others can
+            reach the file in which ranks are to meet.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -104,13 +112,26 @@ def _control_group() -> dist.ProcessGroup:
 
 
 def _init_process_group(*, backend: str, rank: int, size: int) -> None:
-    if size > 1:
+    store = _local_store(size)
+    if store is None:
         dist.init_process_group(backend, rank=rank, world_size=size, timeout=TIMEOUT)
         return
-    # DeepSpeed wants a process group even for one rank. A store in memory needs no port.
-    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
-    store = HashStore()
-    dist.init_process_group(backend, store=store, rank=0, world_size=1, timeout=TIMEOUT)
+    stay_on_loopback()
+    store.set_timeout(TIMEOUT)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+
+
+def _local_store(size: int) -> dist.Store | None:
+    """Where all ranks are on this machine they need no port to meet; None if they may be on many."""
+    if size == 1:
+        # DeepSpeed wants a process group even for one rank.
+        os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+        return HashStore()
+    path = os.environ.get(STORE_VARIABLE)
+    if path is None:
+        return None
+    require_private(Path(path))
+    return dist.FileStore(path, size)
 
 
 def lone_world(device: torch.device) -> World:
