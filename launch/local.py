@@ -1,11 +1,11 @@
 """The ranks of one machine."""
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 from launch.devices import count_cores, count_gpus
+from launch.rank_group import run_ranks
+from sharding.console import make_console
 from trainer.config import ConfigError, RunConfig
 
 
@@ -33,35 +33,15 @@ def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
     # Idle threads sleep: spinning, they take the core from DALI's threads and from other processes of the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if num_procs > 1:
-        return _start_elastic(run, num_procs)
+        return _start_group(run, num_procs)
     from trainer.main import main
 
     return main(run)
 
 
-def _start_elastic(run: Path, num_procs: int) -> int:
-    """torch's launcher starts the ranks, passes signals on, and ends all if one fails."""
-    from torch.distributed.elastic.multiprocessing import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    # Its log lines and tracebacks would bury the message of the rank that failed.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=num_procs,
-        run_id=run.name,
-        rdzv_backend="c10d",
-        rdzv_endpoint="127.0.0.1:0",
-        max_restarts=0,
-        monitor_interval=0.2,
-    )
-    command = [sys.executable, "-m", "trainer.main", str(run)]
+def _start_group(run: Path, num_procs: int) -> int:
     try:
-        elastic_launch(config, command[0])(*command[1:])
-    except ChildFailedError as error:
-        return error.get_first_failure()[1].exitcode
-    except SignalException as error:
-        return 128 + int(error.sigval)
-    return 0
+        return run_ranks(run, num_procs)
+    except OSError as error:  # no Python, processes or room in the temporary folder
+        make_console(stderr=True).error(f"{num_procs} ranks could not be started: {error}")
+        return 1

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import tyro
 from rich.table import Table as RichTable
 
 from launch.embedded import ensure_dataset
+from launch.interpreter import module_command
 from launch.tables import PAPER_SCORES, TABLES, Row, Table, find_table
 from launch.train import same_config
 from sharding.console import make_console
@@ -78,7 +78,7 @@ def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
     else:
         arguments = ["--resume", str(run.path)]
     _console.rule(f"{row.title}: {row.preset}")
-    return _run([sys.executable, "-m", "launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)])
+    return _run(module_command("launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)))
 
 
 def _run(command: list[str]) -> int:

@@ -130,7 +130,7 @@ class Trainer:
         with stop_signals() as stop:
             while not self.is_finished and not self.world.any(stop.is_set):
                 self.step()
-        self.save()
+            self.save()
         return self.is_finished
 
     def advance(self, num_images: int) -> Metrics:

@@ -1,7 +1,6 @@
 """What each rank runs: `python -m trainer.main runs/NAME`."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -10,17 +9,17 @@ from sharding.manifest import DatasetError
 from trainer.checkpoint import CheckpointError
 from trainer.config import ConfigError
 from trainer.evaluate import scores_table
+from trainer.lifeline import end_with_launcher
 from trainer.loop import Trainer, TrainingDivergedError
 from trainer.rendezvous import RendezvousError
 from trainer.rundir import RunDir
+from trainer.stop import INTERRUPTED
 from trainer.world import close_world, init_world
-
-INTERRUPTED = 128 + signal.SIGTERM
-"""Exit status of a run that was told to stop, and has saved itself."""
 
 
 def main(folder: Path) -> int:
     """Train the run in `folder` to its end, or continue it; score it. Returns the exit status."""
+    end_with_launcher()
     console = make_console()
     rank = os.environ.get("RANK", "0")
     try:
