@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from launch.devices import count_cores, count_gpus
+from launch.interpreter import module_command
 from launch.rank_group import run_ranks
-from sharding.console import make_console
+from sharding.console import command_line, make_console
 from trainer.config import ConfigError, RunConfig
 
 
@@ -40,8 +41,10 @@ def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
 
 
 def _start_group(run: Path, num_procs: int) -> int:
+    again = command_line("diptych", "train", "--resume", run, "--num-procs", str(num_procs))
+    remedy = f"Is there enough memory? To go on: {again}"
     try:
-        return run_ranks(run, num_procs)
+        return run_ranks(module_command("trainer.main", str(run)), num_procs, remedy=remedy)
     except OSError as error:  # no Python, processes or room in the temporary folder
         make_console(stderr=True).error(f"{num_procs} ranks could not be started: {error}")
         return 1

@@ -5,15 +5,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from launch.interpreter import module_command
-from sharding.console import command_line, make_console
-from trainer.lifeline import LIFELINE_VARIABLE
+from sharding.console import make_console
 from trainer.rendezvous import STORE_VARIABLE, private_store
-from trainer.stop import INTERRUPTED, handle, restore
+from trainer.stop import INTERRUPTED, LIFELINE_VARIABLE, handle, restore, stop_signal
 
 GRACE_S = 20.0
 """After one rank has failed, the others have this long to end by themselves."""
@@ -26,10 +23,13 @@ _PERIOD_S = 0.1
 Rank = subprocess.Popen[bytes]
 
 
-def run_ranks(run: Path, num_procs: int) -> int:
-    """Train the run in folder `run` by ranks on this machine, and wait for their end.
+def run_ranks(command: Sequence[str], num_procs: int, *, remedy: str) -> int:
+    """Run `command` in ranks on this machine, and wait for their end.
 
     The first signal to stop is passed on, and the ranks are waited for while they save. A second one ends them.
+
+    Args:
+        remedy: what the user can do if a rank was ended by a signal, and could not say so itself.
 
     Returns:
         The exit status of the first rank that failed (128 + the signal, if one ended it); INTERRUPTED after a stop.
@@ -40,17 +40,16 @@ def run_ranks(run: Path, num_procs: int) -> int:
     received: list[float] = []
     former = handle(lambda *_: received.append(time.monotonic()))
     try:
-        with _started(run, num_procs) as ranks:
-            return _Watch(run, ranks, received).until_the_end()
+        with _started(command, num_procs) as ranks:
+            return _Watch(ranks, received=received, remedy=remedy).until_the_end()
     finally:
         restore(former)
 
 
 @contextmanager
-def _started(run: Path, num_procs: int) -> Iterator[list[Rank]]:
+def _started(command: Sequence[str], num_procs: int) -> Iterator[list[Rank]]:
     """Ranks in sessions of their own, so that a terminal tells their launcher alone."""
     ranks: list[Rank] = []
-    command = module_command("trainer.main", str(run))
     with private_store() as store, _lifeline() as watched:
         common = {"WORLD_SIZE": str(num_procs), "LOCAL_WORLD_SIZE": str(num_procs)}
         common |= {STORE_VARIABLE: str(store), LIFELINE_VARIABLE: str(watched)}
@@ -90,10 +89,10 @@ class _Watch:
         received: when signals to stop came; a signal handler adds to it.
     """
 
-    def __init__(self, run: Path, ranks: list[Rank], received: list[float]) -> None:
-        self._run = run
+    def __init__(self, ranks: list[Rank], *, received: list[float], remedy: str) -> None:
         self._ranks = ranks
         self._received = received
+        self._remedy = remedy
         self._told = False
         self._failed: Rank | None = None
         self._deadline = float("inf")
@@ -118,12 +117,13 @@ class _Watch:
             _kill(self._ranks)
 
     def _tell(self) -> None:
-        """Told once, ranks finish their step and save. SIGTERM says it most quietly while a rank still starts."""
+        """Told once, ranks finish their step and save. Never by SIGINT if it can be: a rank that still starts would
+        show where it was interrupted."""
         if self._told:
             return
         self._told = True
         for rank in self._ranks:
-            rank.send_signal(signal.SIGTERM)
+            rank.send_signal(stop_signal())
 
     def _find_failure(self) -> None:
         for number, rank in enumerate(self._ranks):
@@ -132,14 +132,10 @@ class _Watch:
             self._failed = rank
             self._deadline = time.monotonic() + GRACE_S
             if rank.returncode < 0 and not self._told:  # it cannot say so itself
-                self._report(number, signal.Signals(-rank.returncode).name)
+                how = f"signal {-rank.returncode} ({signal.strsignal(-rank.returncode)})"
+                make_console(stderr=True).error(f"rank {number} was ended by {how}. {self._remedy}")
             self._tell()
             return
-
-    def _report(self, number: int, name: str) -> None:
-        memory = " (by the system, if memory ran out)" if name == "SIGKILL" else ""
-        again = command_line("diptych", "train", "--resume", self._run, "--num-procs", str(len(self._ranks)))
-        make_console(stderr=True).error(f"rank {number} was ended by {name}{memory}. To go on: {again}")
 
 
 def _status(rank: Rank) -> int:

@@ -9,11 +9,10 @@ from sharding.manifest import DatasetError
 from trainer.checkpoint import CheckpointError
 from trainer.config import ConfigError
 from trainer.evaluate import scores_table
-from trainer.lifeline import end_with_launcher
 from trainer.loop import Trainer, TrainingDivergedError
 from trainer.rendezvous import RendezvousError
 from trainer.rundir import RunDir
-from trainer.stop import INTERRUPTED
+from trainer.stop import INTERRUPTED, end_with_launcher
 from trainer.world import close_world, init_world
 
 

@@ -1,18 +1,25 @@
-"""Being told to stop: finish the step in progress, save, and end."""
+"""Being told to stop, by a signal or by the end of the launcher: finish the step in progress, save, and end."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
-
-from trainer.lifeline import has_launcher
 
 INTERRUPTED = 128 + signal.SIGTERM
 """Exit status of a run that was told to stop, and has saved itself."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """From `kill`, Ctrl-C, a terminal that is closed, and batch systems whose time is nearly over."""
+
+LIFELINE_VARIABLE = "DIPTYCH_LIFELINE"
+"""Environment variable: the reading end of a pipe whose other end only the launcher of this rank holds."""
+
+LAST_SAVE_S = 60.0
+"""A rank without its launcher has this long to finish its step and save."""
 
 
 class StopFlag:
@@ -49,11 +56,43 @@ def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
 
     Returns the former handlers, for `restore`.
     """
-    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    return {number: signal.signal(number, handler) for number in heard}
+    return {number: signal.signal(number, handler) for number in _heard()}
 
 
 def restore(former: dict[int, Any]) -> None:
     """Undo `handle`."""
     for number, handler in former.items():
         signal.signal(number, handler)
+
+
+def stop_signal() -> signal.Signals:
+    """How this process, or one that it started, is told to stop: by SIGTERM, unless the user has that ignored."""
+    return next(iter(_heard()), signal.SIGTERM)
+
+
+def _heard() -> list[signal.Signals]:
+    return [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def has_launcher() -> bool:
+    """Whether a launcher on this machine watches over this process, and ends it if it must."""
+    return LIFELINE_VARIABLE in os.environ
+
+
+def end_with_launcher() -> None:
+    """Be told to stop when the launcher, if there is one, is gone; be ended a minute later.
+
+    A pipe is closed however its holder ends. The kernel's own notice of a parent's death (PR_SET_PDEATHSIG) is weaker:
+    it follows the parent's thread instead of its process, is missed if the parent dies first, and comes once, which a
+    rank that is stuck does not hear.
+    """
+    if has_launcher():
+        descriptor = int(os.environ[LIFELINE_VARIABLE])
+        threading.Thread(target=_watch, args=(descriptor,), name="lifeline", daemon=True).start()
+
+
+def _watch(descriptor: int) -> None:
+    os.read(descriptor, 1)  # nothing is ever written: it returns when the other end is closed
+    os.kill(os.getpid(), stop_signal())
+    time.sleep(LAST_SAVE_S)
+    os.kill(os.getpid(), signal.SIGKILL)

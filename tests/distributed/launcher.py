@@ -9,9 +9,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from unittest.mock import patch
+
+from trainer.rendezvous import STORE_VARIABLE, private_store
 
 GRACE_S = 2.0
 """After one rank has failed, the others have this long to say why they failed too."""
@@ -31,7 +32,6 @@ class _Job(NamedTuple):
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    store: Path
     timeout_s: float
 
 
@@ -51,11 +51,11 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout
         RankError: a rank raised, died, or had not returned after `timeout_s`. No process outlives the call.
     """
     ranks: list[_Rank] = []
-    with TemporaryDirectory() as folder:
+    with private_store() as store:
         try:
             for rank in range(world_size):
-                job = _Job(function, args, Path(folder) / "store", timeout_s)
-                ranks.append(_start(job, _environment(rank, world_size)))
+                environment = _environment(rank, world_size, store=store)
+                ranks.append(_start(_Job(function, args, timeout_s), environment))
             return _collect(ranks, deadline=time.monotonic() + timeout_s, timeout_s=timeout_s)
         finally:
             for rank in ranks:
@@ -63,12 +63,12 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout
                 rank.process.join()
 
 
-def _environment(rank: int, world_size: int) -> dict[str, str]:
+def _environment(rank: int, world_size: int, *, store: Path) -> dict[str, str]:
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(world_size),
-        "GLOO_SOCKET_IFNAME": "lo",
+        STORE_VARIABLE: str(store),
         "DS_ACCELERATOR": "cpu",
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // world_size)),
     }
@@ -86,16 +86,10 @@ def _start(job: _Job, environment: dict[str, str]) -> _Rank:
 
 def _run(job: _Job, results: Connection) -> None:
     """The life of a rank."""
-    import torch.distributed as dist
-
     from trainer.world import close_world, init_world
 
     faulthandler.dump_traceback_later(max(1.0, job.timeout_s - GRACE_S))  # where it hangs
     try:
-        # Ranks meet in a file. torch's TCP store asks the DNS server for the name of each client, even of this
-        # machine: where that server is slow to answer, each start would take half a minute.
-        size, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
-        dist.init_process_group("gloo", store=dist.FileStore(str(job.store), size), rank=rank, world_size=size)
         world = init_world("cpu")
         result = job.function(world, *job.args)
         world.barrier()
