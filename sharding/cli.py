@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.console import guard_terminal, make_console
+from sharding.console import guard_terminal, make_console, one_line
 from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
 from sharding.memory import keep_freed_memory
 from sharding.parallel import Callback
@@ -182,7 +182,7 @@ def run_verify(command: Verify) -> int:
 
         problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=show)
     for problem in problems:
-        console.print(problem, style="red")
+        console.print(one_line(problem), style="red")
     seconds = max(time.monotonic() - start, 1e-3)
     result = f"problems: {len(problems)}" if problems else "whole"
     console.print(

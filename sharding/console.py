@@ -33,6 +33,11 @@ def printable(text: str) -> str:
     return masked(_UNSAFE.sub(_shown, text))
 
 
+def one_line(text: object) -> str:
+    """Printable, and no new line: a file's name cannot look like a message of ours."""
+    return printable(str(text)).replace("\n", "\u240a").replace("\t", "\u2409")
+
+
 def _shown(match: re.Match[str]) -> str:
     character = match[0]
     code = ord(character)

@@ -42,9 +42,11 @@ def write_report(run: RunDir) -> None:
     write_atomically(run.report_file, render_report(run).encode())
 
 
-def check_record(run: RunDir) -> None:
-    """Asked before long work, at whose end the report is. Raises ConfigError if run.json does not do for one."""
+def check_report(run: RunDir) -> None:
+    """Asked before long work, at whose end the report is. Raises ConfigError if the run's files do not do for one."""
     read_record(run)
+    run.evaluations()
+    read_metrics(run.metrics_file)
 
 
 def render_report(run: RunDir) -> str:

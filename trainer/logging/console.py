@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sharding.console import make_console
+from sharding.console import make_console, one_line
 from trainer.logging import Metrics
 
 _PLAIN_PERIOD_S = 10.0
@@ -69,7 +69,7 @@ def _news(metrics: Metrics) -> str:
 
 def _scores(metrics: Metrics) -> str:
     return "  ".join(
-        f"{key.removeprefix('eval/')} {value:.4g}" for key, value in metrics.items() if key.startswith("eval/")
+        f"{one_line(key.removeprefix('eval/'))} {value:.4g}" for key, value in metrics.items() if key.startswith("eval/")
     )
 
 

@@ -118,7 +118,7 @@ def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
 
 def _asked(config: LogConfig) -> Mode | Literal["auto"]:
     """Raises ConfigError if WANDB_MODE is no mode."""
-    environment = os.environ.get("WANDB_MODE", "").strip().lower()
+    environment = os.environ.get("WANDB_MODE", "")
     if not environment:
         return config.wandb
     if environment not in _ENVIRONMENT:
