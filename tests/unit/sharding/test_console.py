@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ def test_our_own_styles_stay() -> None:
     [
         ("https://anna:secret@host/x cannot be read", "https://***@host/x cannot be read"),
         ("url='https://b.s3/x?X-Amz-Signature=abc&y=1', status=403", "url='https://b.s3/x?***', status=403"),
+        ("at https://a/?u=https://anna:secret@b/x?y=1#part.", "at https://a/?***#part."),
+        ("at https://a/https://anna:secret@b/x", "at https://a/https://***@b/x"),
         ("s3://bucket/folder is not there. Why? mail a@b.c", "s3://bucket/folder is not there. Why? mail a@b.c"),
     ],
 )
@@ -119,3 +122,10 @@ def test_what_python_prints_by_itself_is_text_too() -> None:
     assert done.stderr.count(b"https://***@host/x?***") == 5
     assert not set(done.stderr) & set(b"\x1b\x07")
     assert b"secret" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["x" * 10**6, "://" * 10**6, "://a@" * 10**6, "a://b?" * 10**6, "?" * 10**6])
+def test_a_long_text_of_a_stranger_is_shown_at_once(text: str) -> None:
+    began = time.monotonic()
+    printable(text)
+    assert time.monotonic() - began < 10
