@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from sharding.console import make_console
+from sharding.console import guard_terminal, make_console
 from sharding.manifest import DatasetError
 from trainer.config import ConfigError
 
@@ -24,6 +24,7 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns 0 for success, 1 for a failure that was explained, 2 for wrong usage."""
+    guard_terminal()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_HELP)

@@ -13,7 +13,7 @@ from launch.embedded import ensure_dataset
 from launch.interpreter import module_command
 from launch.tables import PAPER_SCORES, TABLES, Row, Table, find_table
 from launch.train import same_config
-from sharding.console import make_console
+from sharding.console import make_console, markdown_text
 from sharding.storage.files import write_atomically
 from trainer.config import ConfigError
 from trainer.presets import load_preset
@@ -119,5 +119,5 @@ def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
     """For a file."""
     rows = [_cells(table, row, scores.get(row.preset, {})) for row in table.rows]
     header = _header(table)
-    lines = "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+    lines = "\n".join(f"| {' | '.join(map(markdown_text, cells))} |" for cells in [header, ["---"] * len(header), *rows])
     return f"# {table.title}\n\nThe paper's figures: {table.source}. PSNR in dB.\n\n{lines}\n"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.console import make_console
+from sharding.console import guard_terminal, make_console, one_line
 from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
 from sharding.memory import keep_freed_memory
 from sharding.parallel import Callback
@@ -116,6 +116,7 @@ Command = (
 
 def main(argv: Sequence[str]) -> int:
     """Run one command. 0: done; 1: a problem; 2: an impossible command line; 130: Ctrl-C. Errors go to stderr."""
+    guard_terminal()
     keep_freed_memory()
     errors = make_console(stderr=True)
     try:
@@ -181,7 +182,7 @@ def run_verify(command: Verify) -> int:
 
         problems = verify(command.folder, decode=command.decode, workers=command.workers, progress=show)
     for problem in problems:
-        console.print(problem, style="red")
+        console.print(one_line(problem), style="red")
     seconds = max(time.monotonic() - start, 1e-3)
     result = f"problems: {len(problems)}" if problems else "whole"
     console.print(
@@ -206,10 +207,10 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], Callback]]:
     Where there is no terminal, e.g. in the log of a cluster's job, a line comes every 30 seconds instead.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[speed]}", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:

@@ -1,8 +1,14 @@
 """What people read on a terminal. Names, paths and messages of others are text there: neither markup nor commands."""
 
+import io
+import logging
 import re
 import shlex
+import sys
+import threading
+import traceback
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +21,7 @@ from sharding.storage.place import masked
 
 _KEPT = "\n\t"
 _CONTROL_PICTURES = 0x2400  # U+2400 to U+241F show the control characters 0 to 31
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!]")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -24,6 +31,11 @@ def printable(text: str) -> str:
     Passwords and signatures in addresses are masked.
     """
     return masked(_UNSAFE.sub(_shown, text))
+
+
+def one_line(text: object) -> str:
+    """Printable, and no new line: a file's name cannot look like a message of ours."""
+    return printable(str(text)).replace("\n", "\u240a").replace("\t", "\u2409")
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -53,6 +65,39 @@ def make_console(*, stderr: bool = False, file: IO[str] | None = None, **setting
     return PlainConsole(
         stderr=stderr, file=file, **{"highlight": False, "markup": False, "emoji": False, "soft_wrap": True, **settings}
     )
+
+
+def guard_terminal() -> None:
+    """Show tracebacks, warnings and log lines as `printable` does: Python prints them without asking a console.
+
+    Of every command's process, first of all. A terminal of few characters gets the others as escapes, and no error.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = lambda kind, error, trace: _show_uncaught(error)
+    threading.excepthook = lambda arguments: _show_uncaught(arguments.exc_value)
+    warnings.showwarning = lambda message, category, *place: _show_warning(f"{category.__name__}: {message}")
+    logging.lastResort = _LogLines(logging.WARNING)
+
+
+class _LogLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        make_console(stderr=True).print(self.format(record))
+
+
+def _show_warning(message: str) -> None:
+    make_console(stderr=True).print(message)
+
+
+def _show_uncaught(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        make_console(stderr=True).print("".join(traceback.format_exception(error)), end="")
+
+
+def markdown_text(text: str) -> str:
+    """Text for one line of a Markdown file, or one cell of a table: neither markup, nor HTML, nor a new line."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(printable(text).split()))
 
 
 def command_line(*words: str | Path) -> str:

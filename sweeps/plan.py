@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sharding.console import command_line
 from sharding.manifest import Manifest
 from sharding.storage.files import write_atomically
 from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
@@ -142,9 +143,8 @@ class SweepDir:
     def create(self, sweep: Sweep) -> None:
         """Make the directory with its sweep.json. Raises ConfigError if it is there already."""
         if self.path.exists():
-            raise ConfigError(
-                "name", str(self.path), "exists; continue it with `diptych sweep --resume`, or choose another --name."
-            )
+            resume = command_line("diptych", "sweep", "--resume", self.path)
+            raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.trials.mkdir(parents=True)
         write_atomically(self.sweep_file, TypeAdapter(Sweep).dump_json(sweep, indent=1))
 

@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from sharding.console import markdown_text, printable
 from sharding.storage.files import write_atomically
 from sweeps.plan import Sweep, SweepDir, full_overrides
 from sweeps.spaces import as_flags
@@ -186,22 +188,21 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
 
 def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     names = ["trial", *(short_name(path) for path in sweep.search_space), "kimg", _metric_name(sweep), "state"]
-    lines = [f"# Sweep {folder.path.name}", ""]
-    lines += [
-        f"Preset `{sweep.preset}`, space `{sweep.space}`, furthest and best validation `{sweep.metric}` first.",
-        "",
-    ]
+    lines = [f"# Sweep {markdown_text(folder.path.name)}", ""]
+    preset, space, metric = map(markdown_text, (sweep.preset, sweep.space, sweep.metric))
+    lines += [f"Preset {preset}, space {space}, furthest and best validation {metric} first.", ""]
     lines += [_markdown_row(names), _markdown_row(["---"] * len(names))]
     for row in rows:
         values = [show_value(value) for value in row.overrides.values()]
         kimg, score = f"{row.position / 1000:.2f}", show_score(row.score, sweep.metric)
         lines.append(_markdown_row([row.trial, *values, kimg, score, describe_state(row)]))
-    lines += [f"\nTrial {row.trial} failed: {row.error}" for row in rows if row.error]
+    lines += ["\n" + markdown_text(f"Trial {row.trial} failed: {row.error}") for row in rows if row.error]
     best = best_of(rows)
     if best is not None:
-        lines += ["", f"Train the best, {best.trial}, in full:", "", f"    {full_command(sweep, best)}"]
+        command = textwrap.indent(printable(full_command(sweep, best)), "    ")
+        lines += ["", f"Train the best, {markdown_text(best.trial)}, in full:", "", command]
     return "\n".join(lines) + "\n"
 
 
 def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(markdown_text, cells))} |"

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from sharding.console import command_line
 from sharding.storage.files import sync
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
@@ -101,7 +102,7 @@ def save_checkpoint(
         free_mb = shutil.disk_usage(folder).free // 2**20
         raise CheckpointError(
             f"could not write {final}: {error} ({free_mb} MB are free without it). Earlier checkpoints are untouched: "
-            f"make room, then continue with `diptych train --resume {folder.parent}`."
+            f"make room, then continue with: {command_line('diptych', 'train', '--resume', folder.parent)}"
         ) from error
     world.barrier()
     return final

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sharding.console import PlainConsole, make_console
+from sharding.console import PlainConsole, make_console, one_line
 from sharding.manifest import read_manifest
 from trainer.config import ConfigError
 from trainer.rundir import RunDir
@@ -175,8 +175,8 @@ def _print_result(result: "TranslationResult", *, options: TranslateOptions, con
         f"{options.destination}"
     )
     if result.others:
-        names = ", ".join(str(path) for path in result.others[:_NUM_OTHERS_SHOWN])
+        names = ", ".join(one_line(path) for path in result.others[:_NUM_OTHERS_SHOWN])
         more = ", …" if len(result.others) > _NUM_OTHERS_SHOWN else ""
         console.print(f"{len(result.others)} other files are no pictures by their names: {names}{more}")
     for path, reason in result.failed.items():
-        console.print(f"not translated: {path} {reason}")
+        console.print(one_line(f"not translated: {path} {reason}"))

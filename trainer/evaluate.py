@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sharding.console import one_line
 from sharding.manifest import Manifest, read_manifest
 from sharding.storage.files import write_atomically
 from trainer.comparison import compare
 from trainer.config import RunConfig
-from trainer.report import write_report
+from trainer.report import check_report, write_report
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.split_evaluator import SplitEvaluator
@@ -45,6 +46,7 @@ def evaluate_run(
     """
     config = run.config()
     run.check_dataset(config)
+    check_report(run)
     manifest, world = read_manifest(config.data.path), lone_world(device)
     evaluator = SplitEvaluator(config=config, manifest=manifest, split=split, world=world)
     translator, position = load_translator(run, device=device, checkpoint=checkpoint)
@@ -76,7 +78,7 @@ def scores_table(scores: dict[str, float], *, title: str) -> Table:
     for row in compare(scores):
         wins = row.margin is not None and row.margin > 0
         table.add_row(
-            Text(row.title),
+            Text(one_line(row.title)),
             row.show(row.translation),
             row.show(row.mean),
             row.show(row.identity),

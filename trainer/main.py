@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from sharding.console import PlainConsole, command_line, make_console
+from sharding.console import PlainConsole, command_line, guard_terminal, make_console
 from sharding.manifest import DatasetError
 from trainer.checkpoint import CheckpointError
 from trainer.config import ConfigError
@@ -53,4 +53,5 @@ def _train(run: RunDir, console: PlainConsole) -> int:
 
 
 if __name__ == "__main__":
+    guard_terminal()
     sys.exit(main(Path(sys.argv[1])))

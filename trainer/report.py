@@ -1,48 +1,27 @@
 """report.html: one page about a run, complete in itself, that opens anywhere without a network."""
 
-import base64
-import io
-import shlex
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import jinja2
-from PIL import Image
+from markupsafe import Markup
 
+from sharding.console import command_line, printable
 from sharding.storage.files import write_atomically
-from trainer.comparison import Row, compare
 from trainer.logging.jsonl import read_metrics
-from trainer.report_charts import HEIGHT, WIDTH, make_charts
+from trainer.report_charts import HEIGHT, WIDTH, is_number, left_out, make_charts, whole_lines
+from trainer.report_pictures import Picture, UnusablePictureError, choose_grids, embed
+from trainer.report_record import Evaluation, read_evaluations, read_record
 from trainer.rundir import RunDir
 
-_MOST_GRIDS = 8
-_LARGEST_PICTURE = 2000  # pixels
-_WEBP_QUALITY = 88
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture as part of the page."""
-
-    position: int
-    """Images seen when it was drawn."""
-    uri: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The scores of one split."""
-
-    split: str
-    position: int
-    num_images: int
-    rows: list[Row]
+_LONGEST_TEXT = 20_000  # characters of one value
+_LONGEST_TIME_S = 10**9
+_MOST_VERSIONS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,45 +42,86 @@ def write_report(run: RunDir) -> None:
     write_atomically(run.report_file, render_report(run).encode())
 
 
+def check_report(run: RunDir) -> None:
+    """Asked before long work, at whose end the report is. Raises ConfigError if the run's files do not do for one."""
+    read_record(run)
+    run.evaluations()
+    read_metrics(run.metrics_file)
+
+
 def render_report(run: RunDir) -> str:
     """The page. A run that has only begun gives a page that says so."""
-    record, metrics, evaluations = run.record(), read_metrics(run.metrics_file), _read_evaluations(run)
+    record, lines = read_record(run), read_metrics(run.metrics_file)
+    metrics = whole_lines(lines)
+    evaluations, notes = read_evaluations(run)
     position = max([line["position"] for line in metrics] + [entry.position for entry in evaluations], default=0)
-    total = max(1, round(record["config"]["train"]["total_kimg"] * 1000))
+    total = run.config().train.total_images
     charts = make_charts(metrics)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("report.html").render(
+    notes += left_out(lines)
+    comparison, grids = _pictures(run, position=position, notes=notes)
+    return _environment().get_template("report.html").render(
         run=run,
         record=record,
-        command=shlex.join(record["command"]),
-        started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
+        versions=dict(list(record.versions.items())[:_MOST_VERSIONS]),
+        command=command_line(*record.command),
+        commands=_commands(run),
+        started=record.started.strftime("%d %B %Y, %H:%M %Z"),
         position=position,
         total=total,
         tiles=_tiles(metrics, evaluations, position=position, total=total),
         evaluations=evaluations,
-        comparison=_embed(run.evaluation_picture, position) if run.evaluation_picture.is_file() else None,
+        comparison=comparison,
         charts=charts,
         hover=[chart.hover() for chart in charts],
         chart_size=(WIDTH, HEIGHT),
-        grids=[_embed(path, int(path.stem)) for path in _choose_grids(run)],
-        settings=list(_flatten(record["config"])),
+        grids=grids,
+        settings=list(_flatten(record.config)),
+        notes=notes,
     )
 
 
-def _read_evaluations(run: RunDir) -> list[Evaluation]:
-    """The test split first."""
-    entries = run.evaluations()
-    return [
-        Evaluation(
-            split=split,
-            position=entries[split]["position"],
-            num_images=entries[split]["num_images"],
-            rows=compare(entries[split]["scores"]),
-        )
-        for split in sorted(entries, key=lambda split: (split != "test", split))
-    ]
+def _environment() -> jinja2.Environment:
+    """Names, paths and numbers of the run are text on the page, as on a terminal."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Markup | jinja2.Undefined):
+        return value
+    text = printable(str(value))
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def _commands(run: RunDir) -> dict[str, str]:
+    """To copy."""
+    return {
+        "evaluate": command_line("diptych", "evaluate", run.path),
+        "evaluate val": command_line("diptych", "evaluate", run.path, "--split", "val"),
+        "resume": command_line("diptych", "train", "--resume", run.path),
+        "translate": command_line("diptych", "translate", run.path, "--in", "FOLDER", "--out", "FOLDER"),
+    }
+
+
+def _pictures(run: RunDir, *, position: int, notes: list[str]) -> tuple[Picture | None, list[Picture]]:
+    """The evaluated images, if any, and the sample grids; what cannot be shown is added to the notes."""
+
+    def try_embed(path: Path, position: int) -> Picture | None:
+        try:
+            return embed(path, position=position)
+        except UnusablePictureError as error:
+            notes.append(f"{path.relative_to(run.path)} {error}.")
+            return None
+
+    if run.samples.is_symlink():
+        notes.append(f"{run.samples.name} is a link, which is not followed.")
+    comparison = try_embed(run.evaluation_picture, position) if os.path.lexists(run.evaluation_picture) else None
+    grids = [try_embed(path, int(path.stem)) for path in choose_grids(run)]
+    return comparison, [grid for grid in grids if grid is not None]
 
 
 def _tiles(
@@ -112,30 +132,16 @@ def _tiles(
         if row.name in ("psnr", "ssim", "miou"):
             note = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
             tiles.append(Tile(label=row.title, value=row.show(row.translation), note=note))
-    times = [line["time_s"] for line in metrics if "time_s" in line]
-    speeds = [line["throughput/images_per_s"] for line in metrics if "throughput/images_per_s" in line]
+    times, speeds = _numbers(metrics, "time_s"), _numbers(metrics, "throughput/images_per_s")
     if times:
         speed = f"{median(speeds):.1f} images/s" if speeds else ""
-        tiles.append(Tile(label="time", value=str(timedelta(seconds=round(max(times)))), note=speed))
+        seconds = min(max(0, round(max(times))), _LONGEST_TIME_S)
+        tiles.append(Tile(label="time", value=str(timedelta(seconds=seconds)), note=speed))
     return tiles
 
 
-def _choose_grids(run: RunDir) -> list[Path]:
-    """The first, the last, and evenly spaced ones in between."""
-    grids = sorted(run.samples.glob("[0-9]*.png"))
-    if len(grids) <= _MOST_GRIDS:
-        return grids
-    return [grids[place * (len(grids) - 1) // (_MOST_GRIDS - 1)] for place in range(_MOST_GRIDS)]
-
-
-def _embed(path: Path, position: int) -> Picture:
-    """As WebP, a tenth of the PNG's size, so that the page stays small."""
-    picture = Image.open(path).convert("RGB")
-    picture.thumbnail((_LARGEST_PICTURE, _LARGEST_PICTURE))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
-    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
+def _numbers(metrics: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    return [line[key] for line in metrics if is_number(line.get(key))]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

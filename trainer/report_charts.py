@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from statistics import fmean, median
-from typing import Any
+from typing import Any, TypeGuard
 
 from matplotlib.ticker import MaxNLocator
 
+from sharding.console import printable
+
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
+LARGEST = 1e30
+"""Of a value that is drawn or listed; the arithmetic of the axes stays finite."""
+_LARGEST_POSITION = 10**15
+_MOST_CURVES = 200
+_LONGEST_NAME = 100  # characters
 _MOST_POINTS = 400
 _FEWEST_TO_SMOOTH = 40
 _SMOOTHING = 0.9  # weight of the past in a smoothed curve
@@ -98,11 +105,11 @@ class Chart:
         }
 
 
-def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
+def make_charts(metrics: Sequence[object]) -> list[Chart]:
     """Losses by player, scores with their baselines, then speed and the rest; nothing for values never logged."""
-    points = _collect(metrics)
+    points = {key: thin_out(found) for key, found in _collect(metrics).items()}
     losses = {key: points[key] for key in points if key.startswith("loss/")}
-    scores = [key for key in points if key.startswith("eval/") and key in _TITLES]
+    scores = [key for key in points if key.startswith("eval/")]
     others = [key for key in points if key.split("/")[0] not in ("loss", "eval", "baseline")]
     return [
         *_loss_charts(losses),
@@ -111,21 +118,67 @@ def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     ]
 
 
-def _collect(metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
-    """The finite values of each key over thousands of images, thinned out."""
+def left_out(metrics: Sequence[object]) -> list[str]:
+    """Notes about what `make_charts` cannot show."""
+    notes = []
+    strange = sum(not _is_line(line) for line in metrics)
+    if strange:
+        notes.append(f"{strange} lines of the metrics have no position in images.")
+    keys = {key for line in metrics if _is_line(line) for key, value in line.items() if _is_drawn(key, value)}
+    if len(keys) > _MOST_CURVES:
+        notes.append(f"{len(keys) - _MOST_CURVES} of {len(keys)} values that were logged have no curve.")
+    return notes
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is finite, and of a size that can be drawn."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def is_position(value: object) -> bool:
+    """Whether it is a number of images."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_POSITION
+
+
+def whole_lines(metrics: Sequence[object]) -> list[Mapping[str, Any]]:
+    """Those that say which position they are of."""
+    return [line for line in metrics if _is_line(line)]
+
+
+def _is_line(line: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(line, Mapping) and is_position(line.get("position"))
+
+
+def _is_drawn(key: str, value: object) -> bool:
+    kind, _, name = key.partition("/")
+    if key in ("position", "kimg", "time_s") or not is_number(value):
+        return False
+    if kind == "baseline":
+        return f"eval/{name.partition('/')[2]}" in _TITLES
+    return kind != "eval" or key in _TITLES
+
+
+def _collect(metrics: Sequence[object]) -> dict[str, list[Point]]:
+    """The finite values of each key over thousands of images."""
     points: dict[str, list[Point]] = {}
-    for line in metrics:
+    for line in whole_lines(metrics):
         for key, value in line.items():
-            if key not in ("position", "kimg", "time_s") and isinstance(value, int | float) and math.isfinite(value):
-                points.setdefault(key, []).append((line["position"] / 1000, value))
-    return {key: thin_out(values) for key, values in points.items()}
+            if _is_drawn(key, value) and (key in points or len(points) < _MOST_CURVES):
+                points.setdefault(key, []).append((line["position"] / 1000, float(value)))
+    return points
+
+
+def _label(name: str) -> str:
+    """A name from the file, as it is shown."""
+    shown = printable(name)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
 
 
 def _loss_charts(losses: Mapping[str, list[Point]]) -> list[Chart]:
     """One for each player, or one for each of its losses if their sizes differ much."""
     players: dict[str, list[Curve]] = {}
     for key, points in losses.items():
-        player, _, term = key.removeprefix("loss/").partition("/")
+        player, _, term = map(_label, key.removeprefix("loss/").partition("/"))
         players.setdefault(player, []).append(Curve(name=term or player, points=points, is_noisy=True))
     charts = []
     for player, curves in players.items():
@@ -148,8 +201,8 @@ def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
 
 
 def _plain_chart(key: str, points: list[Point]) -> Chart:
-    curve = Curve(name=key, points=points, is_noisy=key.startswith(_NOISY))
-    return Chart(title=_TITLES.get(key, key), curves=[curve])
+    curve = Curve(name=_label(key), points=points, is_noisy=key.startswith(_NOISY))
+    return Chart(title=_TITLES.get(key, curve.name), curves=[curve])
 
 
 def thin_out(points: list[Point]) -> list[Point]:

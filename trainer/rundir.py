@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sharding.console import command_line
 from sharding.manifest import manifest_bytes
 from sharding.storage.files import write_atomically
 from sharding.storage.place import Place
@@ -99,9 +100,8 @@ class RunDir:
     def create(self, config: RunConfig, *, preset: str, command: list[str]) -> None:
         """Make the directory with its run.json. Raises ConfigError if it is there already."""
         if self.run_file.exists():
-            raise ConfigError(
-                "run", str(self.path), "exists; continue it with `diptych train --resume`, or choose another --name."
-            )
+            resume = command_line("diptych", "train", "--resume", self.path)
+            raise ConfigError("run", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.samples.mkdir(parents=True, exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
         record = {

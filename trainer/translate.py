@@ -131,10 +131,10 @@ def _write(target: Path, content: bytes) -> None:
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("pictures"),
+        TextColumn("pictures", markup=False),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

@@ -1,10 +1,13 @@
 """What `diptych translate` will read and write, settled before any network is loaded. Imports no torch."""
 
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from sharding.manifest import Manifest, View
+from sharding.storage.files import refuse_link
 from trainer.config import ConfigError, RunConfig
 from trainer.pictures import picture_suffixes
 
@@ -45,7 +48,8 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
 
     Raises:
         ConfigError: there is nothing to translate, two pictures would become one file, the destination lies
-            in the source, or a file would be overwritten: one to be read, or another without `overwrite`.
+            in the source, a folder below it is a link, or a file would be overwritten: one to be read, or another
+            without `overwrite`.
     """
     files, root = _find_files(source)
     _reject_nested(root, destination, is_file=source.is_file())
@@ -55,6 +59,7 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {len(files)} files.")
     targets = {file: (destination / file.relative_to(root)).with_suffix(suffix) for file in pictures}
     _reject_collisions(targets)
+    _reject_links(targets, destination)
     if not overwrite:
         _reject_existing(targets)
     return TranslationPlan(targets=targets, others=tuple(file for file in files if file not in targets))
@@ -89,8 +94,15 @@ def _reject_collisions(targets: dict[Path, Path]) -> None:
         first[target] = file
 
 
+def _reject_links(targets: dict[Path, Path], destination: Path) -> None:
+    """Folders below the destination, which may be a stranger's: what is written there would lie elsewhere."""
+    inside = {folder for target in targets.values() for folder in target.relative_to(destination).parents}
+    for folder in sorted(inside - {Path()}):
+        refuse_link(destination / folder, error=partial(ConfigError, "out", str(destination)))
+
+
 def _reject_existing(targets: dict[Path, Path]) -> None:
-    existing = [target for target in targets.values() if target.exists()]
+    existing = [target for target in targets.values() if os.path.lexists(target)]
     if existing:
         raise ConfigError(
             "out",

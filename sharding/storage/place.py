@@ -78,13 +78,14 @@ def _url_problem(url: Url) -> str | None:
     return None
 
 
-_USER = re.compile(r"(?<=://)[^\s/?#'\"<>]*@")
-_QUERY = re.compile(r"(\w+://[^\s?#'\"<>]*\?)[^\s#'\"<>]+")
+_ADDRESS = re.compile(r"://[^\s'\"<>]*")  # each character is looked at once, however long and strange the text
+_USER = re.compile(r"(?<=://)[^/?#]*@")
+_QUERY = re.compile(r"\?[^#]+")
 
 
 def masked(text: str) -> str:
     """Text without the names, passwords and signatures of the addresses in it."""
-    return _QUERY.sub(r"\1***", _USER.sub("***@", text))
+    return _ADDRESS.sub(lambda match: _QUERY.sub("?***", _USER.sub("***@", match[0])), text)
 
 
 PLACE_ARGUMENT = PrimitiveConstructorSpec(

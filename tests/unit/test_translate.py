@@ -1,5 +1,7 @@
 """Translating pictures of any size: with an identity in place of the network, and with a real run."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -130,3 +132,28 @@ def test_the_command_explains_a_result_that_cannot_be_written(tiny_run, inputs, 
     options = TranslateOptions(run=tiny_run.path, source=inputs, destination=tmp_path / "out", device="cpu")
     assert translate_command(options) == 1
     assert "could not write" in capsys.readouterr().out
+
+
+def test_a_link_among_the_results_is_replaced_and_not_followed(tiny_run, inputs, tmp_path):
+    keys = tmp_path / "authorized_keys"
+    keys.write_text("the user's own")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "photo.png").symlink_to(keys)
+    translate(tiny_run, tmp_path, overwrite=True)
+    assert keys.read_text() == "the user's own"
+    assert not (tmp_path / "out" / "photo.png").is_symlink()
+    assert Image.open(tmp_path / "out" / "photo.png").size == (50, 30)
+
+
+def test_names_of_files_are_text_on_the_terminal(tiny_run, inputs, tmp_path, capsys):
+    for name in (b"\x1b]0;owned\x07.png", b"caf\xe9[bold].png", b"a\nerror: do this.png", b"\x1b[2J.txt"):
+        (inputs / os.fsdecode(name)).write_bytes(b"no picture")
+    noise(8, 8).save(inputs / "good.png")
+    (inputs / "good.png").rename(inputs / os.fsdecode(b"na\xefve.png"))
+    options = TranslateOptions(run=tiny_run.path, source=inputs, destination=tmp_path / "out", device="cpu")
+    assert translate_command(options) == 1
+    said = capsys.readouterr().out
+    assert not set(said) & {"\x1b", "\x07"}
+    for shown in ("␛]0;owned␇.png cannot be read", "caf\\xe9[bold].png", "a␊error: do this.png", "␛[2J.txt"):
+        assert shown in said
+    assert (tmp_path / "out" / os.fsdecode(b"na\xefve.png")).is_file()

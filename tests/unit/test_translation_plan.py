@@ -75,3 +75,24 @@ def test_a_folder_without_files_is_refused(tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(ConfigError, match="no picture that can be read among 0 files"):
         plan(tmp_path)
+
+
+def test_a_linked_folder_in_the_output_is_refused(tmp_path):
+    touch(tmp_path / "in/sub/deep/a.png", tmp_path / "mine/keep.txt")
+    (tmp_path / "out/sub").mkdir(parents=True)
+    (tmp_path / "out/sub/deep").symlink_to(tmp_path / "mine")
+    with pytest.raises(ConfigError, match="is a link to"):
+        plan(tmp_path, overwrite=True)
+
+
+def test_the_output_folder_itself_may_be_the_users_link(tmp_path):
+    touch(tmp_path / "in/a.png", tmp_path / "disk/b.txt")
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    assert plan(tmp_path).targets == {tmp_path / "in/a.png": tmp_path / "out/a.png"}
+
+
+def test_a_link_to_nowhere_counts_as_a_file_that_is_there(tmp_path):
+    touch(tmp_path / "in/a.png", tmp_path / "out/b.txt")
+    (tmp_path / "out/a.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="exists"):
+        plan(tmp_path)

@@ -145,5 +145,11 @@ class LogConfig:
     def __post_init__(self) -> None:
         for name in ("metrics_kimg", "samples_kimg", "evaluate_kimg", "checkpoint_kimg"):
             require(getattr(self, name) >= 0, f"log.{name}", getattr(self, name), "use 0 (never) or more.")
+        require(
+            0 < len(self.wandb_project) <= 128 and not set(self.wandb_project) & set("/\\#?%:"),
+            "log.wandb_project",
+            self.wandb_project,
+            "W&B allows 1 to 128 characters, and none of / \\ # ? % :",
+        )
         require(self.keep_checkpoints >= 1, "log.keep_checkpoints", self.keep_checkpoints, "use 1 or more.")
         require(1 <= self.num_samples <= 64, "log.num_samples", self.num_samples, "use 1 to 64.")

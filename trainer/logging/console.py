@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sharding.console import make_console
+from sharding.console import make_console, one_line
 from trainer.logging import Metrics
 
 _PLAIN_PERIOD_S = 10.0
@@ -25,14 +25,14 @@ class ConsoleLogger:
         self.total = total
         self._last_plain_s = 0.0
         self._progress = Progress(
-            TextColumn("training"),
+            TextColumn("training", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("images"),
+            TextColumn("images", markup=False),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("left", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[news]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -69,7 +69,7 @@ def _news(metrics: Metrics) -> str:
 
 def _scores(metrics: Metrics) -> str:
     return "  ".join(
-        f"{key.removeprefix('eval/')} {value:.4g}" for key, value in metrics.items() if key.startswith("eval/")
+        f"{one_line(key.removeprefix('eval/'))} {value:.4g}" for key, value in metrics.items() if key.startswith("eval/")
     )
 
 

@@ -3,12 +3,16 @@
 import contextlib
 import netrc
 import os
+import re
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from trainer.config import LogConfig
+from sharding.console import printable
+from sharding.storage.files import refuse_link
+from trainer.config import ConfigError, LogConfig
 from trainer.logging import Metrics
 
 _PROBE_TIMEOUT_S = 3.0
@@ -20,6 +24,19 @@ _FLUSH_PERIOD_S = 1
 
 Mode = Literal["online", "offline", "disabled"]
 
+_OWN_LINKS = ("latest-run", "debug.log", "debug-internal.log")
+"""Which W&B makes in its folder, and replaces without following them."""
+_FROM_MOST_PRIVATE: tuple[Mode, ...] = ("disabled", "offline", "online")
+_ENVIRONMENT: dict[str, Mode] = {
+    "disabled": "disabled",
+    "offline": "offline",
+    "dryrun": "offline",
+    "online": "online",
+    "run": "online",
+    "shared": "online",
+}
+"""Values of WANDB_MODE, old ones too."""
+
 
 class WandbLogger:
     """One W&B run, continued under the same id when training is resumed.
@@ -29,16 +46,21 @@ class WandbLogger:
         folder: the run directory, which receives `wandb/`.
         run_id: the same for all parts of one run.
         values: the resolved configuration, to be shown.
+
+    Raises:
+        ConfigError: the folder or the id, which may be a stranger's, would lead what is written or sent elsewhere.
     """
 
-    def __init__(self, config: LogConfig, *, folder: Path, run_id: str, values: dict[str, Any]) -> None:
+    def __init__(self, config: LogConfig, *, folder: Path, run_id: object, values: dict[str, Any]) -> None:
+        if _asked(config) != "disabled":
+            _check_received(folder, run_id)
         import wandb
 
         self._wandb = wandb
         settings: dict[str, Any] = {
             "project": config.wandb_project,
             "group": config.wandb_group,
-            "name": folder.name,
+            "name": printable(folder.name),
             "id": run_id,
             "resume": "allow",
             "dir": str(folder),
@@ -80,19 +102,45 @@ class WandbLogger:
 def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
     """The mode for `wandb.init`, and a notice for the user if it is not what was asked for.
 
+    Of the run's setting and WANDB_MODE the more private one counts: a run may be a stranger's, the environment is not.
     Online without a network, `wandb.init` blocks for up to 100 s and then raises, so the server is probed first.
     """
-    asked = os.environ.get("WANDB_MODE", config.wandb) if config.wandb == "auto" else config.wandb
-    if asked == "disabled":
-        return "disabled", None
-    if asked == "offline":
-        return "offline", None
+    asked = _asked(config)
+    if asked in ("disabled", "offline"):
+        return asked, None
     if asked == "auto" and not _has_api_key():
         return "offline", None
     server = _base_url()
     if not _answers(server):
         return "offline", f"W&B is offline: {server} does not answer. Send the run later with `wandb sync`."
     return "online", None
+
+
+def _asked(config: LogConfig) -> Mode | Literal["auto"]:
+    """Raises ConfigError if WANDB_MODE is no mode."""
+    environment = os.environ.get("WANDB_MODE", "")
+    if not environment:
+        return config.wandb
+    if environment not in _ENVIRONMENT:
+        raise ConfigError("WANDB_MODE", environment, "in the environment; use online, offline or disabled.")
+    own = _ENVIRONMENT[environment]
+    return own if config.wandb == "auto" else min(own, config.wandb, key=_FROM_MOST_PRIVATE.index)
+
+
+def _check_received(folder: Path, run_id: object) -> None:
+    """Refuse a run directory in which W&B would find links to write through, or settings: a server to send keys to."""
+    if not isinstance(run_id, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id):
+        raise ConfigError("wandb_id", run_id, f"in {folder / 'run.json'}: use 1 to 64 letters, digits, - or _.")
+    for local in (folder / "wandb", folder / ".wandb"):
+        refuse_link(local, error=partial(ConfigError, "run", str(folder)))
+        for parent, folders, files in os.walk(local):
+            for path in (Path(parent, name) for name in (*folders, *files)):
+                if path.parent != local or path.name not in _OWN_LINKS:
+                    refuse_link(path, error=partial(ConfigError, "run", str(folder)))
+        if os.path.lexists(local / "settings"):
+            raise ConfigError(
+                "run", str(folder), f"brings settings for W&B, {local / 'settings'}, which may name a server. Remove it."
+            )
 
 
 def _base_url() -> str:

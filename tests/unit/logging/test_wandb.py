@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import wandb
 from PIL import Image
 
-from trainer.config import LogConfig
+from trainer.config import ConfigError, LogConfig
 from trainer.logging.wandb import WandbLogger, choose_mode
 
 
@@ -66,7 +67,70 @@ def test_without_a_key_auto_is_offline_and_says_nothing():
 def test_the_environments_mode_counts_for_auto(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert choose_mode(LogConfig(wandb="auto")) == ("disabled", None)
-    assert choose_mode(LogConfig(wandb="offline")) == ("offline", None)
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "mode"),
+    [
+        ("online", "offline", "offline"),
+        ("online", "dryrun", "offline"),
+        ("online", "disabled", "disabled"),
+        ("offline", "disabled", "disabled"),
+        ("offline", "online", "offline"),
+        ("auto", "offline", "offline"),
+        ("disabled", "online", "disabled"),
+    ],
+)
+def test_the_more_private_mode_counts(monkeypatch: pytest.MonkeyPatch, configured: Any, environment: str, mode: str):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_MODE", environment)
+    monkeypatch.setattr("trainer.logging.wandb._answers", lambda server: True)  # not the real one, if there is a network
+    assert choose_mode(LogConfig(wandb=configured)) == (mode, None)
+
+
+def test_a_misspelt_mode_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    with pytest.raises(ConfigError, match="WANDB_MODE = 'ofline'"):
+        choose_mode(LogConfig())
+
+
+def test_a_received_run_does_not_choose_the_server_that_gets_the_key(
+    refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    run = tmp_path / "run"
+    (run / "wandb").mkdir(parents=True)
+    (run / "wandb" / "settings").write_text(f"[default]\nbase_url = {refusing_server}\n")
+    monkeypatch.chdir(run)  # where W&B looks for settings
+    with pytest.raises(ConfigError, match="brings settings for W&B"):
+        WandbLogger(LogConfig(wandb="online"), folder=run, run_id="abc123", values={})
+    assert Refusing.asked == []
+
+
+@pytest.mark.parametrize("place", ["wandb", "wandb/offline-run-20310101_000000-abc123", "wandb/x/files"])
+def test_links_in_a_received_run_are_not_written_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str):
+    elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
+    elsewhere.mkdir()
+    (elsewhere / "debug.log").write_text("the user's own")  # W&B removes what has this name
+    (run / place).parent.mkdir(parents=True)
+    (run / place).symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="is a link to"):
+        WandbLogger(LogConfig(wandb="offline"), folder=run, run_id="abc123", values={})
+    assert [path.name for path in elsewhere.iterdir()] == ["debug.log"]
+    assert (elsewhere / "debug.log").read_text() == "the user's own"
+
+
+@pytest.mark.parametrize("run_id", [None, "", "../x", "a b", "a\x1bb", 7, "x" * 65])
+def test_an_id_that_is_none_is_refused(tmp_path: Path, run_id: object):
+    with pytest.raises(ConfigError, match="wandb_id"):
+        WandbLogger(LogConfig(wandb="offline"), folder=tmp_path, run_id=run_id, values={})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("project", ["", "a/b", "x" * 129])
+def test_a_project_that_wandb_refuses_is_told_before_the_run(project: str):
+    with pytest.raises(ConfigError, match="log.wandb_project"):
+        LogConfig(wandb_project=project)
 
 
 def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch):
@@ -87,7 +151,10 @@ def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.Monke
 class Refusing(BaseHTTPRequestHandler):
     """A server that is there, and refuses everything."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_POST(self) -> None:
+        self.asked.append(self.path)
         self.send_response(401)
         self.end_headers()
 
@@ -100,6 +167,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing_server() -> Iterator[str]:
+    Refusing.asked.clear()
     server = HTTPServer(("127.0.0.1", 0), Refusing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

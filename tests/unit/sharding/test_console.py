@@ -3,12 +3,16 @@
 import io
 import os
 import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 
-from sharding.console import command_line, make_console, printable
+from sharding.console import command_line, make_console, markdown_text, one_line, printable
 
 
 def printed(*objects: object, **settings: object) -> str:
@@ -55,6 +59,8 @@ def test_our_own_styles_stay() -> None:
     [
         ("https://anna:secret@host/x cannot be read", "https://***@host/x cannot be read"),
         ("url='https://b.s3/x?X-Amz-Signature=abc&y=1', status=403", "url='https://b.s3/x?***', status=403"),
+        ("at https://a/?u=https://anna:secret@b/x?y=1#part.", "at https://a/?***#part."),
+        ("at https://a/https://anna:secret@b/x", "at https://a/https://***@b/x"),
         ("s3://bucket/folder is not there. Why? mail a@b.c", "s3://bucket/folder is not there. Why? mail a@b.c"),
     ],
 )
@@ -65,3 +71,61 @@ def test_passwords_and_signatures_in_addresses_are_masked(text: str, shown: str)
 def test_commands_to_copy_are_quoted() -> None:
     words = ["diptych", "train", "--resume", "runs/my run; rm -rf ~"]
     assert shlex.split(command_line(*words)) == words
+
+
+def test_a_name_cannot_look_like_a_line_of_ours() -> None:
+    assert one_line(Path("a\nerror: run\tthis\x1b[2J")) == "a␊error: run␉this␛[2J"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b", "a\\|b"),
+        ("two\nlines", "two lines"),
+        ("<script>alert(1)</script>", "\\<script\\>alert(1)\\</script\\>"),
+        ("![x](http://host/seen.png)", "\\!\\[x\\](http://host/seen.png)"),
+        ("`code` *bold* ~~gone~~ &lt;", "\\`code\\` \\*bold\\* \\~\\~gone\\~\\~ \\&lt;"),
+        ("weight_l1 17.94 dB, runs/it's", "weight_l1 17.94 dB, runs/it's"),
+    ],
+)
+def test_markdown_is_text(text: str, shown: str) -> None:
+    assert markdown_text(text) == shown
+
+
+SPEAKING = """
+import logging, sys, threading, warnings
+from sharding.console import guard_terminal
+guard_terminal()
+text = "\\x1b]0;owned\\x07 https://anna:secret@host/x?sig=abc"
+logging.getLogger("sharding.storage.download").warning("%s: trying again", text)
+logging.getLogger("another.library").error("%s", text)
+warnings.warn(text)
+thread = threading.Thread(target=lambda: [][0 if text else text])
+def fail(): raise OSError("in a thread: " + text)
+thread = threading.Thread(target=fail); thread.start(); thread.join()
+print("a class called 猫 \\udce9")
+raise RuntimeError(text)
+"""
+
+
+def test_what_python_prints_by_itself_is_text_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SPEAKING],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONIOENCODING": "latin-1"},
+    )
+    assert done.stdout == b"a class called \\u732b \\udce9\n"
+    assert done.returncode == 1
+    for said in ("trying again", "UserWarning: ", "OSError: in a thread", "RuntimeError: "):
+        assert said.encode() in done.stderr
+    assert done.stderr.count(b"https://***@host/x?***") == 5
+    assert not set(done.stderr) & set(b"\x1b\x07")
+    assert b"secret" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["x" * 10**6, "://" * 10**6, "://a@" * 10**6, "a://b?" * 10**6, "?" * 10**6])
+def test_a_long_text_of_a_stranger_is_shown_at_once(text: str) -> None:
+    began = time.monotonic()
+    printable(text)
+    assert time.monotonic() - began < 10

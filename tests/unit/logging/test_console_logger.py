@@ -1,0 +1,35 @@
+"""Progress on a terminal and in a log: names of classes and losses are text, whatever they hold."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from sharding.console import make_console
+from trainer.logging.console import ConsoleLogger
+
+METRICS = {
+    "position": 4,
+    "throughput/images_per_s": 2.0,
+    "loss/generator/l1[/red]": 0.5,
+    "eval/iou/sea[/blue]": 0.25,
+    "eval/iou/\x1b]0;owned\x07\n9 images": 0.5,
+}
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_names_are_text(is_terminal: bool):
+    file = io.StringIO()
+    logger = ConsoleLogger(
+        total=8, position=0, console=make_console(file=file, force_terminal=is_terminal, width=200, color_system=None)
+    )
+    logger.log(METRICS)
+    logger.picture(Path("runs/[final]/samples/00000004.png"), 0)
+    logger.close()
+    said = file.getvalue()
+    assert "iou/sea[/blue] 0.25" in said
+    assert "iou/␛]0;owned␇␊9 images 0.5" in said
+    assert "G l1[/red] 0.500" in said
+    assert "picture: runs/[final]/samples" in said
+    assert "\x1b]" not in said
+    assert "\x07" not in said
