@@ -72,7 +72,8 @@ def _check_cache(data: DataConfig, manifest: Manifest) -> None:
             "data.cache_gb",
             data.cache_limit_gb,
             f"must be at least {math.ceil(needed * 1000) / 1000:g}: twice data.shuffle_window_shards = "
-            f"{data.shuffle_window_shards} of {data.path} are needed at a time. Set the variable DIPTYCH_CACHE_GB, or lower that.",
+            f"{data.shuffle_window_shards} of {data.path} are needed at a time. Set the variable "
+            "DIPTYCH_CACHE_GB, or lower that.",
         )
 
 
