@@ -1,6 +1,5 @@
 """`diptych train` and `diptych launch`: from the command line to started ranks."""
 
-import json
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -14,7 +13,7 @@ from launch.local import start_ranks
 from launch.options import ResumeOptions, TrainOptions
 from sharding.console import make_console
 from sharding.manifest import read_manifest
-from trainer.config import RunConfig, config_to_dict
+from trainer.config import ConfigError, RunConfig, config_to_dict
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.rundir import RunDir
 from trainer.task import check_task, final_split
@@ -60,6 +59,7 @@ def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
         TrainOptions, args=argv[named:], default=default, prog=f"{prog} [PRESET]", description=description
     )
     options.config.check_hardware(count_gpus())
+    options.config.data.share_cache()
     return preset, options
 
 
@@ -106,7 +106,10 @@ def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
 
 def same_config(run: RunDir, config: RunConfig) -> bool:
     """Whether a run was started with just this configuration."""
-    return run.record()["config"] == json.loads(json.dumps(config_to_dict(config)))
+    try:
+        return config_to_dict(run.config()) == config_to_dict(config)
+    except ConfigError:  # another version's
+        return False
 
 
 def _numbered_runs(folder: Path, name: str) -> Iterator[RunDir]:

@@ -7,7 +7,6 @@ shard that is complete on disk. A run that was killed is continued from it by th
 import fcntl
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -15,10 +14,10 @@ from typing import TextIO
 from pydantic import TypeAdapter
 
 from sharding.manifest import DatasetError, Shard, index_path
+from sharding.own_files import JOURNAL, files_below, foreign_file, remove_own
 from sharding.problems import Rejected
 from sharding.sample import SPLITS
-
-FILE_NAME = "journal.jsonl"
+from sharding.storage.files import refuse_link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +59,37 @@ class Workspace:
 
     def discard(self) -> None:
         """Remove all that was written, then the lock."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_own(self.folder)
         self.journal.close()
+
+
+def check_workspace(folder: Path) -> None:
+    """Raises DatasetError if `folder` is there and holds anything but a data set in the making: it will be emptied."""
+    refuse_link(folder, error=DatasetError)
+    foreign = foreign_file(folder)
+    if foreign is None and not (folder / JOURNAL).is_file():
+        foreign = next(files_below(folder), None)
+    # Not of a run that publishes just now, and takes its files away.
+    if foreign is not None and os.path.lexists(folder / foreign):
+        raise DatasetError(
+            f"{folder} is where the data set would grow, and it holds {foreign}, which no unfinished `diptych shard` "
+            "has left there. Move that folder away, or choose another --out."
+        )
 
 
 def open_workspace(folder: Path, *, fingerprint: str) -> Workspace:
     """Lock `folder`, and keep in it what an earlier run with the same `fingerprint` had finished.
 
     Raises:
-        DatasetError: another process is writing the same data set.
+        DatasetError: another process is writing the same data set, or something else is in `folder`.
     """
+    check_workspace(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    journal = _lock(folder / FILE_NAME)
+    journal = _lock(folder / JOURNAL)
     if journal is None:
         raise DatasetError(f"{folder} is being written by another run. Wait for it, or choose another --out.")
     finished = _read(journal, folder=folder, fingerprint=fingerprint)
-    _remove_all_but(folder, {FILE_NAME, *(name for one in finished for name in _files(one.shard))})
+    _remove_all_but(folder, {JOURNAL, *(name for one in finished for name in _files(one.shard))})
     journal.truncate(0)
     workspace = Workspace(folder=folder, journal=journal)
     workspace.append({"fingerprint": fingerprint})
@@ -86,7 +100,8 @@ def open_workspace(folder: Path, *, fingerprint: str) -> Workspace:
 
 def _lock(path: Path) -> TextIO | None:
     """The opened journal, or None if another process has it. The kernel frees it when its process ends, anyhow."""
-    journal = path.open("a+")
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    journal = os.fdopen(os.open(path, flags, 0o666), "a+")
     try:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # A run that published a moment ago has freed the lock, and has taken the file away with the folder.
@@ -102,17 +117,19 @@ def _read(journal: TextIO, *, folder: Path, fingerprint: str) -> list[Finished]:
     """Finished shards; none if the journal is another plan's. Ends at a line that a kill has cut short."""
     journal.seek(0)
     finished: list[Finished] = []
+    there = set(files_below(folder))
     for number, text in enumerate(journal):
         try:
             line = json.loads(text)
+            if number == 0:
+                if line != {"fingerprint": fingerprint}:
+                    break
+                continue
+            one = TypeAdapter(Finished).validate_python(line)
         except ValueError:
             break
-        if number == 0:
-            if line != {"fingerprint": fingerprint}:
-                break
-            continue
-        one = TypeAdapter(Finished).validate_python(line)
-        sizes = [(folder / name).stat().st_size if (folder / name).is_file() else 0 for name in _files(one.shard)]
+        # Only what is there under a name of ours: a path that leads elsewhere is none.
+        sizes = [(folder / name).stat().st_size if name in there else 0 for name in _files(one.shard)]
         if sizes[0] == one.shard.num_bytes and sizes[1]:
             finished.append(one)
     return finished

@@ -1,17 +1,12 @@
 """Put a finished data set in its place by renaming its folder, so that it is there whole or not at all."""
 
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
-from sharding.journal import FILE_NAME as JOURNAL
-from sharding.manifest import FILE_NAME, REJECTED, DatasetError, read_manifest
-from sharding.storage.files import sync
-
-_OWN_FILES = re.compile(
-    rf"{re.escape(FILE_NAME)}|{re.escape(JOURNAL)}|{re.escape(REJECTED)}|[^/]+/([a-z][a-z0-9_]*-)?\d{{6}}\.(tar|idx)"
-)
+from sharding.journal import check_workspace
+from sharding.manifest import FILE_NAME, DatasetError, read_manifest
+from sharding.own_files import JOURNAL, files_below, foreign_file, is_journal, remove_own
+from sharding.storage.files import refuse_link, sync
 
 
 def partial_folder(out: Path) -> Path:
@@ -19,13 +14,30 @@ def partial_folder(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
+def check_neighbours(out: Path) -> None:
+    """Raises DatasetError if `out` cannot be made or replaced without harm to folders beside it that are the user's."""
+    check_workspace(partial_folder(out))
+    replaced = _replaced_folder(out)
+    refuse_link(replaced, error=DatasetError)
+    foreign = foreign_file(replaced)
+    if foreign is None and not (replaced / FILE_NAME).is_file():
+        foreign = next(files_below(replaced), None)
+    if foreign is not None or (replaced.exists() and not replaced.is_dir()):
+        raise DatasetError(
+            f"{replaced} is where a data set that is replaced is put for a moment, and it "
+            f"{f'holds {foreign}' if foreign else 'is a file'}, which is no part of one. Move it away, or choose "
+            "another --out."
+        )
+
+
 def recover(out: Path) -> None:
     """Finish or undo a publication that was killed between its steps; call it while holding the lock."""
-    (out / JOURNAL).unlink(missing_ok=True)
+    if is_journal(out / JOURNAL):
+        (out / JOURNAL).unlink()
     replaced = _replaced_folder(out)
     if replaced.exists():
         if out.exists():
-            shutil.rmtree(replaced)
+            remove_own(replaced)
         else:
             replaced.rename(out)
 
@@ -41,19 +53,18 @@ def is_already_there(out: Path, *, made_by: dict[str, Any], overwrite: bool) -> 
     if out.is_mount() or not out.is_dir():
         kind = "a mount point, which cannot be renamed to" if out.is_dir() else "a file"
         raise DatasetError(f"{out} is {kind}. Choose another folder as --out.")
-    names = [path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()]
-    foreign = [name for name in names if not _OWN_FILES.fullmatch(name)]
-    if foreign:
-        raise DatasetError(f"{out} holds files that are no part of a data set: {foreign[0]}. Choose another --out.")
+    names = set(files_below(out))
     if not names:
         return False
-    if FILE_NAME in names:
-        try:
-            if same_recipe(read_manifest(out).made_by, made_by):
-                return True
-        except DatasetError:
-            if not overwrite:
-                raise
+    foreign = foreign_file(out) or (min(names) if FILE_NAME not in names else None)
+    if foreign is not None:
+        raise DatasetError(f"{out} holds files that are no part of a data set: {foreign}. Choose another --out.")
+    try:
+        if same_recipe(read_manifest(out).made_by, made_by):
+            return True
+    except DatasetError:
+        if not overwrite:
+            raise
     if not overwrite:
         raise DatasetError(
             f"{out} holds another data set: other options, other images or another version made it. "
@@ -78,7 +89,7 @@ def publish(partial: Path, out: Path) -> None:
     # The journal moves along, so that its lock holds until the data set is in place.
     (out / JOURNAL).unlink()
     sync(out.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
+    remove_own(replaced)
 
 
 def _replaced_folder(out: Path) -> Path:

@@ -5,12 +5,12 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from sharding.index import format_index, list_samples
 from sharding.manifest import DatasetError, Shard, index_path, member_checksum
 from sharding.sample import Sample
-from sharding.storage.files import sync
+from sharding.storage.files import create, sync
 
 
 class HashingFile(io.RawIOBase):
@@ -54,7 +54,8 @@ def write_shard(folder: Path, path: str, samples: Iterable[Sample]) -> Shard | N
         # Made from what was written, not from what was meant, so it also proves that the tar is readable.
         members = list_samples(tar)
         text = format_index(members).encode("ascii")
-        index.write_bytes(text)
+        with _create_anew(index) as file:
+            file.write(text)
         sync(tar)
         sync(index)
     except OSError as error:
@@ -74,13 +75,19 @@ def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
     """Its SHA-256."""
     tar.parent.mkdir(parents=True, exist_ok=True)
     # Not webdataset's TarWriter: it writes the same tar, but importing it imports torch (7 s, 650 MB).
-    with tar.open("wb") as file:
+    with _create_anew(tar) as file:
         hashing = HashingFile(file)
         with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
             for sample in samples:
                 for extension, content in sample.files().items():
                     archive.addfile(_header(f"{sample.key}.{extension}", content), io.BytesIO(content))
     return hashing.sha256.hexdigest()
+
+
+def _create_anew(path: Path) -> IO[bytes]:
+    """In place of what a worker that was killed has left there."""
+    path.unlink(missing_ok=True)
+    return create(path)
 
 
 def tar_bytes(num_bytes: int) -> int:

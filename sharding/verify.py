@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from threading import Lock
 
-from sharding.journal import FILE_NAME as JOURNAL
 from sharding.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
@@ -17,6 +16,7 @@ from sharding.manifest import (
     index_path,
     read_manifest,
 )
+from sharding.own_files import JOURNAL
 from sharding.parallel import map_in_order
 from sharding.storage.local_copy import local_copies, names_of_files
 from sharding.storage.place import Place

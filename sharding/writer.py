@@ -18,10 +18,10 @@ from sharding.journal import Finished, Workspace, open_workspace
 from sharding.manifest import REJECTED, DatasetError, Manifest, read_manifest, write_manifest
 from sharding.parallel import Callback, Crew, Tick, adding, unheard
 from sharding.problems import Problems, Rejected, rejected_by
-from sharding.publish import is_already_there, partial_folder, publish, recover
+from sharding.publish import check_neighbours, is_already_there, partial_folder, publish, recover
 from sharding.sample import Draft, OptionError, Plan, Sample, Source
 from sharding.shard_file import tar_bytes, write_shard
-from sharding.storage.files import sync
+from sharding.storage.files import write_atomically
 
 BYTES_PER_MB = 10**6
 NUM_PROBES = 32
@@ -79,6 +79,7 @@ def make_dataset(
         made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
+        check_neighbours(out)
         problems = Problems(skip=options.skip_bad)
         with Crew(workers=options.workers, ray=options.ray, looking=looking) as crew:
             plan = source.plan(crew, problems)
@@ -120,6 +121,7 @@ def _write(
         store.fill(plan)
         workspace = open_workspace(partial_folder(out), fingerprint=store.fingerprint(made_by))
         try:
+            check_neighbours(out)
             recover(out)
             # Once more, now under the lock: another run may have published since the first look.
             if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
@@ -265,5 +267,5 @@ def _check_visible(path: Path, num_bytes: int) -> None:
 def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
     """One line for each input that was left out; no file if none was."""
     if rejected:
-        path.write_text("".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected))
-        sync(path)
+        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected)
+        write_atomically(path, lines.encode())

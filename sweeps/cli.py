@@ -104,6 +104,7 @@ def parse_sweep(argv: list[str]) -> tuple[str, SweepOptions]:
     options = tyro.cli(
         SweepOptions, args=argv[named:], default=default, prog="diptych sweep [PRESET]", description=description
     )
+    options.config.data.share_cache()
     return preset, options
 
 

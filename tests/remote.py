@@ -3,6 +3,8 @@
 It answers GET as any web server does, and so also as S3 and Google's Cloud Storage do for objects of the bucket `set`.
 """
 
+import itertools
+import json
 import re
 import threading
 import time
@@ -16,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from sharding.storage.place import Url
 
 _GOOGLE = "/download/storage/v1/b/set/o/"
+_GOOGLE_INFO = "/storage/v1/b/set/o/"
 
 
 @dataclass
@@ -34,6 +37,16 @@ class Fault:
     """Change one byte in the middle."""
     append: bytes = b""
     """Behind the content."""
+    redirect: str = ""
+    """Answer that the file lies at this address."""
+    announce: int | None = None
+    """Announce so many bytes, whatever is sent; -1: announce no number."""
+    endless: bool = False
+    """Send zeros without end (a quarter of a gigabyte, should anybody read on)."""
+    drip_s: float = 0.0
+    """Send a byte at a time, and wait so long after each."""
+    encoding: str = ""
+    """Say that the content is packed so."""
 
 
 @dataclass
@@ -47,6 +60,10 @@ class Site:
     """Of each answer, but for the manifest's."""
     requests: list[tuple[str, int]] = field(default_factory=list)
     """Path, and the first byte that was asked for."""
+    passwords: list[str] = field(default_factory=list)
+    """That were sent along."""
+    num_sent: int = 0
+    """Bytes of endless and dripping answers."""
     port: int = 0
 
     @property
@@ -67,18 +84,26 @@ class Site:
         return Fault()
 
 
+_ZEROS = bytes(2**20)
+
+
 class _Handler(BaseHTTPRequestHandler):
     site: Site
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.startswith(_GOOGLE_INFO):
+            return self._tell_size(unquote(urlsplit(self.path).path).removeprefix(_GOOGLE_INFO))
         path = unquote(urlsplit(self.path).path).removeprefix(_GOOGLE).removeprefix("/set/")
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start = int(asked[1]) if asked and self.site.has_ranges else 0
         self.site.requests.append((path, start))
+        self.site.passwords += self.headers.get_all("Authorization", [])
         fault, file = self.site.fault(path), self.site.folder / path
         if path != "dataset.json":
             time.sleep(self.site.delay_s)
+        if fault.redirect:
+            return self._say(302, 0, Location=fault.redirect)
         if fault.status or not file.is_file():
             return self._say(fault.status or 404, 0)
         content = file.read_bytes()[: fault.truncate_after] + fault.append
@@ -91,7 +116,11 @@ class _Handler(BaseHTTPRequestHandler):
         middle = len(content) // 2
         if fault.flip:
             content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-        self._say(status, len(content))
+        length = len(content) if fault.announce is None else fault.announce
+        self._say(status, None if fault.endless or length < 0 else length, **_packed(fault))
+        if fault.endless or fault.drip_s:
+            self._trickle(content, fault)
+            return
         if fault.cut_after is not None:
             self.wfile.write(content[: fault.cut_after])
             self.close_connection = True
@@ -101,13 +130,36 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(fault.stall_s)
         self.wfile.write(content[middle:])
 
-    def _say(self, status: int, length: int) -> None:
+    def _tell_size(self, name: str) -> None:
+        size = (self.site.folder / name).stat().st_size
+        content = json.dumps({"name": name, "bucket": "set", "size": str(size)}).encode()
+        self._say(200, len(content))
+        self.wfile.write(content)
+
+    def _trickle(self, content: bytes, fault: Fault) -> None:
+        for piece in itertools.repeat(_ZEROS, 256) if fault.endless else (bytes([byte]) for byte in content):
+            self.wfile.write(piece)
+            self.wfile.flush()
+            self.site.num_sent += len(piece)
+            time.sleep(fault.drip_s)
+        self.close_connection = True
+
+    def _say(self, status: int, length: int | None, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if length is None:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def _packed(fault: Fault) -> dict[str, str]:
+    return {"Content_Encoding": fault.encoding} if fault.encoding else {}
 
 
 class _Server(ThreadingHTTPServer):

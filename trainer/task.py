@@ -67,12 +67,13 @@ def _check_cache(data: DataConfig, manifest: Manifest) -> None:
         if shard.view in (None, data.view_a, data.view_b):
             sizes.setdefault(shard.view, []).append(shard.num_bytes)
     needed = sum(sum(sorted(of_view)[-2 * data.shuffle_window_shards :]) for of_view in sizes.values()) / 1e9
-    if data.cache_gb < needed:
+    if data.cache_limit_gb < needed:
         raise ConfigError(
             "data.cache_gb",
-            data.cache_gb,
+            data.cache_limit_gb,
             f"must be at least {math.ceil(needed * 1000) / 1000:g}: twice data.shuffle_window_shards = "
-            f"{data.shuffle_window_shards} of {data.path} are needed at a time; or lower that.",
+            f"{data.shuffle_window_shards} of {data.path} are needed at a time. Set the variable "
+            "DIPTYCH_CACHE_GB, or lower that.",
         )
 
 

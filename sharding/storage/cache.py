@@ -7,6 +7,7 @@ processes of a machine may share a cache:
     <folder>/<sha256>.part   a file on its way
     <folder>/<sha256>.lock   held while that goes on
     <folder>/room.lock       held while room is made
+    <folder>/CACHEDIR.TAG    says that the folder is a cache: nothing is kept in, or removed from, any other
 """
 
 import hashlib
@@ -14,33 +15,23 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from sharding.manifest import DatasetError
-from sharding.storage.download import RemoteError, StoppedError, download, read_small
+from sharding.storage.cache_folder import claim, open_kept
+from sharding.storage.download import RemoteError, StoppedError
+from sharding.storage.files import create
 from sharding.storage.place import Url
+from sharding.storage.remote_file import RemoteFile, batches, download_checked, read_all_checked
 from sharding.storage.room import allocate, make_room
-from sharding.storage.transfer import MAX_CONNECTIONS
 
 _POLL_S = 0.1
-_SMALL_AT_ONCE = 256
-"""Small files that are held in memory before they are kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoteFile:
-    """What the manifest knows of a file."""
-
-    url: Url
-    sha256: str
-    num_bytes: int = 0
-    """Not asked for small files."""
 
 
 @dataclass(frozen=True)
@@ -80,49 +71,49 @@ class Cache:
         if descriptor is not None:
             os.close(descriptor)
 
-    def read_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
+    def read_small(self, files: Sequence[RemoteFile]) -> Iterator[bytes]:
         """The content of small files, checked; fetches those that are not there, many at a time. Raises as `open`."""
-        with self._explained(files[0].url):
-            contents = [self._read_kept(file) for file in files]
-            whole = [content for content in contents if content is not None]
-            if len(whole) == len(files):
-                return whole
-            # The other ranks of this machine ask for the same files: they wait, and find them.
-            name = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
-            with self._locked(name):
-                starts = range(0, len(files), _SMALL_AT_ONCE)
-                return [c for start in starts for c in self._fetch_small(files[start : start + _SMALL_AT_ONCE])]
+        for some in batches(files):
+            with self._explained(some[0].url):
+                contents = [self._read_kept(file) for file in some]
+                if any(content is None for content in contents):
+                    # The other ranks of this machine ask for the same files: they wait, and find them.
+                    name = hashlib.sha256("".join(file.sha256 for file in some).encode()).hexdigest()
+                    with self._locked(name):
+                        contents = self._fetch_small(some)
+            yield from contents  # pyright: ignore[reportReturnType]  none is None now
 
     def _fetch_small(self, files: Sequence[RemoteFile]) -> list[bytes]:
         kept = [self._read_kept(file) for file in files]
         missing = [file for file, content in zip(files, kept, strict=True) if content is None]
-        fetched = dict(zip((file.sha256 for file in missing), _read_all_checked(missing), strict=True))
+        fetched = dict(zip((file.sha256 for file in missing), read_all_checked(missing), strict=True))
         num_bytes = sum(map(len, fetched.values()))
         self._require_bound(files[0].url, num_bytes)
         with self._room(num_bytes, stop=threading.Event()):
             for sha256, content in fetched.items():  # not synced: each is checked whenever it is read
                 part = self.folder / f"{sha256}.part"
-                part.write_bytes(content)
-                _mark_used(part)
-                part.replace(self.folder / sha256)
+                with suppress(FileExistsError), create(part) as file:  # else it is just being fetched as a shard
+                    file.write(content)
+                    file.flush()
+                    _mark_used(file.fileno())
+                    part.replace(self.folder / sha256)
         return [fetched[file.sha256] if content is None else content for file, content in zip(files, kept, strict=True)]
 
     def _read_kept(self, file: RemoteFile) -> bytes | None:
-        try:
-            path = self.folder / file.sha256
-            content = path.read_bytes()
-        except FileNotFoundError:
+        descriptor = open_kept(self.folder / file.sha256)
+        if descriptor is None:
             return None
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            return None
-        _mark_used(path)
+        with os.fdopen(descriptor, "rb") as kept:
+            content = kept.read(file.num_bytes + 1)
+            if hashlib.sha256(content).hexdigest() != file.sha256:
+                return None
+            _mark_used(descriptor)
         return content
 
     def _open_kept(self, file: RemoteFile) -> int | None:
         path = self.folder / file.sha256
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
+        descriptor = open_kept(path)
+        if descriptor is None:
             return None
         if os.fstat(descriptor).st_size != file.num_bytes:  # by whomever it was cut
             os.close(descriptor)
@@ -146,13 +137,12 @@ class Cache:
     def _download(self, file: RemoteFile, *, stop: threading.Event) -> int:
         part = self.folder / f"{file.sha256}.part"
         self._require_bound(file.url, file.num_bytes)
-        is_allocated = False
-        while not is_allocated:
-            with self._room(file.num_bytes, stop=stop):
-                is_allocated = allocate(part, file.num_bytes)
+        part.unlink(missing_ok=True)  # of a killed process: the lock is ours
         try:
-            _download_checked(file, part, stop=stop)
-            descriptor = os.open(part, os.O_RDONLY)  # before it can be evicted
+            with create(part) as target:
+                download_checked(file, target, admit=self._admission(file, target, stop=stop), stop=stop)
+            descriptor = open_kept(part)  # before it can be evicted
+            assert descriptor is not None
             _mark_used(descriptor)
             with self._room_lock():  # else who sums up might see it under neither name
                 part.replace(self.folder / file.sha256)
@@ -163,11 +153,29 @@ class Cache:
             raise
         return descriptor
 
+    def _admission(self, file: RemoteFile, target: BinaryIO, *, stop: threading.Event) -> Callable[[int | None], bool]:
+        """Makes room once the server has such a file: for a mere claim of the manifest's nothing else must go."""
+        is_allocated = False
+
+        def admit(announced: int | None) -> bool:
+            nonlocal is_allocated
+            if announced is None:
+                raise RemoteError(
+                    f"{file.url} is sent without its size (the header Content-Length), so no room can be made for it. "
+                    "Put the data set on a server that tells sizes, as all do for plain files."
+                )
+            while announced == file.num_bytes and not is_allocated:
+                with self._room(file.num_bytes, stop=stop):
+                    is_allocated = allocate(target.fileno(), file.num_bytes, folder=self.folder)
+            return announced == file.num_bytes
+
+        return admit
+
     def _require_bound(self, url: Url, num_bytes: int) -> None:
         if num_bytes > self.max_bytes:
             raise DatasetError(
                 f"{url} has {num_bytes} bytes, and the cache {self.folder} may hold {self.max_bytes}. "
-                "Raise data.cache_gb."
+                "Raise --data.cache-gb or the variable DIPTYCH_CACHE_GB."
             )
 
     @contextmanager
@@ -186,7 +194,6 @@ class Cache:
 
     @contextmanager
     def _locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}.lock"
         with FileLock(path, timeout=timeout_s, thread_local=False):
             try:
@@ -197,54 +204,16 @@ class Cache:
     @contextmanager
     def _explained(self, url: Url) -> Iterator[None]:
         try:
+            claim(self.folder)
             yield
         except OSError as error:
             raise DatasetError(
                 f"{url} cannot be kept in the cache {self.folder} ({error.strerror or error}). Free some space, or "
-                "choose another folder with data.cache_dir or the variable DIPTYCH_CACHE."
+                "choose another folder with --data.cache-dir or the variable DIPTYCH_CACHE."
             ) from error
 
 
-def _mark_used(file: Path | int) -> None:
+def _mark_used(file: int) -> None:
     with suppress(PermissionError, FileNotFoundError):  # another user's, or evicted just now
         now = time.time_ns()  # finer than the clock that the kernel stamps files with
         os.utime(file, ns=(now, now))
-
-
-def _read_all_checked(files: Sequence[RemoteFile]) -> list[bytes]:
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(MAX_CONNECTIONS)
-    try:
-        reads = [pool.submit(_read_checked, file, stop) for file in files]
-        for read in wait(reads, return_when=FIRST_EXCEPTION).done:
-            read.result()
-        return [read.result() for read in reads]
-    finally:
-        stop.set()  # after a failure the others end, too
-        pool.shutdown(cancel_futures=True)
-
-
-def _read_checked(file: RemoteFile, stop: threading.Event) -> bytes:
-    for _ in range(2):
-        content = read_small(file.url, stop=stop)
-        if hashlib.sha256(content).hexdigest() == file.sha256:
-            return content
-    raise _mismatch(file)
-
-
-def _download_checked(file: RemoteFile, path: Path, *, stop: threading.Event) -> None:
-    """To a file that has the right size, durably."""
-    for _ in range(2):
-        with path.open("r+b") as target:
-            if download(file.url, target, num_bytes=file.num_bytes, stop=stop) == file.sha256:
-                target.truncate()  # an attempt before may have written more
-                os.fsync(target.fileno())
-                return
-    raise _mismatch(file)
-
-
-def _mismatch(file: RemoteFile) -> RemoteError:
-    return RemoteError(
-        f"{file.url} is not the file that the manifest lists (SHA-256 differs), twice in a row. Copy the data set "
-        "there again; `diptych shard verify` lists all damage."
-    )

@@ -5,14 +5,20 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from sharding.manifest import DatasetError
 from sharding.storage.place import Url
-from sharding.storage.transfer import TransferError, read_from
+from sharding.storage.transfer import Answer, TransferError
 
 _log = logging.getLogger(__name__)
+MAX_SMALL_BYTES = 64 * 2**20
+"""Of a file that is read into memory: a manifest, which has some 400 bytes for each shard, or an index."""
+SMALL_S = 300.0
+"""Longest time for such a file, over all tries."""
+_ENOUGH_BYTES = 64 * 2**10
 _random = random.Random()  # of its own: jitter must not disturb what follows from a run's seed
 
 
@@ -30,7 +36,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How an outage is ridden out. It ends with the next byte that arrives."""
+    """How an outage is ridden out. It ends when 64 KiB have arrived: a byte now and then is no progress."""
 
     first_wait_s: float = 1.0
     """Before the second try; each wait is twice the one before, give or take a quarter."""
@@ -53,12 +59,15 @@ class Outage:
         self.url = url
         self._patience = patience
         self._stop = stop
-        self.end()
-
-    def end(self) -> None:
-        """Bytes arrive again."""
         self._began: float | None = None
-        self._tries = 0
+        self._tries = self._arrived = 0
+
+    def arrived(self, num_bytes: int) -> None:
+        """So many more bytes."""
+        self._arrived += num_bytes
+        if self._arrived >= _ENOUGH_BYTES:
+            self._began = None
+            self._tries = self._arrived = 0
 
     def ride_out(self, failure: TransferError) -> None:
         """Wait before the next try.
@@ -100,13 +109,18 @@ def download(
     file: BinaryIO,
     *,
     num_bytes: int,
+    admit: Callable[[int | None], bool] | None = None,
     stop: threading.Event | None = None,
     patience: Patience | None = None,
-) -> str:
+) -> str | None:
     """Write a remote file to a local one, from its beginning. Returns the SHA-256 of what was written.
 
     After a cut it goes on where it was. A remote file that is shorter is written whole, of a longer one a byte more
     than `num_bytes`.
+
+    Args:
+        admit: hears how many bytes the server says that the file has, None if it does not say, before any is read;
+            False ends the download, which then returns None.
 
     Raises:
         RemoteError: it is not there, or an outage lasts.
@@ -120,13 +134,17 @@ def download(
     while True:
         begin = written
         try:
-            for piece in read_from(url, begin, num_bytes + 1):
-                if stop.is_set():
-                    raise StoppedError
-                file.write(piece)
-                digest.update(piece)
-                written += len(piece)
-                outage.end()
+            with Answer(url, begin, num_bytes + 1) as answer:
+                if admit is not None and not admit(answer.num_bytes()):
+                    return None
+                admit = None
+                for piece in answer:
+                    if stop.is_set():
+                        raise StoppedError
+                    file.write(piece)
+                    digest.update(piece)
+                    written += len(piece)
+                    outage.arrived(len(piece))
         except TransferError as failure:
             outage.ride_out(failure)
         else:
@@ -135,11 +153,33 @@ def download(
                 return digest.hexdigest()
 
 
-def read_small(url: Url, *, stop: threading.Event | None = None, patience: Patience | None = None) -> bytes:
-    """All of a small remote file. Raises as `download`."""
+def read_small(
+    url: Url,
+    *,
+    max_bytes: int = MAX_SMALL_BYTES,
+    stop: threading.Event | None = None,
+    patience: Patience | None = None,
+) -> bytes:
+    """All of a small remote file. Raises as `download`, and RemoteError for one that has more bytes or takes long."""
     outage = Outage(url, patience=patience or PATIENCE, stop=stop or threading.Event())
+    until = time.monotonic() + SMALL_S
     while True:
         try:
-            return b"".join(read_from(url))
+            return _read_bounded(url, max_bytes=max_bytes, until=until)
         except TransferError as failure:
             outage.ride_out(failure)
+
+
+def _read_bounded(url: Url, *, max_bytes: int, until: float) -> bytes:
+    content = bytearray()
+    with Answer(url, 0, max_bytes + 1) as answer:
+        for piece in answer:
+            content += piece
+            if len(content) > max_bytes:
+                raise RemoteError(
+                    f"{url} has more than {max_bytes} bytes, the most that such a file may have. Check the address: no "
+                    "data set of Diptych's making has one."
+                )
+            if time.monotonic() > until:
+                raise RemoteError(f"{url} did not arrive within {SMALL_S:.0f} s: only {len(content)} bytes of it came.")
+    return bytes(content)

@@ -20,7 +20,7 @@ class Url:
     """A remote folder or file; `/` goes below it, as with a `Path`."""
 
     text: str
-    """Without slashes at its end."""
+    """To be asked for; without slashes at its end. Messages show `str()`, which masks what is secret in a wrong one."""
 
     def __post_init__(self) -> None:
         scheme, _, rest = self.text.partition("://")
@@ -30,7 +30,10 @@ class Url:
         return Url(f"{self.text}/{part}")
 
     def __str__(self) -> str:
-        return self.text
+        return masked(self.text)
+
+    def __repr__(self) -> str:
+        return f"Url({str(self)!r})"
 
     @property
     def scheme(self) -> str:
@@ -42,8 +45,6 @@ Place = Path | Url
 
 def parse_place(text: str) -> Place:
     """`s3://bucket/faces` -> Url, `data/faces` -> Path. Whether a URL is any good is asked of `place_problem`."""
-    if text.startswith("file://"):
-        return Path(text.removeprefix("file://"))
     return Url(text) if "://" in text else Path(text)
 
 
@@ -55,6 +56,8 @@ def place_problem(place: object) -> str | None:
         return None
     if not isinstance(place, Url):
         return "must be a `Path` or a `Url`, which `parse_place` makes of a string."
+    if place.scheme == "file":
+        return f"is no address to read from: give the folder itself, {place.text.removeprefix('file://') or '/'}."
     if place.scheme not in SCHEMES:
         return f"must be a folder, or begin with {_KNOWN}."
     return _url_problem(place)
@@ -78,14 +81,15 @@ def _url_problem(url: Url) -> str | None:
     return None
 
 
-_ADDRESS = re.compile(r"://[^\s'\"<>]*")  # each character is looked at once, however long and strange the text
-_USER = re.compile(r"(?<=://)[^/?#]*@")
+# Each character is looked at once, however long and strange the text. One slash: what `Path` makes of an address.
+_ADDRESS = re.compile(r":/{1,2}[^\s'\"<>]*")
+_USER = re.compile(r"^(:/{1,2})[^/?#]*@")
 _QUERY = re.compile(r"\?[^#]+")
 
 
 def masked(text: str) -> str:
     """Text without the names, passwords and signatures of the addresses in it."""
-    return _ADDRESS.sub(lambda match: _QUERY.sub("?***", _USER.sub("***@", match[0])), text)
+    return _ADDRESS.sub(lambda match: _QUERY.sub("?***", _USER.sub(r"\1***@", match[0])), text)
 
 
 PLACE_ARGUMENT = PrimitiveConstructorSpec(

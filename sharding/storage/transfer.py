@@ -2,29 +2,36 @@
 off: `download` alone decides how often to try.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from sharding.storage.place import Url, place_problem
+from sharding.storage.place import Url, masked, place_problem
+
+Result = TypeVar("Result")
 
 CONNECT_S, STALL_S = 10, 30
 """Longest time until a connection stands, and until its next byte."""
-PIECE_BYTES, BLOCK_BYTES = 2**20, 2**24
-"""Of a stream (HTTP), and of a range request (object stores)."""
+SLOWEST_BYTES_PER_S = 2**10
+"""What brings less over `STALL_S` is an attempt that failed: a byte now and then is no answer."""
+BLOCK_BYTES = 2**24
+"""Of a range request to an object store."""
 MAX_CONNECTIONS = 32
 """To one object store, from one process."""
 
 _RANGE_NOT_SATISFIABLE = 416
+_MAX_REASON = 500
+"""Characters of what a server says."""
 _WORTH_ANOTHER_TRY = (408, 425, 429)
 
 
 class TransferError(Exception):
-    """An attempt failed; the message is the reason."""
+    """An attempt failed; the message is the reason, without passwords and signatures."""
 
     def __init__(self, reason: str, *, is_lasting: bool, status: int | None = None) -> None:
-        super().__init__(reason)
+        super().__init__(masked(reason))
         self.is_lasting = is_lasting
         """Another attempt would fail in the same way."""
         self.status = status
@@ -32,29 +39,76 @@ class TransferError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Reply:
+    """What a library makes of a request."""
+
+    pieces: Iterator[bytes]
+    num_bytes: Callable[[], int | None]
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Backend:
     filesystem: Any
-    read: Callable[[Any, Url, int, int | None], Iterator[bytes]]
+    ask: Callable[[Any, Url, int, int | None], _Reply]
     transient: tuple[type[Exception], ...]
     """What its library raises for trouble on the way, beside OSError and TimeoutError."""
+    lasting: tuple[type[Exception], ...] = field(default=())
+    """Likewise, for what another attempt would not change."""
 
 
-def read_from(url: Url, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+class Answer:
     """The bytes of a remote file from `start` on, to its end or up to `stop`, in pieces. Nothing past its end.
 
-    Raises:
-        TransferError: whatever went wrong.
+    All of its methods raise TransferError, whatever goes wrong.
     """
-    problem = place_problem(url)
-    if problem is not None:
-        raise TransferError(problem, is_lasting=True)
-    backend = _backend(url.scheme.removesuffix("s") if url.scheme == "https" else url.scheme)
-    try:
-        yield from backend.read(backend.filesystem, url, start, stop)
-    except Exception as error:
-        failure = _explain(error, backend)
-        if failure.status != _RANGE_NOT_SATISFIABLE:  # that status says: nothing is there from `start` on
-            raise failure from error
+
+    def __init__(self, url: Url, start: int = 0, stop: int | None = None) -> None:
+        problem = place_problem(url)
+        if problem is not None:
+            raise TransferError(problem, is_lasting=True)
+        self._backend = _backend("http" if url.scheme == "https" else url.scheme)
+        ask = self._backend.ask
+        self._reply = self._explained(lambda: ask(self._backend.filesystem, url, start, stop))
+
+    def num_bytes(self) -> int | None:
+        """Of the whole file, as the server says; None where it does not."""
+        return None if self._reply is None else self._explained(self._reply.num_bytes)
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._reply is None:
+            return
+        waited, arrived = 0.0, 0
+        while True:
+            began = time.monotonic()
+            piece = self._explained(lambda pieces=self._reply.pieces: next(pieces, None))
+            waited += time.monotonic() - began  # and not what was done with the piece before
+            if piece is None:
+                return
+            if piece:
+                yield piece
+            arrived += len(piece)
+            if waited >= STALL_S:
+                if arrived < SLOWEST_BYTES_PER_S * waited:
+                    raise TransferError(f"only {arrived} bytes in {waited:.0f} s", is_lasting=False)
+                waited, arrived = 0.0, 0
+
+    def _explained(self, function: Callable[[], Result]) -> Result | None:
+        """None where nothing is there from `start` on."""
+        try:
+            return function()
+        except Exception as error:
+            failure = _explain(error, self._backend)
+            if failure.status != _RANGE_NOT_SATISFIABLE:
+                raise failure from error
+            return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reply is not None:
+            self._reply.close()
 
 
 def list_files(url: Url) -> list[str] | None:
@@ -62,9 +116,9 @@ def list_files(url: Url) -> list[str] | None:
     if url.scheme.startswith("http"):
         return None
     backend = _backend(url.scheme)
-    prefix = str(url).partition("://")[2] + "/"
+    prefix = url.text.partition("://")[2] + "/"
     try:
-        return [path.removeprefix(prefix) for path in backend.filesystem.find(str(url))]
+        return [path.removeprefix(prefix) for path in backend.filesystem.find(url.text)]
     except Exception as error:
         raise _explain(error, backend) from error
 
@@ -78,10 +132,12 @@ def _http() -> _Backend:
     import aiohttp
     from fsspec.implementations.http import HTTPFileSystem
 
+    from sharding.storage.web import WebError
+
     # trust_env: proxies of the environment, and passwords in ~/.netrc
-    client = {"timeout": _time_limits(), "trust_env": True}
+    client = {"timeout": _time_limits(), "trust_env": True, "auto_decompress": False}
     filesystem = HTTPFileSystem(client_kwargs=client, skip_instance_cache=True)
-    return _Backend(filesystem=filesystem, read=_read_stream, transient=(aiohttp.ClientError,))
+    return _Backend(filesystem=filesystem, ask=_ask_web, transient=(aiohttp.ClientError,), lasting=(WebError,))
 
 
 def _s3() -> _Backend:
@@ -100,16 +156,19 @@ def _s3() -> _Backend:
     filesystem = S3FileSystem(config_kwargs=limits, skip_instance_cache=True)
     filesystem.retries = 1
     transient = (aiohttp.ClientError, BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
-    return _Backend(filesystem=filesystem, read=_read_blocks, transient=transient)
+    return _Backend(filesystem=filesystem, ask=_ask_store, transient=transient)
 
 
 def _gs() -> _Backend:
     from gcsfs.core import GCSFileSystem  # that of gcsfs itself asks, by gRPC, what kind of bucket it is
     from gcsfs.retry import RETRIABLE_EXCEPTIONS
 
+    from sharding.storage.web import WebError, refuse_packed
+
     # gcsfs tries six times, within half a minute, and cannot be told otherwise; ours counts time, not tries.
-    filesystem = GCSFileSystem(requests_timeout=_time_limits(), skip_instance_cache=True)
-    return _Backend(filesystem=filesystem, read=_read_blocks, transient=RETRIABLE_EXCEPTIONS)
+    session = {"middlewares": (refuse_packed,), "auto_decompress": False}
+    filesystem = GCSFileSystem(requests_timeout=_time_limits(), session_kwargs=session, skip_instance_cache=True)
+    return _Backend(filesystem=filesystem, ask=_ask_store, transient=RETRIABLE_EXCEPTIONS, lasting=(WebError,))
 
 
 def _time_limits() -> Any:
@@ -118,35 +177,39 @@ def _time_limits() -> Any:
     return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=STALL_S)
 
 
-def _read_stream(filesystem: Any, url: Url, start: int, stop: int | None) -> Iterator[bytes]:
-    """By one request. A server that knows no ranges sends all of the file, and its beginning is dropped."""
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    # fsspec would ask for the size by a request of its own if it were not told one.
-    with filesystem.open(str(url), block_size=0, size=1, headers=headers) as file:
-        place = start if file.r.status == 206 else 0
-        while (stop is None or place < stop) and (piece := file.read(PIECE_BYTES)):
-            wanted = piece[max(0, start - place) : None if stop is None else stop - place]
-            place += len(piece)
-            if wanted:
-                yield wanted
+def _ask_web(filesystem: Any, url: Url, start: int, stop: int | None) -> _Reply:
+    """By one request."""
+    from fsspec.asyn import sync
+
+    from sharding.storage.web import WebAnswer
+
+    session = sync(filesystem.loop, filesystem.set_session)
+    answer = WebAnswer(url, start=start, session=session, loop=filesystem.loop, begin_s=CONNECT_S + STALL_S)
+    return _Reply(pieces=answer.pieces(stop), num_bytes=lambda: answer.num_bytes, close=answer.close)
+
+
+def _ask_store(filesystem: Any, url: Url, start: int, stop: int | None) -> _Reply:
+    """By a request for each block, and one for the size if that is wanted."""
+    return _Reply(
+        pieces=_read_blocks(filesystem, url, start, stop), num_bytes=lambda: int(filesystem.info(url.text)["size"])
+    )
 
 
 def _read_blocks(filesystem: Any, url: Url, start: int, stop: int | None) -> Iterator[bytes]:
-    """By range requests; by one if there is no `stop`."""
-    if stop is None:
-        yield filesystem.cat_file(str(url), start=start)
-        return
-    for begin in range(start, stop, BLOCK_BYTES):
-        end = min(begin + BLOCK_BYTES, stop)
-        block = filesystem.cat_file(str(url), start=begin, end=end)
-        if block:
-            yield block
+    begin = start
+    while stop is None or begin < stop:
+        end = begin + BLOCK_BYTES if stop is None else min(begin + BLOCK_BYTES, stop)
+        block = filesystem.cat_file(url.text, start=begin, end=end)
+        yield block
         if len(block) < end - begin:
             return
+        begin = end
 
 
 def _explain(error: Exception, backend: _Backend) -> TransferError:
     status = _status(error)
+    if isinstance(error, backend.lasting):
+        return TransferError(str(error), is_lasting=True)
     if status is not None:
         is_lasting = status < 500 and status not in _WORTH_ANOTHER_TRY
     else:
@@ -176,4 +239,5 @@ def _reason(error: Exception, status: int | None) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {STALL_S} s"
     message = " ".join(str(getattr(error, "message", "") or error).split()) or type(error).__name__
+    message = "".join(character for character in message[:_MAX_REASON] if character.isprintable())
     return message if status is None else f"{status}: {message}"

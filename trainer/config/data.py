@@ -1,11 +1,12 @@
 """Which data a run sees."""
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.errors import STRICT, require
@@ -27,6 +28,14 @@ DataPlace = Annotated[
     PLACE_ARGUMENT,
 ]
 """A place that is text on the command line and in run.json."""
+
+
+CACHE_FOLDER, CACHE_GB = "DIPTYCH_CACHE", "DIPTYCH_CACHE_GB"
+"""Variables of the machine. They come from its user, never from a run, which a stranger may have made."""
+_DEFAULT_GB = 50.0
+
+_NOT_STORED = (Field(exclude=True), PlainValidator(lambda value: None))
+"""Not in run.json; what an older one, or one from a stranger, says there has no effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +131,13 @@ class DataConfig:
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
     num_threads: int = 4
     """DALI's decoding threads for each rank; twice its cores is best, as they wait for each other."""
-    cache_dir: Path | None = None
-    """Where shards of remote data sets are kept on this machine, for all its ranks and runs. Unless given: what the
-    variable DIPTYCH_CACHE says, else ~/.cache/diptych."""
-    cache_gb: float = 50.0
-    """Gigabytes: the most that the cache may hold; what was not used for longest goes first."""
+    cache_dir: Annotated[Path | None, *_NOT_STORED] = None
+    """Where shards of remote data sets are kept on this machine: a folder for nothing else. Unless given: what the
+    variable DIPTYCH_CACHE says, else ~/.cache/diptych. Not stored with the run: --resume and other commands go by the
+    variable."""
+    cache_gb: Annotated[float | None, *_NOT_STORED] = None
+    """Gigabytes: the most that the cache may hold; what was not used for longest goes first. Unless given: what the
+    variable DIPTYCH_CACHE_GB says, else 50. Not stored with the run, either."""
 
     def __post_init__(self) -> None:
         require(min(self.crop_shape) >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
@@ -144,7 +155,9 @@ class DataConfig:
             "use 1 or more.",
         )
         require(self.num_threads >= 1, "data.num_threads", self.num_threads, "use 1 or more.")
-        require(self.cache_gb > 0, "data.cache_gb", self.cache_gb, "use a positive number.")
+        require(
+            self.cache_gb is None or _is_size(self.cache_gb), "data.cache_gb", self.cache_gb, "use a positive number."
+        )
         problem = place_problem(self.path)
         require(problem is None, "data.path", str(self.path), str(problem))
         self._check_augmentation()
@@ -153,7 +166,27 @@ class DataConfig:
     @property
     def cache_folder(self) -> Path:
         """Where this machine keeps remote shards."""
-        return self.cache_dir or Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
+        return self.cache_dir or Path(os.environ.get(CACHE_FOLDER) or Path.home() / ".cache" / "diptych")
+
+    @property
+    def cache_limit_gb(self) -> float:
+        """The most that the cache may hold. Raises ConfigError if the variable holds no positive number."""
+        if self.cache_gb is not None:
+            return self.cache_gb
+        text = os.environ.get(CACHE_GB) or str(_DEFAULT_GB)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        require(_is_size(value), CACHE_GB, text, "use a positive number: gigabytes, e.g. 50.")
+        return value
+
+    def share_cache(self) -> None:
+        """Tell the processes that this one starts what the command line says of the cache: run.json does not."""
+        if self.cache_dir is not None:
+            os.environ[CACHE_FOLDER] = str(self.cache_dir.absolute())
+        if self.cache_gb is not None:
+            os.environ[CACHE_GB] = str(self.cache_gb)
 
     @property
     def load_shape(self) -> tuple[int, int]:
@@ -199,6 +232,10 @@ class DataConfig:
             self.degrade.factor,
             f"must divide data.crop_size = {self.crop_size}.",
         )
+
+
+def _is_size(value: float) -> bool:
+    return 0 < value < math.inf
 
 
 def height_and_width(size: Size) -> tuple[int, int]:

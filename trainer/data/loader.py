@@ -233,7 +233,7 @@ def _open_readers(data: DataConfig, manifest: Manifest, *, split: str, pairing: 
     options: dict[str, Any] = {}
     if isinstance(data.path, Url):
         # Evicted files take room as long as they are open: no more than the order goes back and forth between.
-        options["cache"] = Cache(data.cache_folder, max_bytes=int(data.cache_gb * 1e9))
+        options["cache"] = Cache(data.cache_folder, max_bytes=int(data.cache_limit_gb * 1e9))
         options["max_open"] = 2 * data.shuffle_window_shards
     return [
         ShardReader(data.path, manifest, split=split, views=views, label=None if number else data.label, **options)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,7 @@ def test_a_replacement_killed_between_its_renames_is_undone(pairs: Path, tmp_pat
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from sharding.sources.pairs import PairsOptions
 from sharding.writer import WriteOptions, make_dataset
@@ -231,3 +233,86 @@ def test_out_below_a_file_is_named(pairs: Path, tmp_path: Path, shard: Run) -> N
 def test_an_address_is_no_folder(pairs: Path, shard: Run) -> None:
     code, said = shard("pairs", "--folder", pairs, "--out", "s3://bucket/set")
     assert (code, "is an address" in said) == (2, True), said
+
+
+def own_folder(folder: Path, names: list[str]) -> dict[str, bytes]:
+    """A folder of the user's, and what it holds."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"years of work")
+    return contents(folder)
+
+
+@pytest.mark.parametrize("suffix", [".partial", ".replaced"])
+@pytest.mark.parametrize(
+    "names", [["thesis.txt"], ["train/000000.tar"], ["journal.jsonl"], ["journal.jsonl", "train/000000.tar"], ["a/b/c"]]
+)
+def test_a_folder_of_the_user_s_beside_the_set_is_left_alone(
+    pairs: Path, tmp_path: Path, shard: Run, suffix: str, names: list[str]
+) -> None:
+    folder = tmp_path / f"out{suffix}"
+    before = own_folder(folder, names)
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert (code, f"out{suffix} is where" in said, "Move " in said) == (1, True, True), said
+    assert names[0] in said
+    assert contents(folder) == before
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("suffix", [".partial", ".replaced"])
+def test_a_linked_folder_beside_the_set_is_not_followed(pairs: Path, tmp_path: Path, shard: Run, suffix: str) -> None:
+    before = own_folder(tmp_path / "own", ["thesis.txt"])
+    (tmp_path / f"out{suffix}").symlink_to(tmp_path / "own")
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert (code, "is a link to" in said) == (1, True), said
+    assert contents(tmp_path / "own") == before
+
+
+@pytest.mark.parametrize("name", ["train", "dataset.json", "journal.jsonl", "train/000000.tar", "rejected.jsonl"])
+def test_links_in_an_unfinished_set_are_not_followed(pairs: Path, tmp_path: Path, shard: Run, name: str) -> None:
+    before = own_folder(tmp_path / "own", ["000000.tar"])
+    partial = tmp_path / "out.partial"
+    open_workspace(partial, fingerprint="x").journal.close()
+    (partial / name).parent.mkdir(exist_ok=True)
+    (partial / name).unlink(missing_ok=True)
+    (partial / name).symlink_to(tmp_path / "own" if name == "train" else tmp_path / "own" / "000000.tar")
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out")
+    assert (code, f"it holds {name}" in said) == (1, True), said
+    assert contents(tmp_path / "own") == before
+
+
+def test_a_set_of_shards_that_somebody_else_made_is_not_replaced(pairs: Path, tmp_path: Path, shard: Run) -> None:
+    before = own_folder(tmp_path / "out", ["train/000000.tar"])
+    code, said = shard("pairs", "--folder", pairs, "--out", tmp_path / "out", "--overwrite")
+    assert (code, "train/000000.tar" in said) == (1, True), said
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_failed_run_removes_its_own_files_only(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path / "out.partial", fingerprint="x")
+    write_shard(workspace.folder, "train/000000.tar", [Sample(key="k", split="train", members={"a.jpg": b"1"})])
+    (workspace.folder / "train" / "thesis.txt").write_text("years of work")
+    workspace.discard()
+    assert contents(workspace.folder) == {"train/thesis.txt": b"years of work"}
+
+
+@pytest.mark.parametrize("line", ['{"split": 1}', '{"split": "train", "shard": {"path": "../own/000000.tar"}}', "[]"])
+def test_a_journal_with_a_line_of_somebody_else_s_is_not_believed(tmp_path: Path, line: str) -> None:
+    open_workspace(tmp_path / "out.partial", fingerprint="x").journal.close()
+    with (tmp_path / "out.partial" / "journal.jsonl").open("a") as journal:
+        journal.write(line + "\n")
+    again = open_workspace(tmp_path / "out.partial", fingerprint="x")
+    assert again.finished == []
+    again.discard()
+
+
+def test_a_journal_cannot_list_shards_that_lie_elsewhere(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "own", "000000.tar", [Sample(key="k", split="train", members={"a.jpg": b"1"})])
+    assert shard is not None
+    workspace = open_workspace(tmp_path / "out.partial", fingerprint="x")
+    workspace.record(Finished(split="train", shard=replace(shard, path="../own/000000.tar")))
+    workspace.journal.close()
+    again = open_workspace(tmp_path / "out.partial", fingerprint="x")
+    assert again.finished == []
+    again.discard()
+    assert len(contents(tmp_path / "own")) == 2
