@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 MEBIBYTE = 2**20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LONGEST_INTEGER = 18  # digits
 _LONGEST_VALUE = 60  # characters of a wrong value that are shown
 
 
@@ -37,8 +38,9 @@ def open_regular(path: Path) -> IO[bytes]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        is_link = error.errno == errno.ELOOP
-        raise RecordError("is a link, which is not followed" if is_link else f"cannot be read: {error.strerror}") from error
+        if error.errno == errno.ELOOP:
+            raise RecordError("is a link, which is not followed") from error
+        raise RecordError(f"cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise RecordError("is no regular file")
@@ -60,12 +62,17 @@ def read_bytes(path: Path, *, most: int) -> bytes:
 def parse_json(content: bytes) -> Any:
     """Raises RecordError if it is no JSON in UTF-8, or none that could be written again."""
     try:
-        value = json.loads(content.decode())
+        value = json.loads(content.decode(), parse_int=_whole)
         if b"\\u" in content:
             json.dumps(value, ensure_ascii=False).encode()  # halves of a character, which nothing can print
     except (ValueError, RecursionError) as error:
         raise RecordError(f"is not JSON ({error})") from error
     return value
+
+
+def _whole(digits: str) -> int | float:
+    """Beyond any number that a run writes: an integer of a thousand digits is no float, and stops who counts on it."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
 def checked(value: Any, adapter: Callable[[], TypeAdapter[T]]) -> T:

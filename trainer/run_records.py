@@ -1,4 +1,4 @@
-"""What run.json and evaluation.json must hold, whoever wrote them."""
+"""What run.json, evaluation.json and the ranks' part of state.json must hold, whoever wrote them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from trainer.records import MEBIBYTE, checked, parse_json
+from trainer.records import MEBIBYTE, RecordError, checked, parse_json
 
 LARGEST_RECORD = 4 * MEBIBYTE
 LARGEST_EVALUATION = 4 * MEBIBYTE
@@ -46,6 +46,22 @@ class _Evaluation:
     scores: dict[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Meter:
+    """As `trainer.meter.Meter` keeps it."""
+
+    sums: dict[str, float]
+    counts: dict[str, Annotated[int, Field(ge=1, le=2**53)]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RankState:
+    """What a rank keeps between two log lines."""
+
+    meter: _Meter
+    elapsed_s: Annotated[float, Field(ge=0, le=1e12)]
+
+
 @cache
 def _record_adapter() -> TypeAdapter[_RunRecord]:
     return TypeAdapter(_RunRecord)
@@ -68,3 +84,20 @@ def parse_evaluations(content: bytes) -> dict[str, dict[str, Any]]:
     evaluations = parse_json(content)
     checked(evaluations, _evaluations_adapter)
     return evaluations
+
+
+@cache
+def _rank_states_adapter() -> TypeAdapter[list[_RankState]]:
+    return TypeAdapter(list[_RankState])
+
+
+def checked_rank_states(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same. Raises RecordError if they are not what the training loop keeps."""
+    names = {frozenset(part) for state in checked(states, _rank_states_adapter) for part in _parts(state)}
+    if len(names) > 1:
+        raise RecordError("has sums of other losses than it counts")
+    return states
+
+
+def _parts(state: _RankState) -> tuple[dict[str, float], dict[str, int]]:
+    return state.meter.sums, state.meter.counts

@@ -38,11 +38,8 @@ def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
         checked(metrics, _adapter)
         checked(metrics.get("position"), _position_adapter)
     except RecordError as error:
-        raise ConfigError(
-            "metrics",
-            str(path),
-            f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put the file's copy there.",
-        ) from error
+        remedy = f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put a copy there."
+        raise ConfigError("metrics", str(path), remedy) from error
     return metrics
 
 
