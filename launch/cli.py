@@ -15,6 +15,7 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
   evaluate RUN       score a run on held-out images, beside two baselines
   translate RUN      translate a folder of images of any size, or change their label
   sample RUN         draw new pictures: from noise, of a label, between two pictures
+  verify RUN         check that all files of a run are what was written
   shard KIND         make shards from images: pairs, unpaired, earth, glyphs ...; verify checks them
   table NAME         train the rows of a paper's comparison, and print both
   sweep              search loss weights and architectures with Ray Tune
@@ -77,6 +78,12 @@ def _sample(argv: list[str]) -> int:
     return sample_command(tyro.cli(SampleOptions, args=argv, prog="diptych sample"))
 
 
+def _verify(argv: list[str]) -> int:
+    from launch.verify import verify_command
+
+    return verify_command(argv)
+
+
 def _shard(argv: list[str]) -> int:
     from sharding.cli import main as shard
 
@@ -109,6 +116,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": _evaluate,
     "translate": _translate,
     "sample": _sample,
+    "verify": _verify,
     "shard": _shard,
     "sweep": _sweep,
     "table": _table,

@@ -15,7 +15,8 @@ from PIL import Image
 from wds2idx import IndexCreator
 
 from sharding.manifest import ClassInfo, Manifest, Shard, View, write_manifest
-from trainer.checkpoint import EMA_FILE, STATE_FILE
+from trainer.checkpoint import EMA_FILE
+from trainer.checkpoint_files import CheckpointState, describe_file, write_state
 from trainer.config import (
     DataConfig,
     EngineConfig,
@@ -125,6 +126,7 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
         "commit": "0123abc",
         "python": "3.11.0",
         "versions": {"torch": "2.14.1"},
+        "wandb_id": "0123456789ab",
         "dataset_sha256": dataset_digest(config.data.path),
         "config": config_to_dict(config),
     }
@@ -137,4 +139,5 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
     networks = config.method.build(task).players["generator"].networks
     average = MovingAverage(dict(networks.items()), half_life_kimg=0)
     torch.save(average.state_dict(), checkpoint / EMA_FILE)
-    (checkpoint / STATE_FILE).write_text("{}")
+    files = {EMA_FILE: describe_file(checkpoint / EMA_FILE)}
+    write_state(checkpoint, CheckpointState(position=POSITION, step=1, world_size=1, ranks=[{}], files=files))

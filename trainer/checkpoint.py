@@ -4,16 +4,16 @@
         discriminator/ generator/   weights and optimizer state, one DeepSpeed engine each
         ema.pt                      averaged generators
         pools-0000.pt               histories of generated images, one file for each rank of methods that have them
-        state.json                  position, number of steps, and what each rank keeps between two log lines
+        state.json                  position, number of steps, what each rank keeps between two log lines, and the
+                                    checksums of all these files: see `trainer.checkpoint_files`
 
 Order, crops, noise, curriculum and learning rate are functions of the position, so nothing of them is stored.
 """
 
-import json
-import pickle
+import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,40 @@ import torch
 
 from sharding.console import command_line
 from sharding.storage.files import sync
+from trainer.checkpoint_files import (
+    STATE_FILE,
+    CheckpointError,
+    CheckpointState,
+    StoredFile,
+    checkpoint_folders,
+    describe_file,
+    describe_files,
+    latest_checkpoint,
+    read_state,
+    write_state,
+)
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
 from trainer.losses.pool import ImagePool
+from trainer.records import RecordError
+from trainer.safe_load import load_tensors
 from trainer.world import World
 
+__all__ = [
+    "EMA_FILE",
+    "STATE_FILE",
+    "CheckpointError",
+    "Progress",
+    "checkpoint_folders",
+    "latest_checkpoint",
+    "load_average",
+    "load_checkpoint",
+    "save_checkpoint",
+]
+
 EMA_FILE = "ema.pt"
-STATE_FILE = "state.json"
-# What torch and DeepSpeed raise on missing and damaged files is not one family of errors.
-_DAMAGES = (OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, pickle.UnpicklingError)
+# What torch and DeepSpeed raise on missing and foreign content is not one family of errors.
+_DAMAGES = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +66,6 @@ class Progress:
     """Images that the whole job has seen."""
     step: int = 0
     """Optimizer steps that it has made: players with a period count them."""
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written or read; earlier ones are as they were."""
-
-
-def checkpoint_folders(folder: Path) -> list[Path]:
-    """Complete checkpoints, oldest first."""
-    return sorted(path for path in folder.glob("[0-9]*") if (path / STATE_FILE).is_file())
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint, if any."""
-    folders = checkpoint_folders(folder)
-    return folders[-1] if folders else None
 
 
 def save_checkpoint(
@@ -78,26 +88,22 @@ def save_checkpoint(
         CheckpointError: the disk is full or not writable.
     """
     final = folder / f"{progress.position:08d}"
-    temporary = folder / f".{final.name}.tmp"
+    temporary = _hidden(final)
     rank_states = world.gather(rank_state)
     try:
         if world.is_main:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _clear(temporary)
             temporary.mkdir(parents=True)
         world.barrier()
-        engine.save(temporary)
-        if engine.method.pools:
-            torch.save(
-                {name: pool.state_dict() for name, pool in engine.method.pools.items()}, _pools(temporary, world.rank)
-            )
-        world.barrier()
+        files = _write_parts(temporary, engine=engine, world=world)
         if world.is_main:
-            _write_common(temporary, progress=progress, average=average, rank_states=rank_states)
+            torch.save(average.state_dict(), temporary / EMA_FILE)
+            files[EMA_FILE] = describe_file(temporary / EMA_FILE)
+            write_state(temporary, _state_of(progress, rank_states, files))
             _publish(temporary, final)
-            for old in checkpoint_folders(folder)[:-keep]:
-                shutil.rmtree(old)
-    # torch reports a full disk while it writes a zip archive as RuntimeError.
-    except (OSError, RuntimeError) as error:
+            _prune(final, keep=keep)
+    # torch reports a full disk while it writes a zip archive as RuntimeError; RecordError: it cannot be read back.
+    except (OSError, RuntimeError, RecordError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         free_mb = shutil.disk_usage(folder).free // 2**20
         raise CheckpointError(
@@ -108,22 +114,58 @@ def save_checkpoint(
     return final
 
 
-def _write_common(
-    folder: Path, *, progress: Progress, average: MovingAverage, rank_states: list[dict[str, Any]]
-) -> None:
-    torch.save(average.state_dict(), folder / EMA_FILE)
-    state = {**asdict(progress), "world_size": len(rank_states), "ranks": rank_states}
-    (folder / STATE_FILE).write_text(json.dumps(state))
+def _write_parts(folder: Path, *, engine: Engine, world: World) -> dict[str, StoredFile]:
+    """What is in all ranks' files, of which each rank writes its own and reads them back."""
+    engine.save(folder)
+    if engine.method.pools:
+        torch.save({name: pool.state_dict() for name, pool in engine.method.pools.items()}, _pools(folder, world.rank))
+    world.barrier()
+    parts = world.gather(describe_files(folder, rank=world.rank, world_size=world.size))
+    return {name: file for part in parts for name, file in part.items()}
+
+
+def _state_of(progress: Progress, rank_states: list[dict[str, Any]], files: dict[str, StoredFile]) -> CheckpointState:
+    return CheckpointState(
+        position=progress.position,
+        step=progress.step,
+        world_size=len(rank_states),
+        ranks=rank_states,
+        files=dict(sorted(files.items())),
+    )
 
 
 def _publish(temporary: Path, final: Path) -> None:
     """Bring everything to the disk before the name that makes it count."""
     for path in [*temporary.rglob("*"), temporary]:
         sync(path)
-    if final.exists():
+    if final in checkpoint_folders(final.parent):
         shutil.rmtree(final)
+    elif final.exists():  # not ours, or without its state: nothing of it is removed
+        final.rename(final.with_name(f"{final.name}.replaced-{secrets.token_hex(4)}"))
     temporary.rename(final)
     sync(final.parent)
+
+
+def _prune(newest: Path, *, keep: int) -> None:
+    """Remove all but the `keep` newest. Those of later positions are damaged: else the run had gone on from there."""
+    folders = [path for path in checkpoint_folders(newest.parent) if int(path.name) <= int(newest.name)]
+    for old in folders[:-keep]:
+        hidden = _hidden(old)
+        _clear(hidden)
+        old.rename(hidden)  # half removed it would pass for a damaged one
+        shutil.rmtree(hidden)
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.tmp")
+
+
+def _clear(path: Path) -> None:
+    """Remove what a killed save has left. A link is removed, and never what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def load_checkpoint(
@@ -138,43 +180,40 @@ def load_checkpoint(
         CheckpointError: it is of another number of ranks and ZeRO 3 has split it, or a file is damaged.
     """
     state = _read_state(folder)
-    if state["world_size"] != world.size and engine.zero_stage == 3:
+    if state.world_size != world.size and engine.zero_stage == 3:
         raise CheckpointError(
-            f"{folder} was written by {state['world_size']} ranks with ZeRO stage 3, which splits the weights over "
-            f"them; this run has {world.size}. Start {state['world_size']} ranks, or a new run with engine.zero_stage "
+            f"{folder} was written by {state.world_size} ranks with ZeRO stage 3, which splits the weights over "
+            f"them; this run has {world.size}. Start {state.world_size} ranks, or a new run with engine.zero_stage "
             "0 to 2, which goes on with any number."
         )
     load_average(folder, average, device=world.device)
     try:
-        engine.load(folder, saved_ranks=state["world_size"])
-        _load_pools(folder, engine.method.pools, saved_ranks=state["world_size"], world=world)
+        engine.load(folder, saved_ranks=state.world_size)
+        _load_pools(folder, engine.method.pools, saved_ranks=state.world_size, world=world)
     except _DAMAGES as error:
         raise _damaged(folder, error) from error
-    states = state["ranks"]
-    same_ranks = state["world_size"] == world.size
-    progress = Progress(position=state["position"], step=state["step"])
-    return progress, [states[world.rank]] if same_ranks else states
+    same_ranks = state.world_size == world.size
+    progress = Progress(position=state.position, step=state.step)
+    return progress, [state.ranks[world.rank]] if same_ranks else state.ranks
 
 
 def load_average(folder: Path, average: MovingAverage, *, device: torch.device) -> None:
     """Restore the averaged networks alone. Raises CheckpointError if their file is damaged or of other networks."""
     try:
-        average.load_state_dict(torch.load(folder / EMA_FILE, map_location=device, weights_only=True))
+        average.load_state_dict(load_tensors(folder / EMA_FILE, map_location=device))
     except _DAMAGES as error:
         raise _damaged(folder, error) from error
 
 
-def _read_state(folder: Path) -> dict[str, Any]:
+def _read_state(folder: Path) -> CheckpointState:
     try:
-        return json.loads((folder / STATE_FILE).read_text())
-    except _DAMAGES as error:
+        return read_state(folder)
+    except RecordError as error:
         raise _damaged(folder, error) from error
 
 
 def _damaged(folder: Path, error: Exception) -> CheckpointError:
-    # torch's own words on a file that is no archive advise against safety.
-    is_strange = isinstance(error, pickle.UnpicklingError)
-    reason = "a file in it is not what torch wrote" if is_strange else str(error) or type(error).__name__
+    reason = str(error) or type(error).__name__
     return CheckpointError(f"{folder} is damaged: {reason}. Delete it to fall back to an earlier one.")
 
 
@@ -188,7 +227,7 @@ def _load_pools(folder: Path, pools: Mapping[str, ImagePool], *, saved_ranks: in
         return
     same = saved_ranks == world.size
     ranks = [world.rank] if same else range(saved_ranks)
-    states = [torch.load(_pools(folder, rank), map_location=world.device, weights_only=True) for rank in ranks]
+    states = [load_tensors(_pools(folder, rank), map_location=world.device) for rank in ranks]
     for name, pool in pools.items():
         rows = zip_longest(*(state[name]["images"] for state in states))  # so that each rank's pool has its share
         images = [image for row in rows for image in row if image is not None]

@@ -20,6 +20,7 @@ from trainer.extensions import use_extensions
 from trainer.methods.base import Method, Network, Networks, Player
 from trainer.optimizers import make_optimizer
 from trainer.precision import autocasting, fastest_format, resolve_precision
+from trainer.safe_load import MapLocation, load_tensors
 from trainer.sync_norm import mean_over_ranks, synchronise
 from trainer.world import World
 from trainer.zero_states import OptimizerState, join_states
@@ -88,6 +89,7 @@ class PlayerEngine:
                 optimizer=stepper,
                 config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
             )
+        _read_no_code(engine)
         self.engine = engine
         self.player = player
         self.networks = player.networks
@@ -261,6 +263,25 @@ class Engine:
                 raise RuntimeError(f"{folder / name} holds no complete DeepSpeed state; use an older checkpoint.")
             if is_cut_anew:
                 _load_optimizer(player.engine, join_states(folder / name / _TAG, num_ranks=saved_ranks))
+
+
+def _read_no_code(engine: Any) -> None:
+    """Let DeepSpeed read its files as tensors and plain values, and leave no scripts beside them.
+
+    Its own reading runs whatever a pickle in them names. All of it goes through this one function: the weights in
+    SDLoader, the optimizer's state at ZeRO 1 to 3. What is left out is universal checkpoints, which no run has.
+    """
+    assert type(engine.checkpoint_engine).__name__ == "TorchCheckpointEngine", engine.checkpoint_engine
+
+    def load(path: str, map_location: MapLocation = None) -> Any:
+        content = load_tensors(Path(path), map_location=map_location)
+        own = content.get("optimizer_state_dict") if isinstance(content, dict) else None
+        if isinstance(own, dict) and "loss_scaler" in own:
+            own["loss_scaler"] = engine.optimizer.loss_scaler
+        return content
+
+    engine.checkpoint_engine.load = load
+    engine._copy_recovery_script = lambda save_path: None  # programs in a checkpoint would be run by whoever gets it
 
 
 def _load_optimizer(engine: Any, whole: OptimizerState) -> None:

@@ -4,25 +4,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
 from sharding.console import make_console
 from sharding.manifest import read_manifest
-from sharding.storage.files import refuse_link
-from trainer.checkpoint import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.config import ConfigError, config_to_dict
+from trainer.checkpoint import STATE_FILE, CheckpointError, Progress, load_checkpoint, save_checkpoint
+from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
 from trainer.evaluate import write_evaluation
 from trainer.logging import Logger, Metrics
 from trainer.logging.console import ConsoleLogger
-from trainer.logging.jsonl import JsonlLogger
+from trainer.logging.jsonl import JsonlLogger, read_metrics
 from trainer.meter import Meter
 from trainer.randomness import seed_torch
+from trainer.records import RecordError
 from trainer.report import check_report, write_report
+from trainer.run_records import checked_rank_states
 from trainer.rundir import RunDir
 from trainer.samples import SamplePictures
 from trainer.schedule import learning_rate
@@ -30,6 +30,7 @@ from trainer.split_evaluator import SplitEvaluator
 from trainer.stop import stop_signals
 from trainer.task import final_split, resolve_task
 from trainer.translator import averaged_translator
+from trainer.whole_checkpoint import newest_whole_checkpoint
 from trainer.world import World
 
 
@@ -61,10 +62,12 @@ class Trainer:
         self.run = run
         self.world = world
         self.config = config = run.config()
-        _check_folder(run)
+        read_metrics(run.metrics_file)  # if it is damaged, all ranks say so before anything is loaded
+        check_report(run)
         self.manifest = read_manifest(config.data.path)
         self.total = config.train.total_images
         self.position = self.step_number = 0
+        self._saved_position: int | None = None
         self.meter = Meter()
         seed_torch(config.train.seed, "weights")
         self.method = config.method.build(resolve_task(config, self.manifest))
@@ -100,12 +103,21 @@ class Trainer:
         ]
 
     def _restore(self) -> float:
-        """Go to the newest checkpoint, if any. Returns the seconds that training has taken so far."""
-        folder = latest_checkpoint(self.run.checkpoints)
-        if folder is None:
+        """Go to the newest whole checkpoint, if any. Returns the seconds that training has taken so far."""
+        whole = newest_whole_checkpoint(self.run.checkpoints, world=self.world)
+        if whole is None:
             return 0.0
-        progress, states = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
+        if self.world.is_main:
+            for note in whole.notes:
+                make_console(stderr=True).print(note)
+        progress, states = load_checkpoint(whole.folder, engine=self.engine, average=self.average, world=self.world)
+        try:
+            checked_rank_states(states)
+        except RecordError as error:
+            remedy = f"Delete {whole.folder} to fall back to an earlier one."
+            raise CheckpointError(f"{whole.folder / STATE_FILE} {error}. {remedy}") from error
         self.position, self.step_number = progress.position, progress.step
+        self._saved_position = self.position
         self.meter.load_state_dicts([state["meter"] for state in states], device=self.world.device)
         return states[0]["elapsed_s"]
 
@@ -221,8 +233,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
-        latest = latest_checkpoint(self.run.checkpoints)
-        if latest is not None and int(latest.name) == self.position:
+        if self._saved_position == self.position:
             return
         self._require_finite(self.meter.peek(self.world))
         with self._clock_stopped():
@@ -235,6 +246,7 @@ class Trainer:
                 keep=self.config.log.keep_checkpoints,
                 world=self.world,
             )
+        self._saved_position = self.position
 
     @property
     def elapsed_s(self) -> float:
@@ -272,12 +284,6 @@ class Trainer:
         self.loader.close()
         for logger in self.loggers:
             logger.close()
-
-
-def _check_folder(run: RunDir) -> None:
-    """Before anything is trained. Raises ConfigError if samples would be written elsewhere, or no report at the end."""
-    refuse_link(run.samples, error=partial(ConfigError, "run", str(run.path)))
-    check_report(run)
 
 
 def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from sharding.console import make_console
 from sharding.manifest import read_manifest
-from trainer.checkpoint import EMA_FILE, CheckpointError, latest_checkpoint, load_average
+from trainer.checkpoint import EMA_FILE, CheckpointError, load_average
+from trainer.checkpoint_files import CheckpointState
 from trainer.config import ConfigError, RunConfig
 from trainer.data.batch import Batch
 from trainer.ema import MovingAverage
@@ -16,6 +18,8 @@ from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, T
 from trainer.precision import autocasting, fastest_format, resolve_precision
 from trainer.rundir import RunDir
 from trainer.task import resolve_task
+from trainer.whole_checkpoint import look_at, newest_whole_checkpoint
+from trainer.world import lone_world
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +94,16 @@ def averaged_translator(
 
 
 def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
-    """That of a run's newest (or the given) checkpoint, and the position (images) it was made at.
+    """That of a run's newest whole (or the given) checkpoint, and the position (images) it was made at.
+
+    Says on the console which one it is, and which newer ones are damaged.
 
     Raises:
-        ConfigError: there is no run or no complete checkpoint there, or its name is no number of images.
+        ConfigError: there is no run or no whole checkpoint there, or its name is no number of images.
     """
     config = run.config()
-    folder = checkpoint or latest_checkpoint(run.checkpoints)
-    if folder is None:
-        raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
-    if not (folder / EMA_FILE).is_file():
-        raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
-    if not folder.name.isdecimal():
-        raise ConfigError("checkpoint", str(folder), "is not named after its images; give it its name again.")
+    folder = _newest(run) if checkpoint is None else _given(run, checkpoint)
+    make_console(stderr=True).print(f"checkpoint: {folder}")
     method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
@@ -113,3 +114,27 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
     for network in average.networks.values():
         network.to(device)
     return averaged_translator(method, average, config=config, device=device), int(folder.name)
+
+
+def _newest(run: RunDir) -> Path:
+    try:
+        whole = newest_whole_checkpoint(run.checkpoints, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
+    except CheckpointError as error:
+        raise ConfigError("run", str(run.path), str(error)) from error
+    if whole is None:
+        raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
+    for note in whole.notes:
+        make_console(stderr=True).print(note)
+    return whole.folder
+
+
+def _given(run: RunDir, folder: Path) -> Path:
+    """The checkpoint that was asked for, which no other takes the place of."""
+    if not (folder / EMA_FILE).is_file():
+        raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
+    if not folder.name.isdecimal():
+        raise ConfigError("checkpoint", str(folder), "is not named after its images; give it its name again.")
+    found = look_at(folder, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
+    if not isinstance(found, CheckpointState):
+        raise ConfigError("checkpoint", str(folder), f"is damaged: {found}. Give another in {run.checkpoints}.")
+    return folder

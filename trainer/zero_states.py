@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trainer.safe_load import load_tensors
+
 
 @dataclass(kw_only=True)
 class OptimizerState:
@@ -26,14 +28,14 @@ def join_states(folder: Path, *, num_ranks: int) -> OptimizerState:
     """Read the parts of all ranks from DeepSpeed's directory of one player.
 
     Raises:
-        OSError, RuntimeError, LookupError: a part is missing or damaged.
+        RecordError: a part is missing, damaged or not what DeepSpeed writes.
+        LookupError, TypeError, AttributeError, RuntimeError: it holds other things than a part does.
     """
     pieces: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
     shared: dict[str, Tensor] = {}
     for rank in range(num_ranks):
-        # DeepSpeed pickles objects of its own along with the tensors.
         path = folder / f"zero_pp_rank_{rank}_mp_rank_00_optim_states.pt"
-        part = torch.load(path, map_location="cpu", weights_only=False)["optimizer_state_dict"]
+        part = load_tensors(path)["optimizer_state_dict"]
         for group, fragments in enumerate(part["param_slice_mappings"]):
             for key, value in part["base_optimizer_state"]["state"][group].items():
                 if value.dim() == 0:

@@ -83,7 +83,7 @@ def _url_problem(url: Url) -> str | None:
 
 # Each character is looked at once, however long and strange the text. One slash: what `Path` makes of an address.
 _ADDRESS = re.compile(r":/{1,2}[^\s'\"<>]*")
-_USER = re.compile(r"^(:/{1,2})[^/?#]*@")
+_USER = re.compile(r"(:/{1,2})[^/?#]*@")
 _QUERY = re.compile(r"\?[^#]+")
 
 

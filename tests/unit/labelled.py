@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sharding.manifest import LabelInfo, View, read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
-from trainer.checkpoint import EMA_FILE, STATE_FILE
+from trainer.checkpoint import EMA_FILE
+from trainer.checkpoint_files import CheckpointState, describe_file, write_state
 from trainer.config import DataConfig, EngineConfig, MethodConfig, RunConfig
 from trainer.ema import MovingAverage
 from trainer.images import from_picture
@@ -145,5 +146,6 @@ def write_run(run: RunDir, config: RunConfig) -> RunDir:
     folder = run.checkpoints / "00001200"
     folder.mkdir()
     torch.save(average.state_dict(), folder / EMA_FILE)
-    (folder / STATE_FILE).write_text("{}")
+    files = {EMA_FILE: describe_file(folder / EMA_FILE)}
+    write_state(folder, CheckpointState(position=1200, step=1, world_size=1, ranks=[{}], files=files))
     return run

@@ -1,6 +1,5 @@
 """What a checkpoint restores beside weights: steps, pools, what a rank keeps; and on another number of ranks."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from tests.shrink import SIDE, shrink
 from trainer.checkpoint import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
+from trainer.checkpoint_files import read_state, write_state
 from trainer.config import CycleGANConfig, RunConfig
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
@@ -72,9 +72,8 @@ def save(folder: Path, engine: Engine, **options: Any) -> Path:
 def save_of_ranks(folder: Path, engine: Engine, *, pools: list[dict[str, list[Tensor]]]) -> Path:
     """As several ranks without ZeRO would write it: what is of all ranks the main one writes."""
     written = save(folder, engine)
-    state = json.loads((written / "state.json").read_text())
     ranks = [{"rank": rank} for rank in range(len(pools))]
-    (written / "state.json").write_text(json.dumps(state | {"world_size": len(pools), "ranks": ranks}))
+    write_state(written, replace(read_state(written), world_size=len(pools), ranks=ranks))
     for rank, images in enumerate(pools):
         torch.save({name: {"images": images[name]} for name in images}, written / f"pools-{rank:04d}.pt")
     return written

@@ -165,7 +165,9 @@ def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_
     assert _unfinished_run(options, DEFAULT) == run
     total, split = config.train.total_images, final_split(read_manifest(tiny_dataset))
     for position, expected in ((total // 2, run), (total, None)):
-        write_atomically(run.evaluation_file, json.dumps({split: {"position": position, "scores": {}}}).encode())
+        write_atomically(
+            run.evaluation_file, json.dumps({split: {"position": position, "num_images": 1, "scores": {}}}).encode()
+        )
         assert _unfinished_run(options, DEFAULT) == expected
     other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
     assert _unfinished_run(other, DEFAULT) is None

@@ -69,7 +69,7 @@ class Trainings:
 
 def write_scores(run: RunDir, config: RunConfig, *, position: int | None = None, **splits: Any) -> None:
     total = round(1000 * config.train.total_kimg)
-    entry = {"position": total if position is None else position, "scores": SCORES}
+    entry = {"position": total if position is None else position, "num_images": 1, "scores": SCORES}
     run.evaluation_file.write_text(json.dumps(splits or {"test": entry}))
 
 
@@ -139,7 +139,7 @@ def test_a_row_that_was_only_scored_on_the_way_is_continued(runs: Path, training
     table_command([TABLE])
     run, other = RunDir(runs / TABLE / ROWS[0]), RunDir(runs / TABLE / ROWS[1])
     write_scores(run, run.config(), position=800)
-    write_scores(other, other.config(), val={"position": 6400, "scores": SCORES})
+    write_scores(other, other.config(), val={"position": 6400, "num_images": 1, "scores": SCORES})
     assert table_command([TABLE, "--show"]) == 0
     trainings.commands = []
     assert table_command([TABLE]) == 0

@@ -1,0 +1,152 @@
+"""Reading weights and optimizer state runs no code, at any ZeRO stage, and what earlier versions wrote is read."""
+
+import pickle
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.strange import Touches, poison
+from tests.unit.test_engine import config_of, make_engine, pix2pix, train, weights
+from trainer.config import AdversarialConfig
+from trainer.engine import Engine
+from trainer.records import RecordError
+from trainer.safe_load import load_tensors
+from trainer.zero_states import join_states
+
+STAGES = (0, 1, 2, 3)
+PLAYERS = ("discriminator", "generator")
+
+
+def new_engine(stage: int) -> Engine:
+    return make_engine(config_of(pix2pix(AdversarialConfig()), zero_stage=stage))
+
+
+def save_as_before(engine: Engine, folder: Path) -> None:
+    """As earlier versions did: DeepSpeed alone, with its scripts."""
+    for player in engine.players.values():
+        del player.engine._copy_recovery_script
+    engine.save(folder)
+
+
+@pytest.fixture
+def only_weights(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that torch reads in this test, each of them without running code."""
+    read, load = [], torch.load
+
+    def watched(file: Any, *arguments: Any, **options: Any) -> Any:
+        assert options.get("weights_only") is True, f"{file} is unpickled"
+        read.append(Path(file).name)
+        return load(file, *arguments, **options)
+
+    monkeypatch.setattr(torch, "load", watched)
+    return read
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_an_earlier_version_saved_is_gone_on_with_without_unpickling(
+    stage: int, tmp_path: Path, only_weights: list[str]
+):
+    saved = new_engine(stage)
+    for step in range(2):
+        train(saved, step=step)
+    save_as_before(saved, tmp_path)
+    assert len(list(tmp_path.rglob("zero_to_fp32.py"))) == 2 * (stage > 0), "this is how it was"
+    loaded = new_engine(stage)
+    loaded.load(tmp_path, saved_ranks=1)
+    assert any(name.endswith("model_states.pt") for name in only_weights)
+    assert any("optim_states" in name for name in only_weights) == (stage > 0)
+    expected, found = train(saved, step=2), train(loaded, step=2)
+    assert found == expected
+    for player in PLAYERS:  # after a step of the optimizer, whose state was in the files too
+        assert torch.equal(weights(loaded, player), weights(saved, player))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_call_in_any_of_deepspeeds_files_is_refused_and_named(stage: int, tmp_path: Path):
+    train(engine := new_engine(stage), step=0)
+    engine.save(tmp_path / "saved")
+    assert not list(tmp_path.rglob("*.py")), "no program is left in a checkpoint"
+    files = sorted(path for path in (tmp_path / "saved").rglob("*.pt"))
+    assert len(files) == len(PLAYERS) * (1 if stage == 0 else 2)
+    marker, victim = tmp_path / "marker", new_engine(stage)
+    for path in files:
+        whole = path.read_bytes()
+        poison(path, marker)
+        with pytest.raises(RecordError, match=rf"{path} is not what torch and DeepSpeed write.*could run code"):
+            victim.load(tmp_path / "saved", saved_ranks=1)
+        path.write_bytes(whole)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_call_is_refused_on_another_number_of_ranks(stage: int, tmp_path: Path):
+    train(engine := new_engine(stage), step=0)
+    engine.save(tmp_path)
+    for part in list(tmp_path.rglob("*optim_states.pt")):
+        shutil.copy(part, part.with_name(part.name.replace("zero_pp_rank_0", "zero_pp_rank_1")))
+    folder = tmp_path / "generator" / "state"
+    part = folder / "zero_pp_rank_1_mp_rank_00_optim_states.pt"
+    poison(part, tmp_path / "marker")
+    with pytest.raises(RecordError, match=part.name):
+        join_states(folder, num_ranks=2)
+    with pytest.raises(RecordError, match=part.name):
+        new_engine(stage).load(tmp_path, saved_ranks=2)
+    assert not (tmp_path / "marker").exists()
+
+
+def as_plain_pickle(value: Any, path: Path) -> None:
+    path.write_bytes(pickle.dumps(value, protocol=2))
+
+
+OLD_FORMAT = partial(torch.save, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("write", [torch.save, OLD_FORMAT, as_plain_pickle])
+def test_a_call_is_refused_in_whatever_form_it_comes(write: Any, tmp_path: Path):
+    write({"weights": [1, 2], "strange": Touches(tmp_path / "marker")}, tmp_path / "x.pt")
+    with pytest.raises(RecordError, match=r"x\.pt is not what torch and DeepSpeed write"):
+        load_tensors(tmp_path / "x.pt")
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("state", [{"numel": -1, "start": 0}, {"numel": "3", "start": 0}, {"numel": 1}])
+def test_a_slice_has_a_place_and_a_length(state: dict[str, Any], tmp_path: Path):
+    from deepspeed.utils.tensor_fragment import fragment_address
+
+    fragment = fragment_address(numel=3, start=4)
+    torch.save([fragment], tmp_path / "right.pt")
+    (loaded,) = load_tensors(tmp_path / "right.pt")
+    assert (loaded.numel, loaded.start) == (3, 4)
+    vars(fragment).clear()
+    vars(fragment).update(state)
+    torch.save([fragment], tmp_path / "forged.pt")
+    with pytest.raises(RecordError, match="is not what"):
+        load_tensors(tmp_path / "forged.pt")
+
+
+def test_nothing_of_a_loss_scaler_is_taken_over(tmp_path: Path):
+    from deepspeed.runtime.fp16.loss_scaler import LossScaler
+
+    scaler = LossScaler(scale=1e30)
+    scaler.update_scale = [1]  # shadows a method
+    torch.save([scaler], tmp_path / "x.pt")
+    (loaded,) = load_tensors(tmp_path / "x.pt")
+    assert vars(loaded) == {}
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "missing", "cut", "empty"])
+def test_what_is_no_whole_file_is_named(kind: str, tmp_path: Path):
+    path = tmp_path / "x.pt"
+    torch.save([torch.ones(1000)], tmp_path / "whole.pt")
+    if kind == "link":
+        path.symlink_to(tmp_path / "whole.pt")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes((tmp_path / "whole.pt").read_bytes()[: 1000 * (kind == "cut")])
+    with pytest.raises(RecordError, match=r"x\.pt is (a link|no regular|missing|damaged)"):
+        load_tensors(path)
