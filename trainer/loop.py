@@ -4,15 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
 from sharding.console import make_console
 from sharding.manifest import read_manifest
-from sharding.storage.files import refuse_link
 from trainer.checkpoint import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.config import ConfigError, config_to_dict
+from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.ema import MovingAverage
 from trainer.engine import Engine
@@ -61,7 +59,7 @@ class Trainer:
         self.run = run
         self.world = world
         self.config = config = run.config()
-        _check_folder(run)
+        check_report(run)  # which is written at the very end
         self.manifest = read_manifest(config.data.path)
         self.total = config.train.total_images
         self.position = self.step_number = 0
@@ -274,12 +272,6 @@ class Trainer:
             logger.close()
 
 
-def _check_folder(run: RunDir) -> None:
-    """Before anything is trained. Raises ConfigError if samples would be written elsewhere, or no report at the end."""
-    refuse_link(run.samples, error=partial(ConfigError, "run", str(run.path)))
-    check_report(run)
-
-
 def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
     run, config = trainer.run, trainer.config
     loggers: list[Logger] = [JsonlLogger(run.metrics_file, position=trainer.position)]
@@ -288,7 +280,7 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
     if config.log.wandb != "disabled":
         from trainer.logging.wandb import WandbLogger
 
-        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record().get("wandb_id"), values=config_to_dict(config))
+        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
         loggers.append(wandb)
         if wandb.notice and to_console:
             make_console(stderr=True).print(wandb.notice)

@@ -41,8 +41,8 @@ def choose_grids(run: RunDir) -> list[Path]:
     """The first, the last, and evenly spaced sample grids in between. Files of other names are no grids."""
     if run.samples.is_symlink() or not run.samples.is_dir():
         return []
-    names = [name for name in os.listdir(run.samples) if re.fullmatch(r"[0-9]{8,15}\.png", name)]
-    grids = sorted(path for name in names if (path := run.samples / name) == run.sample_file(int(path.stem)))
+    numbered = [path for path in run.samples.iterdir() if re.fullmatch(r"[0-9]{8,15}\.png", path.name)]
+    grids = sorted(path for path in numbered if path == run.sample_file(int(path.stem)))
     if len(grids) <= MOST_GRIDS:
         return grids
     return [grids[place * (len(grids) - 1) // (MOST_GRIDS - 1)] for place in range(MOST_GRIDS)]
