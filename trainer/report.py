@@ -9,7 +9,6 @@ from statistics import median
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from sharding.console import command_line, printable
 from sharding.storage.files import write_atomically
@@ -107,7 +106,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _shown(value: Any) -> Any:
-    if isinstance(value, Markup | jinja2.Undefined):
+    if isinstance(value, jinja2.Undefined) or hasattr(value, "__html__"):  # our own pictures and figures
         return value
     text = printable(str(value))
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

@@ -9,7 +9,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
 from PIL import Image
 
 from trainer.rundir import RunDir
@@ -32,7 +31,7 @@ class Picture:
 
     position: int
     """Images seen when it was drawn."""
-    uri: Markup
+    uri: str
     width: int
     height: int
 
@@ -70,7 +69,7 @@ def embed(path: Path, *, position: int) -> Picture:
         raise
     except Exception as error:  # decoders raise almost anything on a broken file
         raise UnusablePictureError(f"is no whole PNG file ({error})") from error
-    uri = Markup("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode())
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
     return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
 
 
