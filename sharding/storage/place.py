@@ -78,14 +78,14 @@ def _url_problem(url: Url) -> str | None:
     return None
 
 
-_ADDRESS = re.compile(r"://[^\s'\"<>]*")  # each character is looked at once, however long and strange the text
-_USER = re.compile(r"(?<=://)[^/?#]*@")
+_ADDRESS = re.compile(r":/{1,2}[^\s'\"<>]*")  # each character is looked at once, however long and strange the text
+_USER = re.compile(r"(?<=:/)(/?)[^/?#]*@")  # also of an address with one slash too few
 _QUERY = re.compile(r"\?[^#]+")
 
 
 def masked(text: str) -> str:
     """Text without the names, passwords and signatures of the addresses in it."""
-    return _ADDRESS.sub(lambda match: _QUERY.sub("?***", _USER.sub("***@", match[0])), text)
+    return _ADDRESS.sub(lambda match: _QUERY.sub("?***", _USER.sub(r"\1***@", match[0])), text)
 
 
 PLACE_ARGUMENT = PrimitiveConstructorSpec(
