@@ -119,5 +119,7 @@ def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
     """For a file."""
     rows = [_cells(table, row, scores.get(row.preset, {})) for row in table.rows]
     header = _header(table)
-    lines = "\n".join(f"| {' | '.join(map(markdown_text, cells))} |" for cells in [header, ["---"] * len(header), *rows])
+    lines = "\n".join(
+        f"| {' | '.join(map(markdown_text, cells))} |" for cells in [header, ["---"] * len(header), *rows]
+    )
     return f"# {table.title}\n\nThe paper's figures: {table.source}. PSNR in dB.\n\n{lines}\n"

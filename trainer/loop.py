@@ -294,7 +294,7 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
     if config.log.wandb != "disabled":
         from trainer.logging.wandb import WandbLogger
 
-        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record().get("wandb_id"), values=config_to_dict(config))
+        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
         loggers.append(wandb)
         if wandb.notice and to_console:
             make_console(stderr=True).print(wandb.notice)

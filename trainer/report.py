@@ -3,25 +3,37 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from sharding.console import command_line, printable
 from sharding.storage.files import write_atomically
+from trainer.comparison import Row, compare
 from trainer.logging.jsonl import read_metrics
-from trainer.report_charts import HEIGHT, WIDTH, is_number, left_out, make_charts, whole_lines
+from trainer.report_charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
 from trainer.report_pictures import Picture, UnusablePictureError, choose_grids, embed
-from trainer.report_record import Evaluation, read_evaluations, read_record
 from trainer.rundir import RunDir
 
 _LONGEST_TEXT = 20_000  # characters of one value
 _LONGEST_TIME_S = 10**9
 _MOST_VERSIONS = 100
+_MOST_SPLITS = 8
+_MOST_SCORES = 2000
+"""Of one split and its baselines: those of 255 classes have their place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The scores of one split."""
+
+    split: str
+    position: int
+    num_images: int
+    rows: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,39 +56,42 @@ def write_report(run: RunDir) -> None:
 
 def check_report(run: RunDir) -> None:
     """Asked before long work, at whose end the report is. Raises ConfigError if the run's files do not do for one."""
-    read_record(run)
+    run.config()
     run.evaluations()
     read_metrics(run.metrics_file)
 
 
 def render_report(run: RunDir) -> str:
     """The page. A run that has only begun gives a page that says so."""
-    record, lines = read_record(run), read_metrics(run.metrics_file)
-    metrics = whole_lines(lines)
-    evaluations, notes = read_evaluations(run)
+    record, metrics = run.record(), read_metrics(run.metrics_file)
+    evaluations, notes = _evaluations(run)
     position = max([line["position"] for line in metrics] + [entry.position for entry in evaluations], default=0)
     total = run.config().train.total_images
     charts = make_charts(metrics)
-    notes += left_out(lines)
+    notes += left_out(metrics)
     comparison, grids = _pictures(run, position=position, notes=notes)
-    return _environment().get_template("report.html").render(
-        run=run,
-        record=record,
-        versions=dict(list(record.versions.items())[:_MOST_VERSIONS]),
-        command=command_line(*record.command),
-        commands=_commands(run),
-        started=record.started.strftime("%d %B %Y, %H:%M %Z"),
-        position=position,
-        total=total,
-        tiles=_tiles(metrics, evaluations, position=position, total=total),
-        evaluations=evaluations,
-        comparison=comparison,
-        charts=charts,
-        hover=[chart.hover() for chart in charts],
-        chart_size=(WIDTH, HEIGHT),
-        grids=grids,
-        settings=list(_flatten(record.config)),
-        notes=notes,
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=run,
+            record=record,
+            versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
+            command=command_line(*record["command"]),
+            commands=_commands(run),
+            started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
+            position=position,
+            total=total,
+            tiles=_tiles(metrics, evaluations, position=position, total=total),
+            evaluations=evaluations,
+            comparison=comparison,
+            charts=charts,
+            hover=[chart.hover() for chart in charts],
+            chart_size=(WIDTH, HEIGHT),
+            grids=grids,
+            settings=list(_flatten(record["config"])),
+            notes=notes,
+        )
     )
 
 
@@ -91,7 +106,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _shown(value: Any) -> Any:
-    if isinstance(value, Markup | jinja2.Undefined):
+    if isinstance(value, jinja2.Undefined) or hasattr(value, "__html__"):  # our own pictures and figures
         return value
     text = printable(str(value))
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
@@ -122,6 +137,24 @@ def _pictures(run: RunDir, *, position: int, notes: list[str]) -> tuple[Picture 
     comparison = try_embed(run.evaluation_picture, position) if os.path.lexists(run.evaluation_picture) else None
     grids = [try_embed(path, int(path.stem)) for path in choose_grids(run)]
     return comparison, [grid for grid in grids if grid is not None]
+
+
+def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
+    """The test split first; and notes about splits and scores that are too many or too large."""
+    entries = run.evaluations()
+    found, notes = [], []
+    for split in sorted(entries, key=lambda split: (split != "test", split))[:_MOST_SPLITS]:
+        entry = entries[split]
+        # Not `is_number`: a class that is nowhere has the score NaN.
+        scores = {name: value for name, value in entry["scores"].items() if not abs(value) > LARGEST}
+        shown = dict(list(scores.items())[:_MOST_SCORES])
+        if len(shown) < len(entry["scores"]):
+            notes.append(f"{len(entry['scores']) - len(shown)} scores of split {split} are too large, or too many.")
+        found.append(
+            Evaluation(split=split, position=entry["position"], num_images=entry["num_images"], rows=compare(shown))
+        )
+    more = len(entries) - len(found)
+    return found, notes + ([f"{more} more splits were scored."] if more else [])
 
 
 def _tiles(

@@ -14,7 +14,6 @@ from sharding.console import printable
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
 LARGEST = 1e30
 """Of a value that is drawn or listed; the arithmetic of the axes stays finite."""
-_LARGEST_POSITION = 10**15
 _MOST_CURVES = 200
 _LONGEST_NAME = 100  # characters
 _MOST_POINTS = 400
@@ -105,7 +104,7 @@ class Chart:
         }
 
 
-def make_charts(metrics: Sequence[object]) -> list[Chart]:
+def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     """Losses by player, scores with their baselines, then speed and the rest; nothing for values never logged."""
     points = {key: thin_out(found) for key, found in _collect(metrics).items()}
     losses = {key: points[key] for key in points if key.startswith("loss/")}
@@ -118,35 +117,16 @@ def make_charts(metrics: Sequence[object]) -> list[Chart]:
     ]
 
 
-def left_out(metrics: Sequence[object]) -> list[str]:
-    """Notes about what `make_charts` cannot show."""
-    notes = []
-    strange = sum(not _is_line(line) for line in metrics)
-    if strange:
-        notes.append(f"{strange} lines of the metrics have no position in images.")
-    keys = {key for line in metrics if _is_line(line) for key, value in line.items() if _is_drawn(key, value)}
-    if len(keys) > _MOST_CURVES:
-        notes.append(f"{len(keys) - _MOST_CURVES} of {len(keys)} values that were logged have no curve.")
-    return notes
+def left_out(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A note about what `make_charts` does not show, if anything."""
+    keys = {key for line in metrics for key, value in line.items() if _is_drawn(key, value)}
+    more = len(keys) - _MOST_CURVES
+    return [f"{more} of {len(keys)} values that were logged have no curve."] if more > 0 else []
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether it is finite, and of a size that can be drawn."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
-
-
-def is_position(value: object) -> bool:
-    """Whether it is a number of images."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_POSITION
-
-
-def whole_lines(metrics: Sequence[object]) -> list[Mapping[str, Any]]:
-    """Those that say which position they are of."""
-    return [line for line in metrics if _is_line(line)]
-
-
-def _is_line(line: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(line, Mapping) and is_position(line.get("position"))
 
 
 def _is_drawn(key: str, value: object) -> bool:
@@ -158,10 +138,10 @@ def _is_drawn(key: str, value: object) -> bool:
     return kind != "eval" or key in _TITLES
 
 
-def _collect(metrics: Sequence[object]) -> dict[str, list[Point]]:
+def _collect(metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
     """The finite values of each key over thousands of images."""
     points: dict[str, list[Point]] = {}
-    for line in whole_lines(metrics):
+    for line in metrics:
         for key, value in line.items():
             if _is_drawn(key, value) and (key in points or len(points) < _MOST_CURVES):
                 points.setdefault(key, []).append((line["position"] / 1000, float(value)))

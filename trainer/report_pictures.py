@@ -9,7 +9,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
 from PIL import Image
 
 from trainer.rundir import RunDir
@@ -32,7 +31,7 @@ class Picture:
 
     position: int
     """Images seen when it was drawn."""
-    uri: Markup
+    uri: str
     width: int
     height: int
 
@@ -41,8 +40,8 @@ def choose_grids(run: RunDir) -> list[Path]:
     """The first, the last, and evenly spaced sample grids in between. Files of other names are no grids."""
     if run.samples.is_symlink() or not run.samples.is_dir():
         return []
-    names = [name for name in os.listdir(run.samples) if re.fullmatch(r"[0-9]{8,15}\.png", name)]
-    grids = sorted(path for name in names if (path := run.samples / name) == run.sample_file(int(path.stem)))
+    numbered = [path for path in run.samples.iterdir() if re.fullmatch(r"[0-9]{8,15}\.png", path.name)]
+    grids = sorted(path for path in numbered if path == run.sample_file(int(path.stem)))
     if len(grids) <= MOST_GRIDS:
         return grids
     return [grids[place * (len(grids) - 1) // (MOST_GRIDS - 1)] for place in range(MOST_GRIDS)]
@@ -70,7 +69,7 @@ def embed(path: Path, *, position: int) -> Picture:
         raise
     except Exception as error:  # decoders raise almost anything on a broken file
         raise UnusablePictureError(f"is no whole PNG file ({error})") from error
-    uri = Markup("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode())
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
     return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
 
 

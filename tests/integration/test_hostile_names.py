@@ -113,7 +113,7 @@ def test_what_a_server_says_is_text(speaking_server: str, capfd: pytest.CaptureF
 
 def test_what_verify_finds_is_text(dataset: Path, capfd: pytest.CaptureFixture[str]):
     strange = os.fsdecode(b"train/\xff[bold]\x1b[2J.tar")
-    os.rename(dataset / "train/000000.tar", dataset / strange)
+    (dataset / "train/000000.tar").rename(dataset / strange)
     assert main(["shard", "verify", str(dataset)]) == 1
     said = capfd.readouterr().out
     assert "train/000000.tar" in said

@@ -68,9 +68,8 @@ def _news(metrics: Metrics) -> str:
 
 
 def _scores(metrics: Metrics) -> str:
-    return "  ".join(
-        f"{one_line(key.removeprefix('eval/'))} {value:.4g}" for key, value in metrics.items() if key.startswith("eval/")
-    )
+    scores = {key.removeprefix("eval/"): value for key, value in metrics.items() if key.startswith("eval/")}
+    return "  ".join(f"{one_line(name)} {value:.4g}" for name, value in scores.items())
 
 
 def _left(metrics: Metrics, total: int) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import netrc
 import os
-import re
 import socket
 from functools import partial
 from pathlib import Path
@@ -48,12 +47,12 @@ class WandbLogger:
         values: the resolved configuration, to be shown.
 
     Raises:
-        ConfigError: the folder or the id, which may be a stranger's, would lead what is written or sent elsewhere.
+        ConfigError: the folder, which may be a stranger's, would lead what is written or sent elsewhere.
     """
 
-    def __init__(self, config: LogConfig, *, folder: Path, run_id: object, values: dict[str, Any]) -> None:
+    def __init__(self, config: LogConfig, *, folder: Path, run_id: str, values: dict[str, Any]) -> None:
         if _asked(config) != "disabled":
-            _check_received(folder, run_id)
+            _check_folder(folder)
         import wandb
 
         self._wandb = wandb
@@ -124,13 +123,13 @@ def _asked(config: LogConfig) -> Mode | Literal["auto"]:
     if environment not in _ENVIRONMENT:
         raise ConfigError("WANDB_MODE", environment, "in the environment; use online, offline or disabled.")
     own = _ENVIRONMENT[environment]
-    return own if config.wandb == "auto" else min(own, config.wandb, key=_FROM_MOST_PRIVATE.index)
+    if config.wandb == "auto":
+        return own
+    return next(mode for mode in _FROM_MOST_PRIVATE if mode in (own, config.wandb))
 
 
-def _check_received(folder: Path, run_id: object) -> None:
+def _check_folder(folder: Path) -> None:
     """Refuse a run directory in which W&B would find links to write through, or settings: a server to send keys to."""
-    if not isinstance(run_id, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id):
-        raise ConfigError("wandb_id", run_id, f"in {folder / 'run.json'}: use 1 to 64 letters, digits, - or _.")
     for local in (folder / "wandb", folder / ".wandb"):
         refuse_link(local, error=partial(ConfigError, "run", str(folder)))
         for parent, folders, files in os.walk(local):
@@ -138,9 +137,8 @@ def _check_received(folder: Path, run_id: object) -> None:
                 if path.parent != local or path.name not in _OWN_LINKS:
                     refuse_link(path, error=partial(ConfigError, "run", str(folder)))
         if os.path.lexists(local / "settings"):
-            raise ConfigError(
-                "run", str(folder), f"brings settings for W&B, {local / 'settings'}, which may name a server. Remove it."
-            )
+            remedy = f"brings settings for W&B, {local / 'settings'}, which may name a server. Remove them."
+            raise ConfigError("run", str(folder), remedy)
 
 
 def _base_url() -> str:

@@ -84,7 +84,8 @@ def test_the_environments_mode_counts_for_auto(monkeypatch: pytest.MonkeyPatch):
 def test_the_more_private_mode_counts(monkeypatch: pytest.MonkeyPatch, configured: Any, environment: str, mode: str):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_MODE", environment)
-    monkeypatch.setattr("trainer.logging.wandb._answers", lambda server: True)  # not the real one, if there is a network
+    # Not the real server, which answers where there is a network.
+    monkeypatch.setattr("trainer.logging.wandb._answers", lambda server: True)
     assert choose_mode(LogConfig(wandb=configured)) == (mode, None)
 
 
@@ -120,16 +121,9 @@ def test_links_in_a_received_run_are_not_written_through(monkeypatch: pytest.Mon
     assert (elsewhere / "debug.log").read_text() == "the user's own"
 
 
-@pytest.mark.parametrize("run_id", [None, "", "../x", "a b", "a\x1bb", 7, "x" * 65])
-def test_an_id_that_is_none_is_refused(tmp_path: Path, run_id: object):
-    with pytest.raises(ConfigError, match="wandb_id"):
-        WandbLogger(LogConfig(wandb="offline"), folder=tmp_path, run_id=run_id, values={})
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("project", ["", "a/b", "x" * 129])
 def test_a_project_that_wandb_refuses_is_told_before_the_run(project: str):
-    with pytest.raises(ConfigError, match="log.wandb_project"):
+    with pytest.raises(ConfigError, match=r"log\.wandb_project"):
         LogConfig(wandb_project=project)
 
 

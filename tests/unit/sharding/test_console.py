@@ -60,6 +60,10 @@ def test_our_own_styles_stay() -> None:
         ("https://anna:secret@host/x cannot be read", "https://***@host/x cannot be read"),
         ("url='https://b.s3/x?X-Amz-Signature=abc&y=1', status=403", "url='https://b.s3/x?***', status=403"),
         ("at https://a/?u=https://anna:secret@b/x?y=1#part.", "at https://a/?***#part."),
+        (
+            "http:/anna:secret@host/x is a URL with one slash too few",
+            "http:/***@host/x is a URL with one slash too few",
+        ),
         ("at https://a/https://anna:secret@b/x", "at https://a/https://***@b/x"),
         ("s3://bucket/folder is not there. Why? mail a@b.c", "s3://bucket/folder is not there. Why? mail a@b.c"),
     ],
