@@ -50,11 +50,12 @@ def open_regular(path: Path) -> IO[bytes]:
 def read_bytes(path: Path, *, most: int) -> bytes:
     """All of a plain file of up to `most` bytes. Raises as `open_regular`, and RecordError if it is larger."""
     with open_regular(path) as file:
+        is_larger = os.fstat(file.fileno()).st_size > most
         try:
-            content = file.read(most + 1)
+            content = b"" if is_larger else file.read(most + 1)
         except OSError as error:
             raise RecordError(f"cannot be read: {error.strerror}") from error
-    if len(content) > most:
+    if is_larger or len(content) > most:
         raise RecordError(f"is larger than {most // MEBIBYTE} MiB")
     return content
 
