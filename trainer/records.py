@@ -9,8 +9,9 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +27,7 @@ class RecordError(ValueError):
     """A file is not what it should be. The message is the reason alone: whoever asked knows the file and the remedy."""
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """A plain file, to read.
 
     Raises:
