@@ -9,8 +9,9 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +27,7 @@ class RecordError(ValueError):
     """A file is not what it should be. The message is the reason alone: whoever asked knows the file and the remedy."""
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """A plain file, to read.
 
     Raises:
@@ -50,11 +51,12 @@ def open_regular(path: Path) -> IO[bytes]:
 def read_bytes(path: Path, *, most: int) -> bytes:
     """All of a plain file of up to `most` bytes. Raises as `open_regular`, and RecordError if it is larger."""
     with open_regular(path) as file:
+        is_larger = os.fstat(file.fileno()).st_size > most
         try:
-            content = file.read(most + 1)
+            content = b"" if is_larger else file.read(most + 1)
         except OSError as error:
             raise RecordError(f"cannot be read: {error.strerror}") from error
-    if len(content) > most:
+    if is_larger or len(content) > most:
         raise RecordError(f"is larger than {most // MEBIBYTE} MiB")
     return content
 

@@ -75,7 +75,9 @@ def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
     assert [name for name in ours if not any(under(module, (name,)) for module in modules)] == []
 
 
-@pytest.mark.parametrize("module", ["trainer.config", "trainer.presets", "launch.cli", "sharding.cli", "sweeps.cli"])
+@pytest.mark.parametrize(
+    "module", ["trainer.config", "trainer.presets", "launch.cli", "launch.verify", "sharding.cli", "sweeps.cli"]
+)
 def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib", "fsspec", "aiohttp", "botocore")
     code = f"import {module}, sys; print(sorted(set({heavy}) & set(sys.modules)))"

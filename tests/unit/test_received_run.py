@@ -120,8 +120,9 @@ def test_no_command_runs_what_a_checkpoint_brings(
         for path in files:
             poison(path, marker)
         reseal(received.checkpoints / checkpoint)
-    assert command(received, tmp_path) != 0
+    status = command(received, tmp_path)
     assert not marker.exists()
+    assert status != 0
     said = "".join(capfd.readouterr())
     assert "Traceback" not in said
     assert f"{received.checkpoints / NEWER / 'ema.pt'} is not what torch and DeepSpeed write" in said
@@ -133,8 +134,9 @@ def test_a_resume_runs_none_of_a_checkpoints_files(place: int, received: RunDir,
     path = sorted((received.checkpoints / NEWER).rglob("*.pt"))[place]
     poison(path, tmp_path / "marker")
     reseal(received.checkpoints / NEWER)
-    assert resume(received, tmp_path) == 1
+    status = resume(received, tmp_path)
     assert not (tmp_path / "marker").exists()
+    assert status == 1
     assert f"{path} is not what torch and DeepSpeed write" in "".join(capfd.readouterr())
 
 

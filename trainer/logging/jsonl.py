@@ -3,18 +3,18 @@
 import json
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from sharding.storage.files import open_to_append, write_atomically
 from trainer.config import ConfigError
 from trainer.logging import Metrics
 from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_bytes
+from trainer.run_records import Count
 
 LARGEST_METRICS = 256 * MEBIBYTE
 """Some hundred thousand lines."""
-_MOST_POSITION = 2**53
 
 
 def read_metrics(path: Path) -> list[Metrics]:
@@ -36,7 +36,9 @@ def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
     try:
         metrics = parse_json(line)
         checked(metrics, _adapter)
-        checked(metrics.get("position"), _position_adapter)
+        if "position" not in metrics:
+            raise RecordError("lacks position")
+        checked({"position": metrics["position"]}, _position_adapter)
     except RecordError as error:
         remedy = f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put a copy there."
         raise ConfigError("metrics", str(path), remedy) from error
@@ -45,13 +47,12 @@ def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
 
 @cache
 def _adapter() -> TypeAdapter[Any]:
-    whole = Annotated[int, Field(ge=-_MOST_POSITION, le=_MOST_POSITION)]
-    return TypeAdapter(dict[str, whole | float])
+    return TypeAdapter(dict[str, int | float])
 
 
 @cache
 def _position_adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(Annotated[int, Field(ge=0, le=_MOST_POSITION)])
+    return TypeAdapter(dict[str, Count])
 
 
 class JsonlLogger:
