@@ -18,9 +18,11 @@ from sharding.storage.files import write_atomically
 from trainer.config import ConfigError
 from trainer.presets import load_preset
 from trainer.rundir import RunDir
+from trainer.stop import handle, restore
 
 _WIDTH = 132  # characters: tables have many columns, and a terminal that is narrower wraps lines
 _LARGEST_FAILURE = 128  # a greater exit status is that of a process that was ended by a signal
+_FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)  # sent to all of its processes
 _console = make_console()
 
 
@@ -84,16 +86,15 @@ def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
 def _run(command: list[str]) -> int:
     """As a process of its own: what one run leaves in memory is not the next one's. Returns its exit status.
 
-    SIGTERM is passed on, and the run saves itself. So does it at Ctrl-C, which the terminal sends to both.
+    Signals to stop are passed on, and the run saves itself. So does it at Ctrl-C or when the terminal is closed, of
+    which it hears by itself.
     """
     process = subprocess.Popen(command)
-    handlers = {signal.SIGTERM: lambda number, _: process.send_signal(number), signal.SIGINT: lambda *_: None}
-    former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    former = handle(lambda number, _: None if number in _FROM_TERMINAL else process.send_signal(number))
     try:
         return process.wait()
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        restore(former)
 
 
 def _cells(table: Table, row: Row, scores: dict[str, float]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import launch.table
+from launch.interpreter import module_command
 from launch.table import table_command
 from launch.tables import TABLES, find_table
 from sharding.manifest import View
@@ -51,8 +52,9 @@ class Trainings:
         self.commands: list[list[str]] = []
 
     def __call__(self, command: list[str]) -> int:
-        assert command[:4] == [sys.executable, "-m", "launch.cli", "train"]
-        arguments = command[4:]
+        start = module_command("launch.cli", "train")
+        assert command[: len(start)] == start
+        arguments = command[len(start) :]
         self.commands.append(arguments)
         name = Path(arguments[1]).name if arguments[0] == "--resume" else arguments[0]
         status = self.ends.get(name.replace("-", "_"), 0)
