@@ -1,4 +1,4 @@
-"""How large the parts of a data set may be. One definition: the writer keeps to it, `verify` and reading insist on it."""
+"""How large the parts of a data set may be: the writer keeps to it, `verify` and reading insist on it."""
 
 MOST_SIDE = 2**18
 """Pixels of a picture's width or height."""

@@ -286,7 +286,7 @@ def _read_remote(url: Url) -> bytes:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write atomically and durably: a reader sees the whole manifest or none. Raises ManifestError for an invalid one."""
+    """Write atomically and durably: a reader sees the whole manifest or none. Raises ManifestError if it is invalid."""
     check_manifest(manifest, path=str(folder / FILE_NAME))
     write_atomically(folder / FILE_NAME, _seal(_adapter().dump_json(manifest, indent=1)))
 

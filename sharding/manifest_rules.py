@@ -1,4 +1,4 @@
-"""What a manifest may say. One definition: the writer asks it before it begins, reading and `verify` before a tar is opened.
+"""What a manifest may say. One definition: asked by the writer before it begins, by `verify` and by reading.
 
 A manifest comes from anywhere: its paths lead to files, its checksums name files of a cache, its sizes take memory.
 """

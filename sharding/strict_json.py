@@ -32,9 +32,7 @@ def load_json(content: bytes) -> tuple[Any, list[str]]:
         return float(name)
 
     try:
-        value = json.loads(
-            content, object_pairs_hook=as_object, parse_float=as_number, parse_constant=as_constant
-        )
+        value = json.loads(content, object_pairs_hook=as_object, parse_float=as_number, parse_constant=as_constant)
     except RecursionError:
         _refuse("lists or objects lie too deep within each other")
     except UnicodeDecodeError as error:
