@@ -37,7 +37,10 @@ def check_stored(content: bytes, view: View) -> None:
     found = _at_first_sight(content)
     if found is not None and _is_told(found, view):
         return
-    header = header_of(content, name="it")  # turned upright, and with the alpha that hides in a palette
+    try:
+        header = header_of(content, name="it")  # turned upright, and with the alpha that hides in a palette
+    except DatasetError as error:
+        raise DatasetError(str(error).replace("it: ", "it ", 1)) from error
     found = _Announced(*header.size, header.channels, header.dtype)
     if not _is_told(found, view):
         raise DatasetError(_difference(found, view))

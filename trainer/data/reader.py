@@ -234,7 +234,9 @@ class ShardReader:
             try:
                 check_stored(content, view)
             except DatasetError as error:
-                raise DatasetError(f"{self.locate(shard, index)}: view {name!r}: {error}. {REMEDY}.") from error
+                raise DatasetError(
+                    f"{self.locate(shard, index)}: view {name!r} is refused: {error}. {REMEDY}."
+                ) from error
         return files
 
     def label(self, shard: int, index: int) -> int:
