@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sharding.codec import open_picture
 from sharding.manifest import ClassInfo, DatasetError
 from sharding.sample import OptionError
 
@@ -40,7 +41,7 @@ def parse_classes(text: str) -> list[tuple[str, tuple[int, int, int] | None]]:
 def class_infos(entries: Sequence[tuple[str, tuple[int, int, int] | None]], example: Path) -> list[ClassInfo]:
     """The classes with their colours; where the option gives none, those of the palette of `example`."""
     if any(color is None for _, color in entries):
-        with Image.open(example) as image:
+        with example.open("rb") as file, open_picture(file, name=str(example), most_pixels=None) as image:
             palette = palette_colors(image)
         if palette is None or len(palette) < len(entries):
             raise DatasetError(

@@ -8,6 +8,7 @@ This module is the only one of `sharding` that `trainer` reads: one definition f
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,9 +16,18 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sharding.bounds import (
+    MOST_EXTRA_BYTES,
+    MOST_INDEX_BYTES,
+    MOST_LABEL_BYTES,
+    MOST_MANIFEST_BYTES,
+    MOST_MEMBER_BYTES,
+)
 from sharding.storage.files import write_atomically
 from sharding.storage.place import Place, Url
+from sharding.storage.reading import read_regular
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
+from sharding.strict_json import load_json
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
@@ -28,10 +38,23 @@ CHECKSUM_PREFIX = "crc32:"
 """Of `member_checksum`."""
 
 DType = Literal["uint8", "uint16", "float32"]
+_BYTES = {"uint8": 1, "uint16": 2, "float32": 4}
 
 
 class DatasetError(ValueError):
     """A data set, or an input for one, is unusable; the message names the file and the remedy."""
+
+
+class ManifestError(DatasetError):
+    """A manifest says what none may."""
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        more = f" (and {len(problems) - 1} more, which `diptych shard verify` lists)" if len(problems) > 1 else ""
+        super().__init__(
+            f"{path} is not a valid manifest: {problems[0]}{more}. Copy the data set again, or shard the images again."
+        )
+        self.problems = problems
+        """One line for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +104,13 @@ class View:
     renders_classes: bool = False
     """The image shows `Manifest.classes` in their flat colours, so class scores can be computed from it."""
 
+    @property
+    def most_bytes(self) -> int:
+        """That a file of the view may have: twice its pixels, and what colour profiles and the like take."""
+        if self.width is None or self.height is None:
+            return MOST_MEMBER_BYTES
+        return 2 * self.width * self.height * self.channels * _BYTES[self.dtype] + MOST_EXTRA_BYTES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
@@ -123,10 +153,30 @@ class Manifest:
 LABELS_EXTENSION = "json"
 """Of the member that holds a sample's labels, in data sets that have `Manifest.labels`."""
 
+_KEY = re.compile(r"[!-\-0-\[\]-~]{1,255}")
+"""All but the dot, the slash and the backslash."""
+
 
 def index_path(shard: str) -> str:
     """`train/000000.tar` -> `train/000000.idx`."""
     return shard.removesuffix(".tar") + ".idx"
+
+
+def most_index_bytes(shard: Shard) -> int:
+    """That the index of a shard may have: it tells less of each file than the file's header in the tar."""
+    return min(max(shard.num_bytes, 512), MOST_INDEX_BYTES)
+
+
+def most_member_bytes(manifest: Manifest, extension: str) -> int:
+    """That a file in a tar may have, by what follows the key in its name."""
+    if extension == LABELS_EXTENSION and manifest.labels:
+        return MOST_LABEL_BYTES
+    return max((view.most_bytes for view in manifest.views.values() if view.extension == extension), default=0)
+
+
+def is_key(key: str) -> bool:
+    """Whether a sample may be called so: printable ASCII without blanks and slashes, up to the first dot of a name."""
+    return _KEY.fullmatch(key) is not None
 
 
 def member_checksum(content: bytes) -> str:
@@ -156,7 +206,7 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
     Raises:
         DatasetError: it has changed since it was written, or is not valid.
     """
-    record = _parse_record(content, path=path)
+    record, problems = _parse_record(content, path=path)
     record.pop(SEAL_KEY, None)
     fault = seal_fault(content)
     if fault is not None:
@@ -164,7 +214,7 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
             f"{path} has changed since it was written: its checksum (its last entry, {SEAL_KEY}) {fault}. Copy or "
             f"shard the data set again; if you changed it on purpose, `diptych shard seal` gives it a new one."
         )
-    return _validate(record, path=path)
+    return _validate(record, problems, path=path)
 
 
 @cache
@@ -172,30 +222,50 @@ def _adapter() -> TypeAdapter[Manifest]:
     return TypeAdapter(Manifest)
 
 
-def _parse_record(content: bytes, *, path: str) -> dict[str, Any]:
+def _parse_record(content: bytes, *, path: str) -> tuple[dict[str, Any], list[str]]:
+    """The record, and what is wrong with how it is written."""
+    if len(content) > MOST_MANIFEST_BYTES:
+        raise ManifestError(path, [f"it has more than {MOST_MANIFEST_BYTES} bytes"])
     try:
-        record = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
+        record, problems = load_json(content)
+    except ValueError as error:
+        raise ManifestError(path, [f"it is no JSON ({error})"]) from error
     if not isinstance(record, dict):
-        raise DatasetError(f"{path} is not a valid manifest: it is no object. Shard the images again.")
-    return record
+        raise ManifestError(path, ["it is no object"])
+    return record, problems
 
 
-def _validate(record: dict[str, Any], *, path: str) -> Manifest:
+def _validate(record: dict[str, Any], problems: Sequence[str], *, path: str) -> Manifest:
+    from sharding.manifest_rules import record_problems, shown, type_problems
+
     if record.get("format") != FORMAT:
-        raise DatasetError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
+        raise DatasetError(f"{path} has format {shown(record.get('format'))}; this version reads {FORMAT!r}.")
+    problems = [*problems, *record_problems(record)]
+    if problems:
+        raise ManifestError(path, problems)
     try:
-        return _adapter().validate_python(record)
+        # As JSON, where lists may stand for tuples, and `true` or "1" for no number.
+        manifest = _adapter().validate_json(json.dumps(record), strict=True)
     except ValidationError as error:
-        raise DatasetError(f"{path} is not a valid manifest: {error}. Shard the images again.") from error
+        raise ManifestError(path, type_problems(error)) from error
+    check_manifest(manifest, path=path)
+    return manifest
+
+
+def check_manifest(manifest: Manifest, *, path: str) -> None:
+    """Raises ManifestError if it says what none may. The writer asks this before it begins."""
+    from sharding.manifest_rules import manifest_problems
+
+    problems = list(manifest_problems(manifest))
+    if problems:
+        raise ManifestError(path, problems)
 
 
 def manifest_bytes(place: Place) -> bytes:
     """The manifest as it is stored. Raises DatasetError if there is none, or it cannot be read."""
     path = place / FILE_NAME
     try:
-        return _read_remote(path) if isinstance(path, Url) else path.read_bytes()
+        return _read_remote(path) if isinstance(path, Url) else read_regular(path, most=MOST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
             f"{place} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
@@ -211,7 +281,8 @@ def _read_remote(url: Url) -> bytes:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write atomically and durably: a reader sees the whole manifest or none."""
+    """Write atomically and durably: a reader sees the whole manifest or none. Raises ManifestError if it is invalid."""
+    check_manifest(manifest, path=str(folder / FILE_NAME))
     write_atomically(folder / FILE_NAME, seal(_adapter().dump_json(manifest, indent=1)))
 
 
@@ -224,9 +295,9 @@ def seal_manifest(folder: Path) -> Manifest:
     path = folder / FILE_NAME
     if not path.is_file():
         raise DatasetError(f"{folder} holds no {FILE_NAME} that could be sealed.")
-    record = _parse_record(path.read_bytes(), path=str(path))
+    record, problems = _parse_record(manifest_bytes(folder), path=str(path))
     record.pop(SEAL_KEY, None)
-    manifest = _validate(record, path=str(path))
+    manifest = _validate(record, problems, path=str(path))
     try:
         write_atomically(path, seal(json.dumps(record, indent=1, ensure_ascii=False).encode()))
     except OSError as error:

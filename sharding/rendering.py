@@ -39,7 +39,7 @@ class Picture:
     @cached_property
     def pixels(self) -> np.ndarray:
         """(height, width, channels)."""
-        return codec.decode(self.content, name=str(self.header.path))
+        return codec.decode(self.content, name=str(self.header.path), most_pixels=None)  # --max-megapixels has judged
 
     @cached_property
     def image(self) -> Image.Image:

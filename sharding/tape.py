@@ -47,10 +47,12 @@ class Tape:
     Args:
         file: opened at its beginning, without a buffer.
         num_bytes: of the whole file.
+        most_bytes: that are read at once: a tar of holes may announce more than fits into memory.
         advance: hears of each megabyte or so how many bytes it has.
     """
 
-    def __init__(self, file: io.RawIOBase, *, num_bytes: int, advance: Callable[[int], None]) -> None:
+    def __init__(self, file: io.RawIOBase, *, num_bytes: int, most_bytes: int, advance: Callable[[int], None]) -> None:
+        self._most_bytes = max(most_bytes, CHUNK)
         self._hashed = _Hashed(file, advance=advance)
         self._file = io.BufferedReader(self._hashed, CHUNK)
         self._num_bytes = num_bytes
@@ -64,6 +66,9 @@ class Tape:
         return self._num_bytes - self._position
 
     def read(self, size: int) -> bytes:
+        """Raises ValueError for more than may be read at once."""
+        if size > self._most_bytes:
+            raise ValueError(f"a file in it has {size} bytes, where {self._most_bytes} are the most")
         self.latest = self._file.read(size)
         self._position += len(self.latest)
         return self.latest

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sharding.classes import NO_CLASS
-from sharding.codec import decode, decode_indices
+from sharding.codec import check_stored, decode, decode_indices
 from sharding.index import Member, format_index
 from sharding.manifest import (
     FILE_NAME,
@@ -21,7 +21,11 @@ from sharding.manifest import (
     Shard,
     View,
     index_path,
+    is_key,
+    most_index_bytes,
+    most_member_bytes,
 )
+from sharding.storage.reading import read_regular
 from sharding.tape import Recording, Tape, read_samples
 
 Range = tuple[float, float]
@@ -72,14 +76,17 @@ class _ShardCheck:
         self._decodes = decodes
         self._findings = findings
         self._views = {name: view for name, view in manifest.views.items() if shard.view in (None, name)}
+        self._expected = [view.extension for view in self._views.values()]
+        self._expected += [LABELS_EXTENSION] * bool(manifest.labels)
         self._samples: list[list[Member]] = []
 
     def problems(self, advance: Callable[[int], None]) -> Iterator[str]:
         num_bytes = self._tar.stat().st_size
         if num_bytes != self._shard.num_bytes:
             yield f"{self._tar}: has {num_bytes} bytes, {FILE_NAME} says {self._shard.num_bytes}"
+        most = max(most_member_bytes(self._manifest, extension) for extension in self._expected)
         with self._tar.open("rb", buffering=0) as file:
-            tape = Tape(file, num_bytes=num_bytes, advance=advance)
+            tape = Tape(file, num_bytes=num_bytes, most_bytes=most, advance=advance)
             try:
                 for sample in read_samples(tape, path=self._tar):
                     yield from self._sample_problems(sample)
@@ -98,7 +105,7 @@ class _ShardCheck:
         yield from self._index_problems(is_whole=is_whole)
 
     def _index_problems(self, *, is_whole: bool) -> Iterator[str]:
-        content = self._index.read_bytes()
+        content = read_regular(self._index, most=most_index_bytes(self._shard))
         if hashlib.sha256(content).hexdigest() != self._shard.index_sha256:
             yield f"{self._index}: its SHA-256 is not the one in {FILE_NAME}; its content has changed"
         if is_whole and content != format_index(self._samples).encode(errors="surrogateescape"):
@@ -109,15 +116,13 @@ class _ShardCheck:
         self._samples.append(members)
         key = members[0].key
         self._findings.keys.append(key)
-        if not key or any(not m.name.isascii() or len(m.name.split()) != 1 for m in members):
+        if not is_key(key) or any(not is_key(m.extension.replace(".", "")) for m in members):
             yield f"{self._tar}: a member is called {members[0].name!r}; use key.extension, of letters and digits"
-        expected = [view.extension for view in self._views.values()]
-        expected += [LABELS_EXTENSION] * bool(self._manifest.labels)
         found = [member.extension for member in members]
-        if found != expected:
+        if found != self._expected:
             yield (
                 f"{self._tar}: sample {key} has the members {', '.join(found)}; {FILE_NAME} tells of "
-                f"{', '.join(expected)}"
+                f"{', '.join(self._expected)}"
             )
         for recording in sample:
             yield from self._member_problems(recording)
@@ -135,6 +140,11 @@ class _ShardCheck:
                 yield from self._image_problems(content, view, view_name=view_name, name=name)
 
     def _image_problems(self, content: bytes, view: View, *, view_name: str, name: str) -> Iterator[str]:
+        try:
+            check_stored(content, view)
+        except DatasetError as error:
+            yield f"{name}: {error}"
+            return
         try:
             pixels = (decode_indices if view.content == "classes" else decode)(content, name=name)
         except DatasetError as error:

@@ -15,7 +15,16 @@ from typing import Any
 
 from sharding.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.journal import Finished, Workspace, open_workspace
-from sharding.manifest import REJECTED, DatasetError, Manifest, read_manifest, write_manifest
+from sharding.manifest import (
+    FILE_NAME,
+    REJECTED,
+    DatasetError,
+    Manifest,
+    Shard,
+    check_manifest,
+    read_manifest,
+    write_manifest,
+)
 from sharding.parallel import Callback, Crew, Tick, adding, unheard
 from sharding.problems import Problems, Rejected, rejected_by
 from sharding.publish import check_neighbours, is_already_there, partial_folder, publish, recover
@@ -117,6 +126,7 @@ def _write(
     problems: Problems,
     progress: Callback,
 ) -> tuple[Manifest, bool]:
+    check_manifest(_manifest(plan, name=out.name, made_by=made_by, splits={}), path=f"{out / FILE_NAME} to be")
     with DraftStore() as store:
         store.fill(plan)
         workspace = open_workspace(partial_folder(out), fingerprint=store.fingerprint(made_by))
@@ -132,15 +142,7 @@ def _write(
             )
             if not workspace.finished:
                 raise DatasetError(f"No sample is left of {len(store)}: all were left out.")
-            manifest = Manifest(
-                name=out.name,
-                kind=plan.kind,
-                views=plan.views,
-                classes=list(plan.classes),
-                labels=dict(plan.labels),
-                splits=workspace.splits(),
-                made_by=made_by,
-            )
+            manifest = _manifest(plan, name=out.name, made_by=made_by, splits=workspace.splits())
             _write_rejected(workspace.folder / REJECTED, problems.rejected)
             write_manifest(workspace.folder, manifest)
             publish(workspace.folder, out)
@@ -149,6 +151,18 @@ def _write(
             raise
         workspace.journal.close()
     return manifest, True
+
+
+def _manifest(plan: Plan, *, name: str, made_by: dict[str, Any], splits: dict[str, list[Shard]]) -> Manifest:
+    return Manifest(
+        name=name,
+        kind=plan.kind,
+        views=plan.views,
+        classes=list(plan.classes),
+        labels=dict(plan.labels),
+        splits=splits,
+        made_by=made_by,
+    )
 
 
 def _write_shards(

@@ -6,11 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sharding.codec import SUFFIXES, decode, decode_indices, read_header
+from sharding.codec import MOST_PIXELS, SUFFIXES, decode, decode_indices, pillow_formats, read_header
 from sharding.manifest import ClassInfo, DatasetError, View
-
-MOST_PIXELS = 2**28
-"""Of a picture: more are a mistake, or a decompression bomb; a network has no memory for so many anyway."""
 
 _NO_CLASS = 255
 _LARGEST = {"uint8": 255, "uint16": 65535}
@@ -23,8 +20,8 @@ class UnreadablePictureError(ValueError):
 
 def picture_suffixes() -> frozenset[str]:
     """Lower-case endings of the files that can be read, e.g. `.png`."""
-    readable = Image.registered_extensions().items()
-    return SUFFIXES | frozenset(suffix for suffix, kind in readable if kind in Image.OPEN)
+    formats, suffixes = pillow_formats(), Image.registered_extensions().items()
+    return SUFFIXES | frozenset(suffix for suffix, kind in suffixes if kind in formats)
 
 
 def class_palette(classes: Sequence[ClassInfo]) -> np.ndarray:

@@ -4,22 +4,28 @@ An image has 1 to N channels of uint8, uint16 or float32, and is a PNG, JPEG, We
 would cut to 8 bits or knows no such number of channels, imagecodecs and tifffile read and write.
 """
 
+from sharding.bounds import MOST_PIXELS
 from sharding.codec.decoding import check_whole, decode, decode_indices, decode_picture
 from sharding.codec.encoding import StoredFormat, can_encode, encode, stored_format
-from sharding.codec.header import read_header
+from sharding.codec.header import open_picture, pillow_formats, read_header
 from sharding.codec.kinds import SUFFIXES, Format, Header
+from sharding.codec.stored import check_stored
 
 __all__ = [
+    "MOST_PIXELS",
     "SUFFIXES",
     "Format",
     "Header",
     "StoredFormat",
     "can_encode",
+    "check_stored",
     "check_whole",
     "decode",
     "decode_indices",
     "decode_picture",
     "encode",
+    "open_picture",
+    "pillow_formats",
     "read_header",
     "stored_format",
 ]

@@ -5,6 +5,7 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
+from sharding.bounds import MOST_PIXELS
 from sharding.codec import npy, tiff
 from sharding.codec.arrays import check_shape, finish
 from sharding.codec.header import open_picture, orientation_of, png_depth
@@ -18,7 +19,7 @@ _DEEP_MODES = ("I", "F")
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA")
 
 
-def decode(content: bytes, *, name: str) -> np.ndarray:
+def decode(content: bytes, *, name: str, most_pixels: int | None = MOST_PIXELS) -> np.ndarray:
     """The pixels of a whole image file, upright as its EXIF orientation says.
 
     Palettes and CMYK become RGB, with alpha where the file has it. Of an animation, the first frame. Beyond the formats
@@ -26,14 +27,16 @@ def decode(content: bytes, *, name: str) -> np.ndarray:
 
     Args:
         name: of the file, for messages.
+        most_pixels: a larger picture is refused before it is decoded; None for files of the user's own, whose headers
+            were judged.
 
     Returns:
         (H, W, C) in the type of the file: uint8, uint16 or float32.
 
     Raises:
-        DatasetError: the file is truncated, no image, or of a type that cannot be stored, or holds NaN.
+        DatasetError: the file is truncated, no image, too large, of a type that cannot be stored, or holds NaN.
     """
-    return _decode(content, name=name, keeps_indices=False)
+    return _decode(content, name=name, keeps_indices=False, most_pixels=most_pixels)
 
 
 def decode_indices(content: bytes, *, name: str) -> np.ndarray:
@@ -42,7 +45,7 @@ def decode_indices(content: bytes, *, name: str) -> np.ndarray:
     Raises:
         DatasetError: likewise, or it stores colours or fractions.
     """
-    pixels = _decode(content, name=name, keeps_indices=True)
+    pixels = _decode(content, name=name, keeps_indices=True, most_pixels=MOST_PIXELS)
     if pixels.shape[2] != 1 or pixels.dtype.kind == "f":
         raise DatasetError(
             f"{name}: has {pixels.shape[2]} channels of {pixels.dtype}, where class numbers are one of whole numbers"
@@ -51,14 +54,14 @@ def decode_indices(content: bytes, *, name: str) -> np.ndarray:
 
 
 def decode_picture(content: bytes, *, name: str) -> Image.Image:
-    """The same as Pillow has it, with its palette: for flat colours and class numbers.
+    """The same as Pillow has it, with its palette: for flat colours and class numbers, of files of the user's own.
 
     Raises:
         DatasetError: the file is truncated, no picture of 8 bits, or has transparent pixels.
     """
     try:
         _check_end(content)
-        with Image.open(io.BytesIO(content)) as file:
+        with open_picture(io.BytesIO(content), name=name, most_pixels=None) as file:
             file.load()
             image = ImageOps.exif_transpose(file)
     except Exception as error:  # decoders raise almost anything on a broken file
@@ -80,7 +83,7 @@ def check_whole(content: bytes, *, name: str) -> None:
         if is_npy(content):
             npy.read_pixels(content)  # hardly more than a copy
         elif is_tiff(content):
-            tiff.read_pixels(content, name=name)  # its parts may lie anywhere
+            tiff.read_pixels(content, name=name, most_pixels=None)  # its parts may lie anywhere
         else:
             _check_end(content)
     except DatasetError:
@@ -89,9 +92,9 @@ def check_whole(content: bytes, *, name: str) -> None:
         raise DatasetError(f"{name}: {error or type(error).__name__}") from error
 
 
-def _decode(content: bytes, *, name: str, keeps_indices: bool) -> np.ndarray:
+def _decode(content: bytes, *, name: str, keeps_indices: bool, most_pixels: int | None) -> np.ndarray:
     try:
-        pixels, orientation = _read(content, name=name, keeps_indices=keeps_indices)
+        pixels, orientation = _read(content, name=name, keeps_indices=keeps_indices, most_pixels=most_pixels)
     except DatasetError:
         raise
     except Exception as error:  # decoders raise almost anything on a broken file
@@ -100,7 +103,7 @@ def _decode(content: bytes, *, name: str, keeps_indices: bool) -> np.ndarray:
     return finish(pixels, orientation=orientation, name=name)
 
 
-def _read(content: bytes, *, name: str, keeps_indices: bool) -> tuple[np.ndarray, int]:
+def _read(content: bytes, *, name: str, keeps_indices: bool, most_pixels: int | None) -> tuple[np.ndarray, int]:
     """Pixels, and the orientation that is yet to be applied."""
     if not content:
         raise ValueError("the file is empty")
@@ -109,15 +112,15 @@ def _read(content: bytes, *, name: str, keeps_indices: bool) -> tuple[np.ndarray
         check_shape(pixels.shape, name=name)
         return pixels, 1
     if is_tiff(content) and not keeps_indices:
-        return tiff.read_pixels(content, name=name)
+        return tiff.read_pixels(content, name=name, most_pixels=most_pixels)
     if is_tiff(content):
-        return tiff.read_indices(content, name=name)
+        return tiff.read_indices(content, name=name, most_pixels=most_pixels)
     _check_end(content)
-    return _read_picture(content, name=name, keeps_indices=keeps_indices)
+    return _read_picture(content, name=name, keeps_indices=keeps_indices, most_pixels=most_pixels)
 
 
-def _read_picture(content: bytes, *, name: str, keeps_indices: bool) -> tuple[np.ndarray, int]:
-    with open_picture(io.BytesIO(content), name=name) as image:
+def _read_picture(content: bytes, *, name: str, keeps_indices: bool, most_pixels: int | None) -> tuple[np.ndarray, int]:
+    with open_picture(io.BytesIO(content), name=name, most_pixels=most_pixels) as image:
         orientation = orientation_of(image)
         if content.startswith(_PNG_START) and png_depth(content) == 16:
             import imagecodecs

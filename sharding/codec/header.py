@@ -1,18 +1,22 @@
 """Look at the beginning of an image file, and decode nothing."""
 
+import io
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import jpeg_factory
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
+from sharding.bounds import MOST_PIXELS
 from sharding.codec import npy, tiff
 from sharding.codec.arrays import check_shape
 from sharding.codec.kinds import Format, Header, check_dtype, is_npy, is_tiff
 from sharding.manifest import DatasetError, DType
-
-# Pillow would warn of, or refuse, what its header says is large. Whoever reads headers judges sizes; see `read_header`.
-Image.MAX_IMAGE_PIXELS = None
 
 ORIENTATION = 0x0112
 """EXIF's tag for how to turn and mirror an image: 1 (as it is) to 8."""
@@ -33,9 +37,18 @@ def read_header(path: Path) -> Header:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        start = file.read(32)
-        file.seek(0)
-        return _kind_of(start)(file, start, path)
+        return _read(file, path, path.stat().st_size)
+
+
+def header_of(content: bytes, *, name: str) -> Header:
+    """The same of a file in memory. Raises DatasetError likewise."""
+    return _read(io.BytesIO(content), Path(name), len(content))
+
+
+def _read(file: BinaryIO, path: Path, num_bytes: int) -> Header:
+    start = file.read(32)
+    file.seek(0)
+    return _kind_of(start)(file, start, path, num_bytes)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -51,29 +64,63 @@ def png_depth(start: bytes) -> int:
     return start[_PNG_DEPTH]
 
 
-def open_picture(file: BinaryIO, *, name: str) -> Image.Image:
-    """With Pillow. Raises DatasetError if the file is no picture."""
+def open_picture(file: BinaryIO, *, name: str, most_pixels: int | None = MOST_PIXELS) -> Image.Image:
+    """With Pillow, whose own limit stays as it is for everybody else.
+
+    Args:
+        most_pixels: None for files of the user's own, whose size is judged elsewhere.
+
+    Raises:
+        DatasetError: the file is no picture, or announces a larger one.
+    """
     try:
-        image = Image.open(file)
+        image = _open(file)
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
         reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
         raise DatasetError(f"{name}: is no image, or its beginning is damaged{reason}") from error
+    if most_pixels is not None and image.width * image.height > most_pixels:
+        image.close()
+        raise DatasetError(f"{name}: announces {image.width}x{image.height} pixels, where {most_pixels} are the most")
     return image
 
 
-def _kind_of(start: bytes) -> Callable[[BinaryIO, bytes, Path], Header]:
+def _open(file: BinaryIO) -> Image.Image:
+    """The usual kinds past `Image.open`, because its limit on pixels is one for the whole process."""
+    start = file.read(16)
+    file.seek(0)
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile(file)
+    if start.startswith(b"\xff\xd8\xff"):
+        return jpeg_factory(file)
+    if start.startswith(b"BM"):
+        return BmpImageFile(file)
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return WebPImageFile(file)
+    return Image.open(file, formats=pillow_formats())
+
+
+@cache
+def pillow_formats() -> tuple[str, ...]:
+    """What Pillow reads by itself: EPS it hands to Ghostscript, which would run a stranger's script."""
+    Image.init()
+    return tuple(format for format in Image.ID if format != "EPS")
+
+
+def _kind_of(start: bytes) -> Callable[[BinaryIO, bytes, Path, int], Header]:
     if is_npy(start):
         return _npy_header
     return _tiff_header if is_tiff(start) else _picture_header
 
 
-def _picture_header(file: BinaryIO, start: bytes, path: Path) -> Header:
-    with open_picture(file, name=str(path)) as image:
+def _picture_header(file: BinaryIO, start: bytes, path: Path, num_bytes: int) -> Header:
+    with open_picture(file, name=str(path), most_pixels=None) as image:
         if image.format not in _FORMATS:
             raise DatasetError(f"{path}: is a {image.format} file; save it as PNG, JPEG, WebP, TIFF, BMP or NPY")
         if image.mode not in _CHANNELS:
             raise DatasetError(f"{path}: has Pillow's mode {image.mode}; save it as grey or RGB")
-        format, orientation = _FORMATS[image.format], orientation_of(image)
+        is_huge = image.width * image.height > MOST_PIXELS
+        # Of a PNG, Pillow may decode all pixels to find the orientation. Whoever reads the header refuses a huge one.
+        format, orientation = _FORMATS[image.format], 1 if is_huge else orientation_of(image)
         has_alpha = image.has_transparency_data
         channels = _CHANNELS[image.mode] + (has_alpha and image.mode in ("P", "1", "L", "RGB", "I;16"))
         if format == "png" and start[_PNG_COLOR] == _PNG_GREY_ALPHA:
@@ -91,7 +138,7 @@ def _picture_header(file: BinaryIO, start: bytes, path: Path) -> Header:
             has_alpha=has_alpha,
             has_palette=image.mode in ("P", "PA"),
             is_plain=is_simple and _is_stored_simply(image, start, format),
-            num_bytes=path.stat().st_size,
+            num_bytes=num_bytes,
         )
 
 
@@ -124,7 +171,7 @@ def _is_lossy_webp(file: BinaryIO) -> bool:
         file.seek(position)
 
 
-def _npy_header(file: BinaryIO, start: bytes, path: Path) -> Header:
+def _npy_header(file: BinaryIO, start: bytes, path: Path, num_bytes: int) -> Header:
     try:
         shape, _, dtype = npy.read_header(file)
     except Exception as error:
@@ -140,11 +187,11 @@ def _npy_header(file: BinaryIO, start: bytes, path: Path) -> Header:
         has_alpha=False,
         has_palette=False,
         is_plain=False,
-        num_bytes=path.stat().st_size,
+        num_bytes=num_bytes,
     )
 
 
-def _tiff_header(file: BinaryIO, start: bytes, path: Path) -> Header:
+def _tiff_header(file: BinaryIO, start: bytes, path: Path, num_bytes: int) -> Header:
     layout = tiff.read_layout(file, name=str(path))
     width, height = layout.size
     return Header(
@@ -157,5 +204,5 @@ def _tiff_header(file: BinaryIO, start: bytes, path: Path) -> Header:
         has_alpha=layout.has_alpha,
         has_palette=layout.has_palette,
         is_plain=layout.is_plain,
-        num_bytes=path.stat().st_size,
+        num_bytes=num_bytes,
     )

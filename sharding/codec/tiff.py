@@ -10,7 +10,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
+from sharding.bounds import MOST_PIXELS, MOST_VALUES
 from sharding.codec.kinds import check_dtype
 from sharding.manifest import DatasetError, DType
 
@@ -56,30 +58,44 @@ def read_layout(file: BinaryIO, *, name: str) -> TiffLayout:
         raise DatasetError(f"{name}: is no image, or its beginning is damaged ({error})") from error
 
 
-def read_pixels(content: bytes, *, name: str) -> tuple[np.ndarray, int]:
+def read_pixels(content: bytes, *, name: str, most_pixels: int | None) -> tuple[np.ndarray, int]:
     """(H, W) or (H, W, C) of the first image, and the orientation that is yet to be applied."""
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(content)) as tif:
         layout = _layout(tif, name=name)
+        _check_size(layout, most_pixels=most_pixels, name=name)
         if not layout.needs_pillow:
             _check_whole(tif, len(content))
             pixels = _channels_last(tif)
             if layout.is_inverted:
                 pixels = np.iinfo(pixels.dtype).max - pixels
             return pixels, layout.orientation
-    with Image.open(io.BytesIO(content)) as image:
+    with TiffImageFile(io.BytesIO(content)) as image:
         image.load()  # applies the orientation
         return np.asarray(convert(image)), 1
 
 
-def read_indices(content: bytes, *, name: str) -> tuple[np.ndarray, int]:
+def read_indices(content: bytes, *, name: str, most_pixels: int | None) -> tuple[np.ndarray, int]:
     """The same, but of a file with a palette the numbers that it stores."""
-    if not read_layout(io.BytesIO(content), name=name).has_palette:
-        return read_pixels(content, name=name)
-    with Image.open(io.BytesIO(content)) as image:
+    layout = read_layout(io.BytesIO(content), name=name)
+    if not layout.has_palette:
+        return read_pixels(content, name=name, most_pixels=most_pixels)
+    _check_size(layout, most_pixels=most_pixels, name=name)
+    with TiffImageFile(io.BytesIO(content)) as image:
         image.load()
         return np.asarray(image), 1
+
+
+def _check_size(layout: TiffLayout, *, most_pixels: int | None, name: str) -> None:
+    width, height = layout.size
+    if most_pixels is not None and (
+        width * height > most_pixels or width * height * layout.channels > most_pixels * MOST_VALUES // MOST_PIXELS
+    ):
+        raise DatasetError(
+            f"{name}: announces {width}x{height} pixels of {layout.channels} channels, where {most_pixels} pixels of 4 "
+            "are the most"
+        )
 
 
 def convert(image: Image.Image) -> Image.Image:

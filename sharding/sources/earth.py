@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from sharding import codec
 from sharding.edges import EXTENSION as EDGES_EXTENSION
@@ -189,7 +188,7 @@ def read_rasters() -> Rasters:
 
 def read_raster(file: Traversable) -> np.ndarray:
     """One JPEG, averaged to the grid's resolution and cut to the band; uint8, (height, width, 3)."""
-    with file.open("rb") as stream, Image.open(stream) as source:
+    with file.open("rb") as stream, codec.open_picture(stream, name=str(file), most_pixels=None) as source:
         if source.width % GRID_WIDTH:
             raise DatasetError(f"{file}: {source.width} pixels wide, expected a multiple of {GRID_WIDTH}.")
         factor = source.width // GRID_WIDTH

@@ -3,14 +3,25 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.manifest import LABELS_EXTENSION, DatasetError, LabelInfo, Manifest, Shard, index_path
+from sharding.codec import check_stored
+from sharding.manifest import (
+    LABELS_EXTENSION,
+    DatasetError,
+    LabelInfo,
+    Manifest,
+    Shard,
+    index_path,
+    is_key,
+    most_member_bytes,
+)
 from sharding.storage.cache import Cache
 from sharding.storage.place import Place
 from trainer.data.member import HEADER_BYTES, unpack_member
@@ -66,42 +77,59 @@ def _label_info(folder: Place, manifest: Manifest, label: str) -> LabelInfo:
     return manifest.labels[label]
 
 
-def parse_index(content: bytes, shard: Shard, *, path: Place, extensions: Sequence[str]) -> ShardIndex:
-    """Check the DALI index of a shard, and look the members of the given extensions up in it.
+def parse_index(content: bytes, shard: Shard, *, path: Place, most_bytes: Mapping[str, int]) -> ShardIndex:
+    """Check the DALI index of a shard, and look members up in it.
 
     Its first line is `v1.2 <num_samples>`; then a line for each sample repeats `extension offset size
     filename`.
 
     Args:
         path: of the index, for messages.
+        most_bytes: that each of the wanted members may have, by extension.
 
     Raises:
-        DatasetError: it is not the one in the manifest, lacks a member, or points past the tar's end.
+        DatasetError: it is not the one in the manifest, lacks a member, or has one that is too large, points past the
+            tar's end, or is called what no sample may be called.
     """
     if hashlib.sha256(content).hexdigest() != shard.index_sha256:
         raise DatasetError(f"{path} is not the index that the manifest lists (SHA-256 differs). {REMEDY}.")
     try:
-        index = _parse_index(path, content, shard, extensions=extensions)
+        index = _parse_index(path, content, shard, extensions=list(most_bytes))
     except DatasetError:
         raise
     except (ValueError, OverflowError) as error:
         raise DatasetError(f"{path} is no DALI index ({error}). {REMEDY}.") from error
-    ends = index.offsets + index.sizes
-    beyond = np.flatnonzero(((index.offsets < HEADER_BYTES) | (index.sizes < 0) | (ends > shard.num_bytes)).any(axis=1))
-    if beyond.size:
-        key = index.keys[beyond[0]]
-        raise DatasetError(f"{path} places sample {key!r} outside its tar. {REMEDY}.")
+    _check_places(path, index, shard, most_bytes=most_bytes)
     return index
 
 
+def _check_places(path: Place, index: ShardIndex, shard: Shard, *, most_bytes: Mapping[str, int]) -> None:
+    offsets, sizes = index.offsets, index.sizes
+    # The sum is judged last: of numbers near 2**63 it would be negative.
+    is_beyond = (offsets < HEADER_BYTES) | (offsets > shard.num_bytes) | (sizes < 0) | (sizes > shard.num_bytes)
+    beyond = np.flatnonzero((is_beyond | (offsets + sizes > shard.num_bytes)).any(axis=1))
+    if beyond.size:
+        raise DatasetError(f"{path} places sample {index.keys[beyond[0]]!r} outside its tar. {REMEDY}.")
+    most = list(most_bytes.values())
+    large = np.argwhere(sizes > np.array(most, np.int64)) if most else ()
+    for row, column in large[:1]:
+        raise DatasetError(
+            f"{path}: sample {index.keys[row]!r} has {sizes[row, column]} bytes in its member "
+            f"{list(most_bytes)[column]}, where {most[column]} are the most. {REMEDY}."
+        )
+
+
 def _parse_index(path: Place, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
-    header, *lines = content.decode().splitlines() or [""]
+    header, *lines = content.decode("ascii").splitlines() or [""]
     if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
         raise DatasetError(
-            f"{path} begins with {header!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
+            f"{path} begins with {header[:40]!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
             f" {shard.num_samples}'. {REMEDY}."
         )
     members = [_parse_members(path, line, extensions=extensions) for line in lines]
+    if len({key for key, _ in members}) < len(members):
+        twice = Counter(key for key, _ in members).most_common(1)[0][0]
+        raise DatasetError(f"{path} holds the sample {twice!r} twice. {REMEDY}.")
     places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
     return ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
 
@@ -110,8 +138,13 @@ def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tupl
     """The key of one sample, and (offset, size) of each wanted member."""
     fields = line.split()
     if not fields or len(fields) % 4:
-        raise DatasetError(f"{path}: {line!r} is not made of 'extension offset size filename'. {REMEDY}.")
+        raise DatasetError(f"{path}: {line[:200]!r} is not made of 'extension offset size filename'. {REMEDY}.")
     key = fields[3].removesuffix(f".{fields[0]}")
+    if not is_key(key) or any(fields[at + 3] != f"{key}.{fields[at]}" for at in range(0, len(fields), 4)):
+        raise DatasetError(
+            f"{path}: {line[:200]!r} names no sample; each file must be called KEY.extension, with one key of letters, "
+            f"digits, _, - and %. {REMEDY}."
+        )
     members = {fields[start]: (int(fields[start + 1]), int(fields[start + 2])) for start in range(0, len(fields), 4)}
     for extension in extensions:
         if extension not in members:
@@ -151,9 +184,11 @@ class ShardReader:
         if label is not None:
             self._num_labels = len(_label_info(folder, manifest, label).names)
             extensions.append(LABELS_EXTENSION)
+        most_bytes = {extension: most_member_bytes(manifest, extension) for extension in extensions}
+        self._views = [manifest.views[view] for view in views]
         self._files = shard_files(folder, cache=cache)
         self._indexes = [
-            parse_index(content, shard, path=folder / index_path(shard.path), extensions=extensions)
+            parse_index(content, shard, path=folder / index_path(shard.path), most_bytes=most_bytes)
             for shard, content in zip(self._shards, self._files.read_indexes(self._shards), strict=True)
         ]
         self._max_open = max_open
@@ -187,11 +222,22 @@ class ShardReader:
         return f"{self.folder / self._shards[shard].path}, sample {self.key(shard, index)!r}"
 
     def read(self, shard: int, index: int) -> dict[str, bytes]:
-        """The encoded bytes of each view of a sample. Raises DatasetError if the tar no longer holds them unchanged."""
-        return {
-            view: self._member(shard, index, column=column, title=f"view {view!r}")
-            for column, view in enumerate(self.views)
-        }
+        """The encoded bytes of each view of a sample.
+
+        Raises:
+            DatasetError: the tar no longer holds them unchanged, or their headers announce other pictures than the
+                manifest: such are not decoded.
+        """
+        files = {}
+        for column, (name, view) in enumerate(zip(self.views, self._views, strict=True)):
+            files[name] = content = self._member(shard, index, column=column, title=f"view {name!r}")
+            try:
+                check_stored(content, view)
+            except DatasetError as error:
+                raise DatasetError(
+                    f"{self.locate(shard, index)}: view {name!r} is refused: {error}. {REMEDY}."
+                ) from error
+        return files
 
     def label(self, shard: int, index: int) -> int:
         """The label of a sample: an index into `LabelInfo.names`.
@@ -202,13 +248,14 @@ class ShardReader:
         content = self._member(shard, index, column=len(self.views), title="its labels")
         try:
             labels = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DatasetError(f"{self.locate(shard, index)}: its labels are not JSON ({error}). {REMEDY}.") from error
         value = labels.get(self._label) if isinstance(labels, dict) else None
         if type(value) is not int or not 0 <= value < self._num_labels:
             raise DatasetError(
-                f"{self.locate(shard, index)}: label {self._label!r} is {value!r}, where 0 to {self._num_labels - 1} "
-                f"are possible; its labels are {content[:80].decode(errors='replace')}. {REMEDY}."
+                f"{self.locate(shard, index)}: label {self._label!r} is {repr(value)[:80]}, where 0 to "
+                f"{self._num_labels - 1} are possible; its labels are {content[:80].decode(errors='replace')}. "
+                f"{REMEDY}."
             )
         return value
 

@@ -5,13 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event
 
-from sharding.manifest import DatasetError, Shard, index_path
+from sharding.manifest import DatasetError, Shard, index_path, most_index_bytes
 from sharding.storage.cache import Cache, RemoteFile
-from sharding.storage.download import MAX_SMALL_BYTES
 from sharding.storage.place import Place, Url
-
-MAX_SAMPLE_LINE = 2**12
-"""Bytes that an index may have for a sample. A view takes some 50, and the length of the sample's key."""
+from sharding.storage.reading import read_regular
 
 REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set again"
 
@@ -29,17 +26,11 @@ class LocalFiles:
         return map(self._read_index, shards)
 
     def _read_index(self, shard: Shard) -> bytes:
-        path, max_bytes = self.folder / index_path(shard.path), max_index_bytes(shard)
+        path = self.folder / index_path(shard.path)
         try:
-            with path.open("rb") as file:
-                content = file.read(max_bytes + 1)
+            return read_regular(path, most=most_index_bytes(shard))
         except OSError as error:
             raise DatasetError(f"{path} cannot be read ({error.strerror}). {REMEDY}.") from error
-        if len(content) > max_bytes:
-            raise DatasetError(
-                f"{path} has more than {max_bytes} bytes, the most for {shard.num_samples} samples. {REMEDY}."
-            )
-        return content
 
     def open(self, shard: Shard) -> int:
         path = self.folder / shard.path
@@ -68,7 +59,7 @@ class CachedFiles:
 
     def _index_file(self, shard: Shard) -> RemoteFile:
         url = self.folder / index_path(shard.path)
-        return RemoteFile(url=url, sha256=shard.index_sha256, num_bytes=max_index_bytes(shard))
+        return RemoteFile(url=url, sha256=shard.index_sha256, num_bytes=most_index_bytes(shard))
 
     def _file(self, shard: Shard) -> RemoteFile:
         return RemoteFile(url=self.folder / shard.path, sha256=shard.sha256, num_bytes=shard.num_bytes)
@@ -84,11 +75,6 @@ def shard_files(place: Place, *, cache: Cache | None = None) -> LocalFiles | Cac
         return LocalFiles(place)
     assert cache is not None, f"{place} is remote"
     return CachedFiles(place, cache)
-
-
-def max_index_bytes(shard: Shard) -> int:
-    """The most that its index may have: it is read into memory, and who made it may not be known."""
-    return min(MAX_SMALL_BYTES, 2**16 + MAX_SAMPLE_LINE * max(0, shard.num_samples))
 
 
 def _check_size(path: Path, expected: int) -> None:

@@ -253,6 +253,6 @@ def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
     samples[2][1]["photo"] = b"no image at all"
     write_dataset(tmp_path, views={"photo": VIEWS["photo"]}, splits={"train": [samples]})
     loader = open_loader(tmp_path, shuffle=False, **options("noise"))
-    with pytest.raises(DatasetError, match=r"000000\.tar, sample 's2': view 'photo' cannot be decoded"):
+    with pytest.raises(DatasetError, match=r"000000\.tar, sample 's2': view 'photo' is refused: it is no image"):
         next(loader)
     loader.close()

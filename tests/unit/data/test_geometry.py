@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sharding.codec import encode
-from sharding.manifest import ClassInfo, DatasetError, View, read_manifest, write_manifest
+from sharding.manifest import ClassInfo, DatasetError, View, read_manifest
 from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
 from trainer.config import ConfigError, DataConfig, JitterConfig
@@ -50,6 +50,7 @@ def encoded(view, height, width):
 
 def write_ramps(folder, *, views, sizes):
     """`views`: name -> (view, how many times larger its images are). Where sizes differ, the manifest names none."""
+    views = {name: (replace(view, extension=f"{name}.{view.extension}"), scale) for name, (view, scale) in views.items()}
     known = {
         name: replace(view, height=scale * sizes[0][0], width=scale * sizes[0][1]) if len(set(sizes)) == 1 else view
         for name, (view, scale) in views.items()
@@ -169,8 +170,7 @@ def test_classes_are_resized_by_nearest_and_shown_in_their_colours(tmp_path, geo
         columns = np.broadcast_to(np.arange(width, dtype=np.uint8)[:, None], (height, width, 1)).copy()
         columns[:3] = 255
         samples.append((f"s{number}", {"a": encoded(KINDS["deep"], height, width), "b": encode(columns, "png")}))
-    manifest = write_dataset(tmp_path, views={"a": KINDS["deep"], "b": mask}, splits={"train": [samples]})
-    write_manifest(tmp_path, replace(manifest, classes=CLASSES))
+    write_dataset(tmp_path, views={"a": KINDS["deep"], "b": mask}, classes=CLASSES, splits={"train": [samples]})
     for batch in batch_of(tmp_path, **geometry):
         colors = (batch.b * 127.5 + 127.5).round().int()
         numbers, second, third = colors.unbind(1)

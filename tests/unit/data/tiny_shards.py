@@ -28,7 +28,7 @@ def noise(*seed, side, channels=3):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def write_dataset(folder: Path, *, views, splits, labels=None, kind="paired"):
+def write_dataset(folder: Path, *, views, splits, labels=None, classes=(), kind="paired"):
     """`views`: name -> View. `splits`: name -> shards, each a list of (key, {name of view: bytes}).
 
     Beside the views, "json" may name a sample's labels. In an unpaired set, a shard has the view of its first sample.
@@ -40,7 +40,7 @@ def write_dataset(folder: Path, *, views, splits, labels=None, kind="paired"):
         ]
         for split, contents in splits.items()
     }
-    manifest = Manifest(name="tiny", kind=kind, views=views, labels=labels or {}, splits=shards)
+    manifest = Manifest(name="tiny", kind=kind, views=views, labels=labels or {}, classes=[*classes], splits=shards)
     write_manifest(folder, manifest)
     return manifest
 

@@ -18,6 +18,7 @@ from sharding.sample import Draft, Plan, Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
 from sharding.writer import WriteOptions, make_dataset
+from tests.unit.sharding.damage import seal_as
 
 LABELS = {"size": LabelInfo(names=["small", "large"], ordinal=True), "kind": LabelInfo(names=["cat", "dog", "owl"])}
 VIEWS = {name: View(extension=f"{name}.png", channels=1, width=4, height=4) for name in ("summer", "winter")}
@@ -150,9 +151,8 @@ def test_a_shard_of_a_view_that_the_set_has_not_is_found(tmp_path: Path, view: s
     out = write(unpaired(), tmp_path / "out")
     manifest = json.loads((out / "dataset.json").read_text())
     manifest["splits"]["test"][0]["view"] = view
-    (out / "dataset.json").write_text(json.dumps(manifest))
-    seal_manifest(out)
-    assert any("test/summer-000000.tar is of the view" in problem for problem in verify(out)), verify(out)
+    seal_as(out, manifest)
+    assert any("test/summer-000000.tar' is of the view" in problem for problem in verify(out)), verify(out)
 
 
 def test_a_wrong_view_of_a_shard_is_found(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from sharding.index import list_samples
-from sharding.manifest import DatasetError, read_manifest, seal_manifest
+from sharding.manifest import DatasetError, read_manifest
 from sharding.sample import Sample
 from sharding.shard_file import write_shard
 from sharding.verify import verify
+from tests.unit.sharding.damage import seal_as
 from tests.unit.sharding.files import Run
 from tests.unit.sharding.small_sets import VIEWS, varied_pixels, varied_sample, write_set, write_varied_set
 
@@ -63,8 +64,7 @@ def shift_index(dataset: Path) -> None:
 def edit(dataset: Path, change: Callable[[dict], object]) -> None:
     manifest = json.loads((dataset / MANIFEST).read_text())
     change(manifest)
-    (dataset / MANIFEST).write_text(json.dumps(manifest))
-    seal_manifest(dataset)
+    seal_as(dataset, manifest)
 
 
 def lie_about_count(dataset: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_whole_data_set_has_no_problems(dataset: Path, shard: Run) -> None:
         (lie_about_views, TAR, "members a.jpg, b.png"),
         (lie_about_classes, TAR, "holds the class 1"),
         (move_split, MANIFEST, "listed in the split 'test'"),
-        (break_manifest, MANIFEST, "not a valid manifest"),
+        (break_manifest, MANIFEST, "it is no JSON"),
         (lose_manifest, MANIFEST, "no finished data set"),
     ],
 )
@@ -232,7 +232,7 @@ def test_views_of_all_types_are_checked(varied: Path) -> None:
         ("heat", {"height": 16}, "s1.heat.npy has the shape (17, 16, 2), dataset.json says (16, 16, 2)"),
         ("heat", {"dtype": "uint16", "value_range": (0, 9)}, "s0.heat.npy holds float32, dataset.json says uint16"),
         ("heat", {"value_range": (2, 3)}, "has the value_range 2.0, 3.0; its images hold -0.99"),
-        ("heat", {"value_range": (2, 1e999)}, "has the value_range 2.0, inf"),
+        ("heat", {"value_range": (2, 1e999)}, "Infinity is no number of JSON"),
         ("photo", {"content": "classes", "channels": 1}, "s0.photo.jpg: has 3 channels of uint8, where class numbers"),
     ],
 )
