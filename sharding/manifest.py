@@ -7,6 +7,7 @@ This module is the only one of `sharding` that `trainer` reads: one definition f
 """
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
