@@ -1,4 +1,4 @@
-"""What a stranger's data set may try: it is sealed as a true one is, and refused before anything is opened or decoded."""
+"""What a stranger's data set may try: it is sealed as a true one is, and refused before anything of it is decoded."""
 
 import io
 import json
@@ -102,9 +102,9 @@ def test_json_that_python_would_pass_is_refused(damaged):
 
 
 def seal_text(path, text):
-    from sharding.manifest import _seal
+    from sharding.storage.seal import seal
 
-    path.write_bytes(_seal(f"{text.rstrip('}').rstrip()}\n}}".encode()))
+    path.write_bytes(seal(f"{text.rstrip('}').rstrip()}\n}}".encode()))
 
 
 def test_a_manifest_that_never_ends_is_not_read(damaged):
@@ -178,7 +178,9 @@ def test_a_member_of_sixty_gigabytes_of_nothing_is_not_read(damaged):
         return " ".join(fields)
 
     edited_index(damaged, change)
-    with pytest.raises(DatasetError, match=r"sample 'train-3' has 64424509440 bytes in its member photo\.png, where \d+"):
+    with pytest.raises(
+        DatasetError, match=r"sample 'train-3' has 64424509440 bytes in its member photo\.png, where \d+"
+    ):
         open_reader(damaged)
 
 
@@ -207,8 +209,12 @@ def big_png(side, *, text=b""):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + text + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(
-        b"IEND", b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + text
+        + chunk(b"IDAT", zlib.compress(bytes(10**6)))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -286,7 +292,9 @@ def test_labels_that_are_a_trap_are_named(tmp_path, content):
     samples[1][1]["json"] = content
     write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
     reader = open_reader(tmp_path, label="size")
-    with pytest.raises(DatasetError, match=r"000000\.tar, sample 'train-1': (its labels are not JSON|label 'size' is inf)"):
+    with pytest.raises(
+        DatasetError, match=r"000000\.tar, sample 'train-1': (its labels are not JSON|label 'size' is inf)"
+    ):
         reader.label(0, 1)
 
 

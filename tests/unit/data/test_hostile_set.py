@@ -11,9 +11,10 @@ import pytest
 
 from launch.cli import main as diptych
 from launch.train import parse_train, same_config
-from sharding.manifest import DatasetError, _seal, read_manifest
+from sharding.manifest import DatasetError, read_manifest
 from sharding.storage import transfer
 from sharding.storage.cache import Cache
+from sharding.storage.seal import seal
 from tests.remote import serve
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.sharding.files import contents
@@ -55,7 +56,7 @@ def reseal(folder: Path, **fields: str) -> None:
     for shards in record["splits"].values():
         for shard in shards:
             shard.update(fields)
-    (folder / "dataset.json").write_bytes(_seal(json.dumps(record, indent=1).encode()))
+    (folder / "dataset.json").write_bytes(seal(json.dumps(record, indent=1).encode()))
 
 
 def receive(folder: Path, url, **data) -> RunDir:

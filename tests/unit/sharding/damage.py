@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sharding.manifest import _seal, index_path
+from sharding.manifest import index_path
 from sharding.shard_file import file_sha256
+from sharding.storage.seal import seal
 
 MANIFEST = "dataset.json"
 KINDS = ("flip", "cut", "zero", "append", "insert", "remove", "delete", "swap", "copy", "stray")
@@ -107,4 +108,4 @@ def mend_checksums(folder: Path) -> None:
 def seal_as(folder: Path, record: dict[str, Any]) -> None:
     """A manifest that says anything, sealed as the true ones are; the command itself seals valid ones only."""
     record.pop("sha256", None)
-    (folder / MANIFEST).write_bytes(_seal(json.dumps(record, indent=1).encode()))
+    (folder / MANIFEST).write_bytes(seal(json.dumps(record, indent=1).encode()))
