@@ -180,3 +180,14 @@ def test_a_sweep_without_any_score_has_no_best(sweep: Sweep, tmp_path: Path) -> 
     rows = make_rows([FinishedTrial("ugly", status="ERROR", position=None, error="x")], replace(sweep, num_trials=1))
     write_report(SweepDir(tmp_path), sweep, rows)
     assert json.loads(SweepDir(tmp_path).report_json.read_text())["best"] is None
+
+
+def test_names_and_errors_cannot_become_markup_of_the_report(sweep: Sweep, tmp_path: Path) -> None:
+    folder = SweepDir(tmp_path / "a <b>|x")
+    folder.path.mkdir()
+    failed = FinishedTrial("ugly", status="ERROR", position=None, error="![seen](http://host/x) <script>\x1b[2J a|b")
+    write_report(folder, sweep, make_rows([FinishedTrial("good`|"), failed], sweep))
+    text = folder.report_markdown.read_text()
+    assert text.startswith("# Sweep a \\<b\\>\\|x\n")
+    assert "| good\\`\\| | 123.5 |" in text
+    assert "Trial ugly failed: \\!\\[seen\\](http://host/x) \\<script\\>␛\\[2J a\\|b" in text
