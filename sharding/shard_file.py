@@ -5,7 +5,7 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 from sharding.index import format_index, list_samples
 from sharding.manifest import DatasetError, Shard, index_path, member_checksum
@@ -16,7 +16,7 @@ from sharding.storage.files import create, sync
 class HashingFile(io.RawIOBase):
     """Writes to a file and hashes what passes, so that it need not be read again."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.sha256 = hashlib.sha256()
         self._file = file
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -153,7 +153,7 @@ class Cache:
             raise
         return descriptor
 
-    def _admission(self, file: RemoteFile, target: BinaryIO, *, stop: threading.Event) -> Callable[[int | None], bool]:
+    def _admission(self, file: RemoteFile, target: IO[bytes], *, stop: threading.Event) -> Callable[[int | None], bool]:
         """Makes room once the server has such a file: for a mere claim of the manifest's nothing else must go."""
         is_allocated = False
 

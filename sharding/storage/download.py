@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from sharding.manifest import DatasetError
 from sharding.storage.place import Url
@@ -106,7 +106,7 @@ def _lasting(url: Url, failure: TransferError) -> RemoteError:
 
 def download(
     url: Url,
-    file: BinaryIO,
+    file: IO[bytes],
     *,
     num_bytes: int,
     admit: Callable[[int | None], bool] | None = None,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sharding.manifest import DatasetError
 from sharding.storage.cache_folder import SHA256
@@ -79,7 +79,7 @@ def _read_checked(file: RemoteFile, stop: threading.Event) -> bytes:
 
 
 def download_checked(
-    file: RemoteFile, target: BinaryIO, *, admit: Callable[[int | None], bool], stop: threading.Event
+    file: RemoteFile, target: IO[bytes], *, admit: Callable[[int | None], bool], stop: threading.Event
 ) -> None:
     """To a file that has the right size, durably."""
     for _ in range(2):

@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 from fsspec.asyn import sync
-from yarl import URL
 
 from sharding.storage.place import Url
 
@@ -14,6 +14,7 @@ PIECE_BYTES = 2**20
 """Most that is read of an answer at a time."""
 MAX_REDIRECTS = 5
 
+_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -34,7 +35,7 @@ class WebAnswer:
         """Asks. Raises WebError, or what aiohttp raises, also for a status that is no success."""
         self._loop = loop
         self._start = start
-        self._response = sync(loop, _ask, session, URL(url.text), start, begin_s)
+        self._response: Any = sync(loop, _ask, session, url.text, start, begin_s)
 
     @property
     def num_bytes(self) -> int | None:
@@ -57,7 +58,7 @@ class WebAnswer:
         self._loop.call_soon_threadsafe(self._response.close)
 
 
-async def _ask(session: Any, url: URL, start: int, begin_s: float) -> Any:
+async def _ask(session: Any, url: str, start: int, begin_s: float) -> Any:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     async with asyncio.timeout(begin_s):
         asked = url
@@ -85,21 +86,38 @@ def _refuse_encoding(response: Any) -> None:
         )
 
 
-def _target(response: Any, asked: URL) -> URL:
+def _target(response: Any, asked: str) -> str:
     """Where a redirect leads, if that is on the same host: passwords, and trust in an address, are of a host."""
-    location = response.headers.get("Location", "")
+    target = urljoin(str(response.url), response.headers.get("Location", ""))
     try:
-        target = response.url.join(URL(location, encoded=True)).with_user(None).with_fragment(None)
+        before, after = _origin(asked), _origin(target)
     except ValueError as error:
-        raise WebError(f"it redirects to {location[:200]!r}, which is no address") from error
-    is_same = target.origin() == asked.origin()
-    is_safer = (asked.scheme, target.scheme) == ("http", "https") and target.host == asked.host
-    if not is_same and not is_safer:
+        raise WebError(f"it redirects to {target[:200]!r}, which is no address") from error
+    is_safer = (before.scheme, after.scheme) == ("http", "https") and after.host == before.host
+    if after != before and not is_safer:
         raise WebError(
-            f"it redirects from {asked.origin()} to {target.origin()}, another host, which is not followed. If you "
-            "trust that one, give its address"
+            f"it redirects from {before} to {after}, another host, which is not followed. If you trust that one, give "
+            "its address"
         )
     return target
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if self.port in (None, _PORTS.get(self.scheme)) else f":{self.port}")
+
+
+def _origin(address: str) -> _Origin:
+    """Raises ValueError for what is no address."""
+    parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise ValueError("it holds a name or password")
+    return _Origin(parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
 
 
 async def refuse_packed(request: Any, handler: Any) -> Any:

@@ -77,6 +77,7 @@ def test_a_manifest_cannot_name_a_file_of_the_user_s(site, own, tmp_path, capsys
     reseal(site.folder, **{lie[0]: lie[1].format(own=own)})
     run = receive(tmp_path, site.url)
     assert diptych(["evaluate", str(run.path), "--device", "cpu"]) == 1
+    assert contents(own) == VICTIM
     assert "thesis" in capsys.readouterr().err
     cache = Cache(tmp_path / "home" / "cache", max_bytes=10**9)
     with pytest.raises(DatasetError, match="thesis"):
