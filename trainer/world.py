@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import HashStore
+from torch._C._distributed_c10d import FileStore, HashStore, Store
 
 from sharding.memory import keep_freed_memory
 from trainer.rendezvous import STORE_VARIABLE, require_private, stay_on_loopback
@@ -121,7 +121,7 @@ def _init_process_group(*, backend: str, rank: int, size: int) -> None:
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
 
 
-def _local_store(size: int) -> dist.Store | None:
+def _local_store(size: int) -> Store | None:
     """Where all ranks are on this machine they need no port to meet; None if they may be on many."""
     if size == 1:
         # DeepSpeed wants a process group even for one rank.
@@ -131,7 +131,7 @@ def _local_store(size: int) -> dist.Store | None:
     if path is None:
         return None
     require_private(Path(path))
-    return dist.FileStore(path, size)
+    return FileStore(path, size)
 
 
 def lone_world(device: torch.device) -> World:
