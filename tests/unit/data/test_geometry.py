@@ -50,7 +50,9 @@ def encoded(view, height, width):
 
 def write_ramps(folder, *, views, sizes):
     """`views`: name -> (view, how many times larger its images are). Where sizes differ, the manifest names none."""
-    views = {name: (replace(view, extension=f"{name}.{view.extension}"), scale) for name, (view, scale) in views.items()}
+    views = {
+        name: (replace(view, extension=f"{name}.{view.extension}"), scale) for name, (view, scale) in views.items()
+    }
     known = {
         name: replace(view, height=scale * sizes[0][0], width=scale * sizes[0][1]) if len(set(sizes)) == 1 else view
         for name, (view, scale) in views.items()
