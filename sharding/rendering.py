@@ -77,9 +77,13 @@ class Renderer:
     options: ImageOptions
 
     def encode(self, picture: Picture, pixels: np.ndarray) -> bytes:
-        """The file to be stored. Raises InputError if the file is cut short."""
+        """The file to be stored. Raises DatasetError if the file is cut short, or is not what the view says."""
         if self.options.is_original:
             codec.check_whole(picture.content, name=str(picture.header.path))
+            try:
+                codec.check_stored(picture.content, self.view)
+            except DatasetError as error:  # nobody could read it again
+                raise InputError(picture.header.path, str(error)) from error
             return picture.content
         return codec.encode(pixels, codec.stored_format(self.view.extension), quality=self.options.quality)
 

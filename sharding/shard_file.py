@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from sharding.bounds import MOST_INDEX_BYTES
 from sharding.index import format_index, list_samples
 from sharding.manifest import DatasetError, Shard, index_path, member_checksum
 from sharding.sample import Sample
@@ -54,6 +55,8 @@ def write_shard(folder: Path, path: str, samples: Iterable[Sample]) -> Shard | N
         # Made from what was written, not from what was meant, so it also proves that the tar is readable.
         members = list_samples(tar)
         text = format_index(members).encode("ascii")
+        if len(text) > MOST_INDEX_BYTES:
+            raise DatasetError(f"{index} would have {len(text)} bytes. Put fewer samples in a shard: --shard-samples.")
         with _create_anew(index) as file:
             file.write(text)
         sync(tar)

@@ -12,6 +12,7 @@ from sharding.manifest import DatasetError, View
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _JPEG_START = b"\xff\xd8"
+_VP8_START = b"\x9d\x01\x2a"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG behind which its size stands."""
 _ALONE = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
@@ -78,6 +79,9 @@ def _at_first_sight(content: bytes) -> _Announced | None:
             width, height = int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
             depth, kind = content[24], content[25]
             return _Announced(width, height, _PNG_CHANNELS[kind], "uint16" if depth == 16 else "uint8")
+        if content.startswith(b"RIFF") and content[12:16] == b"VP8 " and content[23:26] == _VP8_START:
+            width, height = int.from_bytes(content[26:28], "little"), int.from_bytes(content[28:30], "little")
+            return _Announced(width & 0x3FFF, height & 0x3FFF, 3, "uint8")
         return _jpeg(content) if content.startswith(_JPEG_START) else None
     except (IndexError, KeyError, ValueError):  # cut short, or damaged
         return None

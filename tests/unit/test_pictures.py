@@ -1,13 +1,15 @@
 """Picture files of all kinds."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.codec import encode
-from sharding.manifest import ClassInfo, View
+from sharding.codec import decode, encode
+from sharding.manifest import ClassInfo, DatasetError, View
 from trainer.pictures import UnreadablePictureError, picture_suffixes, read_picture
 
 
@@ -123,3 +125,29 @@ def test_class_numbers_become_colours_and_colours_stay(tmp_path):
     assert levels(read_picture(tmp_path / "a.png", view=view, classes=classes)) == colors
     (tmp_path / "b.png").write_bytes(encode(np.array(colors, np.uint8), "png"))
     assert levels(read_picture(tmp_path / "b.png", view=view, classes=classes)) == colors
+
+
+def test_a_picture_of_billions_of_pixels_is_refused_before_it_is_decoded(tmp_path):
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"tEXt", b"Raw profile type exif\0\nexif\n"), (b"IDAT", zlib.compress(bytes(10**6))))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (*chunks, (b"IEND", b""))
+    )
+    (tmp_path / "bomb.png").write_bytes(png)
+    with pytest.raises(UnreadablePictureError, match="has 60000x60000 pixels; cut it up"):
+        read(tmp_path / "bomb.png", channels=3)
+    with pytest.raises(DatasetError, match="it: announces 60000x60000 pixels, where 268435456 are the most"):
+        decode(png, name="it")
+
+
+def test_postscript_is_not_handed_to_another_program(tmp_path, monkeypatch):
+    def run(*words, **options):
+        raise AssertionError(f"runs {words}")
+
+    monkeypatch.setattr("subprocess.check_call", run)
+    assert ".eps" not in picture_suffixes()
+    text = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 24\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "a.png").write_text(text)
+    with pytest.raises(UnreadablePictureError, match="is no image"):
+        read(tmp_path / "a.png", channels=3)

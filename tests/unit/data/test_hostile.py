@@ -1,8 +1,9 @@
-"""What a stranger's data set may try: it is sealed as a true one is, and refused before anything of it is decoded."""
+"""What a stranger's data set may try: sealed as a true one is, and refused before anything is opened or decoded."""
 
 import io
 import json
 import os
+import shutil
 import struct
 import tracemalloc
 import zlib
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sharding.codec import check_stored
 from sharding.manifest import DatasetError, View, read_manifest
+from sharding.storage.seal import seal
 from sharding.verify import verify
 from tests.unit.data.loading import open_loader
 from tests.unit.data.test_reader import open_reader, replace_index
@@ -81,12 +84,12 @@ LIES = [
 
 
 @pytest.mark.parametrize(("path", "value", "message"), LIES)
-def test_a_sealed_manifest_that_lies_is_refused_by_reading_and_by_verify(damaged, path, value, message):
-    changed(damaged, path, value)
+def test_a_sealed_manifest_that_lies_is_refused_by_reading_and_by_verify(noisy, tmp_path, path, value, message):
+    shutil.copy(noisy / "dataset.json", tmp_path)  # alone: nothing else is opened
+    changed(tmp_path, path, value)
     with pytest.raises(DatasetError, match=rf"dataset\.json is not a valid manifest: .*{message}"):
-        read_manifest(damaged)
-    (damaged / "train/000000.tar").unlink()  # nothing is opened
-    assert any(problem.startswith("dataset.json: ") for problem in verify(damaged))
+        read_manifest(tmp_path)
+    assert any(problem.startswith("dataset.json: ") for problem in verify(tmp_path))
 
 
 def test_json_that_python_would_pass_is_refused(damaged):
@@ -102,9 +105,7 @@ def test_json_that_python_would_pass_is_refused(damaged):
 
 
 def seal_text(path, text):
-    from sharding.storage.seal import seal
-
-    path.write_bytes(seal(f"{text.rstrip('}').rstrip()}\n}}".encode()))
+    path.write_bytes(seal(f"{text}\n}}".encode()))
 
 
 def test_a_manifest_that_never_ends_is_not_read(damaged):
@@ -266,13 +267,15 @@ def test_a_picture_that_is_not_the_one_that_the_manifest_tells_of_is_never_decod
     views = {"a": VIEWS["photo"], "b": View(extension=f"b.{suffix}", width=24, height=24)}
     good, content = encode(noise(side=24), "png"), make()
     write_dataset(tmp_path, views=views, splits={"train": [[("x", {"a": good, "b": content})]]})
-    tracemalloc.start()
     loader = open_loader(tmp_path, view_a="a", view_b="b", batch_size=1)
     with pytest.raises(DatasetError, match=rf"000000\.tar, sample 'x': view 'b' is refused: .*{message}"):
         list(islice(loader, 1))
-    assert tracemalloc.get_traced_memory()[1] < 2**25 + 20 * len(content)
-    tracemalloc.stop()
     loader.close()
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=message):
+        check_stored(content, views["b"])
+    assert tracemalloc.get_traced_memory()[1] < 2**20 + 3 * len(content)
+    tracemalloc.stop()
     assert any(message in problem and "x.b." in problem for problem in verify(tmp_path, decode=True))
 
 
