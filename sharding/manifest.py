@@ -24,9 +24,8 @@ from sharding.bounds import (
     MOST_MANIFEST_BYTES,
     MOST_MEMBER_BYTES,
 )
-from sharding.storage.files import write_atomically
-from sharding.storage.place import Place, Url
-from sharding.storage.reading import read_regular
+from sharding.storage.files import read_regular, write_atomically
+from sharding.storage.place import Place
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
 from sharding.strict_json import load_json
 
@@ -266,7 +265,7 @@ def manifest_bytes(place: Place) -> bytes:
     """The manifest as it is stored. Raises DatasetError if there is none, or it cannot be read."""
     path = place / FILE_NAME
     try:
-        return _read_remote(path) if isinstance(path, Url) else read_regular(path, most=MOST_MANIFEST_BYTES)
+        return _read(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
             f"{place} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
@@ -275,10 +274,12 @@ def manifest_bytes(place: Place) -> bytes:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _read_remote(url: Url) -> bytes:
+def _read(path: Place) -> bytes:
+    if isinstance(path, Path):
+        return read_regular(path, most=MOST_MANIFEST_BYTES, follow_links=True)
     from sharding.storage.download import read_small
 
-    return read_small(url)
+    return read_small(path)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -25,7 +25,7 @@ from sharding.manifest import (
     most_index_bytes,
     most_member_bytes,
 )
-from sharding.storage.reading import read_regular
+from sharding.storage.files import read_regular
 from sharding.tape import Recording, Tape, read_samples
 
 Range = tuple[float, float]
@@ -105,7 +105,7 @@ class _ShardCheck:
         yield from self._index_problems(is_whole=is_whole)
 
     def _index_problems(self, *, is_whole: bool) -> Iterator[str]:
-        content = read_regular(self._index, most=most_index_bytes(self._shard))
+        content = read_regular(self._index, most=most_index_bytes(self._shard), follow_links=True)
         if hashlib.sha256(content).hexdigest() != self._shard.index_sha256:
             yield f"{self._index}: its SHA-256 is not the one in {FILE_NAME}; its content has changed"
         if is_whole and content != format_index(self._samples).encode(errors="surrogateescape"):

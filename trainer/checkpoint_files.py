@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
-from trainer.records import MEBIBYTE, RecordError, checked, open_regular, parse_json, read_bytes
+from trainer.records import MEBIBYTE, RecordError, checked, open_record, parse_json, read_record
 from trainer.run_records import Count
 
 STATE_FILE = "state.json"
@@ -74,7 +74,7 @@ def write_state(folder: Path, state: CheckpointState) -> None:
 def read_state(folder: Path) -> CheckpointState:
     """Raises RecordError if state.json is missing, damaged, or of another checkpoint."""
     try:
-        content = read_bytes(folder / STATE_FILE, most=LARGEST_STATE)
+        content = read_record(folder / STATE_FILE, most=LARGEST_STATE)
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(f"it holds no {STATE_FILE}") from None
     except RecordError as error:
@@ -134,7 +134,7 @@ def describe_files(folder: Path, *, rank: int, world_size: int) -> dict[str, Sto
 
 def describe_file(path: Path) -> StoredFile:
     """Raises RecordError or OSError if it cannot be read."""
-    with open_regular(path) as file:
+    with open_record(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return StoredFile(num_bytes=file.tell(), sha256=digest)
 

@@ -6,19 +6,18 @@ without end not read.
 
 import errno
 import json
-import os
-import stat
-from collections.abc import Callable
-from io import BufferedReader
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+
+from sharding.storage.files import NotRegularError, open_regular, read_regular
 
 T = TypeVar("T")
 
 MEBIBYTE = 2**20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST_INTEGER = 18  # digits
 _LONGEST_VALUE = 60  # characters of a wrong value that are shown
 
@@ -27,38 +26,32 @@ class RecordError(ValueError):
     """A file is not what it should be. The message is the reason alone: whoever asked knows the file and the remedy."""
 
 
-def open_regular(path: Path) -> BufferedReader:
+def open_record(path: Path) -> IO[bytes]:
     """A plain file, to read.
 
     Raises:
         FileNotFoundError: there is nothing.
         RecordError: it is a link, a folder, a pipe or a device, or cannot be read.
     """
+    with _as_record_error():
+        return open_regular(path)
+
+
+def read_record(path: Path, *, most: int) -> bytes:
+    """All of a plain file of up to `most` bytes. Raises as `open_record`, and RecordError if it is larger."""
+    with _as_record_error():
+        return read_regular(path, most=most)
+
+
+@contextmanager
+def _as_record_error() -> Iterator[None]:
     try:
-        descriptor = os.open(path, _READ)
+        yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise RecordError("is a link, which is not followed") from error
-        raise RecordError(f"cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise RecordError("is no regular file")
-    return os.fdopen(descriptor, "rb")
-
-
-def read_bytes(path: Path, *, most: int) -> bytes:
-    """All of a plain file of up to `most` bytes. Raises as `open_regular`, and RecordError if it is larger."""
-    with open_regular(path) as file:
-        is_larger = os.fstat(file.fileno()).st_size > most
-        try:
-            content = b"" if is_larger else file.read(most + 1)
-        except OSError as error:
-            raise RecordError(f"cannot be read: {error.strerror}") from error
-    if is_larger or len(content) > most:
-        raise RecordError(f"is larger than {most // MEBIBYTE} MiB")
-    return content
+        is_reason = isinstance(error, NotRegularError) or error.errno == errno.EFBIG
+        raise RecordError(f"{error.strerror}" if is_reason else f"cannot be read: {error.strerror}") from error
 
 
 def parse_json(content: bytes) -> Any:

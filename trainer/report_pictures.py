@@ -2,15 +2,14 @@
 
 import base64
 import io
-import os
 import re
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from sharding.storage.files import read_regular
 from trainer.rundir import RunDir
 
 MOST_GRIDS = 8
@@ -75,12 +74,6 @@ def embed(path: Path, *, position: int) -> Picture:
 
 def _read(path: Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):  # asked first: opening a device may do something, a pipe may wait
-            raise UnusablePictureError("is a link, a folder or a device, which is not followed")
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        return read_regular(path, most=_MOST_BYTES)
     except OSError as error:
-        raise UnusablePictureError(f"cannot be read ({error.strerror})") from error
-    if len(content) > _MOST_BYTES:
-        raise UnusablePictureError(f"has more than {_MOST_BYTES} bytes")
-    return content
+        raise UnusablePictureError(f"cannot be read: it {error.strerror}") from error

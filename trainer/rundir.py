@@ -27,7 +27,7 @@ from sharding.manifest import manifest_bytes
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.place import Place
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
-from trainer.records import RecordError, read_bytes
+from trainer.records import RecordError, read_record
 from trainer.run_records import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
@@ -85,7 +85,7 @@ class RunDir:
             ConfigError: it is damaged.
         """
         try:
-            return parse_evaluations(read_bytes(self.evaluation_file, most=LARGEST_EVALUATION))
+            return parse_evaluations(read_record(self.evaluation_file, most=LARGEST_EVALUATION))
         except FileNotFoundError:
             return {}
         except RecordError as error:
@@ -107,7 +107,7 @@ class RunDir:
             ConfigError: there is none, it is damaged, or a folder of the run is a link to elsewhere.
         """
         try:
-            record = parse_record(read_bytes(self.run_file, most=LARGEST_RECORD))
+            record = parse_record(read_record(self.run_file, most=LARGEST_RECORD))
         except (FileNotFoundError, NotADirectoryError):
             remedy = "holds no run.json; give the folder of a run, e.g. runs/NAME."
             raise ConfigError("run", str(self.path), remedy) from None

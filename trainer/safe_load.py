@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainer.records import RecordError, open_regular
+from trainer.records import RecordError, open_record
 
 MapLocation = torch.device | str | Callable[..., Any] | None
 
@@ -51,7 +51,7 @@ def load_tensors(path: Path, *, map_location: MapLocation = "cpu") -> Any:
         RecordError: it is a link or no regular file, is missing or damaged, or asks for anything to be called.
     """
     try:
-        open_regular(path).close()
+        open_record(path).close()
         with torch.serialization.safe_globals(_STAND_INS):
             return torch.load(path, map_location=map_location, weights_only=True)
     except FileNotFoundError:

@@ -1,13 +1,11 @@
 """What in a cache's folder is the cache's. Nothing else there is opened, counted or removed, and no link followed."""
 
-import errno
 import os
 import re
-import stat
 from pathlib import Path
 
 from sharding.manifest import DatasetError
-from sharding.storage.files import write_atomically
+from sharding.storage.files import NotRegularError, regular_descriptor, write_atomically
 
 MARKER = "CACHEDIR.TAG"
 """Makes a folder the cache's. The name, and its first line, are what tools for backups look for in a cache."""
@@ -45,16 +43,9 @@ def claim(folder: Path) -> None:
 def open_kept(path: Path) -> int | None:
     """A descriptor of a file of the cache for reading; None if there is none, or something else than a plain file."""
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):
-            return None
-        raise
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
+        return regular_descriptor(path)
+    except (FileNotFoundError, NotRegularError):
+        return None
 
 
 def counted_files(folder: Path) -> list[tuple[Path, os.stat_result]]:

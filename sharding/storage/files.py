@@ -1,17 +1,20 @@
-"""Files of our own making: written whole or not at all, and never through somebody else's link.
+"""Files, as they must be treated where a stranger may have laid them: no link leads us on, and nothing is waited for.
 
-A run or a data set may come from a stranger. A link under a name that we are about to write would lead what we write to
-any file of the user's, so temporary names are exclusive and cannot be guessed, and links are not followed.
+A run or a data set may come from anywhere. A link under a name that we are about to write would lead what we write to
+any file of the user's, so temporary names are exclusive and cannot be guessed. A pipe in the place of a file would be
+waited for without end, and opening a device may do something.
 """
 
 import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import IO, Any
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 TEMPORARY = ".diptych-{}.tmp"
 """Name of a file on its way, beside its place; short, so that any name a file may have can be written."""
 
@@ -52,6 +55,48 @@ def open_to_append(path: Path) -> IO[str]:
             raise OSError(errno.ELOOP, "is a link, which is not followed: remove it", str(path)) from error
         raise
     return os.fdopen(descriptor, "a", buffering=1)
+
+
+class NotRegularError(OSError):
+    """Something else than a plain file is there; `strerror` says what."""
+
+
+def regular_descriptor(path: Path, *, follow_links: bool = False) -> int:
+    """A descriptor of a plain file, for reading.
+
+    Raises:
+        NotRegularError: it is a link, a folder, a pipe or a device.
+        OSError: it is not there, or cannot be read.
+    """
+    _require_regular(path, os.stat(path, follow_symlinks=follow_links))  # noqa: PTH116  follow_symlinks as one value
+    descriptor = os.open(path, _READ | (0 if follow_links else os.O_NOFOLLOW))
+    try:
+        _require_regular(path, os.fstat(descriptor))  # once more: it may have been exchanged
+    except NotRegularError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_regular(path: Path, *, follow_links: bool = False) -> IO[bytes]:
+    """A plain file to read. Raises as `regular_descriptor`."""
+    return os.fdopen(regular_descriptor(path, follow_links=follow_links), "rb")
+
+
+def read_regular(path: Path, *, most: int, follow_links: bool = False) -> bytes:
+    """All of a plain file. Raises as `regular_descriptor`, and OSError if it has more than `most` bytes."""
+    with open_regular(path, follow_links=follow_links) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"is larger than {most} bytes", str(path))
+    return content
+
+
+def _require_regular(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise NotRegularError(errno.ELOOP, "is a link, which is not followed", str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise NotRegularError(errno.EINVAL, "is no regular file", str(path))
 
 
 def sync(path: Path) -> None:

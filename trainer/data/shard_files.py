@@ -7,8 +7,8 @@ from threading import Event
 
 from sharding.manifest import DatasetError, Shard, index_path, most_index_bytes
 from sharding.storage.cache import Cache, RemoteFile
+from sharding.storage.files import read_regular
 from sharding.storage.place import Place, Url
-from sharding.storage.reading import read_regular
 
 REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set again"
 
@@ -28,7 +28,7 @@ class LocalFiles:
     def _read_index(self, shard: Shard) -> bytes:
         path = self.folder / index_path(shard.path)
         try:
-            return read_regular(path, most=most_index_bytes(shard))
+            return read_regular(path, most=most_index_bytes(shard), follow_links=True)
         except OSError as error:
             raise DatasetError(f"{path} cannot be read ({error.strerror}). {REMEDY}.") from error
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sharding.storage.files import open_to_append, write_atomically
 from trainer.config import ConfigError
 from trainer.logging import Metrics
-from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_bytes
+from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from trainer.run_records import Count
 
 LARGEST_METRICS = 256 * MEBIBYTE
@@ -24,7 +24,7 @@ def read_metrics(path: Path) -> list[Metrics]:
         ConfigError: the file or one of its lines is not what a run writes.
     """
     try:
-        content = read_bytes(path, most=LARGEST_METRICS)
+        content = read_record(path, most=LARGEST_METRICS)
     except FileNotFoundError:
         return []
     except RecordError as error:

@@ -112,11 +112,11 @@ def test_a_manifest_that_never_ends_is_not_read(damaged):
     path = damaged / "dataset.json"
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(DatasetError, match="is no plain file"):
+    with pytest.raises(DatasetError, match="is no regular file"):
         read_manifest(damaged)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(DatasetError, match="is no plain file"):
+    with pytest.raises(DatasetError, match="is no regular file"):
         read_manifest(damaged)
     path.unlink()
     with path.open("wb") as file:
@@ -129,7 +129,7 @@ def test_an_index_that_never_ends_is_not_read(damaged):
     index = damaged / "train/000000.idx"
     index.unlink()
     index.symlink_to("/dev/zero")
-    with pytest.raises(DatasetError, match=r"000000\.idx cannot be read \(it is no plain file\)"):
+    with pytest.raises(DatasetError, match=r"000000\.idx cannot be read \(is no regular file\)"):
         open_reader(damaged)
 
 
