@@ -94,7 +94,7 @@ def _guards() -> dict[str, str | None]:
     return {
         "RAY_AUTH_TOKEN": _token(),  # which others cannot read there, as they might in a file
         "RAY_AUTH_TOKEN_PATH": None,
-        "RAY_AUTH_MODE": None,  # unset, Ray asks its own clusters' clients for the token; also if it was imported before
+        "RAY_AUTH_MODE": None,  # unset, it is turned on, also in a Ray that was imported before
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: every port on loopback only
         "RAY_USAGE_STATS_ENABLED": "0",
     }
