@@ -6,9 +6,7 @@ file: `head -c -67 dataset.json | sha256sum` gives it. So the manifest vouches f
 This module is the only one of `sharding` that `trainer` reads: one definition for the writer and the reader.
 """
 
-import hashlib
 import json
-import re
 import zlib
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sharding.storage.files import write_atomically
 from sharding.storage.place import Place, Url
+from sharding.storage.seal import SEAL_KEY, seal, seal_fault
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
@@ -27,9 +26,6 @@ REJECTED = "rejected.jsonl"
 
 CHECKSUM_PREFIX = "crc32:"
 """Of `member_checksum`."""
-
-_SEAL_KEY = "sha256"
-_SEAL = re.compile(rb'\n "sha256": "([0-9a-f]{64})"\n}\Z')
 
 DType = Literal["uint8", "uint16", "float32"]
 
@@ -161,13 +157,12 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
         DatasetError: it has changed since it was written, or is not valid.
     """
     record = _parse_record(content, path=path)
-    record.pop(_SEAL_KEY, None)
-    match = _SEAL.search(content)
-    if match is None or match[1].decode() != _digest(content[: match.start(1)]):
+    record.pop(SEAL_KEY, None)
+    fault = seal_fault(content)
+    if fault is not None:
         raise DatasetError(
-            f"{path} has changed since it was written: its checksum (its last entry, {_SEAL_KEY}) "
-            f"{'is missing' if match is None else 'does not fit'}. Copy or shard the data set again; if you changed it "
-            f"on purpose, `diptych shard seal` gives it a new one."
+            f"{path} has changed since it was written: its checksum (its last entry, {SEAL_KEY}) {fault}. Copy or "
+            f"shard the data set again; if you changed it on purpose, `diptych shard seal` gives it a new one."
         )
     return _validate(record, path=path)
 
@@ -217,7 +212,7 @@ def _read_remote(url: Url) -> bytes:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none."""
-    write_atomically(folder / FILE_NAME, _seal(_adapter().dump_json(manifest, indent=1)))
+    write_atomically(folder / FILE_NAME, seal(_adapter().dump_json(manifest, indent=1)))
 
 
 def seal_manifest(folder: Path) -> Manifest:
@@ -230,20 +225,10 @@ def seal_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise DatasetError(f"{folder} holds no {FILE_NAME} that could be sealed.")
     record = _parse_record(path.read_bytes(), path=str(path))
-    record.pop(_SEAL_KEY, None)
+    record.pop(SEAL_KEY, None)
     manifest = _validate(record, path=str(path))
     try:
-        write_atomically(path, _seal(json.dumps(record, indent=1, ensure_ascii=False).encode()))
+        write_atomically(path, seal(json.dumps(record, indent=1, ensure_ascii=False).encode()))
     except OSError as error:
         raise DatasetError(f"{path} cannot be written ({error.strerror}).") from error
     return manifest
-
-
-def _seal(body: bytes) -> bytes:
-    """The JSON object `body` with its checksum as the last entry."""
-    sealed = body.removesuffix(b"\n}") + f',\n "{_SEAL_KEY}": "'.encode()
-    return sealed + _digest(sealed).encode() + b'"\n}'
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

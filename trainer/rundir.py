@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from sharding.manifest import manifest_bytes
-from sharding.storage.files import write_atomically
+from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.place import Place
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+from trainer.records import RecordError, read_bytes
+from trainer.run_records import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 
@@ -76,8 +78,18 @@ class RunDir:
         return config_from_dict(self.record()["config"])
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
-        """All of evaluation.json: position (images) and scores of each split that was scored; empty if none was."""
-        return json.loads(self.evaluation_file.read_text()) if self.evaluation_file.is_file() else {}
+        """All of evaluation.json: position (images) and scores of each split that was scored; empty if none was.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        try:
+            return parse_evaluations(read_bytes(self.evaluation_file, most=LARGEST_EVALUATION))
+        except FileNotFoundError:
+            return {}
+        except RecordError as error:
+            remedy = f"{error}. Move it away, and score the run again with `diptych evaluate`."
+            raise ConfigError("evaluation", str(self.evaluation_file), remedy) from error
 
     def is_finished(self, split: str) -> bool:
         """Whether `split` was scored after the last image of training, and not on the way.
@@ -88,13 +100,36 @@ class RunDir:
         return scored is not None and scored["position"] >= self.config().train.total_images
 
     def record(self) -> dict[str, Any]:
-        """All of run.json. Raises ConfigError if there is none, or it is not JSON."""
-        if not self.run_file.is_file():
-            raise ConfigError("run", str(self.path), "holds no run.json; give the folder of a run, e.g. runs/NAME.")
+        """All of run.json.
+
+        Raises:
+            ConfigError: there is none, it is damaged, or a folder of the run is a link to elsewhere.
+        """
         try:
-            return json.loads(self.run_file.read_text())
-        except ValueError as error:
-            raise ConfigError("run", str(self.run_file), f"is not JSON ({error}).") from error
+            record = parse_record(read_bytes(self.run_file, most=LARGEST_RECORD))
+        except (FileNotFoundError, NotADirectoryError):
+            remedy = "holds no run.json; give the folder of a run, e.g. runs/NAME."
+            raise ConfigError("run", str(self.path), remedy) from None
+        except RecordError as error:
+            remedy = f"{error}. Put a copy of it there, or start a new run."
+            raise ConfigError("run", str(self.run_file), remedy) from error
+        self.refuse_links()
+        return record
+
+    def refuse_links(self) -> None:
+        """A run is written to, and its old checkpoints are removed: all of that must lie in its own folder.
+
+        Raises:
+            ConfigError: a folder of it is a link, or it brings settings of W&B, which name a server that would be
+                given the user's key.
+        """
+        wandb = self.path / "wandb"
+        for folder in (self.checkpoints, self.samples, wandb):
+            refuse_link(folder, error=lambda message: ConfigError("run", str(self.path), message))
+        for settings in (wandb / "settings", self.path / ".wandb"):
+            if settings.exists() or settings.is_symlink():
+                remedy = "would tell W&B where to send your key, and no run needs it. Remove it."
+                raise ConfigError("run", str(settings), remedy)
 
     def create(self, config: RunConfig, *, preset: str, command: list[str]) -> None:
         """Make the directory with its run.json. Raises ConfigError if it is there already."""
@@ -102,6 +137,7 @@ class RunDir:
             raise ConfigError(
                 "run", str(self.path), "exists; continue it with `diptych train --resume`, or choose another --name."
             )
+        self.refuse_links()
         self.samples.mkdir(parents=True, exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
         record = {

@@ -1,22 +1,68 @@
 """metrics.jsonl: one JSON object per line, appended and flushed at once."""
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from sharding.storage.files import open_to_append, write_atomically
+from trainer.config import ConfigError
 from trainer.logging import Metrics
+from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_bytes
+
+LARGEST_METRICS = 256 * MEBIBYTE
+"""Some hundred thousand lines."""
+_MOST_POSITION = 2**53
 
 
 def read_metrics(path: Path) -> list[Metrics]:
-    """All whole lines; a last line that a kill cut short is left out."""
-    if not path.is_file():
+    """All whole lines; a last line that a kill cut short is left out.
+
+    Raises:
+        ConfigError: the file or one of its lines is not what a run writes.
+    """
+    try:
+        content = read_bytes(path, most=LARGEST_METRICS)
+    except FileNotFoundError:
         return []
-    lines = path.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    except RecordError as error:
+        raise ConfigError("metrics", str(path), f"{error}. Put the file itself there, or move it away.") from error
+    return [_parse(line, path=path, number=number) for number, line in enumerate(content.split(b"\n")[:-1], start=1)]
+
+
+def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
+    try:
+        metrics = parse_json(line)
+        checked(metrics, _adapter)
+        checked(metrics.get("position"), _position_adapter)
+    except RecordError as error:
+        raise ConfigError(
+            "metrics",
+            str(path),
+            f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put the file's copy there.",
+        ) from error
+    return metrics
+
+
+@cache
+def _adapter() -> TypeAdapter[Any]:
+    whole = Annotated[int, Field(ge=-_MOST_POSITION, le=_MOST_POSITION)]
+    return TypeAdapter(dict[str, whole | float])
+
+
+@cache
+def _position_adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[int, Field(ge=0, le=_MOST_POSITION)])
 
 
 class JsonlLogger:
-    """Appends to `path`, after dropping lines beyond `position`: a resumed run writes them again."""
+    """Appends to `path`, after dropping lines beyond `position`: a resumed run writes them again.
+
+    Raises:
+        ConfigError: what is there is damaged; it is left as it is.
+    """
 
     def __init__(self, path: Path, *, position: int) -> None:
         kept = [metrics for metrics in read_metrics(path) if metrics["position"] <= position]
