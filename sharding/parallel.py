@@ -15,12 +15,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Self, TypeVar
 
+from sharding.local_ray import local_ray
 from sharding.manifest import DatasetError
 from sharding.memory import keep_freed_memory
 
@@ -177,10 +178,16 @@ class _Cluster:
         from ray.exceptions import RayError
 
         self._address = address
-        self._is_ours = not ray.is_initialized()
+        self._connection = ExitStack()
+        if ray.is_initialized():
+            return
         try:
-            _knock(address)
-            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+            if address == "local":
+                self._connection.enter_context(local_ray())
+            else:
+                _knock(address)
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+                self._connection.callback(ray.shutdown)
         except (OSError, ValueError, RayError) as error:
             raise DatasetError(
                 f"--ray {address}: no Ray cluster answers ({error}). Start one with `ray start --head`, or use --ray "
@@ -217,10 +224,7 @@ class _Cluster:
 
     def close(self) -> None:
         """End the connection, if it was made here."""
-        import ray
-
-        if self._is_ours:
-            ray.shutdown()
+        self._connection.close()
 
 
 def _knock(address: str) -> None:

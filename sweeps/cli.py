@@ -1,6 +1,7 @@
 """`diptych sweep`: from the command line to a started sweep. Loads ray and torch only once a sweep begins."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,9 @@ from launch.devices import count_cores, count_gpus
 from launch.embedded import ensure_dataset
 from launch.train import check_dataset
 from sharding.manifest import read_manifest
-from sweeps.plan import METRICS, SMALL, Resources, Sweep, SweepDir, available_metrics, plan_resources
+from sweeps.plan import METRICS, SMALL, Resources, Sweep, SweepDir, available_metrics, check_counts, plan_resources
+from sweeps.records import Record, read_records
+from sweeps.resume import open_sweep
 from sweeps.spaces import apply, check_space, load_space
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
@@ -47,14 +50,10 @@ class SweepOptions:
     """Folder of all sweeps."""
 
     def __post_init__(self) -> None:
-        for name in ("num_trials", "num_reports", "ranks_per_trial"):
-            if getattr(self, name) < 1:
-                raise ConfigError(name, getattr(self, name), "use 1 or more.")
-        for name in ("max_concurrent", "cpus_per_rank", "seed"):
+        check_counts(self)
+        for name in ("max_concurrent", "cpus_per_rank"):
             if getattr(self, name) < 0:
                 raise ConfigError(name, getattr(self, name), "use 0 or more.")
-        if self.reduction_factor < 2:
-            raise ConfigError("reduction_factor", self.reduction_factor, "use 2 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,7 @@ def sweep_command(argv: list[str]) -> int:
     """
     if any(argument.split("=")[0] == "--resume" for argument in argv):
         folder = SweepDir(tyro.cli(ResumeOptions, args=argv, prog="diptych sweep").resume.absolute())
-        return _run(folder, folder.sweep(), resume=True)
+        return _run(folder, *open_sweep(folder))
     preset, options = parse_sweep(argv)
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
@@ -83,7 +82,7 @@ def sweep_command(argv: list[str]) -> int:
     folder = SweepDir(_free_folder(options, preset).absolute())
     sweep = make_sweep(options, preset=preset, name=folder.path.name, resources=resources)
     folder.create(sweep)
-    return _run(folder, sweep, resume=False)
+    return _run(folder, sweep, read_records(folder, sweep))
 
 
 def parse_sweep(argv: list[str]) -> tuple[str, SweepOptions]:
@@ -159,7 +158,7 @@ def _free_folder(options: SweepOptions, preset: str) -> Path:
     return next(path for path in numbered if not path.exists())
 
 
-def _run(folder: SweepDir, sweep: Sweep, *, resume: bool) -> int:
+def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
     from sweeps.run import run_sweep
 
-    return run_sweep(folder, sweep, resume=resume)
+    return run_sweep(folder, sweep, records)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.tune import Callback
@@ -11,6 +11,7 @@ from rich.live import Live
 
 from sharding.console import make_console
 from sweeps.plan import Sweep
+from sweeps.records import Record
 from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_score, show_value
 
 _PERIOD_S = 0.5
@@ -19,14 +20,18 @@ _PERIOD_S = 0.5
 class LiveTable(Callback):
     """Follows Tune's trials.
 
-    Tune pickles its callbacks before the sweep starts, and a resumed sweep has unpickled ones: until `setup` is called
-    there is nothing here but settings. It writes to the process's first standard output, because the present one
-    receives Ray's messages and is led into a file.
+    Tune pickles its callbacks before the sweep starts: until `setup` is called there is nothing here but settings. It
+    writes to the process's first standard output, because the present one receives Ray's messages and is led into a
+    file.
+
+    Args:
+        before: how the trials stood when Tune began.
     """
 
-    def __init__(self, sweep: Sweep, *, name: str) -> None:
+    def __init__(self, sweep: Sweep, *, name: str, before: Mapping[str, Record]) -> None:
         self.sweep = sweep
         self.name = name
+        self._before = before
         self._console: Console | None = None
         self._live: Live | None = None
         self._drawn_s = 0.0
@@ -42,7 +47,7 @@ class LiveTable(Callback):
     def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
         if time.monotonic() - self._drawn_s >= _PERIOD_S:
             self._drawn_s = time.monotonic()
-            self._draw(make_rows(trials, self.sweep))
+            self._draw(make_rows(trials, self.sweep, before=self._before))
 
     def on_experiment_end(self, trials: Sequence[TuneTrial], **info: Any) -> None:
         if self._live is not None:

@@ -1,19 +1,21 @@
 """What a sweep is, where it lies, and what each trial may use of the machine. Imports neither ray nor torch.
 
 sweep-runs/<name>/
-    sweep.json      all settings: enough to resume the sweep
-    trials/<id>/    the run directory of each trial, as `diptych train` makes them
-    tune/           Ray Tune's own record
-    ray.log         what Ray has to say
-    report.json     all trials, furthest and best first
-    report.md       the same for people
+    sweep.json          all settings: enough to resume the sweep
+    trials/<name>/      the run directory of each trial, as `diptych train` makes them
+    records/<name>      .json: how the trial stands; .txt: what its failures had to say
+    ray.log             what Ray has to say
+    report.json         all trials, furthest and best first
+    report.md           the same for people
+
+Ray and Tune keep their own files in a folder of this machine that ends with them: nothing of theirs is read back.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sharding.console import command_line
 from sharding.manifest import Manifest
@@ -44,6 +46,7 @@ _CLASS_METRICS = (
     "eval/miou",
     "eval/miou_absent_as_zero",
 )
+_MOST_TRIALS = 10_000
 METRICS = _IMAGE_METRICS + _CLASS_METRICS
 """Scores of the validation split that a sweep can maximise; the last five only where the target renders classes."""
 
@@ -52,9 +55,9 @@ METRICS = _IMAGE_METRICS + _CLASS_METRICS
 class Resources:
     """Of one rank, and how many trials run at once."""
 
-    cpus_per_rank: int
-    gpus_per_rank: int
-    max_concurrent: int
+    cpus_per_rank: Annotated[int, Field(ge=1)]
+    gpus_per_rank: Annotated[int, Field(ge=0, le=1)]
+    max_concurrent: Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,9 @@ class Sweep:
     folder: Path
     """Where it was started: relative paths of `config` begin here."""
 
+    def __post_init__(self) -> None:
+        check_counts(self)
+
     @property
     def total(self) -> int:
         """Images of a whole trial."""
@@ -102,6 +108,10 @@ class Sweep:
         first = [] if own is None else [own]
         return first + draw(self.search_space, num=self.num_trials - len(first), seed=self.seed)
 
+    def trials(self) -> dict[str, dict[str, Any]]:
+        """The configurations by their trials' names, which are the same whenever the sweep is resumed."""
+        return {f"{number:03d}": overrides for number, overrides in enumerate(self.configurations())}
+
 
 @dataclass(frozen=True)
 class SweepDir:
@@ -118,8 +128,8 @@ class SweepDir:
         return self.path / "trials"
 
     @property
-    def tune(self) -> Path:
-        return self.path / "tune"
+    def records(self) -> Path:
+        return self.path / "records"
 
     @property
     def ray_log(self) -> Path:
@@ -136,9 +146,12 @@ class SweepDir:
     def run(self, trial: str) -> RunDir:
         return RunDir(self.trials / trial)
 
+    def record(self, trial: str) -> Path:
+        return self.records / f"{trial}.json"
+
     def errors(self, trial: str) -> Path:
-        """Where Tune writes each failure of a trial's ranks."""
-        return self.tune / trial / "error.txt"
+        """Each failure of a trial's ranks."""
+        return self.records / f"{trial}.txt"
 
     def create(self, sweep: Sweep) -> None:
         """Make the directory with its sweep.json. Raises ConfigError if it is there already."""
@@ -146,6 +159,7 @@ class SweepDir:
             resume = command_line("diptych", "sweep", "--resume", self.path)
             raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.trials.mkdir(parents=True)
+        self.records.mkdir()
         write_atomically(self.sweep_file, TypeAdapter(Sweep).dump_json(sweep, indent=1))
 
     def sweep(self) -> Sweep:
@@ -158,6 +172,31 @@ class SweepDir:
             return TypeAdapter(Sweep).validate_json(self.sweep_file.read_bytes())
         except ValidationError as error:
             raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
+
+
+class Counts(Protocol):
+    """Numbers of a sweep."""
+
+    num_trials: int
+    num_reports: int
+    ranks_per_trial: int
+    reduction_factor: int
+    seed: int
+
+
+def check_counts(counts: Counts) -> None:
+    """Raises ConfigError if one is impossible."""
+    for name, least in {
+        "num_trials": 1,
+        "num_reports": 1,
+        "ranks_per_trial": 1,
+        "reduction_factor": 2,
+        "seed": 0,
+    }.items():
+        if getattr(counts, name) < least:
+            raise ConfigError(name, getattr(counts, name), f"use {least} or more.")
+    if counts.num_trials > _MOST_TRIALS:
+        raise ConfigError("num_trials", counts.num_trials, f"use {_MOST_TRIALS} or fewer.")
 
 
 def plan_resources(

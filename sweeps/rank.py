@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +27,6 @@ class Rank:
         os.environ["OMP_NUM_THREADS"] = str(num_threads)
         self._world: World | None = None
         self._trainer: Trainer | None = None
-
-    @ray.method
-    def address(self) -> tuple[str, int]:
-        """Where other ranks can meet this one: its node, and a port that is free there."""
-        with socket.socket() as listener:
-            listener.bind(("", 0))
-            return ray.util.get_node_ip_address(), listener.getsockname()[1]
 
     @ray.method
     def join(self, environment: dict[str, str]) -> None:

@@ -2,21 +2,22 @@
 
 import json
 import math
-import shlex
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from sharding.console import markdown_text, printable
+from sharding.console import command_line, markdown_text, printable
 from sharding.storage.files import write_atomically
 from sweeps.plan import Sweep, SweepDir, full_overrides
-from sweeps.spaces import as_flags
+from sweeps.records import Record, State
+from sweeps.spaces import Overrides, as_flags
 
 _STYLES = {
     "finished": "green",
@@ -31,15 +32,16 @@ _STYLES = {
 class TuneTrial(Protocol):
     """What is read of a `ray.tune.experiment.Trial`."""
 
-    trial_id: str
     status: str
     config: dict[str, Any]
+    """`trial`: its name and overrides, of the sweep."""
 
     @property
     def last_result(self) -> dict[str, Any]: ...
     @property
     def num_failures(self) -> int: ...
-    def get_error(self) -> object: ...
+    @property
+    def error_file(self) -> str | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +49,7 @@ class Row:
     """One trial."""
 
     trial: str
-    state: str
-    """waiting, training, finished, stopped early (by ASHA), diverged (a loss was not finite) or failed."""
+    state: State
     overrides: Mapping[str, Any]
     position: int
     """Images seen."""
@@ -66,9 +67,23 @@ class Row:
         return self.state not in ("failed", "diverged")
 
 
-def make_rows(trials: Iterable[TuneTrial], sweep: Sweep) -> list[Row]:
+def make_rows(trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None) -> list[Row]:
+    """All trials in the order of `rows_on_record`: as Tune has them, or else as they were before it began."""
+    records = dict(before or {})
+    overrides: dict[str, Overrides] = dict(sweep.trials())
+    for trial in trials:
+        name = trial_name(trial)
+        records[name] = record_of(trial, sweep, before=records.get(name, Record()))
+        overrides[name] = trial.config["trial"]["overrides"]
+    return _sorted([_row(name, record, overrides[name], sweep) for name, record in records.items()], sweep)
+
+
+def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[Row]:
     """Those that went furthest first, and among them the best first; then those that have no valid score."""
-    rows = [_row(trial, sweep) for trial in trials]
+    return make_rows((), sweep, before=records)
+
+
+def _sorted(rows: list[Row], sweep: Sweep) -> list[Row]:
     return sorted(rows, key=lambda row: _rank(row, sweep))
 
 
@@ -79,25 +94,47 @@ def _rank(row: Row, sweep: Sweep) -> tuple[bool, int, float, str]:
     return (False, -(row.position // sweep.report_period), -row.score, row.trial)
 
 
-def _row(trial: TuneTrial, sweep: Sweep) -> Row:
-    result = trial.last_result or {}
-    scores = {
-        key: value for key, value in result.items() if key.startswith(("eval/", "baseline/")) and math.isfinite(value)
-    }
-    failed = trial.status == "ERROR"
+def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> Row:
     return Row(
-        trial=trial.trial_id,
-        state=_state(trial.status, result, sweep.total),
-        overrides=trial.config["overrides"],
-        position=result.get("position", 0),
-        score=scores.get(sweep.metric),
-        scores=scores,
-        num_restarts=trial.num_failures - failed,
-        error=_last_line(trial.get_error()) if failed else None,
+        trial=name,
+        state=record.state,
+        overrides=overrides,
+        position=record.position,
+        score=record.scores.get(sweep.metric),
+        scores=record.scores,
+        num_restarts=record.num_restarts,
+        error=record.error,
     )
 
 
-def _state(status: str, result: Mapping[str, Any], total: int) -> str:
+def trial_name(trial: TuneTrial) -> str:
+    """Its name in the sweep; Tune has one of its own, another each time."""
+    return trial.config["trial"]["name"]
+
+
+def record_of(trial: TuneTrial, sweep: Sweep, *, before: Record) -> Record:
+    """How a trial stands, which stood as `before` says when Tune began with it."""
+    result = trial.last_result or {}
+    failed = trial.status == "ERROR"
+    position, scores = (
+        (result["position"], _scores(result)) if "position" in result else (before.position, before.scores)
+    )
+    return Record(
+        state=_state(trial.status, result, sweep.total),
+        position=position,
+        scores=scores,
+        num_restarts=before.num_restarts + trial.num_failures - failed,
+        error=_last_line(trial.error_file) if failed else None,
+    )
+
+
+def _scores(result: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        key: value for key, value in result.items() if key.startswith(("eval/", "baseline/")) and math.isfinite(value)
+    }
+
+
+def _state(status: str, result: Mapping[str, Any], total: int) -> State:
     if status == "ERROR":
         return "failed"
     if status == "RUNNING":
@@ -109,8 +146,8 @@ def _state(status: str, result: Mapping[str, Any], total: int) -> str:
     return "finished" if result.get("position", 0) >= total else "stopped early"
 
 
-def _last_line(error: object) -> str:
-    lines = str(error or "unknown").strip().splitlines()
+def _last_line(path: str | None) -> str:
+    lines = Path(path).read_text(errors="replace").strip().splitlines() if path and Path(path).is_file() else []
     return lines[-1].strip() if lines else "unknown"
 
 
@@ -167,7 +204,7 @@ def best_of(rows: list[Row]) -> Row | None:
 
 def full_command(sweep: Sweep, best: Row) -> str:
     """The command that trains the best trial's configuration at the preset's own size and length."""
-    return shlex.join(["diptych", "train", sweep.preset, *as_flags(full_overrides(sweep, best.overrides))])
+    return command_line("diptych", "train", sweep.preset, *as_flags(full_overrides(sweep, best.overrides)))
 
 
 def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
@@ -183,7 +220,7 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
         "trials": [asdict(row) | {"run": str(folder.run(row.trial).path.relative_to(folder.path))} for row in rows],
     }
     write_atomically(folder.report_json, json.dumps(report, indent=1, allow_nan=False).encode())
-    write_atomically(folder.report_markdown, _markdown(folder, sweep, rows).encode())
+    write_atomically(folder.report_markdown, printable(_markdown(folder, sweep, rows)).encode())
 
 
 def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:

@@ -6,6 +6,8 @@ no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
 
 import contextlib
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -18,6 +20,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from sweeps.plan import Sweep, SweepDir
 from sweeps.rank import Rank
 from sweeps.spaces import Overrides, apply
+from trainer.rendezvous import STORE_VARIABLE
 
 _END_TIMEOUT_S = 40
 """W&B may take 20 s to give up on a server that is gone."""
@@ -31,8 +34,14 @@ def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{}] + [of_rank] * sweep.ranks_per_trial, strategy="PACK")
 
 
-def start_ranks(sweep: Sweep) -> list[ActorProxy[Rank]]:
-    """New processes in the current placement group that know each other, and have nothing to train yet."""
+def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
+    """New processes in the current placement group that know each other, and have nothing to train yet.
+
+    A sweep's Ray is of one machine, so ranks meet in a file and need no port: torch asks nobody at a port who they are.
+
+    Args:
+        private: a folder of this machine that is only the user's.
+    """
     group, resources = get_current_placement_group(), sweep.resources
     assert group is not None, "Tune has made one for the trial"
     ranks = [
@@ -45,8 +54,8 @@ def start_ranks(sweep: Sweep) -> list[ActorProxy[Rank]]:
         .remote(sweep.folder, num_threads=resources.cpus_per_rank)
         for number in range(sweep.ranks_per_trial)
     ]
-    address, port = ray.get(ranks[0].address.remote())
-    common = {"WORLD_SIZE": str(len(ranks)), "MASTER_ADDR": address, "MASTER_PORT": str(port)}
+    store = Path(tempfile.mkdtemp(prefix="ranks-", dir=private)) / "store"
+    common = {"WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
     ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
     return ranks
 
@@ -58,20 +67,21 @@ class Trial(tune.Trainable):
     Tune is given a pointer only: it needs one to restart a trial.
     """
 
-    # tune.with_parameters adds the last two.
-    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    # tune.with_parameters adds the last three.
+    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep, private: Path) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.folder = folder
         self.sweep = sweep
-        self.ranks = start_ranks(sweep)
-        self._begin(config["overrides"])
+        self.ranks = start_ranks(sweep, private=private)
+        self._begin(**config["trial"])
 
-    def _begin(self, overrides: Overrides) -> None:
+    def _begin(self, *, name: str, overrides: Overrides, position: int) -> None:
         os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
-        run = self.folder.run(self.trial_id)
-        if not run.run_file.exists():
+        self.run = self.folder.run(name)
+        if not self.run.run_file.exists():
             config = apply(self.sweep.config, overrides)
-            run.create(config, preset=self.sweep.preset, command=self.sweep.command)
-        self.position: int = self._on_all("begin", run.path)
+            self.run.create(config, preset=self.sweep.preset, command=self.sweep.command)
+        self.position: int = self._on_all("begin", self.run.path)
+        self._require(position)
 
     def step(self) -> dict[str, Any]:
         """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
@@ -86,22 +96,25 @@ class Trial(tune.Trainable):
         return {"position": self.position}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Check that the run went on from there, or from later: a rank may have died between saving and reporting.
+        """Check that the run went on from there. Raises RuntimeError as `_require` does."""
+        self._require((checkpoint or {}).get("position", 0))
+
+    def _require(self, expected: int) -> None:
+        """Check that the run went on from `expected`, or from later: a rank may have died between saving and reporting.
 
         Raises:
             RuntimeError: checkpoints of the run directory are gone.
         """
-        expected = (checkpoint or {}).get("position", 0)
         if self.position < expected:
             raise RuntimeError(
-                f"{self.folder.run(self.trial_id).path} was saved after {expected} images, and its newest checkpoint "
+                f"{self.run.path} was saved after {expected} images, and its newest checkpoint "
                 f"is of {self.position}. Put the removed checkpoint back, or start a new sweep."
             )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Another trial takes over these ranks, which saves it some 10 s of imports."""
         self._on_all("end")
-        self._begin(new_config["overrides"])
+        self._begin(**new_config["trial"])
         return True
 
     def cleanup(self) -> None:

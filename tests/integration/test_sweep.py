@@ -1,14 +1,21 @@
-"""Sweeps with Ray and real ranks: they survive a killed rank and a killed driver, and use ranks again."""
+"""Sweeps with Ray and real ranks: they survive a killed rank and a killed driver, and use ranks again.
+
+Nobody else reaches them meanwhile, and nothing is run that lies in the folder of a sweep that is resumed.
+"""
 
 import contextlib
 import json
 import os
+import pickle
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +25,7 @@ from sweeps.plan import SweepDir
 from sweeps.rank import Rank
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
+from tests.sockets import open_to_others
 from trainer.checkpoint import latest_checkpoint
 from trainer.logging.jsonl import read_metrics
 from trainer.presets import DEFAULT, load_preset
@@ -83,22 +91,34 @@ class SweepProcess:
         """End the driver at once, and wait for its ranks, which notice; Ray's own helpers are not waited for."""
         if self.popen.poll() is not None:
             return
-        ranks, family = self.ranks(), self.family()
+        ranks, family, private = self.ranks(), self.family(), self.private_folders()
         self.popen.kill()
         self.popen.wait()
         _, alive = psutil.wait_procs(ranks, timeout=PATIENCE_S)
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        for folder in private:  # nobody else can enter it, but a killed driver cannot remove it
+            shutil.rmtree(folder, ignore_errors=True)
         assert alive == []
+
+    def private_folders(self) -> set[str]:
+        """Where Ray and Tune keep their files: Ray's processes are told."""
+        words = [word for process in self.family() for word in command_of(process)]
+        return {match[1] for word in words if (match := re.search(r"(/[^=]*/diptych-[^/]+)/ray", word))}
 
 
 def is_rank(process: psutil.Process) -> bool:
     """By the name that Ray gives to an actor's process, e.g. `ray::Rank.advance`."""
+    return any(word.startswith("ray::Rank") for word in command_of(process)[:1])
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Empty if it has just ended."""
     try:
-        return process.cmdline()[0].startswith("ray::Rank")
-    except (psutil.NoSuchProcess, IndexError):  # it has just ended
-        return False
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.fixture
@@ -127,12 +147,18 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     at_kill = saved_position(run)
     assert at_kill < TOTAL, "the trial was over before its rank was killed"
     process.wait_until(lambda: saved_position(run) > at_kill)
+    assert open_to_others([psutil.Process(process.popen.pid), *process.family()]) == []
     process.kill()
 
+    marker = tmp_path / "code of a stranger has run"
+    plant_pickles(folder.path, marker)
     process = start({"resume": folder.path})
     assert process.wait() == 0, process.output.read_text()
+    assert not marker.exists()
     report = json.loads(folder.report_json.read_text())
     killed, other = sorted(report["trials"], key=lambda trial: trial["trial"])
+    assert (killed["trial"], other["trial"]) == ("000", "001")
+    assert "actor died" in folder.errors("000").read_text()
     assert (killed["state"], killed["position"], killed["num_restarts"]) == ("finished", TOTAL, 1)
     assert killed["overrides"] == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
     assert other["state"] in ("finished", "stopped early")
@@ -147,6 +173,48 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     assert {key for key in killed["scores"] if key.startswith("eval/")} == {"eval/psnr", "eval/ssim"}
     assert all(saved_position(trial) > 0 and trial.config() for trial in runs(folder))
     assert wandb_groups(folder.run(other["trial"])) == {"nightly"}
+
+    # A finished sweep shows its table once more, and needs no Ray for it.
+    plant_pickles(folder.path, marker)
+    folder.report_json.unlink()
+    process = start({"resume": folder.path})
+    assert process.wait() == 0, process.output.read_text()
+    assert not marker.exists()
+    assert json.loads(folder.report_json.read_text()) | {"written": report["written"]} == report
+
+
+class Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
+
+
+TUNES = (
+    "tuner.pkl",
+    "trainable.pkl",
+    "searcher-state-2026-01-01_00-00-00.pkl",
+    "search_gen_state-2026-01-01_00-00-00.json",
+    "basic-variant-state-2026-01-01_00-00-00.json",
+    "000/error.pkl",
+    "000/checkpoint_000000/_dict_checkpoint.pkl",
+    "000/checkpoint_000000/_metadata.pkl",
+)
+"""Files in which Ray Tune keeps pickles. Its experiment_state-*.json has some inside."""
+
+
+def plant_pickles(folder: Path, marker: Path) -> None:
+    """As a stranger could before handing the sweep on: in every file of Tune's, and in those that it might have."""
+    payload = pickle.dumps(Payload(marker))
+    tunes = [folder / "tune" / name for name in TUNES]
+    for path in {*tunes, *(path for path in (folder / "tune").rglob("*") if path.is_file())}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(payload)
+    state = {"trial_data": [], "runner_data": {"_resources": {"_type": "CLOUDPICKLE_FALLBACK", "value": payload.hex()}}}
+    (folder / "tune" / "experiment_state-2026-01-01_00-00-00.json").write_text(json.dumps(state))
 
 
 def test_a_used_rank_trains_like_a_new_one_and_reports_divergence(tmp_path: Path, tiny_dataset: Path) -> None:

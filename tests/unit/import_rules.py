@@ -105,7 +105,7 @@ RULES = (
         reason="sweeps use what launch knows of machines and data, not how it starts ranks",
     ),
     Rule(
-        of=("sweeps.cli", "sweeps.plan", "sweeps.report", "sweeps.spaces"),
+        of=("sweeps.cli", "sweeps.plan", "sweeps.records", "sweeps.report", "sweeps.resume", "sweeps.spaces"),
         forbidden=("ray", "torch"),
         reason="a mistake in a sweep's settings is answered at once",
     ),

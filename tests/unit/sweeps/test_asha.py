@@ -1,6 +1,7 @@
 """ASHA stops what falls behind, in a resumed sweep too."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +18,17 @@ from trainer.presets import DEFAULT, load_preset
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
 
-def scheduler(folder: SweepDir) -> RememberingAsha:
+def scheduler(folder: SweepDir, *, ended: Sequence[str] = ()) -> RememberingAsha:
     """800 images in 8 reports: rungs at 100, 200, 400 and 800."""
     options = SweepOptions(config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}))
     resources = Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=1)
-    asha = RememberingAsha(folder, make_sweep(options, preset=DEFAULT, name="test", resources=resources))
+    asha = RememberingAsha(folder, make_sweep(options, preset=DEFAULT, name="test", resources=resources), ended=ended)
     asha.set_search_properties("eval/psnr", "max")
     return asha
 
 
 def add(asha: ASHAScheduler, name: str) -> Trial:
-    trial = Trial("test", trial_id=name, stub=True)
+    trial = Trial("test", config={"trial": {"name": name}}, stub=True)
     asha.on_trial_add(None, trial)  # pyright: ignore[reportArgumentType]  it does not look at the controller
     return trial
 
@@ -58,11 +59,13 @@ def test_the_worse_half_is_stopped_at_each_rung(tmp_path: Path) -> None:
     assert report(asha, first, position=800, score=17.0) == STOP  # at the end
 
 
-def test_a_resumed_sweep_remembers_what_its_trials_reached(tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts_again", [True, False])
+def test_a_resumed_sweep_remembers_what_its_trials_reached(tmp_path: Path, starts_again: bool) -> None:
     folder = SweepDir(tmp_path)
     record(folder, "done", {100: 15.0, 200: 16.0, 400: 17.0, 800: 18.0})
-    asha = scheduler(folder)
-    add(asha, "done")
+    asha = scheduler(folder, ended=[] if starts_again else ["done"])
+    if starts_again:
+        add(asha, "done")
     late = add(asha, "late")
     assert report(asha, late, position=100, score=14.0) == STOP
 

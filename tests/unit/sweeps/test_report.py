@@ -21,16 +21,20 @@ from trainer.presets import DEFAULT, load_preset
 class FinishedTrial:
     """What the report reads of Tune's trials."""
 
-    trial_id: str
+    name: str
     status: str = "TERMINATED"
     position: int | None = 2000
     score: float = 20.0
-    config: dict[str, Any] = field(
-        default_factory=lambda: {"overrides": {"method.weight_l1": 123.456, "method.generator.skips": "add"}}
+    overrides: dict[str, Any] = field(
+        default_factory=lambda: {"method.weight_l1": 123.456, "method.generator.skips": "add"}
     )
     num_failures: int = 0
-    error: str | None = None
+    error_file: str | None = None
     diverged: bool = False
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"trial": {"name": self.name, "overrides": self.overrides, "position": 0}}
 
     @property
     def last_result(self) -> dict[str, Any]:
@@ -39,8 +43,12 @@ class FinishedTrial:
         result = {"position": self.position, "eval/psnr": self.score, "baseline/mean/psnr": 17.0, "pid": 1}
         return result | ({"diverged": True} if self.diverged else {})
 
-    def get_error(self) -> str | None:
-        return self.error
+
+def written(folder: Path, text: str) -> str:
+    """As Tune keeps what a trial's failures had to say."""
+    path = folder / "error.txt"
+    path.write_text(text)
+    return str(path)
 
 
 @pytest.fixture
@@ -82,13 +90,14 @@ def test_trials_of_equal_length_are_ordered_by_score_and_longer_ones_come_first(
     ]
 
 
-def test_states_say_how_a_trial_ended(sweep: Sweep) -> None:
+def test_states_say_how_a_trial_ended(sweep: Sweep, tmp_path: Path) -> None:
+    error = written(tmp_path, "Traceback\n  ...\nDatasetError: cut short\n")
     assert states(
         sweep,
         FinishedTrial("whole"),
         FinishedTrial("behind", position=1999),
         FinishedTrial("infinite", position=600, score=float("-inf"), diverged=True),
-        FinishedTrial("broken", status="ERROR", num_failures=3, error="Traceback\n  ...\nDatasetError: cut short\n"),
+        FinishedTrial("broken", status="ERROR", num_failures=3, error_file=error),
         FinishedTrial("now", status="RUNNING"),
         FinishedTrial("later", status="PENDING"),
         FinishedTrial("paused", status="PAUSED"),
@@ -117,8 +126,9 @@ def test_a_row_holds_what_the_sweep_asked_for(sweep: Sweep) -> None:
     )
 
 
-def test_a_failure_for_good_is_no_restart_and_gives_its_reason(sweep: Sweep) -> None:
-    [row] = make_rows([FinishedTrial("x", status="ERROR", num_failures=3, error="first\n  last: the reason\n")], sweep)
+def test_a_failure_for_good_is_no_restart_and_gives_its_reason(sweep: Sweep, tmp_path: Path) -> None:
+    error = written(tmp_path, "first\n  last: the reason\n")
+    [row] = make_rows([FinishedTrial("x", status="ERROR", num_failures=3, error_file=error)], sweep)
     assert (row.num_restarts, row.error) == (2, "last: the reason")
 
 
@@ -162,7 +172,7 @@ def test_the_report_is_written_for_programs_and_for_people(sweep: Sweep, tmp_pat
     trials = [
         FinishedTrial("good", score=21.0),
         FinishedTrial("bad", score=float("-inf"), diverged=True),
-        FinishedTrial("ugly", status="ERROR", position=None, error="no space left"),
+        FinishedTrial("ugly", status="ERROR", position=None, error_file=written(tmp_path, "no space left")),
     ]
     write_report(folder, sweep, make_rows(trials, sweep))
     report = json.loads(folder.report_json.read_text())
@@ -177,7 +187,7 @@ def test_the_report_is_written_for_programs_and_for_people(sweep: Sweep, tmp_pat
 
 
 def test_a_sweep_without_any_score_has_no_best(sweep: Sweep, tmp_path: Path) -> None:
-    rows = make_rows([FinishedTrial("ugly", status="ERROR", position=None, error="x")], replace(sweep, num_trials=1))
+    rows = make_rows([FinishedTrial("ugly", status="ERROR", position=None)], replace(sweep, num_trials=1))
     write_report(SweepDir(tmp_path), sweep, rows)
     assert json.loads(SweepDir(tmp_path).report_json.read_text())["best"] is None
 

@@ -1,0 +1,49 @@
+"""Writes down how trials stand while Tune runs them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+from rich.text import Text
+
+from sharding.console import printable
+from sharding.storage.files import open_to_append
+from sweeps.plan import Sweep, SweepDir
+from sweeps.records import Record, write_record
+from sweeps.report import TuneTrial, record_of, trial_name
+
+
+class Recorder(Callback):
+    """Keeps the record of each trial and what its failures had to say.
+
+    Args:
+        before: how the trials stood when Tune began.
+    """
+
+    def __init__(self, folder: SweepDir, sweep: Sweep, *, before: Mapping[str, Record]) -> None:
+        self._folder = folder
+        self._sweep = sweep
+        self._before = before
+        self._written = dict(before)
+        self._num_told: dict[str, int] = {}
+
+    def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
+        for trial in trials:
+            name = trial_name(trial)
+            record = record_of(trial, self._sweep, before=self._before[name])
+            if record != self._written[name]:
+                self._keep_errors(trial, name)
+                write_record(self._folder, name, record)
+                self._written[name] = record
+
+    def _keep_errors(self, trial: TuneTrial, name: str) -> None:
+        """What Tune has added to its own file, which ends with the sweep."""
+        if trial.error_file is None or not Path(trial.error_file).is_file():
+            return
+        text = Path(trial.error_file).read_text(errors="replace")
+        new = text[self._num_told.get(name, 0) :]
+        if new:
+            self._num_told[name] = len(text)
+            with open_to_append(self._folder.errors(name)) as file:
+                file.write(printable(Text.from_ansi(new).plain) + "\n")

@@ -1,0 +1,88 @@
+"""What is kept of each trial: how it stands, in JSON of our own, so that nothing of Tune's is ever read back.
+
+Tune writes its state as pickles. Whoever hands a sweep on could put code there, which runs as they are read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+
+from sharding.storage.files import refuse_link, write_atomically
+from sweeps.plan import Sweep, SweepDir
+from sweeps.spaces import Overrides, flatten
+from trainer.config import ConfigError, config_to_dict
+from trainer.rundir import RunDir
+
+State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]
+
+_ENDED: tuple[State, ...] = ("finished", "stopped early", "diverged")
+_Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How a trial stands."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    state: State = "waiting"
+    """Stopped early is what ASHA did, diverged a loss that was not finite, failed what restarts did not mend."""
+    position: _Count = 0
+    """Images seen at its last report."""
+    scores: Mapping[str, FiniteFloat] = field(default_factory=dict)
+    """All of that report."""
+    num_restarts: _Count = 0
+    """After a rank died or failed."""
+    error: str | None = None
+    """Why the trial failed for good."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether a resumed sweep leaves the trial as it is."""
+        return self.state in _ENDED
+
+
+def write_record(folder: SweepDir, trial: str, record: Record) -> None:
+    """Replace what is on record of a trial."""
+    write_atomically(folder.record(trial), TypeAdapter(Record).dump_json(record, indent=1))
+
+
+def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
+    """How each trial stands, by its name.
+
+    Raises:
+        ConfigError: a record is damaged.
+    """
+    return {trial: _read(folder, trial) for trial in sweep.trials()}
+
+
+def _read(folder: SweepDir, trial: str) -> Record:
+    path = folder.record(trial)
+    if not path.is_file():
+        return Record()
+    try:
+        return TypeAdapter(Record).validate_json(path.read_bytes())
+    except ValidationError as error:
+        reason = f"is damaged ({error}). Without it the trial goes on from its newest checkpoint: remove it."
+        raise ConfigError("resume", str(path), reason) from error
+
+
+def check_run(run: RunDir, overrides: Overrides) -> None:
+    """What a resumed trial finds in its run directory must be its own.
+
+    Raises:
+        ConfigError: the directory is a link, or its run.json is damaged or that of another configuration.
+    """
+    refuse_link(run.path, error=partial(ConfigError, "resume", str(run.path)))
+    if not run.run_file.exists():
+        return
+    values = flatten(config_to_dict(run.config()))
+    for path, value in overrides.items():
+        if values.get(path) != value:
+            reason = (
+                f"trains with {path} = {values.get(path)!r}, and sweep.json says {value!r}: it is of another sweep."
+            )
+            raise ConfigError("resume", str(run.run_file), reason)

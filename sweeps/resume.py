@@ -1,0 +1,68 @@
+"""Reads a sweep's folder back: only JSON, each field checked, before anything starts. Imports neither ray nor torch.
+
+The folder may come from a stranger, so nothing in it is taken on trust, and nothing of it is run.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from launch.devices import count_cores, count_gpus
+from sharding.storage.files import refuse_link
+from sweeps.plan import METRICS, Resources, Sweep, SweepDir, plan_resources
+from sweeps.records import Record, check_run, read_records
+from sweeps.spaces import check_space
+from trainer.config import ConfigError
+from trainer.logging.jsonl import read_metrics
+from trainer.presets import load_preset
+
+
+def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
+    """The settings that a sweep was started with, and how its trials stand, by their names.
+
+    Raises:
+        ConfigError: the folder is no sweep, or that of an earlier version; a file in it is damaged or contradicts
+            another; or the sweep cannot run on this machine.
+    """
+    sweep = folder.sweep()
+    _check_folders(folder)
+    _check_settings(sweep)
+    records = read_records(folder, sweep)
+    for name, overrides in sweep.trials().items():
+        check_run(folder.run(name), overrides)
+        read_metrics(folder.run(name).metrics_file)  # ASHA will: damage is told before Ray starts
+    return replace(sweep, resources=_resources(sweep)), records
+
+
+def _check_folders(folder: SweepDir) -> None:
+    for path in (folder.trials, folder.records):
+        refuse_link(path, error=partial(ConfigError, "resume", str(folder.path)))
+    if not folder.records.is_dir():
+        reason = (
+            "was begun by an earlier version, whose record is not read any more, because reading it runs code that is "
+            "in it. Start a new sweep; the runs below trials/ can be evaluated as before."
+        )
+        raise ConfigError("resume", str(folder.path), reason)
+
+
+def _check_settings(sweep: Sweep) -> None:
+    """What the command line checks for a new sweep."""
+    load_preset(sweep.preset)
+    check_space(sweep.search_space, sweep.config)
+    if sweep.metric not in METRICS:
+        raise ConfigError("metric", sweep.metric, f"there are: {', '.join(METRICS)}.")
+    if not sweep.folder.is_dir():
+        raise ConfigError("folder", str(sweep.folder), "is no folder; relative paths of the sweep begin there.")
+    sweep.config.check_hardware(count_gpus())
+
+
+def _resources(sweep: Sweep) -> Resources:
+    """Those of the sweep, or fewer if this machine has fewer."""
+    num_cores = count_cores()
+    return plan_resources(
+        num_trials=sweep.num_trials,
+        ranks_per_trial=sweep.ranks_per_trial,
+        cpus_per_rank=min(sweep.resources.cpus_per_rank, max(1, num_cores // sweep.ranks_per_trial)),
+        max_concurrent=sweep.resources.max_concurrent,
+        num_cores=num_cores,
+        num_gpus=count_gpus() if sweep.resources.gpus_per_rank else 0,
+    )
