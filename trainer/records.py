@@ -8,8 +8,9 @@ import errno
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +27,7 @@ class RecordError(ValueError):
     """A file is not what it should be. The message is the reason alone: whoever asked knows the file and the remedy."""
 
 
-def open_record(path: Path) -> IO[bytes]:
+def open_record(path: Path) -> BufferedReader:
     """A plain file, to read.
 
     Raises:

@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,7 +79,7 @@ def regular_descriptor(path: Path, *, follow_links: bool = False) -> int:
     return descriptor
 
 
-def open_regular(path: Path, *, follow_links: bool = False) -> IO[bytes]:
+def open_regular(path: Path, *, follow_links: bool = False) -> BufferedReader:
     """A plain file to read. Raises as `regular_descriptor`."""
     return os.fdopen(regular_descriptor(path, follow_links=follow_links), "rb")
 
