@@ -23,6 +23,7 @@ from sharding.storage.files import write_atomically
 from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
+from trainer.records import MEBIBYTE, RecordError, read_bytes
 from trainer.rundir import RunDir
 
 SMALL: dict[str, Any] = {
@@ -164,12 +165,13 @@ class SweepDir:
 
     def sweep(self) -> Sweep:
         """The settings that it was started with. Raises ConfigError if there are none, or not of this version."""
-        if not self.sweep_file.is_file():
-            raise ConfigError(
-                "resume", str(self.path), "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
-            )
         try:
-            return TypeAdapter(Sweep).validate_json(self.sweep_file.read_bytes())
+            return TypeAdapter(Sweep).validate_json(read_bytes(self.sweep_file, most=MEBIBYTE))
+        except (FileNotFoundError, NotADirectoryError):
+            remedy = "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
+            raise ConfigError("resume", str(self.path), remedy) from None
+        except RecordError as error:
+            raise ConfigError("resume", str(self.sweep_file), f"{error}. Put a copy of it there.") from error
         except ValidationError as error:
             raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
 
@@ -177,11 +179,16 @@ class SweepDir:
 class Counts(Protocol):
     """Numbers of a sweep."""
 
-    num_trials: int
-    num_reports: int
-    ranks_per_trial: int
-    reduction_factor: int
-    seed: int
+    @property
+    def num_trials(self) -> int: ...
+    @property
+    def num_reports(self) -> int: ...
+    @property
+    def ranks_per_trial(self) -> int: ...
+    @property
+    def reduction_factor(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
 
 
 def check_counts(counts: Counts) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 
 from sharding.storage.files import refuse_link, write_atomically
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces import Overrides, flatten
 from trainer.config import ConfigError, config_to_dict
+from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_bytes
 from trainer.rundir import RunDir
 
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]
@@ -61,12 +62,12 @@ def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
 
 def _read(folder: SweepDir, trial: str) -> Record:
     path = folder.record(trial)
-    if not path.is_file():
-        return Record()
     try:
-        return TypeAdapter(Record).validate_json(path.read_bytes())
-    except ValidationError as error:
-        reason = f"is damaged ({error}). Without it the trial goes on from its newest checkpoint: remove it."
+        return checked(parse_json(read_bytes(path, most=MEBIBYTE)), lambda: TypeAdapter(Record))
+    except FileNotFoundError:
+        return Record()
+    except RecordError as error:
+        reason = f"is damaged: it {error}. Without it the trial goes on from its newest checkpoint: remove it."
         raise ConfigError("resume", str(path), reason) from error
 
 

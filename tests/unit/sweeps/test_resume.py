@@ -1,6 +1,7 @@
 """A sweep's folder may come from a stranger: it is read as JSON, field by field, and damage is told by name."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ def test_a_damaged_file_is_named(folder: SweepDir, name: str, content: bytes) ->
     with pytest.raises(ConfigError) as caught:
         open_sweep(folder)
     assert name in str(caught.value) or "config" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "records/001.json", "trials/001/run.json", "trials/000/metrics.jsonl"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(folder: SweepDir, name: str) -> None:
+    (folder.path / name).unlink(missing_ok=True)
+    os.mkfifo(folder.path / name)
+    with pytest.raises(ConfigError, match=f"{name}.*is no regular file"):
+        open_sweep(folder)
 
 
 @pytest.mark.parametrize(
