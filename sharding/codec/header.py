@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 from PIL.BmpImagePlugin import BmpImageFile
@@ -64,7 +64,7 @@ def png_depth(start: bytes) -> int:
     return start[_PNG_DEPTH]
 
 
-def open_picture(file: BinaryIO, *, name: str, most_pixels: int | None = MOST_PIXELS) -> Image.Image:
+def open_picture(file: IO[bytes], *, name: str, most_pixels: int | None = MOST_PIXELS) -> Image.Image:
     """With Pillow, whose own limit stays as it is for everybody else.
 
     Args:
@@ -84,7 +84,7 @@ def open_picture(file: BinaryIO, *, name: str, most_pixels: int | None = MOST_PI
     return image
 
 
-def _open(file: BinaryIO) -> Image.Image:
+def _open(file: IO[bytes]) -> Image.Image:
     """The usual kinds past `Image.open`, because its limit on pixels is one for the whole process."""
     start = file.read(16)
     file.seek(0)

@@ -226,11 +226,19 @@ def test_views_of_all_types_are_checked(varied: Path) -> None:
 @pytest.mark.parametrize(
     ("view", "changes", "message"),
     [
-        ("depth", {"dtype": "uint8", "value_range": (0, 255)}, "s0.depth.png: it has 1 channels of uint16; the manifest says 1 of uint8"),
+        (
+            "depth",
+            {"dtype": "uint8", "value_range": (0, 255)},
+            "s0.depth.png: it has 1 channels of uint16; the manifest says 1 of uint8",
+        ),
         ("depth", {"channels": 3}, "s0.depth.png: it has 1 channels of uint16; the manifest says 3"),
         ("heat", {"channels": 1}, "s0.heat.npy: it has 2 channels of float32; the manifest says 1"),
         ("heat", {"height": 16}, "s1.heat.npy: it is 16x17 pixels; the manifest says 16x16"),
-        ("heat", {"dtype": "uint16", "value_range": (0, 9)}, "s0.heat.npy: it has 2 channels of float32; the manifest says 2 of uint16"),
+        (
+            "heat",
+            {"dtype": "uint16", "value_range": (0, 9)},
+            "s0.heat.npy: it has 2 channels of float32; the manifest says 2 of uint16",
+        ),
         ("heat", {"value_range": (2, 3)}, "has the value_range 2.0, 3.0; its images hold -0.99"),
         ("heat", {"value_range": (2, 1e999)}, "Infinity is no number of JSON"),
         ("photo", {"content": "classes", "channels": 1}, "s0.photo.jpg: has 3 channels of uint8, where class numbers"),
