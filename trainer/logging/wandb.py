@@ -52,7 +52,7 @@ class WandbLogger:
 
     def __init__(self, config: LogConfig, *, folder: Path, run_id: str, values: dict[str, Any]) -> None:
         if _asked(config) != "disabled":
-            _check_folder(folder)
+            _refuse_links(folder)
         import wandb
 
         self._wandb = wandb
@@ -128,17 +128,14 @@ def _asked(config: LogConfig) -> Mode | Literal["auto"]:
     return next(mode for mode in _FROM_MOST_PRIVATE if mode in (own, config.wandb))
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a run directory in which W&B would find links to write through, or settings: a server to send keys to."""
-    for local in (folder / "wandb", folder / ".wandb"):
-        refuse_link(local, error=partial(ConfigError, "run", str(folder)))
-        for parent, folders, files in os.walk(local):
-            for path in (Path(parent, name) for name in (*folders, *files)):
-                if path.parent != local or path.name not in _OWN_LINKS:
-                    refuse_link(path, error=partial(ConfigError, "run", str(folder)))
-        if os.path.lexists(local / "settings"):
-            remedy = f"brings settings for W&B, {local / 'settings'}, which may name a server. Remove them."
-            raise ConfigError("run", str(folder), remedy)
+def _refuse_links(folder: Path) -> None:
+    """In W&B's part of a run directory, through which it would write. For all else see `RunDir.refuse_links`."""
+    local = folder / "wandb"
+    refuse_link(local, error=partial(ConfigError, "run", str(folder)))
+    for parent, folders, files in os.walk(local):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if path.parent != local or path.name not in _OWN_LINKS:
+                refuse_link(path, error=partial(ConfigError, "run", str(folder)))
 
 
 def _base_url() -> str:

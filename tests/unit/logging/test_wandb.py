@@ -95,19 +95,6 @@ def test_a_misspelt_mode_is_told(monkeypatch: pytest.MonkeyPatch):
         choose_mode(LogConfig())
 
 
-def test_a_received_run_does_not_choose_the_server_that_gets_the_key(
-    refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    run = tmp_path / "run"
-    (run / "wandb").mkdir(parents=True)
-    (run / "wandb" / "settings").write_text(f"[default]\nbase_url = {refusing_server}\n")
-    monkeypatch.chdir(run)  # where W&B looks for settings
-    with pytest.raises(ConfigError, match="brings settings for W&B"):
-        WandbLogger(LogConfig(wandb="online"), folder=run, run_id="abc123", values={})
-    assert Refusing.asked == []
-
-
 @pytest.mark.parametrize("place", ["wandb", "wandb/offline-run-20310101_000000-abc123", "wandb/x/files"])
 def test_links_in_a_received_run_are_not_written_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str):
     elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
