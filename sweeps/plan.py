@@ -23,7 +23,7 @@ from sharding.storage.files import write_atomically
 from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
-from trainer.records import MEBIBYTE, RecordError, read_bytes
+from trainer.records import MEBIBYTE, RecordError, read_record
 from trainer.rundir import RunDir
 
 SMALL: dict[str, Any] = {
@@ -166,7 +166,7 @@ class SweepDir:
     def sweep(self) -> Sweep:
         """The settings that it was started with. Raises ConfigError if there are none, or not of this version."""
         try:
-            return TypeAdapter(Sweep).validate_json(read_bytes(self.sweep_file, most=MEBIBYTE))
+            return TypeAdapter(Sweep).validate_json(read_record(self.sweep_file, most=MEBIBYTE))
         except (FileNotFoundError, NotADirectoryError):
             remedy = "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
             raise ConfigError("resume", str(self.path), remedy) from None

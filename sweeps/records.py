@@ -14,7 +14,7 @@ from sharding.storage.files import refuse_link, write_atomically
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces import Overrides, flatten
 from trainer.config import ConfigError, config_to_dict
-from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_bytes
+from trainer.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from trainer.rundir import RunDir
 
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]
@@ -63,7 +63,7 @@ def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
 def _read(folder: SweepDir, trial: str) -> Record:
     path = folder.record(trial)
     try:
-        return checked(parse_json(read_bytes(path, most=MEBIBYTE)), lambda: TypeAdapter(Record))
+        return checked(parse_json(read_record(path, most=MEBIBYTE)), lambda: TypeAdapter(Record))
     except FileNotFoundError:
         return Record()
     except RecordError as error:
