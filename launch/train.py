@@ -13,7 +13,7 @@ from launch.local import start_ranks
 from launch.options import ResumeOptions, TrainOptions
 from sharding.console import make_console
 from sharding.manifest import read_manifest
-from trainer.config import ConfigError, RunConfig, config_to_dict
+from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.rundir import RunDir
 from trainer.task import check_task, final_split
@@ -105,9 +105,10 @@ def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
 
 
 def same_config(run: RunDir, config: RunConfig) -> bool:
-    """Whether a run was started with just this configuration."""
+    """Whether a run was started with just this configuration. Raises ConfigError if its run.json is damaged."""
+    values = run.record()["config"]
     try:
-        return config_to_dict(run.config()) == config_to_dict(config)
+        return config_to_dict(config_from_dict(values)) == config_to_dict(config)
     except ConfigError:  # another version's
         return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sharding.storage.files import read_regular
+from trainer.records import RecordError, read_record
 from trainer.rundir import RunDir
 
 MOST_GRIDS = 8
@@ -74,6 +74,8 @@ def embed(path: Path, *, position: int) -> Picture:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_regular(path, most=_MOST_BYTES)
-    except OSError as error:
-        raise UnusablePictureError(f"cannot be read: it {error.strerror}") from error
+        return read_record(path, most=_MOST_BYTES)
+    except FileNotFoundError:
+        raise UnusablePictureError("is gone") from None
+    except RecordError as error:
+        raise UnusablePictureError(str(error)) from error

@@ -1,8 +1,8 @@
 """`diptych sweep`: what is wrong is told before Ray starts, or any data is made."""
 
+import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,14 +72,14 @@ def test_the_command_line_explains_an_impossible_value(
     assert message in " ".join((shown.out + shown.err).replace("│", "").split())
 
 
-def test_a_misuse_is_answered_within_three_seconds(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_a_misuse_is_answered_within_three_seconds_of_processor_time(tmp_path: Path) -> None:
+    before = os.times()
     command = [sys.executable, "-m", "launch.cli", "sweep", "--ranks-per-trial", str(count_cores() + 1)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    took_s = time.monotonic() - began
+    after = os.times()  # not the clock, which other processes hold up
     assert done.returncode == 2
     assert done.stderr.startswith("error: ranks_per_trial")
-    assert took_s < 3
+    assert after.children_user - before.children_user + after.children_system - before.children_system < 3
 
 
 def test_a_score_that_the_target_lacks_is_refused(map_dataset: Path) -> None:

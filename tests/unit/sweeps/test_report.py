@@ -195,7 +195,8 @@ def test_a_sweep_without_any_score_has_no_best(sweep: Sweep, tmp_path: Path) -> 
 def test_names_and_errors_cannot_become_markup_of_the_report(sweep: Sweep, tmp_path: Path) -> None:
     folder = SweepDir(tmp_path / "a <b>|x")
     folder.path.mkdir()
-    failed = FinishedTrial("ugly", status="ERROR", position=None, error="![seen](http://host/x) <script>\x1b[2J a|b")
+    error = written(tmp_path, "![seen](http://host/x) <script>\x1b[2J a|b")
+    failed = FinishedTrial("ugly", status="ERROR", position=None, error_file=error)
     write_report(folder, sweep, make_rows([FinishedTrial("good`|"), failed], sweep))
     text = folder.report_markdown.read_text()
     assert text.startswith("# Sweep a \\<b\\>\\|x\n")
