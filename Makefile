@@ -28,7 +28,7 @@ setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compi
 # The stamp is written last: an interrupted installation is continued by the next call. setuptools and wheel come
 # first because DeepSpeed is published as source only, and is to be built with the pinned ones.
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -I launch/preflight.py
+	@$(PYTHON) -I launch/machine/preflight.py
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing $$(grep -c == requirements.lock) pinned packages into .venv: 7 GB, some minutes"
 	$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.lock)
@@ -40,7 +40,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@mkdir -p $(@D) && touch $@
 
 $(OP_BUILT): $(INSTALLED)
-	@$(BIN)/python -m launch.build_ops
+	@$(BIN)/python -m launch.machine.build_ops
 	@mkdir -p $(@D) && touch $@
 
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
@@ -75,7 +75,7 @@ shard: setup ## Make the embedded data set `earth` in data/earth-128
 
 # The lock's comments and conditional lines are kept; the other pins are what pip chooses today.
 lock: ## Resolve pyproject.toml in a clean environment and write requirements.lock anew
-	@$(PYTHON) -I launch/preflight.py
+	@$(PYTHON) -I launch/machine/preflight.py
 	$(PYTHON) -m venv --clear .cache/lock
 	.cache/lock/bin/pip install --quiet "setuptools>=77" wheel
 	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[dev]'

@@ -23,7 +23,7 @@ from benchmarks.stages import shares
 from benchmarks.waiting import first_batch, loader_wait
 from benchmarks.work import Work
 from benchmarks.writing import Photos, writing
-from sharding.memory import keep_freed_memory
+from sharding.storage.memory import keep_freed_memory
 from trainer.config import DataConfig
 
 OUT = Path(__file__).parent / "data.md"

@@ -21,9 +21,9 @@ from torchvision.transforms import functional as transforms
 
 from benchmarks.table import markdown_table, median_and_range, ratios
 from benchmarks.work import Work, open_loader
-from sharding.manifest import Manifest, read_manifest
+from sharding.format.manifest import Manifest, read_manifest
+from sharding.reading.reader import ShardReader
 from trainer.data.order import Order, augmentation
-from trainer.data.reader import ShardReader
 
 PREFETCH = 2
 """Batches that a worker of a `DataLoader` has ready, its default."""

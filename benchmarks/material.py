@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from launch.embedded import ensure_dataset
-from sharding.manifest import read_manifest
-from trainer.data.reader import ShardReader
+from sharding.format.manifest import read_manifest
+from sharding.reading.reader import ShardReader
 
 Side = Literal[64, 128, 256]
 """Pixels that the embedded set can have."""

@@ -20,10 +20,10 @@ from torch import Tensor
 from benchmarks.machine import command_line, describe_machine
 from trainer.config import EngineConfig, GeneratorConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig
 from trainer.data.batch import Batch
-from trainer.engine import Engine
+from trainer.engine.engine import Engine
+from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Method, Networks, Task
-from trainer.precision import autocasting, fastest_format, resolve_precision
-from trainer.world import World, init_world
+from trainer.ranks.world import World, init_world
 
 Step = Callable[[], object]
 OUT = Path(__file__).parent / "step.md"

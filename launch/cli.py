@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from sharding.console import guard_terminal, make_console
-from sharding.manifest import DatasetError
+from sharding.format.manifest import DatasetError
 from trainer.config import ConfigError
 
 _HELP = """\
@@ -43,13 +43,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _launch(argv: list[str]) -> int:
-    from launch.train import launch_command
+    from launch.commands.train import launch_command
 
     return launch_command(argv)
 
 
 def _train(argv: list[str]) -> int:
-    from launch.train import train_command
+    from launch.commands.train import train_command
 
     return train_command(argv)
 
@@ -57,7 +57,7 @@ def _train(argv: list[str]) -> int:
 def _evaluate(argv: list[str]) -> int:
     import tyro
 
-    from trainer.commands import EvaluateOptions, evaluate_command
+    from launch.commands.evaluate import EvaluateOptions, evaluate_command
 
     return evaluate_command(tyro.cli(EvaluateOptions, args=argv, prog="diptych evaluate"))
 
@@ -65,7 +65,7 @@ def _evaluate(argv: list[str]) -> int:
 def _translate(argv: list[str]) -> int:
     import tyro
 
-    from trainer.commands import TranslateOptions, translate_command
+    from launch.commands.evaluate import TranslateOptions, translate_command
 
     return translate_command(tyro.cli(TranslateOptions, args=argv, prog="diptych translate"))
 
@@ -73,13 +73,13 @@ def _translate(argv: list[str]) -> int:
 def _sample(argv: list[str]) -> int:
     import tyro
 
-    from trainer.commands import SampleOptions, sample_command
+    from launch.commands.evaluate import SampleOptions, sample_command
 
     return sample_command(tyro.cli(SampleOptions, args=argv, prog="diptych sample"))
 
 
 def _verify(argv: list[str]) -> int:
-    from launch.verify import verify_command
+    from launch.commands.verify import verify_command
 
     return verify_command(argv)
 
@@ -97,7 +97,7 @@ def _sweep(argv: list[str]) -> int:
 
 
 def _table(argv: list[str]) -> int:
-    from launch.table import table_command
+    from sweeps.tables.run import table_command
 
     return table_command(argv)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from sharding.manifest import FILE_NAME
+from sharding.format.manifest import FILE_NAME
 from sharding.storage.place import Place, Url
 from trainer.config import ConfigError
 

@@ -15,19 +15,19 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from sharding.console import guard_terminal, make_console, one_line
-from sharding.manifest import REJECTED, DatasetError, Manifest, seal_manifest
-from sharding.memory import keep_freed_memory
-from sharding.parallel import Callback
-from sharding.sample import SPLITS, OptionError
+from sharding.format.manifest import REJECTED, DatasetError, Manifest, seal_manifest
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
 from sharding.sources.glyphs import GlyphsOptions
 from sharding.sources.images import ImagesOptions
 from sharding.sources.pairs import PairsOptions
 from sharding.sources.unpaired import UnpairedOptions
+from sharding.storage.memory import keep_freed_memory
 from sharding.storage.place import PLACE_ARGUMENT, Place
-from sharding.verify import verify
-from sharding.writer import WriteOptions, make_dataset
+from sharding.verifying.verify import verify
+from sharding.work.crew import Callback
+from sharding.work.plan import SPLITS, OptionError
+from sharding.writing.writer import WriteOptions, make_dataset
 
 LINE_EVERY_S = 30.0
 OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130

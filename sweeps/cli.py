@@ -9,14 +9,14 @@ from typing import Annotated
 
 import tyro
 
-from launch.devices import count_cores, count_gpus
+from launch.commands.train import check_dataset
 from launch.embedded import ensure_dataset
-from launch.train import check_dataset
-from sharding.manifest import read_manifest
+from launch.machine.devices import count_cores, count_gpus
+from sharding.format.manifest import read_manifest
 from sweeps.plan import METRICS, SMALL, Resources, Sweep, SweepDir, available_metrics, check_counts, plan_resources
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
-from sweeps.spaces import apply, check_space, load_space
+from sweeps.spaces.overrides import apply, check_space, load_space
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 
@@ -159,6 +159,6 @@ def _free_folder(options: SweepOptions, preset: str) -> Path:
 
 
 def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
-    from sweeps.run import run_sweep
+    from sweeps.tune.run import run_sweep
 
     return run_sweep(folder, sweep, records)

@@ -18,13 +18,13 @@ from typing import Annotated, Any, Protocol
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sharding.console import command_line
-from sharding.manifest import Manifest
+from sharding.format.manifest import Manifest
 from sharding.storage.files import write_atomically
-from sweeps.spaces import Overrides, Space, apply, changed, draw, load_space, own_values
+from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
-from trainer.records import MEBIBYTE, RecordError, read_record
-from trainer.rundir import RunDir
+from trainer.runs.records import MEBIBYTE, RecordError, read_record
+from trainer.runs.rundir import RunDir
 
 SMALL: dict[str, Any] = {
     "train.total_kimg": 2.0,

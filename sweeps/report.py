@@ -17,7 +17,7 @@ from sharding.console import command_line, markdown_text, printable
 from sharding.storage.files import write_atomically
 from sweeps.plan import Sweep, SweepDir, full_overrides
 from sweeps.records import Record, State
-from sweeps.spaces import Overrides, as_flags
+from sweeps.spaces.overrides import Overrides, as_flags
 
 _STYLES = {
     "finished": "green",

@@ -6,13 +6,13 @@ The folder may come from a stranger, so nothing in it is taken on trust, and not
 from dataclasses import replace
 from functools import partial
 
-from launch.devices import count_cores, count_gpus
+from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
 from sweeps.plan import METRICS, Resources, Sweep, SweepDir, plan_resources
 from sweeps.records import Record, check_run, read_records
-from sweeps.spaces import check_space
+from sweeps.spaces.overrides import check_space
 from trainer.config import ConfigError
-from trainer.logging.jsonl import read_metrics
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
 
 

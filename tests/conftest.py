@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.extensions import use_extensions
+from trainer.engine.extensions import use_extensions
 
 use_extensions()
 os.environ.setdefault("WANDB_MODE", "offline")

@@ -14,9 +14,9 @@ import webdataset as wds
 from PIL import Image
 from wds2idx import IndexCreator
 
-from sharding.manifest import ClassInfo, Manifest, Shard, View, write_manifest
-from trainer.checkpoint import EMA_FILE
-from trainer.checkpoint_files import CheckpointState, describe_file, write_state
+from sharding.format.manifest import ClassInfo, Manifest, Shard, View, write_manifest
+from trainer.checkpoints.files import CheckpointState, describe_file, write_state
+from trainer.checkpoints.save import EMA_FILE
 from trainer.config import (
     DataConfig,
     EngineConfig,
@@ -28,9 +28,9 @@ from trainer.config import (
     TrainConfig,
     config_to_dict,
 )
-from trainer.ema import MovingAverage
+from trainer.engine.average import MovingAverage
 from trainer.methods.base import Task
-from trainer.rundir import RunDir, dataset_digest
+from trainer.runs.rundir import RunDir, dataset_digest
 
 SIDE = 32
 POSITION = 1200

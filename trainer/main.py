@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 
 from sharding.console import PlainConsole, command_line, guard_terminal, make_console
-from sharding.manifest import DatasetError
-from trainer.checkpoint import CheckpointError
+from sharding.format.manifest import DatasetError
+from trainer.checkpoints.save import CheckpointError
 from trainer.config import ConfigError
-from trainer.evaluate import scores_table
-from trainer.loop import Trainer, TrainingDivergedError
-from trainer.rendezvous import RendezvousError
-from trainer.rundir import RunDir
-from trainer.stop import INTERRUPTED, end_with_launcher
-from trainer.world import close_world, init_world
+from trainer.evaluation.evaluate import scores_table
+from trainer.loop.stop import INTERRUPTED, end_with_launcher
+from trainer.loop.trainer import Trainer, TrainingDivergedError
+from trainer.ranks.rendezvous import RendezvousError
+from trainer.ranks.world import close_world, init_world
+from trainer.runs.rundir import RunDir
 
 
 def main(folder: Path) -> int:

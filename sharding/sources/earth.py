@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sharding import codec
-from sharding.edges import EXTENSION as EDGES_EXTENSION
-from sharding.edges import VIEW as EDGES
-from sharding.edges import draw_canny
-from sharding.manifest import ClassInfo, DatasetError, View
-from sharding.parallel import Crew
-from sharding.problems import Problems
-from sharding.sample import Draft, OptionError, Plan, Sample
+from sharding.format import codec
+from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.rendering.edges import EXTENSION as EDGES_EXTENSION
+from sharding.rendering.edges import VIEW as EDGES
+from sharding.rendering.edges import draw_canny
+from sharding.work.crew import Crew
+from sharding.work.plan import Draft, OptionError, Plan, Sample
+from sharding.work.problems import Problems
 
 RECIPE = 2
 """Raised whenever the same options would make other bytes, so that an older set is recognised as different."""

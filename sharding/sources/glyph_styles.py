@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sharding import codec
-from sharding.fonts import Face, Frame, font_path, open_face
-from sharding.manifest import DatasetError, LabelInfo, View
-from sharding.sample import Draft, Plan, Sample
-from sharding.splits import split_exactly
+from sharding.format import codec
+from sharding.format.manifest import DatasetError, LabelInfo, View
+from sharding.inputs.splits import split_exactly
+from sharding.sources.fonts import Face, Frame, font_path, open_face
+from sharding.work.plan import Draft, Plan, Sample
 
 CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 STEMS = (0.055, 0.08, 0.11, 0.145, 0.18)

@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sharding.catalogue import Catalogue
-from sharding.edges import EdgeOptions
-from sharding.image_options import ImageOptions
-from sharding.inputs import find_classes, find_splits
-from sharding.labels import LabelOptions
-from sharding.parallel import Crew
-from sharding.problems import Problems
-from sharding.sample import Plan
-from sharding.sources.files import plan_files, recipe_of, survey
-from sharding.splits import SplitOptions
+from sharding.inputs.catalogue import Catalogue
+from sharding.inputs.files import find_classes, find_splits
+from sharding.inputs.labels import LabelOptions
+from sharding.inputs.splits import SplitOptions
+from sharding.rendering.edges import EdgeOptions
+from sharding.rendering.options import ImageOptions
+from sharding.sources.shared import plan_files, recipe_of, survey
+from sharding.work.crew import Crew
+from sharding.work.plan import Plan
+from sharding.work.problems import Problems
 
 RECIPE = 2
 """Raised whenever the same files and options would make other bytes."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from trainer.rendezvous import STORE_VARIABLE, private_store
+from trainer.ranks.rendezvous import STORE_VARIABLE, private_store
 
 GRACE_S = 2.0
 """After one rank has failed, the others have this long to say why they failed too."""
@@ -86,7 +86,7 @@ def _start(job: _Job, environment: dict[str, str]) -> _Rank:
 
 def _run(job: _Job, results: Connection) -> None:
     """The life of a rank."""
-    from trainer.world import close_world, init_world
+    from trainer.ranks.world import close_world, init_world
 
     faulthandler.dump_traceback_later(max(1.0, job.timeout_s - GRACE_S))  # where it hangs
     try:

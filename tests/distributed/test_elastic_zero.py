@@ -21,7 +21,7 @@ from tests.distributed.test_parity import (
     train_plain,
     weights_of,
 )
-from trainer.world import World, init_world
+from trainer.ranks.world import World, init_world
 
 STAGES = (0, 1, 2)
 GLOBAL_BATCH = NUM_RANKS * BATCH_SIZE_PER_GPU
@@ -32,7 +32,7 @@ MANY = 3
 def train(world: World, folder: Path, *, stage: int, steps: range, saved_ranks: int | None = None) -> Weights:
     """Go on from what `saved_ranks` have saved in `folder`, or from the start; save if there is more to come."""
     from trainer.data.batch import Batch
-    from trainer.engine import Engine
+    from trainer.engine.engine import Engine
 
     config = parity_config(PIX2PIX)
     size = GLOBAL_BATCH // world.size

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharding.manifest import read_manifest
+from sharding.format.manifest import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
-from trainer.evaluate import evaluate_split
-from trainer.rundir import RunDir
-from trainer.samples import SamplePictures
-from trainer.translator import load_translator
-from trainer.world import World, lone_world
+from trainer.evaluation.evaluate import evaluate_split
+from trainer.evaluation.samples import SamplePictures
+from trainer.inference.translator import load_translator
+from trainer.ranks.world import World, lone_world
+from trainer.runs.rundir import RunDir
 
 
 def evaluate_and_draw(world: World, run: RunDir, picture: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.distributed.launcher import RankError, run_ranks
-from trainer.world import World
+from trainer.ranks.world import World
 
 
 def _sum_of_ranks(world: World, offset: int) -> tuple[int, float]:

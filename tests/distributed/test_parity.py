@@ -15,7 +15,7 @@ from trainer.config import DiscoGANConfig, RunConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Networks, Player, Task
 from trainer.presets import load_preset, preset_names
-from trainer.world import World
+from trainer.ranks.world import World
 
 NUM_STEPS = 10
 SAVED_STEP = 7
@@ -165,7 +165,7 @@ def weights_of(method: Method) -> Weights:
 
 def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
     """All cases in one start of the ranks."""
-    from trainer.engine import Engine
+    from trainer.engine.engine import Engine
 
     def make_engine(config: RunConfig, zero_stage: int, num_accumulated: int) -> Engine:
         return Engine(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.distributed.launcher import run_ranks
-from trainer.sync_norm import synchronise
-from trainer.world import World, init_world
+from trainer.ranks.sync_norm import synchronise
+from trainer.ranks.world import World, init_world
 
 NUM_RANKS = 2
 NUM_STEPS = 3

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests.shrink import shrink
-from trainer.logging.jsonl import read_metrics
-from trainer.loop import Trainer
+from trainer.loop.trainer import Trainer
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset, preset_names
-from trainer.rundir import RunDir
-from trainer.world import init_world
+from trainer.ranks.world import init_world
+from trainer.runs.rundir import RunDir
 
 NUM_STEPS = 20
 SAVED_STEP = 11

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from sharding.codec import decode, encode
+from sharding.format.codec import decode, encode
 
 RANGE = (-2.0, 3.0)
 HEIGHT, WIDTH = 40, 48

@@ -15,19 +15,19 @@ import pytest
 from torch import Tensor
 
 from sharding.cli import main as shard
-from sharding.manifest import read_manifest
+from sharding.format.manifest import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.pairs import write_pairs
 from tests.shrink import shrink
-from trainer.checkpoint import latest_checkpoint
+from trainer.checkpoints.save import latest_checkpoint
 from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.loader import Loader
-from trainer.logging.jsonl import read_metrics
-from trainer.loop import Trainer
+from trainer.loop.trainer import Trainer
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
-from trainer.world import World
+from trainer.ranks.world import World
+from trainer.runs.rundir import RunDir
 
 TOTAL = 42
 STOP_AT = 12

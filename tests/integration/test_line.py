@@ -15,8 +15,8 @@ from PIL import Image
 
 from launch.cli import main
 from tests.pairs import texture, write_pairs
-from trainer.logging.jsonl import read_metrics
-from trainer.rundir import RunDir
+from trainer.monitoring.metrics_file import read_metrics
+from trainer.runs.rundir import RunDir
 
 SMALL = {
     "data.view-a": "a",

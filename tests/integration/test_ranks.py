@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from tests.shrink import shrink
-from trainer.checkpoint import latest_checkpoint
-from trainer.logging.jsonl import read_metrics
+from trainer.checkpoints.save import latest_checkpoint
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 PATIENCE_S = 120
 

@@ -20,17 +20,17 @@ from typing import Any
 import psutil
 import pytest
 
-from launch.devices import count_cores
+from launch.machine.devices import count_cores
 from sweeps.plan import SweepDir
-from sweeps.rank import Rank
+from sweeps.tune.rank import Rank
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
 from tests.sockets import open_to_others
-from trainer.checkpoint import latest_checkpoint
-from trainer.logging.jsonl import read_metrics
+from trainer.checkpoints.save import latest_checkpoint
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
-from trainer.world import World
+from trainer.ranks.world import World
+from trainer.runs.rundir import RunDir
 
 PATIENCE_S = 200
 TOTAL = 192

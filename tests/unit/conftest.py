@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.labelled import write_labelled_dataset
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 # A busy machine is no failure, and a change fails its own tests, not those of a later one that drew other examples.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

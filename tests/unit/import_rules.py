@@ -30,9 +30,15 @@ RULES = (
         reason="data sets are made without the trainer",
     ),
     Rule(
+        of=("sharding.reading",),
+        forbidden=OURS,
+        allowed=("sharding.reading", "sharding.format", "sharding.storage"),
+        reason="a finished data set is read without what makes one",
+    ),
+    Rule(
         of=("sharding.storage",),
         forbidden=OURS,
-        allowed=("sharding.storage", "sharding.manifest"),
+        allowed=("sharding.storage", "sharding.format.manifest"),
         reason="where data sets lie is asked by sharding, trainer and configuration, and asks none of them",
     ),
     Rule(
@@ -40,11 +46,10 @@ RULES = (
         forbidden=OURS,
         allowed=(
             "trainer",
-            "sharding.manifest",
-            "sharding.codec",
+            "sharding.format",
+            "sharding.reading",
             "sharding.console",
             "sharding.storage",
-            "sharding.memory",
         ),
         reason="of sharding the trainer knows the manifest, the way to where it lies and, to decode as the writer "
         "does, the codec; it is started by others",
@@ -72,18 +77,18 @@ RULES = (
     ),
     Rule(
         of=OURS,
-        besides=("trainer.engine", "launch.build_ops"),
+        besides=("trainer.engine", "launch.machine.build_ops"),
         forbidden=("deepspeed",),
-        reason="DeepSpeed's hazards have one home (launch.build_ops compiles its op, and trains nothing)",
+        reason="DeepSpeed's hazards have one home (launch.machine.build_ops compiles its op, and trains nothing)",
     ),
     Rule(
         of=OURS,
-        besides=("trainer.logging.wandb", "tests"),
+        besides=("trainer.monitoring.wandb", "tests"),
         forbidden=("wandb",),
         reason="W&B has one home, which may be absent or offline",
     ),
     Rule(
-        of=("trainer.config", "trainer.presets", "trainer.extensions"),
+        of=("trainer.config", "trainer.presets", "trainer.engine.extensions"),
         forbidden=("torch", "deepspeed"),
         reason="a mistake on the command line is answered at once",
     ),
@@ -101,7 +106,7 @@ RULES = (
     Rule(
         of=("sweeps",),
         forbidden=("launch",),
-        allowed=("launch.devices", "launch.embedded", "launch.train"),
+        allowed=("launch.machine.devices", "launch.embedded", "launch.commands.train", "launch.ranks.interpreter"),
         reason="sweeps use what launch knows of machines and data, not how it starts ranks",
     ),
     Rule(

@@ -8,17 +8,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.manifest import LabelInfo, View, read_manifest
+from sharding.format.manifest import LabelInfo, View, read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
-from trainer.checkpoint import EMA_FILE
-from trainer.checkpoint_files import CheckpointState, describe_file, write_state
+from trainer.checkpoints.files import CheckpointState, describe_file, write_state
+from trainer.checkpoints.save import EMA_FILE
 from trainer.config import DataConfig, EngineConfig, MethodConfig, RunConfig
-from trainer.ema import MovingAverage
-from trainer.images import from_picture
+from trainer.data.subject import resolve_task
+from trainer.engine.average import MovingAverage
+from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
-from trainer.rundir import RunDir
-from trainer.task import resolve_task
-from trainer.translator import Translator
+from trainer.pictures.tensors import from_picture
+from trainer.runs.rundir import RunDir
 
 SIDE = 16
 COLOURS = {"red": (220, 30, 30), "green": (30, 220, 30), "blue": (30, 30, 220)}

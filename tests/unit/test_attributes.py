@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from sharding.manifest import DatasetError
+from sharding.format.manifest import DatasetError
 from tests.unit.labelled import Coder, without_networks
-from trainer.attributes import AttributeVectors
 from trainer.data.batch import Batch
+from trainer.inference.attributes import AttributeVectors
 
 
 def batch(codes: list[list[float]], labels: list[int]) -> Batch:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from tests.shrink import SIDE, shrink
-from trainer.checkpoint import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.checkpoint_files import read_state, write_state
+from trainer.checkpoints.files import read_state, write_state
+from trainer.checkpoints.save import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from trainer.config import CycleGANConfig, RunConfig
-from trainer.ema import MovingAverage
-from trainer.engine import Engine
+from trainer.engine.average import MovingAverage
+from trainer.engine.engine import Engine
 from trainer.methods.base import Task
 from trainer.presets import DEFAULT, load_preset
-from trainer.world import World, init_world
+from trainer.ranks.world import World, init_world
 
 POOL_SIZE = 4
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.comparison import compare
+from trainer.evaluation.comparison import compare
 
 
 def test_the_margin_is_over_the_better_baseline():

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from launch.commands.evaluate import SampleOptions, sample_command
 from tests.unit.labelled import SIDE, config_of, image_of, write_run
-from trainer.commands import SampleOptions, sample_command
 from trainer.config import (
     AutoencoderConfig,
     CGANConfig,
@@ -21,11 +21,11 @@ from trainer.config import (
     GANConfig,
     VAEConfig,
 )
-from trainer.draw import draw_pictures
-from trainer.images import to_picture
-from trainer.randomness import seeded
-from trainer.rundir import RunDir
-from trainer.translator import load_translator
+from trainer.data.randomness import seeded
+from trainer.inference.draw import draw_pictures
+from trainer.inference.translator import load_translator
+from trainer.pictures.tensors import to_picture
+from trainer.runs.rundir import RunDir
 
 CPU = torch.device("cpu")
 ENCODER, DECODER = EncoderConfig(num_filters=2), DecoderConfig(num_filters=2)
@@ -97,7 +97,7 @@ def test_all_labels_in_turn_or_the_one_that_is_asked_for(runs, out):
 
 def test_more_pictures_than_pass_at_once(runs, out, monkeypatch):
     """Labels go on from one part to the next."""
-    monkeypatch.setattr("trainer.draw._AT_ONCE", 2)
+    monkeypatch.setattr("trainer.inference.draw._AT_ONCE", 2)
     translator, _ = load_translator(runs["cgan"], device=CPU)
     with seeded(0, "draw", device=CPU):
         parts = [translator.sample(len(part), torch.tensor(part)) for part in ([0, 1], [2, 0], [1])]

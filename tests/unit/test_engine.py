@@ -12,10 +12,10 @@ from torch import Tensor
 from tests.shrink import SIDE, shrink
 from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig, RunConfig
 from trainer.data.batch import Batch
-from trainer.engine import Engine
+from trainer.engine.engine import Engine
 from trainer.methods.base import Task
 from trainer.presets import DEFAULT, load_preset
-from trainer.world import init_world
+from trainer.ranks.world import init_world
 
 BATCH_SIZE = 2
 LIMIT = 0.01

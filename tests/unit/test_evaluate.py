@@ -9,16 +9,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from sharding.manifest import DatasetError, read_manifest
+from sharding.format.manifest import DatasetError, read_manifest
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
 from trainer.config import ConfigError
-from trainer.evaluate import evaluate_run, evaluate_split, write_evaluation
+from trainer.evaluation.evaluate import evaluate_run, evaluate_split, write_evaluation
+from trainer.evaluation.evaluator import SplitEvaluator
+from trainer.evaluation.metrics.psnr import LARGEST_DB
+from trainer.evaluation.metrics.segmentation import class_colors, paint_classes
+from trainer.inference.translator import Translator, load_translator
 from trainer.methods.base import Networks
-from trainer.metrics.psnr import LARGEST_DB
-from trainer.metrics.segmentation import class_colors, paint_classes
-from trainer.split_evaluator import SplitEvaluator
-from trainer.translator import Translator, load_translator
-from trainer.world import lone_world
+from trainer.ranks.world import lone_world
 
 CPU = torch.device("cpu")
 SILENT = Console(quiet=True)

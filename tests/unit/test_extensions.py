@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import trainer.extensions
-from launch.build_ops import OP
-from trainer.extensions import extensions_dir, use_extensions
+import trainer.engine.extensions
+from launch.machine.build_ops import OP
+from trainer.engine.extensions import extensions_dir, use_extensions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def test_a_checkout_keeps_them_beside_itself(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_installed_package_uses_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TORCH_EXTENSIONS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(trainer.extensions, "__file__", str(tmp_path / "site-packages/trainer/extensions.py"))
+    monkeypatch.setattr(trainer.engine.extensions, "__file__", str(tmp_path / "site-packages/trainer/extensions.py"))
     assert extensions_dir() == tmp_path / "cache" / "diptych" / "torch_extensions"
 
 
@@ -43,6 +43,6 @@ def test_an_abandoned_lock_does_not_block_the_build() -> None:
     lock = use_extensions() / OP / "lock"
     assert (lock.parent / f"{OP}.so").is_file(), "the op is compiled by `make setup`: run it"
     lock.touch()
-    command = [sys.executable, "-m", "launch.build_ops"]
+    command = [sys.executable, "-m", "launch.machine.build_ops"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert "is ready" in done.stdout

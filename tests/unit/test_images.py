@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainer.images import from_picture, to_picture, to_uint8
+from trainer.pictures.tensors import from_picture, to_picture, to_uint8
 
 
 def test_the_ends_and_the_middle():

@@ -22,24 +22,24 @@ def test_imports_follow_the_design(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("sharding.writer", "import trainer.config"),
+        ("sharding.writing.writer", "import trainer.config"),
         ("sharding.sources.pairs", "from trainer import config"),
-        ("trainer.data.reader", "from sharding import writer"),
-        ("trainer.data.reader", "from sharding.writer import write"),
-        ("trainer.loop", "from launch.cli import main"),
-        ("trainer.methods.pix2pix", "from trainer.world import World"),
-        ("trainer.methods.pix2pix", "from ..engine import Engine"),
+        ("sharding.reading.reader", "from sharding.writing import writer"),
+        ("sharding.reading.reader", "from sharding.writing.writer import write"),
+        ("trainer.loop.trainer", "from launch.cli import main"),
+        ("trainer.methods.pix2pix.method", "from trainer.ranks.world import World"),
+        ("trainer.methods.pix2pix.method", "from ...engine import Engine"),
         ("trainer.networks.unet", "def build():\n    import torch.distributed as dist"),
         ("trainer.losses.adversarial", "from torch import optim"),
         ("trainer.losses.adversarial", "import logging"),
-        ("trainer.loop", "if True:\n    from deepspeed.comm import all_reduce"),
-        ("sweeps.run", "import importlib\nimportlib.import_module('deepspeed')"),
-        ("trainer.loop", "import wandb"),
+        ("trainer.loop.trainer", "if True:\n    from deepspeed.comm import all_reduce"),
+        ("sweeps.tune.run", "import importlib\nimportlib.import_module('deepspeed')"),
+        ("trainer.loop.trainer", "import wandb"),
         ("trainer.config", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
-        ("launch.cli", "from trainer.methods.pix2pix import Pix2Pix"),
-        ("launch.train", "from sweeps.plan import Sweep"),
-        ("sweeps.run", "from launch.local import start_ranks"),
-        ("sweeps.spaces", "from ray import tune"),
+        ("launch.cli", "from trainer.methods.pix2pix.method import Pix2Pix"),
+        ("launch.commands.train", "from sweeps.plan import Sweep"),
+        ("sweeps.tune.run", "from launch.ranks.local import start_ranks"),
+        ("sweeps.spaces.overrides", "from ray import tune"),
     ],
 )
 def test_the_checker_finds_a_wrong_import(module: str, source: str) -> None:
@@ -47,18 +47,18 @@ def test_the_checker_finds_a_wrong_import(module: str, source: str) -> None:
 
 
 def test_the_checker_resolves_relative_imports_of_a_package() -> None:
-    source = "from . import pix2pix\nfrom .base import Method\nfrom .. import world"
+    source = "from . import pix2pix\nfrom .base import Method\nfrom .. import ranks"
     imports = imports_of(source, module="trainer.methods", is_package=True)
-    assert imports == {"trainer.methods.pix2pix", "trainer.methods.base.Method", "trainer.world"}
+    assert imports == {"trainer.methods.pix2pix", "trainer.methods.base.Method", "trainer.ranks"}
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("trainer.data.reader", "from sharding.manifest import read_manifest"),
-        ("trainer.methods.pix2pix", "import torch\nfrom trainer.losses.adversarial import bce"),
-        ("trainer.engine", "import deepspeed"),
-        ("trainer.loop", "import trainers_of_another_project"),
+        ("sharding.reading.reader", "from sharding.format.manifest import read_manifest"),
+        ("trainer.methods.pix2pix.method", "import torch\nfrom trainer.losses.adversarial import bce"),
+        ("trainer.engine.engine", "import deepspeed"),
+        ("trainer.loop.trainer", "import trainers_of_another_project"),
         ("launch.cli", "from trainer.config import RunConfig"),
         ("launch.cli", "from sweeps.cli import sweep_command"),
     ],
@@ -76,7 +76,8 @@ def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["trainer.config", "trainer.presets", "launch.cli", "launch.verify", "sharding.cli", "sweeps.cli"]
+    "module",
+    ["trainer.config", "trainer.presets", "launch.cli", "launch.commands.verify", "sharding.cli", "sweeps.cli"],
 )
 def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib", "fsspec", "aiohttp", "botocore")

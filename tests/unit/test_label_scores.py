@@ -7,26 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharding.manifest import Manifest, read_manifest
-from tests.unit.labelled import (
-    Coder,
-    DeafSampler,
-    ForgetfulPainter,
-    Painter,
-    Sampler,
-    config_of,
-    without_networks,
-)
-from trainer.config import (
-    AutoencoderConfig,
-    CGANConfig,
-    CycleGANConfig,
-    GeneratorConfig,
-    PatchGANConfig,
-    RunConfig,
-)
-from trainer.label_scores import LabelScores
-from trainer.world import lone_world
+from sharding.format.manifest import Manifest, read_manifest
+from tests.unit.labelled import Coder, DeafSampler, ForgetfulPainter, Painter, Sampler, config_of, without_networks
+from trainer.config import AutoencoderConfig, CGANConfig, CycleGANConfig, GeneratorConfig, PatchGANConfig, RunConfig
+from trainer.evaluation.label_scores import LabelScores
+from trainer.ranks.world import lone_world
 
 WORLD = lone_world(torch.device("cpu"))
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from sharding.manifest import read_manifest
+from sharding.format.manifest import read_manifest
 from tests.tiny_run import SIDE, tiny_config
 from tests.unit.labelled import Coder, Painter, Sampler, config_of, image_of, seen_labels, without_networks
 from trainer.config import AutoencoderConfig, CGANConfig, ConfigError, MethodConfig
-from trainer.operation import Operation, choose_operation
+from trainer.inference.operation import Operation, choose_operation
 
 CPU = torch.device("cpu")
 

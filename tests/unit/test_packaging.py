@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from launch import preflight
+from launch.machine import preflight
 from tests.unit.import_rules import OURS, imports_of, module_name
 
 ROOT = Path(__file__).resolve().parents[2]

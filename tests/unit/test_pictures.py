@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.codec import decode, encode
-from sharding.manifest import ClassInfo, DatasetError, View
-from trainer.pictures import UnreadablePictureError, picture_suffixes, read_picture
+from sharding.format.codec import decode, encode
+from sharding.format.manifest import ClassInfo, DatasetError, View
+from trainer.pictures.files import UnreadablePictureError, picture_suffixes, read_picture
 
 
 def read(path, *, channels, dtype="uint8"):

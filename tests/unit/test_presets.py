@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from launch.tables import TABLES
+from sweeps.tables.papers import TABLES
 from trainer import presets
 from trainer.config import RunConfig
 from trainer.presets import load_preset, preset_names

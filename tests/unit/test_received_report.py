@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from trainer.evaluate import evaluate_run
-from trainer.report import render_report, write_report
-from trainer.report_charts import Chart, Curve, make_charts
-from trainer.report_pictures import UnusablePictureError, choose_grids, embed
-from trainer.rundir import RunDir
+from trainer.evaluation.evaluate import evaluate_run
+from trainer.reports.charts import Chart, Curve, make_charts
+from trainer.reports.page import render_report, write_report
+from trainer.reports.pictures import UnusablePictureError, choose_grids, embed
+from trainer.runs.rundir import RunDir
 
 SECRET = (201, 33, 77)
 

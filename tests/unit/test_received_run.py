@@ -9,18 +9,18 @@ from unittest.mock import patch
 
 import pytest
 
-import launch.table
-import launch.train
+import launch.commands.train
+import sweeps.tables.run
 from launch.cli import main
 from tests.shrink import shrink
 from tests.strange import Touches, poison, reseal
 from tests.unit.labelled import config_of, write_run
 from trainer import main as rank
-from trainer.checkpoint_files import read_state
+from trainer.checkpoints.files import read_state
 from trainer.config import CycleGANConfig, DecoderConfig, DiscriminatorConfig, GANConfig, RunConfig, TrainConfig
-from trainer.logging.jsonl import read_metrics
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 TABLE = "pix2pix-losses"
 ROW = "pix2pix-losses-l1"
@@ -45,7 +45,7 @@ def one_process() -> Iterator[None]:
     """Ranks run here, one run after the other: DeepSpeed cannot leave its process group and join another."""
     with (
         patch.object(rank, "close_world"),
-        patch.object(launch.train, "start_ranks", lambda folder, **_: rank.main(folder)),
+        patch.object(launch.commands.train, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield
 
@@ -103,9 +103,9 @@ def presets(monkeypatch: pytest.MonkeyPatch, config: RunConfig) -> None:
     def run(command: list[str]) -> int:
         return main(command[3:]) if "--resume" in command else 0
 
-    monkeypatch.setattr(launch.train, "load_preset", lambda name: config)
-    monkeypatch.setattr(launch.table, "load_preset", lambda name: config)
-    monkeypatch.setattr(launch.table, "_run", run)
+    monkeypatch.setattr(launch.commands.train, "load_preset", lambda name: config)
+    monkeypatch.setattr(sweeps.tables.run, "load_preset", lambda name: config)
+    monkeypatch.setattr(sweeps.tables.run, "_run", run)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

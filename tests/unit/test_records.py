@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from trainer.config import ConfigError
-from trainer.logging import jsonl
-from trainer.logging.jsonl import JsonlLogger, read_metrics
-from trainer.rundir import RunDir
+from trainer.monitoring import metrics_file as jsonl
+from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
+from trainer.runs.rundir import RunDir
 
 EVALUATION = {"test": {"position": 1200, "num_images": 3, "scores": {"eval/psnr": 11.5}}}
 

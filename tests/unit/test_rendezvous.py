@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from trainer.rendezvous import STORE_VARIABLE, RendezvousError, private_store, require_private
+from trainer.ranks.rendezvous import STORE_VARIABLE, RendezvousError, private_store, require_private
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def test_a_linked_or_missing_folder_is_refused(tmp_path: Path):
 
 LONE_RANK = """
 import psutil
-from trainer.world import init_world
+from trainer.ranks.world import init_world
 init_world("cpu")
 print(*(c.laddr.ip for c in psutil.Process().net_connections("inet") if c.status == "LISTEN"))
 """

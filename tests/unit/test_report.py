@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from trainer.config import ConfigError
-from trainer.report import render_report, write_report
+from trainer.reports.page import render_report, write_report
 
 VOID = {"meta", "link", "img", "input", "br", "line", "path"}
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from trainer.report_charts import HEIGHT, WIDTH, Chart, Curve, make_charts, smooth, thin_out
+from trainer.reports.charts import HEIGHT, WIDTH, Chart, Curve, make_charts, smooth, thin_out
 
 
 def lines(**series):

@@ -11,11 +11,11 @@ import torch
 
 from tests.strange import Touches, poison
 from tests.unit.test_engine import config_of, make_engine, pix2pix, train, weights
+from trainer.checkpoints.tensors import load_tensors
 from trainer.config import AdversarialConfig
-from trainer.engine import Engine
-from trainer.records import RecordError
-from trainer.safe_load import load_tensors
-from trainer.zero_states import join_states
+from trainer.engine.engine import Engine
+from trainer.engine.zero_states import join_states
+from trainer.runs.records import RecordError
 
 STAGES = (0, 1, 2, 3)
 PLAYERS = ("discriminator", "generator")

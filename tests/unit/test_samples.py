@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sharding.manifest import DatasetError, read_manifest
+from sharding.format.manifest import DatasetError, read_manifest
 from tests.tiny_run import SIDE, tiny_config
-from trainer.images import to_uint8
-from trainer.samples import SamplePictures, sample_grid
-from trainer.translator import load_translator
-from trainer.world import World, lone_world
+from trainer.evaluation.samples import SamplePictures, sample_grid
+from trainer.inference.translator import load_translator
+from trainer.pictures.tensors import to_uint8
+from trainer.ranks.world import World, lone_world
 
 CPU = torch.device("cpu")
 

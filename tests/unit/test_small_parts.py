@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from trainer.config import OptimizerConfig
-from trainer.ema import MovingAverage
-from trainer.loop import Event
-from trainer.meter import Meter
-from trainer.randomness import derive_seed, seed_torch
-from trainer.schedule import learning_rate
-from trainer.world import lone_world
+from trainer.data.randomness import derive_seed, seed_torch
+from trainer.engine.average import MovingAverage
+from trainer.loop.meter import Meter
+from trainer.loop.schedule import learning_rate
+from trainer.loop.trainer import Event
+from trainer.ranks.world import lone_world
 
 WORLD = lone_world(torch.device("cpu"))
 

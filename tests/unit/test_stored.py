@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from sharding.codec import decode, decode_indices
-from sharding.manifest import ClassInfo, View
-from trainer.metrics.segmentation import class_colors, paint_classes
-from trainer.stored import encode_result, from_stored, to_stored
-from trainer.translation_plan import result_suffix
+from sharding.format.codec import decode, decode_indices
+from sharding.format.manifest import ClassInfo, View
+from trainer.evaluation.metrics.segmentation import class_colors, paint_classes
+from trainer.inference.plan import result_suffix
+from trainer.pictures.stored import encode_result, from_stored, to_stored
 
 DEEP = View(extension="d.png", channels=1, dtype="uint16", value_range=(0, 65535))
 HEIGHT = View(extension="h.tif", channels=5, dtype="float32", value_range=(-400.0, 9000.0))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.sync_norm import SyncBatchNorm, stop_synchronising, synchronise
-from trainer.world import init_world
+from trainer.ranks.sync_norm import SyncBatchNorm, stop_synchronising, synchronise
+from trainer.ranks.world import init_world
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_a_copy_for_one_rank_asks_no_other(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
     network = nn.Sequential(trained_norm())
     synchronise(network)
-    monkeypatch.setattr("trainer.sync_norm.all_reduce", _refuse)
+    monkeypatch.setattr("trainer.ranks.sync_norm.all_reduce", _refuse)
     images = torch.randn(2, 3, 4, 4)
     with pytest.raises(InterruptedError):
         network(images)

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from sharding.manifest import View
+from launch.commands.evaluate import TranslateOptions, translate_command
+from sharding.format.manifest import View
 from tests.tiny_run import POSITION
-from trainer.commands import TranslateOptions, translate_command
-from trainer.operation import Operation
-from trainer.translate import pad_to_multiple, translate_folder, translate_image
+from trainer.inference.operation import Operation
+from trainer.inference.translate import pad_to_multiple, translate_folder, translate_image
 
 CPU = torch.device("cpu")
 STRIDE = 32

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import ConfigError
-from trainer.translation_plan import plan_translation
+from trainer.inference.plan import plan_translation
 
 
 def touch(*paths: Path):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.distributed.launcher import run_ranks
-from trainer import checkpoint
-from trainer.checkpoint_files import (
+from trainer.checkpoints import save as checkpoint
+from trainer.checkpoints.files import (
     CheckpointError,
     CheckpointState,
     checkpoint_folders,
@@ -22,9 +22,9 @@ from trainer.checkpoint_files import (
     read_state,
     write_state,
 )
-from trainer.records import RecordError
-from trainer.whole_checkpoint import WholeCheckpoint, newest_whole_checkpoint
-from trainer.world import World, lone_world
+from trainer.checkpoints.whole import WholeCheckpoint, newest_whole_checkpoint
+from trainer.ranks.world import World, lone_world
+from trainer.runs.records import RecordError
 
 ALONE = lone_world(torch.device("cpu"))
 FILES = (

@@ -8,24 +8,24 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, DegradeConfig, JitterConfig, Pairing, Resize, Size
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
-from trainer.config.methods.autoencoder import AutoencoderConfig
-from trainer.config.methods.bigan import BiGANConfig
-from trainer.config.methods.bigan_image import BiGANImageConfig
-from trainer.config.methods.caae import CAAEConfig
-from trainer.config.methods.cgan import CGANConfig
-from trainer.config.methods.cogan import CoGANConfig
-from trainer.config.methods.cyclegan import CycleGANConfig
-from trainer.config.methods.discogan import DiscoGANConfig, FeatureDiscriminatorConfig
-from trainer.config.methods.dualgan import DualGANConfig
-from trainer.config.methods.feature_gan import FeatureGANConfig, PretrainedConfig
-from trainer.config.methods.gan import GANConfig
-from trainer.config.methods.pix2pix import Pix2PixConfig
-from trainer.config.methods.pixel_gan import PixelGANConfig
-from trainer.config.methods.vae import VAEConfig
-from trainer.config.methods.vaegan import VAEGANConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
-from trainer.config.run import MethodConfig, RunConfig, config_from_dict, config_to_dict
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Precision, TrainConfig
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.bigan.config import BiGANConfig
+from trainer.methods.bigan_image.config import BiGANImageConfig
+from trainer.methods.caae.config import CAAEConfig
+from trainer.methods.cgan.config import CGANConfig
+from trainer.methods.cogan.config import CoGANConfig
+from trainer.methods.cyclegan.config import CycleGANConfig
+from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
+from trainer.methods.dualgan.config import DualGANConfig
+from trainer.methods.feature_gan.config import FeatureGANConfig, PretrainedConfig
+from trainer.methods.gan.config import GANConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.pixel_gan.config import PixelGANConfig
+from trainer.methods.vae.config import VAEConfig
+from trainer.methods.vaegan.config import VAEGANConfig
+from trainer.runs.config import MethodConfig, RunConfig, config_from_dict, config_to_dict
 
 __all__ = [
     "AdversarialConfig",

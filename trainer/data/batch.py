@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer.randomness import derive_seed
+from trainer.data.randomness import derive_seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

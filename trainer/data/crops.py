@@ -6,7 +6,7 @@ from nvidia.dali import fn
 from nvidia.dali import math as dali_math
 from nvidia.dali.types import DALIDataType, DALIInterpType
 
-from sharding.manifest import View
+from sharding.format.manifest import View
 from trainer.config import JitterConfig
 from trainer.data.decoding import decode_with_codec, decode_with_dali, is_dalis
 from trainer.data.degrade import degrade

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from nvidia.dali import fn
 from nvidia.dali.types import DALIImageType
 
-from sharding.codec import decode, decode_indices
-from sharding.manifest import ClassInfo, DatasetError, View
+from sharding.format.codec import decode, decode_indices
+from sharding.format.manifest import ClassInfo, DatasetError, View
 from trainer.data.resize import Node
-from trainer.pictures import class_palette
+from trainer.pictures.files import class_palette
 
 _DALI_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"})
 _NAME = "the image"  # which one is found out when it fails

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import torch
 
-from sharding.manifest import DatasetError, Manifest
+from sharding.format.manifest import DatasetError, Manifest
+from sharding.reading.reader import REMEDY, ShardReader
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
 from trainer.config import DataConfig, JitterConfig, Pairing, Size
@@ -17,10 +18,9 @@ from trainer.data.batch import Batch
 from trainer.data.dali import PixelStream, first_unusable
 from trainer.data.order import Order, rank_positions, rank_share
 from trainer.data.prefetch import open_prefetcher
-from trainer.data.reader import REMEDY, ShardReader
 from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
 from trainer.data.spec import PixelSpec
-from trainer.task import check_views, knows_truth
+from trainer.data.subject import check_views, knows_truth
 
 _AHEAD_IN_STORED_ORDER = 2
 """Shards of a remote data set that are fetched before evaluation comes to them."""

@@ -7,10 +7,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from sharding.manifest import DatasetError
+from sharding.format.manifest import DatasetError
+from sharding.reading.reader import ShardReader
 from sharding.storage.download import StoppedError
 from trainer.data.order import Order
-from trainer.data.reader import ShardReader
 
 _NUM_THREADS = 4
 """Files that one rank fetches at a time."""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sharding.reading.reader import ShardReader
 from trainer.data.order import Order, SampleRef, augmentation
 from trainer.data.prefetch import Prefetcher
-from trainer.data.reader import ShardReader
+from trainer.data.randomness import derive_seed
 from trainer.data.spec import EncodedView
-from trainer.randomness import derive_seed
 
 MIDDLE = 0.5 - 1e-9
 """As a place of a crop: leaves the odd pixel, if there is one, below and to the right."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.manifest import ClassInfo, View
+from sharding.format.manifest import ClassInfo, View
 from trainer.config import DegradeConfig, JitterConfig, Resize
 
 

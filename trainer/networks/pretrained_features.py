@@ -88,7 +88,7 @@ def _up_to(layers: nn.Sequential, config: PretrainedConfig) -> nn.Sequential:
             if config.layer == f"relu{block}_{index}":
                 return layers[: place + 1]
             index += 1
-    raise AssertionError(f"{config.layer} is none of the layers in trainer.config.methods.feature_gan")
+    raise AssertionError(f"{config.layer} is none of the layers in trainer.methods.feature_gan.config")
 
 
 def _find(network: str) -> Any:

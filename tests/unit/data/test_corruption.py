@@ -11,14 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharding.codec import encode
-from sharding.manifest import DatasetError, View, read_manifest
-from sharding.sample import Sample
+from sharding.format.codec import encode
+from sharding.format.manifest import DatasetError, View, read_manifest
+from sharding.reading.reader import ShardReader
+from sharding.work.plan import Sample
 from tests.unit.data.loading import open_loader, take
 from tests.unit.data.tiny_shards import SIDE
 from tests.unit.sharding.damage import file_damages, mend_checksums
 from tests.unit.sharding.small_sets import write_set
-from trainer.data.reader import ShardReader
 
 VIEWS = {
     "photo": View(extension="photo.jpg", width=SIDE, height=SIDE),

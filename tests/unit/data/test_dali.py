@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sharding.manifest import View
+from sharding.format.manifest import View
 from tests.unit.data.tiny_shards import encode, noise
 from trainer.data import crops, dali
 from trainer.data.dali import PixelStream, first_unusable

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from sharding.codec import encode
-from sharding.manifest import ClassInfo, DatasetError, View, read_manifest
+from sharding.format.codec import encode
+from sharding.format.manifest import ClassInfo, DatasetError, View, read_manifest
 from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
 from trainer.config import ConfigError, DataConfig, JitterConfig
 from trainer.data.geometry import known_size, turning_matrices
 from trainer.data.order import augmentation
-from trainer.split_images import evaluation_size, split_images
-from trainer.world import lone_world
+from trainer.data.split import evaluation_size, split_images
+from trainer.ranks.world import lone_world
 
 SIZES = ((48, 64), (60, 40), (41, 57), (40, 40))
 """Height and width of each sample, in the set whose samples differ."""

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.codec import check_stored
-from sharding.manifest import DatasetError, View, read_manifest
+from sharding.format.codec import check_stored
+from sharding.format.manifest import DatasetError, View, read_manifest
 from sharding.storage.seal import seal
-from sharding.verify import verify
+from sharding.verifying.verify import verify
 from tests.unit.data.loading import open_loader
 from tests.unit.data.test_reader import open_reader, replace_index
 from tests.unit.data.tiny_shards import LABELS, VIEWS, encode, noise, noisy_shards, write_dataset
@@ -195,7 +195,7 @@ def test_verify_does_not_hold_sixty_gigabytes_of_nothing(damaged):
     with sparse.open("wb") as file:
         file.write(data)
         file.truncate(2 * 2**30)  # the rest need not be read to be hashed in this test
-    from sharding.tape import Tape, read_samples
+    from sharding.verifying.tape import Tape, read_samples
 
     with sparse.open("rb", buffering=0) as file:
         tape = Tape(file, num_bytes=61 * 2**30, most_bytes=2**26, advance=lambda number: None)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from launch.cli import main as diptych
-from launch.train import parse_train, same_config
-from sharding.manifest import DatasetError, read_manifest
+from launch.commands.train import parse_train, same_config
+from sharding.format.manifest import DatasetError, read_manifest
+from sharding.reading.reader import ShardReader
 from sharding.storage import transfer
 from sharding.storage.cache import Cache
 from sharding.storage.seal import seal
@@ -19,8 +20,7 @@ from tests.remote import serve
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.sharding.files import contents
 from trainer.config import ConfigError, DataConfig, config_from_dict, config_to_dict
-from trainer.data.reader import ShardReader
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 VICTIM = {"thesis": b"years of work", "id_ed25519": b"a key"}
 
@@ -122,7 +122,7 @@ def test_flags_of_the_cache_hold_for_the_processes_of_the_run(tmp_path, monkeypa
     _, options = parse_train(["--data.cache-dir", "here", "--data.cache-gb", "3"], prog="test")
     run = receive(tmp_path, site.url)
     code = (
-        "import sys; from pathlib import Path; from trainer.rundir import RunDir\n"
+        "import sys; from pathlib import Path; from trainer.runs.rundir import RunDir\n"
         "data = RunDir(Path(sys.argv[1])).config().data; print(data.cache_folder, data.cache_limit_gb)"
     )
     command = [sys.executable, "-c", code, str(run.path)]

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from sharding.manifest import DatasetError, read_manifest
+from sharding.format.manifest import DatasetError, read_manifest
 from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, UNPAIRED_SHARDS, noisy_labels, noisy_pixels
 from trainer.config import ConfigError
 from trainer.data.order import Order, augmentation
-from trainer.split_images import split_images
-from trainer.world import lone_world
+from trainer.data.split import split_images
+from trainer.ranks.world import lone_world
 
 WHOLE = {"crop_size": SIDE, "flip": False, "view_a": "photo", "view_b": "map"}
 """Images as they are stored, so that each can be told."""

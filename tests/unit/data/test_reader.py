@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from sharding.manifest import DatasetError, read_manifest, seal_manifest
+from sharding.format.manifest import DatasetError, read_manifest, seal_manifest
+from sharding.reading.reader import ShardReader
+from sharding.reading.shard_files import LocalFiles
 from tests.unit.data.tiny_shards import LABELS, SHARDS, VIEWS, noisy_labels, noisy_sample, noisy_shards, write_dataset
-from trainer.data.reader import ShardReader
-from trainer.data.shard_files import LocalFiles
 
 
 def open_reader(folder, *, split="train", views=("photo", "lossy"), **options):

@@ -12,19 +12,19 @@ from s3fs import S3FileSystem
 
 from launch.embedded import ensure_dataset
 from sharding.cli import main as shard
-from sharding.manifest import DatasetError, read_manifest, write_manifest
+from sharding.format.manifest import DatasetError, read_manifest, write_manifest
+from sharding.reading.reader import ShardReader
 from sharding.storage import download, transfer
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
-from sharding.verify import verify
+from sharding.verifying.verify import verify
 from tests.remote import Fault, serve
 from tests.tiny_run import tiny_config
 from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
 from trainer.config import ConfigError
-from trainer.data.reader import ShardReader
-from trainer.rundir import RunDir, dataset_digest
-from trainer.task import check_task
+from trainer.data.subject import check_task
+from trainer.runs.rundir import RunDir, dataset_digest
 
 TARS = [f"train/{number:06d}.tar" for number in range(len(SHARDS["train"]))]
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sharding.manifest import ClassInfo, DatasetError, LabelInfo, Manifest, Shard, View
+from sharding.format.manifest import ClassInfo, DatasetError, LabelInfo, Manifest, Shard, View
 from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig, JitterConfig
-from trainer.task import check_task, knows_truth, resolve_task, trained_view
+from trainer.data.subject import check_task, knows_truth, resolve_task, trained_view
 
 VIEWS = {
     "photo": View(extension="photo.jpg", width=64, height=64),
@@ -138,7 +138,7 @@ def test_the_truth_is_known_of_pairs_and_of_what_is_degraded():
 
 
 def test_asking_costs_no_torch():
-    program = "import sys, trainer.task; print('torch' in sys.modules)"
+    program = "import sys, trainer.data.subject; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

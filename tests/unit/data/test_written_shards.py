@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from sharding.manifest import LabelInfo, View, read_manifest
-from sharding.sample import Draft, Plan
-from sharding.writer import WriteOptions, make_dataset
+from sharding.format.manifest import LabelInfo, View, read_manifest
+from sharding.work.plan import Draft, Plan
+from sharding.writing.writer import WriteOptions, make_dataset
 from tests.unit.data.tiny_shards import encode
 from trainer.config import DataConfig
 from trainer.data.loader import Loader

@@ -10,7 +10,7 @@ import webdataset as wds
 from PIL import Image
 from wds2idx import IndexCreator
 
-from sharding.manifest import LabelInfo, Manifest, Shard, View, index_path, write_manifest
+from sharding.format.manifest import LabelInfo, Manifest, Shard, View, index_path, write_manifest
 
 FORMATS = {"jpg": "JPEG", "png": "PNG"}
 

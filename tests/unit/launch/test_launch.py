@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from launch.devices import count_gpus
+from launch.commands.options import TrainOptions
+from launch.commands.train import _unfinished_run, check_dataset, parse_train
 from launch.embedded import embedded_command, ensure_dataset
-from launch.local import choose_num_procs
-from launch.options import TrainOptions
-from launch.train import _unfinished_run, check_dataset, parse_train
-from sharding.manifest import read_manifest
+from launch.machine.devices import count_gpus
+from launch.ranks.local import choose_num_procs
+from sharding.format.manifest import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.config import ConfigError, EngineConfig
+from trainer.data.subject import final_split
 from trainer.presets import DEFAULT, load_preset
-from trainer.rundir import RunDir
-from trainer.task import final_split
+from trainer.runs.rundir import RunDir
 
 CONFIG = load_preset(DEFAULT)
 

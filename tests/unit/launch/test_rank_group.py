@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launch.interpreter import module_command
-from launch.rank_group import run_ranks
-from trainer.stop import INTERRUPTED, STOP_SIGNALS
+from launch.ranks.group import run_ranks
+from launch.ranks.interpreter import module_command
+from trainer.loop.stop import INTERRUPTED, STOP_SIGNALS
 
 ROOT = Path(__file__).parents[3]
 
@@ -196,5 +196,5 @@ def test_a_received_folder_lends_no_modules(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / "trainer" / f"{name}.py").write_text("open('taken', 'w')")
     monkeypatch.chdir(tmp_path)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(module_command("trainer.stop"), env=environment, check=True)
+    subprocess.run(module_command("trainer.loop.stop"), env=environment, check=True)
     assert not (tmp_path / "taken").exists()

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-import launch.table
-from launch.interpreter import module_command
-from launch.table import table_command
-from launch.tables import TABLES, find_table
-from sharding.manifest import View
+import sweeps.tables.run
+from launch.ranks.interpreter import module_command
+from sharding.format.manifest import View
+from sweeps.tables.papers import TABLES, find_table
+from sweeps.tables.run import table_command
 from tests.unit.data.tiny_shards import encode, noise, write_dataset
 from trainer.config import ConfigError, RunConfig
 from trainer.presets import load_preset
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 TABLE = "pix2pix-losses"
 ROWS = [row.preset for row in TABLES[TABLE].rows]
@@ -78,7 +78,7 @@ def write_scores(run: RunDir, config: RunConfig, *, position: int | None = None,
 @pytest.fixture
 def trainings(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     made = Trainings(runs)
-    monkeypatch.setattr(launch.table, "_run", made)
+    monkeypatch.setattr(sweeps.tables.run, "_run", made)
     return made
 
 
@@ -124,7 +124,9 @@ def test_scores_stand_beside_the_papers(runs: Path, trainings: Trainings, capsys
 def test_a_row_without_figures_in_the_paper_has_dashes(runs: Path):
     table = find_table("pix2pix-generators")
     row = next(row for row in table.rows if not row.paper)
-    (line,) = [line for line in launch.table.markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")]
+    (line,) = [
+        line for line in sweeps.tables.run.markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")
+    ]
     assert line.count(" - ") == 3 + len(table.scores)
 
 
@@ -182,7 +184,7 @@ def test_a_stop_is_passed_on_to_the_run_that_saves_itself(tmp_path: Path, monkey
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=stop)
     thread.start()
-    assert launch.table._run([sys.executable, "-c", SAVES_ITSELF]) == 143
+    assert sweeps.tables.run._run([sys.executable, "-c", SAVES_ITSELF]) == 143
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
 

@@ -8,7 +8,7 @@ import pytest
 
 from launch.cli import main
 from tests.tiny_run import POSITION
-from trainer.rundir import RunDir
+from trainer.runs.rundir import RunDir
 
 Said = pytest.CaptureFixture[str]
 

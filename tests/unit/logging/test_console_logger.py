@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sharding.console import make_console
-from trainer.logging.console import ConsoleLogger
+from trainer.monitoring.console import ConsoleLogger
 
 METRICS = {
     "position": 4,

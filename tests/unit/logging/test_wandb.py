@@ -16,7 +16,7 @@ import wandb
 from PIL import Image
 
 from trainer.config import ConfigError, LogConfig
-from trainer.logging.wandb import WandbLogger, choose_mode
+from trainer.monitoring.wandb import WandbLogger, choose_mode
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_the_more_private_mode_counts(monkeypatch: pytest.MonkeyPatch, configure
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_MODE", environment)
     # Not the real server, which answers where there is a network.
-    monkeypatch.setattr("trainer.logging.wandb._answers", lambda server: True)
+    monkeypatch.setattr("trainer.monitoring.wandb._answers", lambda server: True)
     assert choose_mode(LogConfig(wandb=configured)) == (mode, None)
 
 

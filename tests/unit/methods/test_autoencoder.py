@@ -13,7 +13,7 @@ from tests.unit.methods.latent_parts import (
     stubs,
 )
 from trainer.config import AutoencoderConfig, ConfigError
-from trainer.methods.autoencoder import Autoencoder
+from trainer.methods.autoencoder.method import Autoencoder
 from trainer.methods.base import Encodes, Samples, Translates
 
 

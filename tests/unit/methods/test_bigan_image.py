@@ -5,16 +5,9 @@ import torch
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
 from tests.unit.methods.two_way_networks import NETWORKS, TASK, X, Y, batch_of, thrice
-from trainer.config import (
-    AdversarialConfig,
-    BiGANImageConfig,
-    ConfigError,
-    DataConfig,
-    GeneratorConfig,
-    PatchGANConfig,
-)
+from trainer.config import AdversarialConfig, BiGANImageConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig
 from trainer.methods.base import Networks, TranslatesBack
-from trainer.methods.bigan_image import BiGANImage
+from trainer.methods.bigan_image.method import BiGANImage
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)
 DISCRIMINATOR = PatchGANConfig(num_filters=2, num_layers=1, norm="instance")

@@ -10,7 +10,7 @@ from tests.unit.methods.players import check_that_players_train_alone, losses_of
 from trainer.config import AdversarialConfig, CAAEConfig, ConfigError, DataConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Relabels, Task, Translates
-from trainer.methods.caae import CAAE
+from trainer.methods.caae.method import CAAE
 
 TASK = Task(channels_a=1, channels_b=1, side=16, num_labels=3)
 IMAGE = torch.full((1, 1, 2, 2), 0.5)

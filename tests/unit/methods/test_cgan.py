@@ -18,7 +18,7 @@ from tests.unit.methods.latent_parts import (
 )
 from trainer.config import AdversarialConfig, CGANConfig, ConfigError
 from trainer.methods.base import Networks, Samples, Task
-from trainer.methods.cgan import CGAN
+from trainer.methods.cgan.method import CGAN
 
 LABELS = torch.tensor([0, 2, 1])
 REAL = torch.tensor([0.0, 2.0, 1.0]).view(3, 1, 1, 1).expand(3, 1, 16, 16)

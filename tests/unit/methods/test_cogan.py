@@ -8,17 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
-from trainer.config import (
-    AdversarialConfig,
-    CoGANConfig,
-    ConfigError,
-    DataConfig,
-    DecoderConfig,
-    DiscriminatorConfig,
-)
+from trainer.config import AdversarialConfig, CoGANConfig, ConfigError, DataConfig, DecoderConfig, DiscriminatorConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Samples, Task, TranslatesBack
-from trainer.methods.cogan import CoGAN, find_codes
+from trainer.methods.cogan.method import CoGAN, find_codes
 
 TASK = Task(channels_a=1, channels_b=3, side=16)
 BATCH = Batch(a=torch.full((1, 1, 2, 2), 0.5), b=torch.full((1, 1, 2, 2), -0.5), index=torch.arange(1))

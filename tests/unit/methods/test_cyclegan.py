@@ -15,7 +15,7 @@ from tests.unit.methods.two_way_networks import (
 )
 from trainer.config import AdversarialConfig, ConfigError, CycleGANConfig, GeneratorConfig, PatchGANConfig
 from trainer.methods.base import Task, TranslatesBack
-from trainer.methods.cyclegan import CycleGAN
+from trainer.methods.cyclegan.method import CycleGAN
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)
 DISCRIMINATOR = PatchGANConfig(num_filters=2, num_layers=1, norm="instance")

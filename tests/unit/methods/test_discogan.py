@@ -18,7 +18,7 @@ from tests.unit.methods.two_way_networks import (
 )
 from trainer.config import ConfigError, DataConfig, DiscoGANConfig, FeatureDiscriminatorConfig, GeneratorConfig
 from trainer.methods.base import Networks, TranslatesBack
-from trainer.methods.discogan import DiscoGAN, feature_distance
+from trainer.methods.discogan.method import DiscoGAN, feature_distance
 
 GENERATOR = GeneratorConfig(num_filters=2, num_downs=3, skips="none", dropout=0)
 DISCRIMINATOR = FeatureDiscriminatorConfig(num_filters=2, num_layers=2)

@@ -15,7 +15,7 @@ from tests.unit.methods.two_way_networks import (
 )
 from trainer.config import AdversarialConfig, DualGANConfig, GeneratorConfig, PatchGANConfig
 from trainer.methods.base import Networks, TranslatesBack
-from trainer.methods.dualgan import DualGAN
+from trainer.methods.dualgan.method import DualGAN
 
 GENERATOR = GeneratorConfig(num_filters=2, num_downs=5)
 DISCRIMINATOR = PatchGANConfig(num_filters=2, num_layers=1)

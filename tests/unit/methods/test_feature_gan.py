@@ -19,8 +19,8 @@ from trainer.config import (
 )
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Task, Translates
-from trainer.methods.content_gan import ContentGAN
-from trainer.methods.feature_gan import FeatureDistance
+from trainer.methods.feature_gan.method import FeatureDistance
+from trainer.methods.shared.content_gan import ContentGAN
 from trainer.presets import DEFAULT, load_preset
 
 TASK = Task(channels_a=1, channels_b=3, side=32)

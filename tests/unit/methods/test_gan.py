@@ -18,7 +18,7 @@ from tests.unit.methods.latent_parts import (
 )
 from trainer.config import AdversarialConfig, GANConfig
 from trainer.methods.base import Encodes, Networks, Samples, Translates
-from trainer.methods.gan import GAN
+from trainer.methods.gan.method import GAN
 
 REAL = torch.full((2, 1, 16, 16), 0.5)
 

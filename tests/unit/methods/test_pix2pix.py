@@ -9,7 +9,7 @@ from torch import Tensor
 from trainer.config import AdversarialConfig, DataConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Task, Translates
-from trainer.methods.pix2pix import Pix2Pix
+from trainer.methods.pix2pix.method import Pix2Pix
 from trainer.networks.resnet import ResNet
 
 A = torch.full((1, 1, 2, 2), 0.5)

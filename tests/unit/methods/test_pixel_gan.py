@@ -9,7 +9,7 @@ from tests.unit.methods.players import check_that_players_train_alone, losses_of
 from trainer.config import AdversarialConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig, PixelGANConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Networks, Task, Translates, TranslatesBack
-from trainer.methods.pixel_gan import pixel_distance
+from trainer.methods.pixel_gan.method import pixel_distance
 
 TASK = Task(channels_a=1, channels_b=1, side=16)
 BATCH = Batch(a=torch.full((1, 1, 2, 2), 0.5), b=torch.full((1, 1, 2, 2), -0.5), index=torch.arange(1))

@@ -17,7 +17,7 @@ from tests.unit.methods.latent_parts import (
 )
 from trainer.config import ConfigError, VAEConfig
 from trainer.methods.base import Encodes, Samples, Translates
-from trainer.methods.vae import VAE
+from trainer.methods.vae.method import VAE
 
 IMAGES = torch.tensor([[1.0, -1.0], [0.0, 0.0]]).view(2, 1, 1, 2)
 

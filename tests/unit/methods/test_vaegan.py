@@ -19,7 +19,7 @@ from tests.unit.methods.latent_parts import (
 )
 from trainer.config import AdversarialConfig, ConfigError, DataConfig, RunConfig, VAEGANConfig
 from trainer.methods.base import Encodes, Samples, Translates
-from trainer.methods.vaegan import VAEGAN
+from trainer.methods.vaegan.method import VAEGAN
 
 IMAGES = torch.tensor([[1.0, 3.0], [0.0, 2.0]]).view(2, 1, 1, 2)
 BATCH = single_batch(IMAGES)

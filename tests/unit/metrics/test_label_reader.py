@@ -3,7 +3,7 @@
 import torch
 
 from tests.unit.labelled import image_of
-from trainer.metrics.label_reader import LabelReader
+from trainer.evaluation.metrics.label_reader import LabelReader
 
 NUM_STEPS = 60
 

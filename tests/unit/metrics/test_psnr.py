@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from trainer.metrics.base import ImageMean
-from trainer.metrics.psnr import LARGEST_DB, psnr
+from trainer.evaluation.metrics.base import ImageMean
+from trainer.evaluation.metrics.psnr import LARGEST_DB, psnr
 
 
 def grey(level, *, num_images=1):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sharding.manifest import ClassInfo
-from trainer.metrics.segmentation import (
+from sharding.format.manifest import ClassInfo
+from trainer.evaluation.metrics.segmentation import (
     SegmentationScores,
     class_accuracies,
     class_colors,

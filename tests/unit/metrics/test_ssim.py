@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainer.metrics.ssim import ssim
+from trainer.evaluation.metrics.ssim import ssim
 
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # 6.5025 and 58.5225
 

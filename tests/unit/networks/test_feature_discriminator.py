@@ -3,7 +3,7 @@
 import torch
 
 from trainer.config import DiscoGANConfig, FeatureDiscriminatorConfig
-from trainer.networks.feature_discriminator import FeatureDiscriminator
+from trainer.methods.discogan.discriminator import FeatureDiscriminator
 from trainer.networks.generator import build_generator
 
 

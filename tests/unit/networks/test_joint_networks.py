@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from trainer.config import CAAEConfig, DecoderConfig, DiscriminatorConfig
-from trainer.networks.caae import CAAEEncoder, CAAEGenerator, CodeDiscriminator, LabelledDiscriminator
-from trainer.networks.cogan import CoupledDiscriminator, CoupledGenerator
+from trainer.methods.caae.networks import CAAEEncoder, CAAEGenerator, CodeDiscriminator, LabelledDiscriminator
+from trainer.methods.cogan.networks import CoupledDiscriminator, CoupledGenerator
 from trainer.networks.joint_discriminator import JointDiscriminator
 
 

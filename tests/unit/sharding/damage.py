@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sharding.manifest import index_path
-from sharding.shard_file import file_sha256
+from sharding.format.manifest import index_path
 from sharding.storage.seal import seal
+from sharding.writing.shard_file import file_sha256
 
 MANIFEST = "dataset.json"
 KINDS = ("flip", "cut", "zero", "append", "insert", "remove", "delete", "swap", "copy", "stray")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sharding.codec import encode
-from sharding.manifest import ClassInfo, LabelInfo, Manifest, View, write_manifest
-from sharding.sample import Sample
-from sharding.shard_file import write_shard
+from sharding.format.codec import encode
+from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, View, write_manifest
+from sharding.work.plan import Sample
+from sharding.writing.shard_file import write_shard
 
 SIDE = 16
 VIEWS = {

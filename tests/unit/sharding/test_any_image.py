@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from sharding import codec
-from sharding.index import list_samples
-from sharding.manifest import read_manifest
-from sharding.verify import verify
+from sharding.format import codec
+from sharding.format.index import list_samples
+from sharding.format.manifest import read_manifest
+from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, save_photo
 
 Draw = Callable[[int, int, int, str], np.ndarray]

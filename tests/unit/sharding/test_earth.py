@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sharding.cli import main
-from sharding.edges import draw_canny
-from sharding.manifest import DatasetError, read_manifest
+from sharding.format.manifest import DatasetError, read_manifest
+from sharding.rendering.edges import draw_canny
 from sharding.sources import earth
 from sharding.sources.earth import (
     CLASSES,
@@ -22,7 +22,7 @@ from sharding.sources.earth import (
     plan_tiles,
     train_strips,
 )
-from sharding.verify import verify
+from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, read_tars
 
 COLORS = np.array([info.color for info in CLASSES], np.uint8)

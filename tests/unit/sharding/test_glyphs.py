@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sharding.fonts import Frame, font_path, open_face
-from sharding.manifest import DatasetError, read_manifest
-from sharding.parallel import Crew
-from sharding.problems import Problems
+from sharding.format.manifest import DatasetError, read_manifest
+from sharding.sources.fonts import Frame, font_path, open_face
 from sharding.sources.glyph_styles import (
     CHARACTERS,
     FACES,
@@ -29,7 +27,9 @@ from sharding.sources.glyph_styles import (
     signed_distance,
 )
 from sharding.sources.glyphs import GlyphsOptions, parse_fonts, script_of
-from sharding.verify import verify
+from sharding.verifying.verify import verify
+from sharding.work.crew import Crew
+from sharding.work.problems import Problems
 from tests.unit.sharding.files import Run, contents, read_members
 
 LATIN = string.ascii_letters + "ÀÁÄÅĀÇÉÈÊËÑÖÓÒÔÜÚÙÛÝàáâäåçèéêëñòóôöùúûüýÿ"

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from wds2idx import IndexCreator
 
-from sharding.index import Member, format_index, list_samples, read_index
-from sharding.manifest import DatasetError
-from sharding.naming import key_of
-from sharding.sample import Sample
-from sharding.shard_file import write_shard
+from sharding.format.index import Member, format_index, list_samples, read_index
+from sharding.format.manifest import DatasetError
+from sharding.format.names import key_of
+from sharding.work.plan import Sample
+from sharding.writing.shard_file import write_shard
 
 STEMS = ["plain", "with space", "dotted.name.v2", "größe-日本", "x" * 200, "-dash", "per%cent", "a~b"]
 

@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sharding.labels import AGES, UTKFACE, LabelOptions, label_numbers, number_labels, order_names, utkface_labels
-from sharding.manifest import read_manifest
-from sharding.sample import OptionError
-from sharding.verify import verify
+from sharding.format.manifest import read_manifest
+from sharding.inputs.labels import (
+    AGES,
+    UTKFACE,
+    LabelOptions,
+    label_numbers,
+    number_labels,
+    order_names,
+    utkface_labels,
+)
+from sharding.verifying.verify import verify
+from sharding.work.plan import OptionError
 from tests.pairs import write_labels
 from tests.unit.sharding.files import Run, contents, read_members, save_photo
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sharding import codec
-from sharding.drafts import plan_shards
-from sharding.index import list_samples
-from sharding.manifest import LabelInfo, Shard, View, read_manifest, seal_manifest
-from sharding.sample import Draft, Plan, Sample
-from sharding.shard_file import write_shard
-from sharding.verify import verify
-from sharding.writer import WriteOptions, make_dataset
+from sharding.format import codec
+from sharding.format.index import list_samples
+from sharding.format.manifest import LabelInfo, Shard, View, read_manifest, seal_manifest
+from sharding.verifying.verify import verify
+from sharding.work.plan import Draft, Plan, Sample
+from sharding.writing.drafts import plan_shards
+from sharding.writing.shard_file import write_shard
+from sharding.writing.writer import WriteOptions, make_dataset
 from tests.unit.sharding.damage import seal_as
 
 LABELS = {"size": LabelInfo(names=["small", "large"], ordinal=True), "kind": LabelInfo(names=["cat", "dog", "owl"])}
@@ -166,7 +166,7 @@ def test_a_wrong_view_of_a_shard_is_found(tmp_path: Path) -> None:
 
 def test_a_killed_unpaired_set_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kill comes among the second view's samples, after whole shards of both."""
-    monkeypatch.setattr("sharding.writer.NUM_PROBES", 0)
+    monkeypatch.setattr("sharding.writing.writer.NUM_PROBES", 0)
     whole = write(unpaired(), tmp_path / "whole" / "out")
     last = list_samples(whole / "train/winter-000001.tar")[-1][0].name.partition(".")[0]
     source = unpaired()

@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sharding.local_ray import private_folder
+from sharding.work.local_ray import private_folder
 from tests.sockets import open_to_others
 
 PATIENCE_S = 30
 
 _STAY = """
 import ray, time
-from sharding.local_ray import local_ray
+from sharding.work.local_ray import local_ray
 with local_ray(num_cpus=1, object_store_memory=80 * 2**20) as folder:
     print(folder, ray.get_runtime_context().gcs_address, flush=True)
     time.sleep(600)

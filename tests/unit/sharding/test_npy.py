@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sharding.codec.npy import read_header, read_pixels
+from sharding.format.codec.npy import read_header, read_pixels
 
 ARRAYS = [
     np.arange(24, dtype=kind).reshape(shape)

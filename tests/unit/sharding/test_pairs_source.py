@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.manifest import read_manifest
-from sharding.splits import split_exactly
-from sharding.verify import verify
+from sharding.format.manifest import read_manifest
+from sharding.inputs.splits import split_exactly
+from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, read_tars
 
 CLASSES = ("--classes", "window=#ff0000,wall=#0000ff", "--classes-view", "b")

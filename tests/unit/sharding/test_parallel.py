@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sharding.manifest import DatasetError
-from sharding.parallel import Crew
+from sharding.format.manifest import DatasetError
+from sharding.work.crew import Crew
 
 
 def double(shared: int, item: int, *, tick) -> int:

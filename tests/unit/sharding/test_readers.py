@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding import codec
-from sharding.manifest import View
+from sharding.format import codec
+from sharding.format.manifest import View
 from tests.unit.sharding.files import Run, read_tars
 
 

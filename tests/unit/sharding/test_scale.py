@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.manifest import read_manifest
-from sharding.splits import SplitOptions, split_by_hash
-from sharding.verify import verify
+from sharding.format.manifest import read_manifest
+from sharding.inputs.splits import SplitOptions, split_by_hash
+from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, contents, read_tars, save_photo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,8 +30,8 @@ def test_shards_depend_neither_on_processes_nor_on_machines(
 ) -> None:
     make = ("images", "--folder", photos, "--shard-samples", 5, *store, "--out")
     assert shard(*make, tmp_path / "1" / "set", "--workers", 1)[0] == 0
-    monkeypatch.setattr("sharding.writer.FEW_SAMPLES", 0)
-    monkeypatch.setattr("sharding.catalogue.FEW_FILES", 0)
+    monkeypatch.setattr("sharding.writing.writer.FEW_SAMPLES", 0)
+    monkeypatch.setattr("sharding.inputs.catalogue.FEW_FILES", 0)
     assert shard(*make, tmp_path / "3" / "set", "--workers", 3)[0] == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
     if store[0] == "--size":

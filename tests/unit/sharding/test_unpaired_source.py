@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.manifest import read_manifest
-from sharding.verify import verify
+from sharding.format.manifest import read_manifest
+from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, contents, read_members, save_photo
 
 NAMES = ("--view-a", "summer", "--view-b", "winter")

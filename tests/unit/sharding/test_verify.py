@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sharding.index import list_samples
-from sharding.manifest import DatasetError, read_manifest
-from sharding.sample import Sample
-from sharding.shard_file import write_shard
-from sharding.verify import verify
+from sharding.format.index import list_samples
+from sharding.format.manifest import DatasetError, read_manifest
+from sharding.verifying.verify import verify
+from sharding.work.plan import Sample
+from sharding.writing.shard_file import write_shard
 from tests.unit.sharding.damage import seal_as
 from tests.unit.sharding.files import Run
 from tests.unit.sharding.small_sets import VIEWS, varied_pixels, varied_sample, write_set, write_varied_set

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.drafts import plan_shards
-from sharding.journal import Finished, open_workspace
-from sharding.manifest import DatasetError, read_manifest
-from sharding.sample import Draft, Sample
-from sharding.shard_file import write_shard
-from sharding.verify import verify
+from sharding.format.manifest import DatasetError, read_manifest
+from sharding.verifying.verify import verify
+from sharding.work.plan import Draft, Sample
+from sharding.writing.drafts import plan_shards
+from sharding.writing.journal import Finished, open_workspace
+from sharding.writing.shard_file import write_shard
 from tests.unit.sharding.files import Run, contents
 
 COMMAND = [sys.executable, "-m", "sharding.cli", "pairs"]
@@ -123,7 +123,7 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from sharding.sources.pairs import PairsOptions
-from sharding.writer import WriteOptions, make_dataset
+from sharding.writing.writer import WriteOptions, make_dataset
 
 def kill_at_seven(done, total):
     if done == 7:

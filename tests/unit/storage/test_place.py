@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from sharding.manifest import DatasetError, read_manifest
+from sharding.format.manifest import DatasetError, read_manifest
 from sharding.storage.place import Url, parse_place, place_problem
 from trainer.config import ConfigError, DataConfig, config_from_dict, config_to_dict
 from trainer.presets import DEFAULT, load_preset

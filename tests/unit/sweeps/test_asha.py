@@ -9,10 +9,10 @@ import pytest
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
-from sweeps.asha import RememberingAsha
 from sweeps.cli import SweepOptions, make_sweep
 from sweeps.plan import Resources, SweepDir
-from sweeps.spaces import apply
+from sweeps.spaces.overrides import apply
+from sweeps.tune.asha import RememberingAsha
 from trainer.presets import DEFAULT, load_preset
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from launch.devices import count_cores, count_gpus
+from launch.machine.devices import count_cores, count_gpus
 from sweeps.cli import SweepOptions, check_metric, check_options, make_sweep, parse_sweep, sweep_command
 from sweeps.plan import SMALL
-from sweeps.spaces import apply
+from sweeps.spaces.overrides import apply
 from trainer.config import ConfigError, DataConfig
 from trainer.presets import load_preset, preset_names
 

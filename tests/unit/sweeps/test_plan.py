@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sharding.manifest import read_manifest
+from sharding.format.manifest import read_manifest
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
-from sweeps.spaces import apply
+from sweeps.spaces.overrides import apply
 from trainer.config import ConfigError, DataConfig
 from trainer.presets import DEFAULT, load_preset
 

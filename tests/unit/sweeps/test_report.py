@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from launch.train import parse_train
+from launch.commands.train import parse_train
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir
 from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
-from sweeps.spaces import apply
+from sweeps.spaces.overrides import apply
 from trainer.presets import DEFAULT, load_preset
 
 

@@ -11,7 +11,7 @@ from sweeps.cli import SweepOptions, check_options, make_sweep
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
 from sweeps.resume import open_sweep
-from sweeps.spaces import apply
+from sweeps.spaces.overrides import apply
 from trainer.config import ConfigError
 from trainer.presets import DEFAULT, load_preset
 

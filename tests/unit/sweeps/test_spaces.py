@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launch.train import parse_train
-from sweeps.spaces import (
+from launch.commands.train import parse_train
+from sweeps.spaces.overrides import (
     SPACES,
     Choice,
     LogUniform,

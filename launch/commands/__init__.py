@@ -1,0 +1,1 @@
+"""What the user can ask for: one file per command of `diptych`."""

@@ -1,0 +1,119 @@
+"""`diptych train` and `diptych launch`: from the command line to started ranks."""
+
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import tyro
+
+from launch.commands.options import ResumeOptions, TrainOptions
+from launch.embedded import ensure_dataset
+from launch.machine.devices import count_gpus
+from launch.ranks.local import start_ranks
+from sharding.console import make_console
+from sharding.format.manifest import read_manifest
+from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+from trainer.data.subject import check_task, final_split
+from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.runs.rundir import RunDir
+
+_console = make_console()
+
+
+def train_command(argv: list[str]) -> int:
+    """Start a run on a data set that is there, or continue one with --resume. Returns the exit status."""
+    if any(argument.split("=")[0] == "--resume" for argument in argv):
+        return _resume(tyro.cli(ResumeOptions, args=argv, prog="diptych train"))
+    preset, options = parse_train(argv, prog="diptych train")
+    check_dataset(options.config)
+    return _start(_new_run(options, preset), preset=preset, options=options)
+
+
+def launch_command(argv: list[str]) -> int:
+    """Make the embedded data set if it is missing; continue the preset's unfinished run, or start a new one."""
+    preset, options = parse_train(argv, prog="diptych launch")
+    ensure_dataset(options.config.data.path)
+    check_dataset(options.config)
+    unfinished = _unfinished_run(options, preset)
+    if unfinished is not None:
+        _console.print(f"{unfinished.path} is not finished: continuing it.")
+        return start_ranks(unfinished.path, config=options.config, asked=options.num_procs)
+    return _start(_new_run(options, preset), preset=preset, options=options)
+
+
+def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
+    """The preset, which may come first, and the options that change it.
+
+    Raises:
+        ConfigError: no such preset, or an impossible value. A misspelt flag ends the process, with suggestions.
+    """
+    named = bool(argv) and not argv[0].startswith("-")
+    preset = argv[0] if named else DEFAULT
+    default = TrainOptions(config=load_preset(preset))
+    description = (
+        f"{describe_preset(preset)}\n\nThe defaults below are those of the preset {preset}. "
+        f"Another may come first: {', '.join(preset_names())}."
+    )
+    options = tyro.cli(
+        TrainOptions, args=argv[named:], default=default, prog=f"{prog} [PRESET]", description=description
+    )
+    options.config.check_hardware(count_gpus())
+    options.config.data.share_cache()
+    return preset, options
+
+
+def check_dataset(config: RunConfig) -> None:
+    """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
+    check_task(config, read_manifest(config.data.path))
+
+
+def _resume(options: ResumeOptions) -> int:
+    config = RunDir(options.resume).config()
+    check_dataset(config)
+    return start_ranks(options.resume, config=config, asked=options.num_procs)
+
+
+def _start(run: RunDir, *, preset: str, options: TrainOptions) -> int:
+    run.create(options.config, preset=preset, command=sys.argv)
+    _console.print(f"run: {run.path}")
+    return start_ranks(run.path, config=options.config, asked=options.num_procs)
+
+
+def _new_run(options: TrainOptions, preset: str) -> RunDir:
+    """The named folder, or the first of `preset`, `preset-2`, `preset-3` ... that is free."""
+    if options.name is not None:
+        return RunDir(options.runs / options.name)
+    return next(run for run in _numbered_runs(options.runs, preset) if not run.path.exists())
+
+
+def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
+    """The preset's newest run, if it has the same configuration and was not finished."""
+    if options.name is not None:
+        runs = [RunDir(options.runs / options.name)]
+    else:
+        runs = []
+        for run in _numbered_runs(options.runs, preset):
+            if not run.path.exists():
+                break
+            runs.append(run)
+    if not runs or not runs[-1].run_file.is_file() or not same_config(runs[-1], options.config):
+        return None
+    # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
+    split = final_split(read_manifest(options.config.data.path))
+    return None if runs[-1].is_finished(split) else runs[-1]
+
+
+def same_config(run: RunDir, config: RunConfig) -> bool:
+    """Whether a run was started with just this configuration. Raises ConfigError if its run.json is damaged."""
+    values = run.record()["config"]
+    try:
+        return config_to_dict(config_from_dict(values)) == config_to_dict(config)
+    except ConfigError:  # another version's
+        return False
+
+
+def _numbered_runs(folder: Path, name: str) -> Iterator[RunDir]:
+    yield RunDir(folder / name)
+    for number in count(2):
+        yield RunDir(folder / f"{name}-{number}")

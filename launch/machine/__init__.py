@@ -1,0 +1,1 @@
+"""What this machine has, and what must be built on it before anything runs."""

@@ -1,0 +1,52 @@
+"""Compile DeepSpeed's CPU communication op once, so that no training run waits for a compiler.
+
+DeepSpeed loads the op `deepspeed_shm_comm` whenever it runs on the CPU, and compiles it if it is not there: 1.5
+minutes on two free cores, 5 on busy ones. Ranks that start together wait for each other on the file `lock`.
+Since torch 2.14 that is a lock of the kernel, which a killed build releases; the file stays behind and belongs to
+nobody. So it is not removed here: that could only let two builds into one folder.
+"""
+
+import os
+import sys
+import time
+
+from sharding.console import make_console
+from trainer.engine.extensions import use_extensions
+
+OP = "deepspeed_shm_comm"
+
+
+def build_communication_op() -> float:
+    """Compile, if it is not yet compiled, and load the op; the seconds it took.
+
+    Raises:
+        RuntimeError: the compiler failed; the message holds what it said.
+    """
+    os.environ["DS_ACCELERATOR"] = "cpu"  # read when deepspeed is imported; on a GPU it would offer other ops
+    from deepspeed.ops.op_builder.cpu import ShareMemCommBuilder
+
+    start = time.monotonic()
+    ShareMemCommBuilder().load(verbose=False)
+    return time.monotonic() - start
+
+
+def main() -> None:
+    """Build into `extensions_dir()` and say so. Exits with a remedy if the compiler fails."""
+    console = make_console()
+    folder = use_extensions() / OP
+    if not (folder / f"{OP}.so").is_file():
+        console.print(f"Compiling DeepSpeed's communication op, once, 1 to 5 minutes, into {folder}")
+    try:
+        seconds = build_communication_op()
+    except (RuntimeError, ImportError) as error:
+        make_console(stderr=True).print(str(error))
+        sys.exit(
+            f"DeepSpeed's communication op could not be compiled into {folder}: see the message above. "
+            "Install a compiler and Python's headers (Debian: g++ python3-dev), see that 2 GB of memory are "
+            "free, remove that folder, and run `make setup` again."
+        )
+    console.print(f"DeepSpeed's communication op is ready ({seconds:.1f} s).")
+
+
+if __name__ == "__main__":
+    main()

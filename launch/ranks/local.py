@@ -1,0 +1,50 @@
+"""The ranks of one machine."""
+
+import os
+from pathlib import Path
+
+from launch.machine.devices import count_cores, count_gpus
+from launch.ranks.group import run_ranks
+from launch.ranks.interpreter import module_command
+from sharding.console import command_line, make_console
+from trainer.config import ConfigError, RunConfig
+
+
+def choose_num_procs(config: RunConfig, *, asked: int, num_gpus: int, num_cores: int) -> int:
+    """Ranks to start: one for each GPU, or one on the CPU, unless `asked` (0 is not asked) says otherwise.
+
+    Raises:
+        ConfigError: more ranks than GPUs, or than cores.
+    """
+    use_gpus = num_gpus > 0 and config.engine.device != "cpu"
+    if asked == 0:
+        return num_gpus if use_gpus else 1
+    most, things = (num_gpus, "GPUs") if use_gpus else (num_cores, "CPU cores")
+    if not 1 <= asked <= most:
+        raise ConfigError("num_procs", asked, f"this machine has {most} {things}; use 1 to {most}.")
+    return asked
+
+
+def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
+    """Train the run in folder `run` on this machine, and wait for its end. Returns the exit status."""
+    num_gpus, num_cores = count_gpus(), count_cores()
+    config.check_hardware(num_gpus)
+    num_procs = choose_num_procs(config, asked=asked, num_gpus=num_gpus, num_cores=num_cores)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores // num_procs)))
+    # Idle threads sleep: spinning, they take the core from DALI's threads and from other processes of the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if num_procs > 1:
+        return _start_group(run, num_procs)
+    from trainer.main import main
+
+    return main(run)
+
+
+def _start_group(run: Path, num_procs: int) -> int:
+    again = command_line("diptych", "train", "--resume", run, "--num-procs", str(num_procs))
+    remedy = f"Is there enough memory? To go on: {again}"
+    try:
+        return run_ranks(module_command("trainer.main", str(run)), num_procs, remedy=remedy)
+    except OSError as error:  # no Python, processes or room in the temporary folder
+        make_console(stderr=True).error(f"{num_procs} ranks could not be started: {error}")
+        return 1

@@ -1,0 +1,1 @@
+"""Files on disk, looked at: which pictures there are, with which labels, in which split."""

@@ -1,0 +1,95 @@
+"""Which split a sample belongs to, where the folders do not tell: by its name's hash, or by a list."""
+
+import csv
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sharding.format.manifest import DatasetError
+from sharding.work.plan import SPLITS, OptionError
+from sharding.work.problems import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Which split a sample belongs to, where the folders do not tell."""
+
+    val: float = 0.1
+    """Share of the samples for validation. A sample's name decides, so new samples move none of the old."""
+    test: float = 0.1
+    """Share of the samples for the test."""
+    split_list: Path | None = None
+    """A CSV in place of the shares: `file,split` in the first line, then a file's name (with or without suffix) and
+    train, val or test."""
+
+    def __post_init__(self) -> None:
+        check_shares(self.val, self.test)
+
+    def made_by(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        if self.split_list is None:
+            return {"val": self.val, "test": self.test}
+        return {"split_list": hashlib.sha256(self._list_bytes).hexdigest()}
+
+    def of(self, stem: str) -> str:
+        """The split of the sample called `stem`.
+
+        Raises:
+            InputError: it is not in the list.
+            DatasetError: the list is not what it should be.
+        """
+        if self.split_list is None:
+            return split_by_hash(stem, val=self.val, test=self.test)
+        if stem not in self._listed:
+            raise InputError(stem, f"has no row in {self.split_list}")
+        return self._listed[stem]
+
+    @cached_property
+    def _list_bytes(self) -> bytes:
+        assert self.split_list is not None
+        try:
+            return self.split_list.read_bytes()
+        except OSError as error:
+            raise DatasetError(f"--split-list {self.split_list}: {error.strerror}. Give a CSV file.") from error
+
+    @cached_property
+    def _listed(self) -> dict[str, str]:
+        rows = [row for row in csv.reader(self._list_bytes.decode("utf-8-sig").splitlines()) if row]
+        for number, row in enumerate(rows[1:], 2):
+            if len(row) != 2 or row[1] not in SPLITS:
+                raise DatasetError(
+                    f"{self.split_list}, line {number}: {','.join(row)!r} is not `file,split` with one of "
+                    f"{', '.join(SPLITS)}."
+                )
+        return {name[: -len(Path(name).suffix)] if Path(name).suffix else name: split for name, split in rows[1:]}
+
+
+def check_shares(val: float, test: float) -> None:
+    """Raises OptionError unless something is left for training."""
+    if min(val, test) < 0 or val + test >= 1:
+        raise OptionError(f"--val {val} --test {test}: use shares of 0 or more, together below 1.")
+
+
+def split_by_hash(stem: str, *, val: float, test: float) -> str:
+    """By where SHA-256 puts the name in [0, 1): the same whatever else is there, so the shares are kept on average."""
+    place = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big") / 2**64
+    if place < test:
+        return "test"
+    return "val" if place < test + val else "train"
+
+
+def split_exactly(stems: Collection[str], *, val: float, test: float) -> dict[str, str]:
+    """A split for each stem of a set that never grows, by the rank of its hash: the shares are kept exactly.
+
+    A share above 0 gets at least one sample if there are three or more.
+    """
+    ranked = sorted(stems, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+    counts = {}
+    for split, share in (("test", test), ("val", val)):
+        least = 1 if share > 0 and len(ranked) >= len(SPLITS) else 0
+        counts[split] = max(least, round(share * len(ranked)))
+    names = ["test"] * counts["test"] + ["val"] * counts["val"]
+    return {stem: names[rank] if rank < len(names) else "train" for rank, stem in enumerate(ranked)}

@@ -1,0 +1,1 @@
+"""Samples of a finished data set by (shard, index). No torch."""

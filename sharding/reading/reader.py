@@ -1,0 +1,293 @@
+"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view, and a label."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharding.format.codec import check_stored
+from sharding.format.manifest import (
+    LABELS_EXTENSION,
+    DatasetError,
+    LabelInfo,
+    Manifest,
+    Shard,
+    index_path,
+    is_key,
+    most_member_bytes,
+)
+from sharding.format.member import HEADER_BYTES, unpack_member
+from sharding.reading.shard_files import REMEDY, CachedFiles, shard_files
+from sharding.storage.cache import Cache
+from sharding.storage.place import Place
+
+MAX_OPEN_SHARDS = 128
+"""Files that one reader keeps open: far below the usual limit of 1024 for a process."""
+
+INDEX_VERSION = "v1.2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardIndex:
+    """Where the wanted members of each sample lie in one tar: one for each wanted view, then the labels' if wanted."""
+
+    keys: list[str]
+    """Names of the samples, in stored order."""
+    offsets: NDArray[np.int64]
+    """[num_samples, num_members] bytes from the beginning of the tar."""
+    sizes: NDArray[np.int64]
+    """[num_samples, num_members] bytes."""
+
+
+def select_shards(folder: Place, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
+    """The shards of a split whose samples have all the views. Raises DatasetError if they hold no sample."""
+    shards = [
+        shard
+        for shard in manifest.splits.get(split, [])
+        if shard.num_samples and (shard.view is None or all(view == shard.view for view in views))
+    ]
+    if not shards:
+        filled = [name for name in manifest.splits if manifest.num_samples(name)]
+        wanted = (
+            f" that have {' and '.join(map(repr, views))} together" if manifest.kind == "unpaired" and views else ""
+        )
+        raise DatasetError(
+            f"{folder} has no samples in split {split!r}{wanted}; splits that have any: {', '.join(filled) or 'none'}."
+        )
+    return shards
+
+
+def select_extensions(folder: Place, manifest: Manifest, *, views: Sequence[str]) -> list[str]:
+    """The extensions under which tars hold the views. Raises DatasetError for a view that does not exist."""
+    for name in views:
+        if name not in manifest.views:
+            raise DatasetError(f"{folder} has no view {name!r}; it has: {', '.join(sorted(manifest.views))}.")
+    return [manifest.views[name].extension for name in views]
+
+
+def _label_info(folder: Place, manifest: Manifest, label: str) -> LabelInfo:
+    if label not in manifest.labels:
+        raise DatasetError(f"{folder} has no label {label!r}; it has: {', '.join(sorted(manifest.labels)) or 'none'}.")
+    return manifest.labels[label]
+
+
+def parse_index(content: bytes, shard: Shard, *, path: Place, most_bytes: Mapping[str, int]) -> ShardIndex:
+    """Check the DALI index of a shard, and look members up in it.
+
+    Its first line is `v1.2 <num_samples>`; then a line for each sample repeats `extension offset size
+    filename`.
+
+    Args:
+        path: of the index, for messages.
+        most_bytes: that each of the wanted members may have, by extension.
+
+    Raises:
+        DatasetError: it is not the one in the manifest, lacks a member, or has one that is too large, points past the
+            tar's end, or is called what no sample may be called.
+    """
+    if hashlib.sha256(content).hexdigest() != shard.index_sha256:
+        raise DatasetError(f"{path} is not the index that the manifest lists (SHA-256 differs). {REMEDY}.")
+    try:
+        index = _parse_index(path, content, shard, extensions=list(most_bytes))
+    except DatasetError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{path} is no DALI index ({error}). {REMEDY}.") from error
+    _check_places(path, index, shard, most_bytes=most_bytes)
+    return index
+
+
+def _check_places(path: Place, index: ShardIndex, shard: Shard, *, most_bytes: Mapping[str, int]) -> None:
+    offsets, sizes = index.offsets, index.sizes
+    # The sum is judged last: of numbers near 2**63 it would be negative.
+    is_beyond = (offsets < HEADER_BYTES) | (offsets > shard.num_bytes) | (sizes < 0) | (sizes > shard.num_bytes)
+    beyond = np.flatnonzero((is_beyond | (offsets + sizes > shard.num_bytes)).any(axis=1))
+    if beyond.size:
+        raise DatasetError(f"{path} places sample {index.keys[beyond[0]]!r} outside its tar. {REMEDY}.")
+    most = list(most_bytes.values())
+    large = np.argwhere(sizes > np.array(most, np.int64)) if most else ()
+    for row, column in large[:1]:
+        raise DatasetError(
+            f"{path}: sample {index.keys[row]!r} has {sizes[row, column]} bytes in its member "
+            f"{list(most_bytes)[column]}, where {most[column]} are the most. {REMEDY}."
+        )
+
+
+def _parse_index(path: Place, content: bytes, shard: Shard, *, extensions: Sequence[str]) -> ShardIndex:
+    header, *lines = content.decode("ascii").splitlines() or [""]
+    if header != f"{INDEX_VERSION} {shard.num_samples}" or len(lines) != shard.num_samples:
+        raise DatasetError(
+            f"{path} begins with {header[:40]!r} and has {len(lines)} samples; expected is '{INDEX_VERSION}"
+            f" {shard.num_samples}'. {REMEDY}."
+        )
+    members = [_parse_members(path, line, extensions=extensions) for line in lines]
+    if len({key for key, _ in members}) < len(members):
+        twice = Counter(key for key, _ in members).most_common(1)[0][0]
+        raise DatasetError(f"{path} holds the sample {twice!r} twice. {REMEDY}.")
+    places = np.array([place for _, place in members], dtype=np.int64).reshape(len(members), len(extensions), 2)
+    return ShardIndex(keys=[key for key, _ in members], offsets=places[..., 0], sizes=places[..., 1])
+
+
+def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """The key of one sample, and (offset, size) of each wanted member."""
+    fields = line.split()
+    if not fields or len(fields) % 4:
+        raise DatasetError(f"{path}: {line[:200]!r} is not made of 'extension offset size filename'. {REMEDY}.")
+    key = fields[3].removesuffix(f".{fields[0]}")
+    if not is_key(key) or any(fields[at + 3] != f"{key}.{fields[at]}" for at in range(0, len(fields), 4)):
+        raise DatasetError(
+            f"{path}: {line[:200]!r} names no sample; each file must be called KEY.extension, with one key of letters, "
+            f"digits, _, - and %. {REMEDY}."
+        )
+    members = {fields[start]: (int(fields[start + 1]), int(fields[start + 2])) for start in range(0, len(fields), 4)}
+    for extension in extensions:
+        if extension not in members:
+            raise DatasetError(f"{path}: sample {key!r} has no member {key}.{extension}. {REMEDY}.")
+    return key, [members[extension] for extension in extensions]
+
+
+class ShardReader:
+    """The samples of one split. Not for several threads at once.
+
+    Opening it reads all indexes; a folder that was copied in part fails there, before training begins. Each file of a
+    sample is checked as it is read. Checksums of whole tars are the business of `diptych shard verify`, and of the
+    cache that remote ones come through.
+
+    Args:
+        cache: through which the files of a remote data set come.
+        max_open: tars that are kept open.
+    """
+
+    def __init__(
+        self,
+        folder: Place,
+        manifest: Manifest,
+        *,
+        split: str,
+        views: Sequence[str],
+        label: str | None = None,
+        cache: Cache | None = None,
+        max_open: int = MAX_OPEN_SHARDS,
+    ) -> None:
+        """Raises DatasetError if the split, a view or the label does not exist, or a shard is damaged."""
+        self.folder = folder
+        self.views = tuple(views)
+        self._shards = select_shards(folder, manifest, split=split, views=views)
+        self._extensions = extensions = select_extensions(folder, manifest, views=views)
+        self._label = label
+        if label is not None:
+            self._num_labels = len(_label_info(folder, manifest, label).names)
+            extensions.append(LABELS_EXTENSION)
+        most_bytes = {extension: most_member_bytes(manifest, extension) for extension in extensions}
+        self._views = [manifest.views[view] for view in views]
+        self._files = shard_files(folder, cache=cache)
+        self._indexes = [
+            parse_index(content, shard, path=folder / index_path(shard.path), most_bytes=most_bytes)
+            for shard, content in zip(self._shards, self._files.read_indexes(self._shards), strict=True)
+        ]
+        self._max_open = max_open
+        self._open: dict[int, int] = {}  # shard -> file descriptor, the least recently used first
+
+    @property
+    def shard_sizes(self) -> list[int]:
+        """Number of samples in each shard."""
+        return [shard.num_samples for shard in self._shards]
+
+    def key(self, shard: int, index: int) -> str:
+        """The name of a sample."""
+        return self._indexes[shard].keys[index]
+
+    def prefetch(self, shard: int, stop: Event) -> None:
+        """Have a shard of a remote data set on this machine by the time that it is read; any thread may call it.
+
+        Raises:
+            DatasetError: it cannot be had.
+            StoppedError: `stop` was set.
+        """
+        if isinstance(self._files, CachedFiles):
+            self._files.prefetch(self._shards[shard], stop=stop)
+
+    @property
+    def is_remote(self) -> bool:
+        return isinstance(self._files, CachedFiles)
+
+    def locate(self, shard: int, index: int) -> str:
+        """The tar and the key of a sample, for messages."""
+        return f"{self.folder / self._shards[shard].path}, sample {self.key(shard, index)!r}"
+
+    def read(self, shard: int, index: int) -> dict[str, bytes]:
+        """The encoded bytes of each view of a sample.
+
+        Raises:
+            DatasetError: the tar no longer holds them unchanged, or their headers announce other pictures than the
+                manifest: such are not decoded.
+        """
+        files = {}
+        for column, (name, view) in enumerate(zip(self.views, self._views, strict=True)):
+            files[name] = content = self._member(shard, index, column=column, title=f"view {name!r}")
+            try:
+                check_stored(content, view)
+            except DatasetError as error:
+                raise DatasetError(
+                    f"{self.locate(shard, index)}: view {name!r} is refused: {error}. {REMEDY}."
+                ) from error
+        return files
+
+    def label(self, shard: int, index: int) -> int:
+        """The label of a sample: an index into `LabelInfo.names`.
+
+        Raises:
+            DatasetError: the tar no longer holds it, or the sample has none, or an impossible one.
+        """
+        content = self._member(shard, index, column=len(self.views), title="its labels")
+        try:
+            labels = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DatasetError(f"{self.locate(shard, index)}: its labels are not JSON ({error}). {REMEDY}.") from error
+        value = labels.get(self._label) if isinstance(labels, dict) else None
+        if type(value) is not int or not 0 <= value < self._num_labels:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: label {self._label!r} is {repr(value)[:80]}, where 0 to "
+                f"{self._num_labels - 1} are possible; its labels are {content[:80].decode(errors='replace')}. "
+                f"{REMEDY}."
+            )
+        return value
+
+    def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
+        places = self._indexes[shard]
+        offset, size = int(places.offsets[index, column]), int(places.sizes[index, column])
+        name = f"{self.key(shard, index)}.{self._extensions[column]}"
+        try:
+            record = os.pread(self._descriptor(shard), HEADER_BYTES + size, offset - HEADER_BYTES)
+        except OSError as error:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: {title} cannot be read ({error.strerror}). {REMEDY}."
+            ) from error
+        if (num_read := max(0, len(record) - HEADER_BYTES)) != size:
+            raise DatasetError(
+                f"{self.locate(shard, index)}: only {num_read} of the {size} bytes of {title} could be read. {REMEDY}."
+            )
+        try:
+            return unpack_member(record, name=name)
+        except ValueError as error:
+            raise DatasetError(f"{self.locate(shard, index)}: {title} is damaged: {error}. {REMEDY}.") from error
+
+    def close(self) -> None:
+        """Close all files. The reader may be used again."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _descriptor(self, shard: int) -> int:
+        descriptor = self._open.pop(shard, None)
+        if descriptor is None:
+            if len(self._open) >= self._max_open:
+                os.close(self._open.pop(next(iter(self._open))))
+            descriptor = self._files.open(self._shards[shard])
+        self._open[shard] = descriptor
+        return descriptor

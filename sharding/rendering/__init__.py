@@ -1,0 +1,1 @@
+"""Pictures as they are stored: resized, cut, coloured, drawn as edges."""

@@ -1,0 +1,1 @@
+"""What finds damage in a finished data set."""

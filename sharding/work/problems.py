@@ -1,0 +1,73 @@
+"""Inputs that cannot be used: all of them are listed at once, or on request left out and put on record."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from sharding.format.manifest import DatasetError
+
+MAX_LISTED = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """One input that cannot be used."""
+
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+class InputError(DatasetError):
+    """One input that cannot be used."""
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file, self.reason = str(file), reason
+
+    def __reduce__(self) -> tuple:
+        return InputError, (self.file, self.reason)
+
+
+def rejected_by(error: DatasetError, key: str) -> Rejected:
+    """What to note of a sample that cannot be made."""
+    if isinstance(error, InputError):
+        return Rejected(file=error.file, reason=error.reason)
+    return Rejected(file=key, reason=str(error))
+
+
+@dataclass(kw_only=True)
+class Problems:
+    """What is wrong with the inputs of one data set."""
+
+    skip: bool = False
+    """Leave unusable inputs out, instead of stopping."""
+    rejected: list[Rejected] = field(default_factory=list)
+    _paragraphs: list[str] = field(default_factory=list)
+
+    def add(self, found: Iterable[Rejected], *, headline: str) -> None:
+        """Note inputs of which one thing is wrong; `headline`, after their number, says what, and the remedy."""
+        before = len(self.rejected)
+        self.rejected.extend(found)
+        new = self.rejected[before:]
+        if new:
+            self._paragraphs.append(f"{len(new)} {headline}:\n{listing([str(one) for one in new])}")
+
+    def check(self) -> None:
+        """Raises DatasetError that lists all that was found, unless it is to be skipped."""
+        if self._paragraphs and not self.skip:
+            raise DatasetError("\n".join([*self._paragraphs, SKIP]))
+
+
+SKIP = "Or add --skip-bad to leave them out; rejected.jsonl will list them with their reasons."
+
+
+def listing(problems: Sequence[str]) -> str:
+    """The first ten, one to a line, and how many more there are."""
+    rest = len(problems) - MAX_LISTED
+    lines = [f"  {problem}" for problem in problems[:MAX_LISTED]]
+    return "\n".join(lines + ([f"  ... and {rest} more"] if rest > 0 else []))

@@ -1,0 +1,1 @@
+"""Samples to shards: resumable, and whole or absent."""

@@ -1,0 +1,285 @@
+"""Make a data set from a source: encode, write shards, publish when all are whole."""
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sharding.format.manifest import (
+    FILE_NAME,
+    REJECTED,
+    DatasetError,
+    Manifest,
+    Shard,
+    check_manifest,
+    read_manifest,
+    write_manifest,
+)
+from sharding.storage.files import write_atomically
+from sharding.work.crew import Callback, Crew, Tick, adding, unheard
+from sharding.work.plan import Draft, OptionError, Plan, Sample, Source
+from sharding.work.problems import Problems, Rejected, rejected_by
+from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
+from sharding.writing.journal import Finished, Workspace, open_workspace
+from sharding.writing.publish import check_neighbours, is_already_there, partial_folder, publish, recover
+from sharding.writing.shard_file import tar_bytes, write_shard
+
+BYTES_PER_MB = 10**6
+NUM_PROBES = 32
+"""Samples that are encoded beforehand, to tell how many fit a shard."""
+FEW_SAMPLES = 400
+"""Up to so many are encoded in this process: starting others takes a second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOptions:
+    """Where the data set goes, in what pieces, and who makes it."""
+
+    out: Path
+    """Folder to make. It appears when the data set is whole, and not before."""
+    overwrite: bool = False
+    """Replace a different data set that is there."""
+    shard_mb: int = 64
+    """Megabytes that a shard is to have, about."""
+    shard_samples: int = 1000
+    """A shard holds at most this many samples: small sets, too, are to have several, which are made side by side."""
+    skip_bad: bool = False
+    """Leave out what cannot be used, and list it with the reasons in rejected.jsonl, instead of stopping."""
+    workers: int = len(os.sched_getaffinity(0))
+    """Processes that decode and encode images. The shards do not depend on it."""
+    ray: str | None = None
+    """Work on a Ray cluster instead, whose machines all see the input and --out: `auto`, `local` or an address."""
+
+    def __post_init__(self) -> None:
+        if re.match(r"\w+:/", str(self.out)):
+            raise OptionError(
+                f"--out {self.out}: is an address. Write to a folder, then copy it there with its own tool."
+            )
+        for name in ("shard_samples", "shard_mb", "workers"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")
+
+
+def make_dataset(
+    source: Source, options: WriteOptions, *, progress: Callback, looking: Callback = unheard
+) -> tuple[Manifest, bool]:
+    """The data set's manifest, and whether it was made now; False: the same set was there already.
+
+    A run that is killed leaves `<out>.partial`, from which the same call continues.
+
+    Args:
+        progress: hears how many samples are done, and of how many.
+        looking: the same of inputs that are looked at beforehand.
+
+    Raises:
+        DatasetError: an input is unusable, the disk is full, or something else is at `out`. Then nothing is left.
+    """
+    out = options.out.resolve()
+    shards: dict[str, Any] = {"max_samples": options.shard_samples, "mb": options.shard_mb}
+    try:
+        made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
+        if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
+            return read_manifest(out), False
+        check_neighbours(out)
+        problems = Problems(skip=options.skip_bad)
+        with Crew(workers=options.workers, ray=options.ray, looking=looking) as crew:
+            plan = source.plan(crew, problems)
+            problems.check()
+            return _write(
+                plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress
+            )
+    except sqlite3.OperationalError as error:
+        raise DatasetError(
+            f"The temporary list of files cannot be written ({error}). Make room in the folder for temporary files, or "
+            "name another in the variable SQLITE_TMPDIR."
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"{error.filename or out}: {error.strerror}. Choose another --out.") from error
+
+
+def software_versions() -> dict[str, str]:
+    """What may change the bytes of a JPEG; recorded, but no reason to make a set again."""
+    versions = {}
+    for package in ("diptych", "pillow"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _write(
+    plan: Plan,
+    *,
+    made_by: dict[str, Any],
+    out: Path,
+    options: WriteOptions,
+    crew: Crew,
+    problems: Problems,
+    progress: Callback,
+) -> tuple[Manifest, bool]:
+    check_manifest(_manifest(plan, name=out.name, made_by=made_by, splits={}), path=f"{out / FILE_NAME} to be")
+    with DraftStore() as store:
+        store.fill(plan)
+        workspace = open_workspace(partial_folder(out), fingerprint=store.fingerprint(made_by))
+        try:
+            check_neighbours(out)
+            recover(out)
+            # Once more, now under the lock: another run may have published since the first look.
+            if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
+                workspace.discard()
+                return read_manifest(out), False
+            _write_shards(
+                plan, store, workspace=workspace, options=options, crew=crew, problems=problems, progress=progress
+            )
+            if not workspace.finished:
+                raise DatasetError(f"No sample is left of {len(store)}: all were left out.")
+            manifest = _manifest(plan, name=out.name, made_by=made_by, splits=workspace.splits())
+            _write_rejected(workspace.folder / REJECTED, problems.rejected)
+            write_manifest(workspace.folder, manifest)
+            publish(workspace.folder, out)
+        except Exception:
+            workspace.discard()
+            raise
+        workspace.journal.close()
+    return manifest, True
+
+
+def _manifest(plan: Plan, *, name: str, made_by: dict[str, Any], splits: dict[str, list[Shard]]) -> Manifest:
+    return Manifest(
+        name=name,
+        kind=plan.kind,
+        views=plan.views,
+        classes=list(plan.classes),
+        labels=dict(plan.labels),
+        splits=splits,
+        made_by=made_by,
+    )
+
+
+def _write_shards(
+    plan: Plan,
+    store: DraftStore,
+    *,
+    workspace: Workspace,
+    options: WriteOptions,
+    crew: Crew,
+    problems: Problems,
+    progress: Callback,
+) -> None:
+    total = len(store)
+    tick = adding(progress, total=total)
+    finished = {one.shard.path for one in workspace.finished}
+    encoding = [one for done in workspace.finished for one in done.rejected]
+    is_small = total <= FEW_SAMPLES
+    mean_bytes = _mean_bytes(plan, store, crew=crew, is_small=is_small)
+
+    def unfinished() -> Iterator[ShardPlan]:
+        shards = plan_shards(
+            store,
+            max_samples=options.shard_samples,
+            max_bytes=options.shard_mb * BYTES_PER_MB,
+            num_bytes=partial(_num_bytes, mean=mean_bytes),
+        )
+        for shard in shards:
+            if shard.path in finished:
+                tick(len(shard.drafts))
+            else:
+                # After a bad one, the others are only checked, to report all at once.
+                yield replace(shard, is_only_checked=bool(encoding) and not problems.skip)
+
+    job = ShardJob(folder=workspace.folder, encode=plan.encode, skip_bad=options.skip_bad)
+    # Closed, whatever happens: nobody may still write where what is half done is thrown away.
+    with closing(crew.run(make_shard, job, unfinished(), tick=tick, is_small=is_small)) as results:
+        for one in results:
+            encoding += one.rejected
+            if one.finished is not None:
+                if options.ray is not None:
+                    _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
+                workspace.record(one.finished)
+    encoding.sort(key=lambda one: one.file)
+    problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
+    problems.check()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """What all shards of a data set have in common."""
+
+    folder: Path
+    encode: Callable[[Draft], Sample]
+    skip_bad: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardResult:
+    """What became of one shard."""
+
+    finished: Finished | None
+    """None: no sample was usable, or one was not and must be mended first."""
+    rejected: list[Rejected]
+
+
+def make_shard(job: ShardJob, plan: ShardPlan, *, tick: Tick) -> ShardResult:
+    """Encode the samples one by one, and write them."""
+    rejected: list[Rejected] = []
+
+    def usable() -> Iterator[Sample]:
+        for draft in plan.drafts:
+            try:
+                sample = job.encode(draft)
+            except DatasetError as error:
+                rejected.append(rejected_by(error, draft.key))
+            else:
+                if job.skip_bad or not (rejected or plan.is_only_checked):
+                    yield sample
+            tick(1)
+
+    shard = write_shard(job.folder, plan.path, usable())
+    is_whole = shard is not None and (job.skip_bad or not rejected)
+    finished = Finished(split=plan.split, shard=shard, rejected=rejected) if shard is not None and is_whole else None
+    return ShardResult(finished=finished, rejected=rejected)
+
+
+def _num_bytes(draft: Draft, *, mean: float) -> float:
+    return mean if draft.num_bytes is None else draft.num_bytes
+
+
+def _mean_bytes(plan: Plan, store: DraftStore, *, crew: Crew, is_small: bool) -> float:
+    """Of a sample, as the first ones have that can be encoded. The same for the same plan, so shards are cut alike."""
+    probes = [draft for draft in islice(store, NUM_PROBES) if draft.num_bytes is None]
+    found = crew.run(_encoded_bytes, plan.encode, probes, tick=lambda number: None, is_small=is_small)
+    sizes = [size for size in found if size is not None]
+    return sum(sizes) / len(sizes) if sizes else 0.0
+
+
+def _encoded_bytes(encode: Callable[[Draft], Sample], draft: Draft, *, tick: Tick) -> int | None:
+    """What a sample takes in a shard; None for a bad one, which is found again when its shard is made."""
+    try:
+        return sum(tar_bytes(len(content)) for content in encode(draft).files().values())
+    except DatasetError:
+        return None
+
+
+def _check_visible(path: Path, num_bytes: int) -> None:
+    """What another machine of a cluster wrote must be seen here."""
+    if not path.is_file() or path.stat().st_size != num_bytes:
+        raise DatasetError(
+            f"{path} was written on another machine and is not seen here: --out must be a folder that all machines of "
+            "the cluster share."
+        )
+
+
+def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    """One line for each input that was left out; no file if none was."""
+    if rejected:
+        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected)
+        write_atomically(path, lines.encode())

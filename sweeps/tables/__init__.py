@@ -1,0 +1,1 @@
+"""The papers' comparisons: many runs, side by side."""

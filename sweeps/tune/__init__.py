@@ -1,0 +1,1 @@
+"""Everything that imports ray: trials and the processes that train them."""

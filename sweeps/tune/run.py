@@ -1,0 +1,168 @@
+"""Runs a sweep: a Ray of its own on this machine, Tune over it, the report at the end."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.search.basic_variant import BasicVariantGenerator
+from rich.console import Console
+
+from sharding.console import command_line, make_console
+from sharding.storage.files import open_to_append
+from sharding.work.local_ray import local_ray
+from sweeps.plan import Sweep, SweepDir
+from sweeps.records import Record, read_records
+from sweeps.report import best_of, describe_state, full_command, make_table, rows_on_record, trial_name, write_report
+from sweeps.tune.asha import RememberingAsha
+from sweeps.tune.live import LiveTable
+from sweeps.tune.recorder import Recorder
+from sweeps.tune.trial import Trial, placement
+
+INTERRUPTED = 128 + signal.SIGTERM
+"""Exit status of a sweep that was told to stop."""
+
+_MAX_FAILURES = 2
+_OBJECT_STORE_BYTES = 80 * 2**20
+"""Near Ray's minimum: trials pass figures around, never images or weights."""
+
+_ENVIRONMENT = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # which prints tables of its own, however quiet it is asked to be
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # runs write metrics.jsonl; Tune's files lose lines at restarts
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+}
+
+
+def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
+    """Run the trials that are left, and write the report. Returns the exit status.
+
+    Args:
+        records: how each trial stands, by its name.
+    """
+    console = make_console()
+    console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
+    if any(not record.is_ended for record in records.values()):
+        try:
+            _train(folder, sweep, records)
+        except KeyboardInterrupt:  # before Tune began to listen to signals
+            return _interrupted(folder, console)
+    return _conclude(folder, sweep, console)
+
+
+def _train(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> None:
+    """Let Tune run to its end, or until a signal."""
+    os.environ.update(_ENVIRONMENT)
+    num_ranks = sweep.resources.max_concurrent * sweep.ranks_per_trial
+    ours = local_ray(
+        num_cpus=num_ranks * sweep.resources.cpus_per_rank,
+        num_gpus=num_ranks * sweep.resources.gpus_per_rank,
+        object_store_memory=_OBJECT_STORE_BYTES,
+    )
+    # Ray prints to standard output whenever a process dies, in the middle of the table.
+    with open_to_append(folder.ray_log) as log, redirect_stdout(log), ours as private:
+        tuner = _make_tuner(folder, sweep, records, private=private)
+        with _stop_signals():
+            tuner.fit()
+
+
+def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *, private: Path) -> tune.Tuner:
+    """Always a new one, over what is left: Tune keeps its state in pickles, and those of a folder are never read."""
+    ended = [name for name, record in records.items() if record.is_ended]
+    left = [
+        {"name": name, "overrides": overrides, "position": records[name].position}
+        for name, overrides in sweep.trials().items()
+        if name not in ended
+    ]
+    trial = tune.with_parameters(Trial, folder=folder, sweep=sweep, private=private)
+    return tune.Tuner(
+        tune.with_resources(trial, placement(sweep)),
+        param_space={"trial": tune.grid_search(left)},
+        tune_config=tune.TuneConfig(
+            metric=sweep.metric,
+            mode="max",
+            search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
+            scheduler=RememberingAsha(folder, sweep, ended=ended),
+            reuse_actors=True,
+            trial_dirname_creator=trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(private),
+            stop={"position": sweep.total},
+            failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
+            callbacks=[
+                LiveTable(sweep, name=folder.path.name, before=records),
+                Recorder(folder, sweep, before=records),
+            ],
+            verbose=0,
+        ),
+    )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """SIGTERM and SIGINT let Tune end its trials; a second one ends the process as usual."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+            raise KeyboardInterrupt  # Tune does not listen yet
+        signal.raise_signal(signal.SIGUSR1)  # Tune's own signal for that
+
+    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
+    """Show and write what is on record. Returns 0 if every trial came to its end, 1 if one failed."""
+    rows = rows_on_record(read_records(folder, sweep), sweep)
+    if any(row.state in ("waiting", "training") for row in rows):
+        return _interrupted(folder, console)
+    write_report(folder, sweep, rows)
+    console.print(
+        make_table(
+            rows,
+            sweep,
+            title=f"{folder.path.name}: furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}",
+        )
+    )
+    for row in rows:
+        if row.num_restarts or row.error:
+            reason = f"{row.error}; all of it: " if row.error else ""
+            console.print(f"{row.trial} {describe_state(row)}: {reason}{_shown(folder.errors(row.trial))}")
+    best = best_of(rows)
+    if best is not None:
+        console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}")
+    console.print(f"report: {_shown(folder.report_markdown)}")
+    return 1 if any(row.state == "failed" for row in rows) else 0
+
+
+def _interrupted(folder: SweepDir, console: Console) -> int:
+    console.print(
+        f"stopped and saved. Continue with: {command_line('diptych', 'sweep', '--resume', _shown(folder.path))}"
+    )
+    return INTERRUPTED
+
+
+def _describe(sweep: Sweep) -> str:
+    resources = sweep.resources
+    gpu = " and a GPU" if resources.gpus_per_rank else ""
+    return (
+        f"{sweep.num_trials} trials of {sweep.total / 1000:.4g} kimg; at once: {resources.max_concurrent}; "
+        f"ranks of each: {sweep.ranks_per_trial}; cores of each rank: {resources.cpus_per_rank}{gpu}."
+    )
+
+
+def _shown(path: Path) -> Path:
+    """As short as the user would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,137 @@
+"""A trial of a sweep: a Tune Trainable that starts its ranks as actors in Tune's own placement group.
+
+Ray Train is left out: its trainers inside Tune take 19 to 34 s for each trial, hang when cores are short, and give Tune
+no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.actor import ActorProxy
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.placement_group import get_current_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from sweeps.plan import Sweep, SweepDir
+from sweeps.spaces.overrides import Overrides, apply
+from sweeps.tune.rank import Rank
+from trainer.ranks.rendezvous import STORE_VARIABLE
+
+_END_TIMEOUT_S = 40
+"""W&B may take 20 s to give up on a server that is gone."""
+
+
+def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
+    """An empty bundle for the Trial, which only waits (Tune drops it, so the ranks' bundles count from 0)."""
+    of_rank: dict[str, float] = {"CPU": sweep.resources.cpus_per_rank}
+    if sweep.resources.gpus_per_rank:
+        of_rank["GPU"] = sweep.resources.gpus_per_rank
+    return tune.PlacementGroupFactory([{}] + [of_rank] * sweep.ranks_per_trial, strategy="PACK")
+
+
+def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
+    """New processes in the current placement group that know each other, and have nothing to train yet.
+
+    A sweep's Ray is of one machine, so ranks meet in a file and need no port: torch asks nobody at a port who they are.
+
+    Args:
+        private: a folder of this machine that is only the user's.
+    """
+    group, resources = get_current_placement_group(), sweep.resources
+    assert group is not None, "Tune has made one for the trial"
+    ranks = [
+        ray.remote(Rank)
+        .options(
+            num_cpus=resources.cpus_per_rank,
+            num_gpus=resources.gpus_per_rank,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=number),
+        )
+        .remote(sweep.folder, num_threads=resources.cpus_per_rank)
+        for number in range(sweep.ranks_per_trial)
+    ]
+    store = Path(tempfile.mkdtemp(prefix="ranks-", dir=private)) / "store"
+    common = {"WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
+    ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
+    return ranks
+
+
+class Trial(tune.Trainable):
+    """Trains one configuration in a run directory of its own, a report at a time.
+
+    Its real checkpoints are those of the run directory, which a trial that starts again continues from by itself.
+    Tune is given a pointer only: it needs one to restart a trial.
+    """
+
+    # tune.with_parameters adds the last three.
+    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep, private: Path) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.folder = folder
+        self.sweep = sweep
+        self.ranks = start_ranks(sweep, private=private)
+        self._begin(**config["trial"])
+
+    def _begin(self, *, name: str, overrides: Overrides, position: int) -> None:
+        os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
+        self.run = self.folder.run(name)
+        if not self.run.run_file.exists():
+            config = apply(self.sweep.config, overrides)
+            self.run.create(config, preset=self.sweep.preset, command=self.sweep.command)
+        self.position: int = self._on_all("begin", self.run.path)
+        self._require(position)
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
+        metrics = self._on_all("advance", self.sweep.report_period)
+        self.position = metrics["position"]
+        if metrics.get("diverged"):
+            return {self.sweep.metric: float("-inf"), "done": True, **metrics}
+        return metrics
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """`step` has saved already: the pointer."""
+        return {"position": self.position}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Check that the run went on from there. Raises RuntimeError as `_require` does."""
+        self._require((checkpoint or {}).get("position", 0))
+
+    def _require(self, expected: int) -> None:
+        """Check that the run went on from `expected`, or from later: a rank may have died between saving and reporting.
+
+        Raises:
+            RuntimeError: checkpoints of the run directory are gone.
+        """
+        if self.position < expected:
+            raise RuntimeError(
+                f"{self.run.path} was saved after {expected} images, and its newest checkpoint "
+                f"is of {self.position}. Put the removed checkpoint back, or start a new sweep."
+            )
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Another trial takes over these ranks, which saves it some 10 s of imports."""
+        self._on_all("end")
+        self._begin(**new_config["trial"])
+        return True
+
+    def cleanup(self) -> None:
+        """Let W&B finish, within bounds, and end the ranks."""
+        with contextlib.suppress(RayError, GetTimeoutError):
+            ray.get([rank.end.remote() for rank in self.ranks], timeout=_END_TIMEOUT_S)
+        self._kill_ranks()
+
+    def _on_all(self, method: str, *args: Any) -> Any:
+        """What the main rank returns. If one fails all are ended: the others would wait for it, and hold their GPUs."""
+        try:
+            return ray.get([getattr(rank, method).remote(*args) for rank in self.ranks])[0]
+        except RayError:
+            self._kill_ranks()
+            raise
+
+    def _kill_ranks(self) -> None:
+        for rank in self.ranks:
+            ray.kill(rank)  # pyright: ignore[reportArgumentType]  any handle is right
+        self.ranks = []

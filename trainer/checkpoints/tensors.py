@@ -1,0 +1,69 @@
+"""Reading what torch has written, without running what a stranger may have put in: tensors and plain values only.
+
+A pickle names functions to call. torch's own reader of weights calls none but those that make tensors and containers.
+DeepSpeed's files name three classes of its own as well, of which we need no object: harmless ones take their places.
+"""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.runs.records import RecordError, open_record
+
+MapLocation = torch.device | str | Callable[..., Any] | None
+
+
+class Slice:
+    """Where a parameter lies in a flat vector, as DeepSpeed's `fragment_address`."""
+
+    numel: int
+    start: int
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict) or set(state) != {"numel", "start"}:
+            raise pickle.UnpicklingError("a slice has a start and a length")
+        if any(type(value) is not int or value < 0 for value in state.values()):
+            raise pickle.UnpicklingError("a slice starts and ends at whole numbers")
+        self.numel, self.start = state["numel"], state["start"]
+
+
+class LossScale:
+    """In place of DeepSpeed's `LossScaler`, whatever it held: with float32 weights it is always 1."""
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_STAND_INS: list[Any] = [
+    (Slice, "deepspeed.utils.tensor_fragment.fragment_address"),
+    (LossScale, "deepspeed.runtime.fp16.loss_scaler.LossScaler"),
+    (int, "deepspeed.runtime.zero.config.ZeroStageEnum"),
+]
+
+
+def load_tensors(path: Path, *, map_location: MapLocation = "cpu") -> Any:
+    """The tensors, numbers and texts of a file that `torch.save` or DeepSpeed wrote.
+
+    Raises:
+        RecordError: it is a link or no regular file, is missing or damaged, or asks for anything to be called.
+    """
+    try:
+        open_record(path).close()
+        with torch.serialization.safe_globals(_STAND_INS):
+            return torch.load(path, map_location=map_location, weights_only=True)
+    except FileNotFoundError:
+        raise RecordError(f"{path} is missing") from None
+    except RecordError as error:
+        raise RecordError(f"{path} {error}") from error
+    # torch's own words on what it refuses advise against safety.
+    except pickle.UnpicklingError as error:
+        raise RecordError(
+            f"{path} is not what torch and DeepSpeed write: it holds other things than tensors, numbers and text. It "
+            "was not read, because reading it could run code"
+        ) from error
+    except Exception as error:  # what it raises on damaged archives is no family of errors
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise RecordError(f"{path} is damaged ({first})") from error

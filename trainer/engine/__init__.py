@@ -1,0 +1,1 @@
+"""The players under DeepSpeed: the only home of its hazards."""

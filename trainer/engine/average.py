@@ -1,0 +1,54 @@
+"""The exponential moving average of the generators' weights (Yazici et al. 2019, arXiv:1806.04498)."""
+
+import copy
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from trainer.ranks.sync_norm import stop_synchronising
+
+RAMP_UP = 0.05
+"""Early in a run the half-life is this fraction of the images seen, so that initial weights are soon forgotten."""
+
+
+class MovingAverage:
+    """Averaged copies of networks, in float32.
+
+    Args:
+        networks: the networks to follow, by name.
+        half_life_kimg: thousands of images after which a weight counts half; 0 follows the networks exactly.
+    """
+
+    def __init__(self, networks: Mapping[str, nn.Module], *, half_life_kimg: float) -> None:
+        self.half_life_kimg = half_life_kimg
+        self.networks = {name: copy.deepcopy(net).requires_grad_(False) for name, net in networks.items()}
+        for network in self.networks.values():
+            stop_synchronising(network)
+
+    @torch.no_grad()
+    def update(self, networks: Mapping[str, nn.Module], *, position: int, num_images: int) -> None:
+        """Follow `networks`, which have seen `position` images, the last `num_images` of them since last time."""
+        decay = self.decay(position=position, num_images=num_images)
+        for name, average in self.networks.items():
+            source = networks[name]
+            get_ema_multi_avg_fn(decay)(list(average.parameters()), list(source.parameters()), 1)
+            _copy_all(average.buffers(), source.buffers())
+
+    def decay(self, *, position: int, num_images: int) -> float:
+        """Weight of the past: 0.5 ** (num_images / half-life in images)."""
+        half_life = min(self.half_life_kimg * 1000, RAMP_UP * position)
+        return 0.5 ** (num_images / half_life) if half_life > 0 else 0.0
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        return {name: network.state_dict() for name, network in self.networks.items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
+
+
+def _copy_all(targets: Iterable[Tensor], sources: Iterable[Tensor]) -> None:
+    for target, source in zip(targets, sources, strict=True):
+        target.copy_(source)

@@ -1,0 +1,1 @@
+"""How good a method is, beside baselines on the same images."""

@@ -1,0 +1,87 @@
+"""Scores of a run: computed, written down, shown."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sharding.console import one_line
+from sharding.format.manifest import Manifest, read_manifest
+from sharding.storage.files import write_atomically
+from trainer.config import RunConfig
+from trainer.evaluation.comparison import compare
+from trainer.evaluation.evaluator import SplitEvaluator
+from trainer.evaluation.samples import SamplePictures
+from trainer.inference.translator import Translator, load_translator
+from trainer.ranks.world import World, lone_world
+from trainer.reports.page import check_report, write_report
+from trainer.runs.rundir import RunDir
+
+
+def evaluate_split(
+    translator: Translator, *, config: RunConfig, manifest: Manifest, split: str, world: World
+) -> dict[str, float]:
+    """Scores of a method and of the baselines, once: see `SplitEvaluator`."""
+    return SplitEvaluator(config=config, manifest=manifest, split=split, world=world)(translator)
+
+
+def evaluate_run(
+    run: RunDir,
+    *,
+    split: str = "test",
+    device: torch.device,
+    checkpoint: Path | None = None,
+    console: Console,
+) -> dict[str, float]:
+    """Score a run's newest (or the given) checkpoint, write evaluation.json, evaluation.png and the report.
+
+    Raises:
+        ConfigError: there is no run or checkpoint, or the run's data set was replaced.
+        DatasetError: the data set is damaged, or lacks the split.
+    """
+    config = run.config()
+    run.check_dataset(config)
+    check_report(run)
+    manifest, world = read_manifest(config.data.path), lone_world(device)
+    evaluator = SplitEvaluator(config=config, manifest=manifest, split=split, world=world)
+    translator, position = load_translator(run, device=device, checkpoint=checkpoint)
+    scores = evaluator(translator)
+    pictures = SamplePictures(config=config, manifest=manifest, world=world, split=split)
+    pictures.draw(translator, run.evaluation_picture)
+    write_evaluation(run, split=split, position=position, num_images=manifest.num_samples(split), scores=scores)
+    write_report(run)
+    console.print(scores_table(scores, title=f"{run.path}: split {split} after {position} images"))
+    return scores
+
+
+def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int, scores: dict[str, float]) -> None:
+    """Put the scores of one split into evaluation.json; those of other splits stay."""
+    entry: dict[str, Any] = {
+        "position": position,
+        "num_images": num_images,
+        "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scores": scores,
+    }
+    write_atomically(run.evaluation_file, json.dumps(run.evaluations() | {split: entry}, indent=1).encode())
+
+
+def scores_table(scores: dict[str, float], *, title: str) -> Table:
+    """Translation against baselines, and by how much it beats the better one."""
+    table = Table(title=Text(title), title_justify="left")
+    for name in ("score", "translation", "mean image", "identity", "margin"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for row in compare(scores):
+        wins = row.margin is not None and row.margin > 0
+        table.add_row(
+            Text(one_line(row.title)),
+            row.show(row.translation),
+            row.show(row.mean),
+            row.show(row.identity),
+            Text(row.show(row.margin, signed=True), style="green" if wins else "red"),
+        )
+    return table

@@ -1,0 +1,103 @@
+"""Scores of images that show classes in flat colours (Long et al. 2015, arXiv:1411.4038, section 5)."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from sharding.format.manifest import ClassInfo
+from trainer.pictures.tensors import to_uint8
+
+
+def nearest_class(images: Tensor, colors: Tensor) -> Tensor:
+    """Read classes back from a picture.
+
+    Args:
+        images: (N, 3, H, W) in [-1, 1].
+        colors: (K, 3), 0..255.
+
+    Returns:
+        (N, H, W), the index of the colour nearest to each pixel in RGB; the first of equally near ones.
+    """
+    pixels = to_uint8(images).movedim(1, -1).float()
+    # By matrix products, cdist would round; squares of 8-bit differences are exact in float32.
+    distances = torch.cdist(pixels.flatten(0, 2), colors.to(pixels), compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.argmin(dim=1).view(pixels.shape[:-1])
+
+
+def paint_classes(indices: Tensor, colors: Tensor) -> Tensor:
+    """(..., H, W) class indices -> (..., 3, H, W) in [-1, 1]: the inverse of `nearest_class`."""
+    return (colors.to(indices.device).float() / 127.5 - 1)[indices].movedim(-1, -3)
+
+
+def class_colors(classes: Sequence[ClassInfo]) -> Tensor:
+    """(K, 3), 0..255."""
+    return torch.tensor([info.color for info in classes])
+
+
+def pixel_accuracy(confusion: Tensor) -> float:
+    """sum_i n_ii / sum_i t_i: the fraction of all pixels that have the right class."""
+    return (confusion.diagonal().sum() / confusion.sum()).item()
+
+
+def class_accuracies(confusion: Tensor) -> Tensor:
+    """n_ii / t_i of each class; NaN for an absent one, which no target shows."""
+    return confusion.diagonal() / confusion.sum(dim=1)
+
+
+def class_ious(confusion: Tensor) -> Tensor:
+    """n_ii / (t_i + sum_j n_ji - n_ii) of each class; NaN for an absent one, which no target shows.
+
+    Fakes may show it all the same: that counts against the classes in whose place they do.
+    """
+    hits, in_targets = confusion.diagonal(), confusion.sum(dim=1)
+    ious = hits / (in_targets + confusion.sum(dim=0) - hits)
+    return ious.masked_fill(in_targets == 0, math.nan)
+
+
+class SegmentationScores:
+    """Scores from the confusion matrix n_ij of all pixels: how often targets' class i was given as class j.
+
+    Means over classes come in two conventions. `class_accuracy` and `miou` leave out classes that no target
+    shows, so they are over the same classes whatever is scored. `class_accuracy_absent_as_zero` and
+    `miou_absent_as_zero` are over all classes, an absent one counting 0: so were the published scores of pix2pix
+    made, and only these compare with them.
+
+    Args:
+        classes: names and colours, as in the manifest.
+    """
+
+    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+        self.names = [info.name for info in classes]
+        self.colors = class_colors(classes)
+        self.totals = torch.zeros(len(classes), len(classes), dtype=torch.float64)
+
+    def update(self, fake_b: Tensor, real_b: Tensor) -> None:
+        confusion = multiclass_confusion_matrix(
+            nearest_class(fake_b, self.colors),
+            nearest_class(real_b, self.colors),
+            num_classes=len(self.names),
+            validate_args=False,  # it looks for impossible classes, and takes longer than all the rest
+        )
+        self.totals = self.totals.to(confusion.device) + confusion
+
+    def compute(self) -> dict[str, float]:
+        if not self.totals.sum():
+            return {}
+        accuracies, ious = class_accuracies(self.totals), class_ious(self.totals)
+        return {
+            "pixel_accuracy": pixel_accuracy(self.totals),
+            "class_accuracy": accuracies.nanmean().item(),
+            "class_accuracy_absent_as_zero": accuracies.nan_to_num(0).mean().item(),
+            "miou": ious.nanmean().item(),
+            "miou_absent_as_zero": ious.nan_to_num(0).mean().item(),
+            **_by_class("accuracy", self.names, accuracies),
+            **_by_class("iou", self.names, ious),
+        }
+
+
+def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, float]:
+    pairs = zip(names, values.tolist(), strict=True)
+    return {f"{score}/{name}": value for name, value in pairs if not math.isnan(value)}

@@ -1,0 +1,29 @@
+"""Structural similarity of 8-bit images (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
+
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from trainer.pictures.tensors import to_levels
+
+
+def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
+    """Equation 13 of each image: Gaussian window of 11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255.
+
+    The window stays inside the image, and channels are averaged (the paper has greyscale only).
+
+    Args:
+        fake_b: (N, C, H, W) in [-1, 1], rounded to 8 bits first; H and W at least 11.
+        real_b: likewise.
+        eight_bits: False compares deeper images unrounded, on the same scale.
+
+    Returns:
+        (N,), 1 for equal images; float32 is up to 0.0003 off in flat areas (float64 is 40 times slower).
+    """
+    values = structural_similarity_index_measure(
+        to_levels(fake_b, eight_bits=eight_bits).contiguous(),  # channels_last is slower here
+        to_levels(real_b, eight_bits=eight_bits).contiguous(),
+        data_range=255.0,
+        reduction="none",
+    )
+    assert isinstance(values, Tensor)  # a tuple only when the full map is asked for
+    return values.reshape(len(fake_b))

@@ -1,0 +1,1 @@
+"""A trained run, used: translate, sample, draw."""

@@ -1,0 +1,50 @@
+"""Directions in the space of codes that add an attribute to an image (Larsen et al. 2016, section 4.2.1)."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from sharding.format.manifest import DatasetError
+from trainer.data.batch import Batch
+from trainer.inference.translator import Translator
+
+MOST_BATCHES = 64
+
+
+class AttributeVectors:
+    """For each label value: the mean code of training images that have it, less the mean of those that do not.
+
+    Args:
+        translator: of a method that encodes and decodes.
+        batches: called once, gives labelled training images (as views b); the first `MOST_BATCHES` batches are used.
+
+    Raises:
+        DatasetError: all images have one value.
+    """
+
+    def __init__(self, translator: Translator, batches: Callable[[], Iterable[Batch]]) -> None:
+        self.translator = translator
+        pairs = [
+            (translator.encode(batch.b), batch.label)
+            for batch in islice(batches(), MOST_BATCHES)
+            if batch.label is not None
+        ]
+        codes, labels = torch.cat([code for code, _ in pairs]), torch.cat([label for _, label in pairs])
+        values = labels.unique()
+        if len(values) < 2:
+            raise DatasetError(
+                f"the {len(labels)} training images that attribute vectors are made of all have one value of the "
+                "label; use a label in which they differ."
+            )
+        self.vectors = {
+            int(value): codes[labels == value].mean(dim=0) - codes[labels != value].mean(dim=0) for value in values
+        }
+
+    def add(self, image: Tensor, label: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] and int64 (N,) -> images with those attributes; one never seen changes nothing."""
+        code = self.translator.encode(image)
+        none = torch.zeros_like(code[0])
+        moves = torch.stack([self.vectors.get(value, none) for value in label.tolist()])
+        return self.translator.decode(code + moves)

@@ -1,0 +1,143 @@
+"""Draws new pictures with a trained run: from noise, by label, or between two pictures."""
+
+import math
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sharding.format.manifest import Manifest, read_manifest
+from sharding.storage.files import write_atomically
+from trainer.config import ConfigError, RunConfig
+from trainer.data.randomness import seeded
+from trainer.evaluation.samples import save_picture
+from trainer.inference.operation import find_label, name_method
+from trainer.inference.plan import result_suffix
+from trainer.inference.translator import Translator, load_translator
+from trainer.methods.base import Encodes, Samples
+from trainer.pictures.files import UnreadablePictureError, read_picture
+from trainer.pictures.stored import encode_result, from_stored
+from trainer.pictures.tensors import resize_image, to_picture
+from trainer.runs.rundir import RunDir
+
+_AT_ONCE = 64
+
+
+def draw_pictures(
+    run: RunDir,
+    *,
+    destination: Path,
+    num: int,
+    label: str | None,
+    between: tuple[Path, Path] | None,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+) -> list[Path]:
+    """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
+
+    The pictures have the type of view b, and another suffix than .png if it takes one: see `result_suffix`.
+
+    Args:
+        label: name of the label that all show; None for all labels in turn, where the method has any.
+        between: two pictures whose codes the drawn ones lie between, from the first to the second.
+
+    Raises:
+        ConfigError: the method cannot do that, there is no such label, or a picture is none.
+        OSError: a picture cannot be written.
+    """
+    _require_new(destination)
+    config = run.config()
+    manifest = read_manifest(config.data.path)
+    translator, _ = load_translator(run, device=device, checkpoint=checkpoint)
+    with seeded(seed, "draw", device=device):
+        if between is None:
+            images = _sample(translator, config=config, manifest=manifest, num=num, label=label, device=device)
+        else:
+            images = _interpolate(
+                translator, between, config=config, manifest=manifest, num=num, label=label, device=device
+            )
+    pictures = [to_picture(image) for image in images]
+    destination.mkdir(parents=True, exist_ok=True)
+    view = manifest.views[config.data.view_b]
+    files = [destination / f"{place:04d}{result_suffix(view)}" for place in range(num)]
+    for file, image in zip(files, images, strict=True):
+        write_atomically(file, encode_result(image, view=view, classes=manifest.classes))
+    save_picture(destination / "grid.png", _mosaic(pictures))
+    return files
+
+
+def _require_new(destination: Path) -> None:
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError("out", str(destination), "is a file; give a folder.")
+    if destination.is_dir() and any(destination.iterdir()):
+        raise ConfigError("out", str(destination), "is not empty; give a new folder.")
+
+
+def _sample(
+    translator: Translator,
+    *,
+    config: RunConfig,
+    manifest: Manifest,
+    num: int,
+    label: str | None,
+    device: torch.device,
+) -> Tensor:
+    if not isinstance(translator.method, Samples):
+        raise ConfigError("method.name", config.method.name, "draws no pictures; use `diptych translate`.")
+    labels = _labels(config, manifest, num=num, name=label, device=device)
+    parts = [slice(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
+    return torch.cat(
+        [translator.sample(part.stop - part.start, None if labels is None else labels[part]) for part in parts]
+    )
+
+
+def _labels(
+    config: RunConfig, manifest: Manifest, *, num: int, name: str | None, device: torch.device
+) -> Tensor | None:
+    if not config.method.needs_label:
+        if name is not None:
+            raise ConfigError("label", name, f"{name_method(config)} draws pictures of no label.")
+        return None
+    if name is not None:
+        return torch.full((num,), find_label(name, config=config, manifest=manifest), device=device)
+    assert config.data.label is not None
+    return torch.arange(num, device=device) % len(manifest.labels[config.data.label].names)
+
+
+def _interpolate(
+    translator: Translator,
+    between: tuple[Path, Path],
+    *,
+    config: RunConfig,
+    manifest: Manifest,
+    num: int,
+    label: str | None,
+    device: torch.device,
+) -> Tensor:
+    """Equal steps from the code of the first picture to that of the second, both ends included."""
+    names = [str(path) for path in between]
+    if label is not None:
+        raise ConfigError("label", label, "is of no use with --between; give one of the two.")
+    if not isinstance(translator.method, Encodes):
+        raise ConfigError("between", names, f"{name_method(config)} has no codes to go between.")
+    side, view = min(config.data.crop_shape), manifest.views[config.data.view_b]
+    try:
+        pixels = [read_picture(path, view=view, classes=manifest.classes) for path in between]
+    except UnreadablePictureError as error:
+        raise ConfigError("between", names, f"one of them {error}.") from error
+    ends = (resize_image(from_stored(picture, view), side)[None].to(device) for picture in pixels)
+    first, last = (translator.encode(image) for image in ends)
+    weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
+    return torch.cat([translator.decode(codes) for codes in torch.lerp(first, last, weights).split(_AT_ONCE)])
+
+
+def _mosaic(pictures: list[Image.Image]) -> Image.Image:
+    """All in rows, about as wide as high."""
+    columns = math.ceil(math.sqrt(len(pictures)))
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height), "white")
+    for place, picture in enumerate(pictures):
+        sheet.paste(picture, ((place % columns) * width, place // columns * height))
+    return sheet

@@ -1,0 +1,111 @@
+"""What `diptych translate` will read and write, settled before any network is loaded. Imports no torch."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from sharding.format.manifest import Manifest, View
+from sharding.storage.files import refuse_link
+from trainer.config import ConfigError, RunConfig
+from trainer.pictures.files import picture_suffixes
+
+Direction = Literal["a2b", "b2a"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationPlan:
+    """Sources and targets of one call."""
+
+    targets: dict[Path, Path]
+    """Picture to read -> file to write, at the same place below the destination."""
+    others: tuple[Path, ...]
+    """Files that are no pictures by their names."""
+
+
+def result_view(config: RunConfig, manifest: Manifest, *, direction: Direction) -> View:
+    """The view, as stored, that results are files of."""
+    data = config.data
+    name = data.view_a if direction == "b2a" and config.method.pairing != "single" else data.view_b
+    return manifest.views[name]
+
+
+def result_suffix(view: View) -> str:
+    """Of files that hold what a view stores: `.png` of 8 or 16 bits and 1 or 3 channels, and of classes; `.npy` where
+    the view's own files are that; else `.tif`."""
+    if view.content != "classes" and view.extension.endswith("npy"):
+        return ".npy"
+    is_common = view.dtype in ("uint8", "uint16") and view.channels in (1, 3)
+    return ".png" if is_common or view.content == "classes" else ".tif"
+
+
+def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool) -> TranslationPlan:
+    """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
+
+    Args:
+        suffix: of the files to write: see `result_suffix`.
+
+    Raises:
+        ConfigError: there is nothing to translate, two pictures would become one file, the destination lies
+            in the source, a folder below it is a link, or a file would be overwritten: one to be read, or another
+            without `overwrite`.
+    """
+    files, root = _find_files(source)
+    _reject_nested(root, destination, is_file=source.is_file())
+    suffixes = picture_suffixes()
+    pictures = [file for file in files if file.suffix.lower() in suffixes]
+    if not pictures:
+        raise ConfigError("in", str(source), f"holds no picture that can be read among {len(files)} files.")
+    targets = {file: (destination / file.relative_to(root)).with_suffix(suffix) for file in pictures}
+    _reject_collisions(targets)
+    _reject_links(targets, destination)
+    if not overwrite:
+        _reject_existing(targets)
+    return TranslationPlan(targets=targets, others=tuple(file for file in files if file not in targets))
+
+
+def _find_files(source: Path) -> tuple[list[Path], Path]:
+    """All files, sorted, and the folder that their relative names begin at."""
+    if source.is_file():
+        return [source], source.parent
+    if not source.is_dir():
+        raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
+    return sorted(path for path in source.rglob("*") if path.is_file()), source
+
+
+def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
+    """Of folders only: the next call would take this one's results for its input."""
+    inside, outside = destination.resolve(), root.resolve()
+    if inside == outside or (not is_file and inside.is_relative_to(outside)):
+        raise ConfigError("out", str(destination), f"lies in the folder to be read, {root}; choose another one.")
+    if destination.exists() and not destination.is_dir():
+        raise ConfigError("out", str(destination), "is a file; give a folder.")
+
+
+def _reject_collisions(targets: dict[Path, Path]) -> None:
+    sources = {file.resolve() for file in targets}
+    first: dict[Path, Path] = {}
+    for file, target in targets.items():
+        if target in first:
+            raise ConfigError("in", str(file), f"and {first[target]} would both become {target}; rename one of them.")
+        if target.resolve() in sources:
+            raise ConfigError("out", str(target), "is one of the pictures to be read; choose another folder.")
+        first[target] = file
+
+
+def _reject_links(targets: dict[Path, Path], destination: Path) -> None:
+    """Folders below the destination, which may be a stranger's: what is written there would lie elsewhere."""
+    inside = {folder for target in targets.values() for folder in target.relative_to(destination).parents}
+    for folder in sorted(inside - {Path()}):
+        refuse_link(destination / folder, error=partial(ConfigError, "out", str(destination)))
+
+
+def _reject_existing(targets: dict[Path, Path]) -> None:
+    existing = [target for target in targets.values() if os.path.lexists(target)]
+    if existing:
+        raise ConfigError(
+            "out",
+            str(existing[0]),
+            f"exists, as do {len(existing)} of {len(targets)} results; use another folder or --overwrite.",
+        )

@@ -1,0 +1,141 @@
+"""Translates folders of pictures of any size with a trained run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from sharding.format.manifest import read_manifest
+from sharding.storage.files import write_atomically
+from trainer.data.randomness import seeded
+from trainer.inference.operation import Operation, choose_operation
+from trainer.inference.plan import Direction, plan_translation, result_suffix, result_view
+from trainer.inference.translator import load_translator
+from trainer.pictures.files import UnreadablePictureError, read_picture
+from trainer.pictures.stored import encode_result, from_stored
+from trainer.pictures.tensors import resize_image
+from trainer.runs.rundir import RunDir
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationResult:
+    """What became of the files of one call."""
+
+    position: int
+    """Images that the network had been trained on."""
+    written: list[Path] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    """Pictures that could not be read, or are too large for the memory: the reason for each."""
+    others: tuple[Path, ...] = ()
+    """Files that are no pictures by their names."""
+
+
+def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
+    """Mirror (C, H, W) at its lower and right edges until both sides are multiples of `stride`.
+
+    Mirrored again and again where the image is smaller than what is missing; a single row is repeated.
+    """
+    missing = [(0, -size % stride) for size in image.shape[-2:]]
+    return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *missing], mode="reflect"))
+
+
+def translate_image(operation: Operation, image: Tensor, *, device: torch.device) -> Tensor:
+    """Translate an image (C, H, W) in [-1, 1] whole, padded to the generator's stride and cut back to its size.
+
+    A method whose networks take one size only gets it resized to that size, and the result has it too.
+
+    Memory grows with the area: a U-Net of 64 filters takes about 0.4 GB a megapixel in float32, one of 32 half of it.
+    """
+    if operation.side is not None:
+        image = resize_image(image, operation.side)
+    padded = pad_to_multiple(image, operation.stride)
+    translated = operation.apply(padded[None].to(device))[0]
+    return translated[:, : image.shape[1], : image.shape[2]]
+
+
+def translate_folder(
+    run: RunDir,
+    *,
+    source: Path,
+    destination: Path,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    direction: Direction = "a2b",
+    label: str | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    console: Console,
+) -> TranslationResult:
+    """Translate each picture in `source` with a run's newest (or the given) checkpoint, to files of the target view.
+
+    Sub-folders and names are kept; type, channels and range of values are the target view's, and `result_suffix` tells
+    the kind of file. A picture that fails is noted in the result; the others are translated.
+    Noise of the method follows from the seed and the picture's relative name.
+
+    Args:
+        direction: `b2a` with methods that translate both ways.
+        label: name of the label that the pictures are to show, with methods that can change it.
+
+    Raises:
+        ConfigError: there is no run or checkpoint, or see `plan_translation` and `choose_operation`.
+        OSError: a result cannot be written; those before it are whole.
+    """
+    config = run.config()
+    manifest = read_manifest(config.data.path)
+    suffix = result_suffix(result_view(config, manifest, direction=direction))
+    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite)
+    translator, position = load_translator(run, device=device, checkpoint=checkpoint)
+    operation = choose_operation(
+        translator,
+        config=config,
+        manifest=manifest,
+        direction=direction,
+        label=label,
+        device=device,
+    )
+    result = TranslationResult(position=position, others=plan.others)
+    with _progress(console) as progress:
+        for file, target in progress.track(plan.targets.items(), description="translating"):
+            name = target.relative_to(destination).as_posix()
+            try:
+                pixels = read_picture(file, view=operation.source, classes=manifest.classes)
+                image = from_stored(pixels, operation.source)
+                with seeded(seed, "translate", name, device=device):
+                    translated = translate_image(operation, image, device=device)
+                content = encode_result(translated, view=operation.result, classes=manifest.classes)
+            except UnreadablePictureError as error:
+                result.failed[file] = str(error)
+            except torch.OutOfMemoryError:
+                result.failed[file] = "is too large for this device's memory: try --device cpu, or cut it up"
+            else:
+                _write(target, content)
+                result.written.append(target)
+    return result
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, content)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"could not write {target}: {error.strerror}. The pictures before it are whole; make room there, "
+            "then give --overwrite.",
+        ) from error
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pictures", markup=False),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,140 @@
+"""A trained run, ready for use: the averaged networks of a checkpoint, without DeepSpeed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sharding.console import make_console
+from sharding.format.manifest import read_manifest
+from trainer.checkpoints.files import CheckpointState
+from trainer.checkpoints.save import EMA_FILE, CheckpointError, load_average
+from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
+from trainer.config import ConfigError, RunConfig
+from trainer.data.batch import Batch
+from trainer.data.subject import resolve_task
+from trainer.engine.average import MovingAverage
+from trainer.engine.precision import autocasting, fastest_format, resolve_precision
+from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
+from trainer.ranks.world import lone_world
+from trainer.runs.rundir import RunDir
+
+
+@dataclass(frozen=True, eq=False)
+class Translator:
+    """A method with its averaged networks, used as at test time, in the run's precision.
+
+    Images are float32 (N, C, H, W) in [-1, 1] on the networks' device; H and W multiples of the method's stride. A
+    method may use noise: seed torch for repeatable results. What `method` cannot do is not to be asked for:
+    look with `isinstance(translator.method, Translates)`.
+    """
+
+    method: Method
+    networks: Networks
+    layout: torch.memory_format
+
+    @torch.no_grad()
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        """What a picture shows of a batch: titles, and images."""
+        return self.method.columns(self.networks, batch)
+
+    @torch.no_grad()
+    def translate(self, image: Tensor) -> Tensor:
+        """View a -> view b."""
+        assert isinstance(self.method, Translates)
+        return self.method.translate(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def translate_back(self, image: Tensor) -> Tensor:
+        """View b -> view a."""
+        assert isinstance(self.method, TranslatesBack)
+        return self.method.translate_back(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def sample(self, num: int, label: Tensor | None) -> Tensor:
+        """Images of view b, drawn from noise; label int64 (num,) where the method has labels."""
+        assert isinstance(self.method, Samples)
+        return self.method.sample(self.networks, num, label)
+
+    @torch.no_grad()
+    def relabel(self, image: Tensor, label: Tensor) -> Tensor:
+        """The same with other labels, int64 (N,)."""
+        assert isinstance(self.method, Relabels)
+        return self.method.relabel(self.networks, self._laid_out(image), label)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor) -> Tensor:
+        """Codes (N, ...)."""
+        assert isinstance(self.method, Encodes)
+        return self.method.encode(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def decode(self, code: Tensor) -> Tensor:
+        """Images of codes."""
+        assert isinstance(self.method, Encodes)
+        return self.method.decode(self.networks, code)
+
+    def _laid_out(self, image: Tensor) -> Tensor:
+        return image.contiguous(memory_format=self.layout)
+
+
+def averaged_translator(
+    method: Method, average: MovingAverage, *, config: RunConfig, device: torch.device
+) -> Translator:
+    """The method with the averaged networks, which go on following the training."""
+    dtype = resolve_precision(config.engine, device)
+    layout = fastest_format(dtype, device)
+    modules: Mapping[str, nn.Module] = average.networks
+    for network in modules.values():
+        network.to(memory_format=layout).train(method.trains_at_test_time)
+    calls = {name: autocasting(network, device=device, dtype=dtype) for name, network in modules.items()}
+    return Translator(method, Networks(calls, modules), layout)
+
+
+def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
+    """That of a run's newest whole (or the given) checkpoint, and the position (images) it was made at.
+
+    Says on the console which one it is, and which newer ones are damaged.
+
+    Raises:
+        ConfigError: there is no run or no whole checkpoint there, or its name is no number of images.
+    """
+    config = run.config()
+    folder = _newest(run) if checkpoint is None else _given(run, checkpoint)
+    make_console(stderr=True).print(f"checkpoint: {folder}")
+    method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
+    networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
+    average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
+    try:
+        load_average(folder, average, device=torch.device("cpu"))
+    except CheckpointError as error:
+        raise ConfigError("checkpoint", str(folder), str(error)) from error
+    for network in average.networks.values():
+        network.to(device)
+    return averaged_translator(method, average, config=config, device=device), int(folder.name)
+
+
+def _newest(run: RunDir) -> Path:
+    try:
+        whole = newest_whole_checkpoint(run.checkpoints, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
+    except CheckpointError as error:
+        raise ConfigError("run", str(run.path), str(error)) from error
+    if whole is None:
+        raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
+    for note in whole.notes:
+        make_console(stderr=True).print(note)
+    return whole.folder
+
+
+def _given(run: RunDir, folder: Path) -> Path:
+    """The checkpoint that was asked for, which no other takes the place of."""
+    if not (folder / EMA_FILE).is_file():
+        raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
+    if not folder.name.isdecimal():
+        raise ConfigError("checkpoint", str(folder), "is not named after its images; give it its name again.")
+    found = look_at(folder, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
+    if not isinstance(found, CheckpointState):
+        raise ConfigError("checkpoint", str(folder), f"is damaged: {found}. Give another in {run.checkpoints}.")
+    return folder

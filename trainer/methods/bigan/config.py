@@ -1,0 +1,62 @@
+"""The section of BiGAN and ALI between images and codes; `bigan_image.py` has the one between two views."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT
+from trainer.config.latent import (
+    DecoderConfig,
+    DiscriminatorConfig,
+    EncoderConfig,
+    Noise,
+    check_code_size,
+    check_filters,
+    check_side,
+)
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class BiGANConfig:
+    """BiGAN (Donahue et al. 2017, arXiv:1605.09782) and ALI (Dumoulin et al. 2017, arXiv:1606.00704).
+
+    The defaults are BiGAN's on ImageNet at 64 pixels: a code of 200, uniform, and an encoder without noise. ALI's on
+    CelebA are code_size 256, noise normal, posterior gaussian, in batches of 100 with Adam at 1e-4 and beta1 0.5.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["bigan"] = "bigan"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    generator: DecoderConfig = field(default_factory=DecoderConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    code_size: int = 200
+    """Dimensions of the code z."""
+    noise: Noise = "uniform"
+    """The prior of each dimension of z: `uniform` in [-1, 1), or `normal`."""
+    posterior: Literal["deterministic", "gaussian"] = "deterministic"
+    """The code of an image: what the encoder says (BiGAN), or a draw from the Gaussian that it describes (ALI)."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(encoder=self.encoder, generator=self.generator, discriminator=self.discriminator)
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_side(data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.bigan.method import BiGAN
+
+        return BiGAN(self, task)

@@ -1,0 +1,76 @@
+"""The section of the conditional adversarial auto-encoder."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.latent import check_code_size, check_side
+from trainer.config.networks import Norm
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CAAEConfig:
+    """CAAE (Zhang et al. 2017, arXiv:1702.08423): a face at another age, or anything with an ordered label.
+
+    The paper trains on faces of 128 pixels in batches of 100, with Adam at 2e-4 and beta1 0.5, for about 50 epochs. Its
+    weights are 100 and 10, without saying whether its norms are sums or means: here they are means over pixels. The
+    authors' released code has other ones: L1 of weight 1, `weight_gan_image` 0.0001, and 0 for the code's adversarial
+    term and the total variation.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["caae"] = "caae"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = True
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    num_filters: int = 64
+    """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
+    pixels. The generator mirrors them, and the discriminator of images begins with a quarter of them."""
+    norm: Norm = "batch"
+    """Normalisation of the discriminators (that of codes, which have no pixels, knows `batch` alone). Encoder and
+    generator have none: it would blur personal features, says the paper."""
+    spectral_norm: bool = False
+    """Divide each weight of the discriminators by its largest singular value (Miyato et al. 2018)."""
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    code_size: int = 50
+    """Dimensions of the code z, each in [-1, 1]; the label is repeated until it is about as long."""
+    distance: Literal["l1", "l2"] = "l2"
+    """What the reconstruction minimises: the mean absolute (`l1`) or squared (`l2`, equation 1) error of a pixel."""
+    weight_reconstruction: float = 100.0
+    """Weight of that (lambda of equation 4)."""
+    weight_total_variation: float = 10.0
+    """Weight of the total variation of generated images (gamma of equation 4), against ghosts; 0 is off."""
+    weight_gan_z: float = 1.0
+    """Weight of the term that draws the codes of images to the uniform prior (equation 2); 0 is off."""
+    weight_gan_image: float = 1.0
+    """Weight of the term that makes images look real and of their label (equation 3); 0 is off."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        require(self.num_filters >= 4, "method.num_filters", self.num_filters, "use 4 or more.")
+        require(
+            self.weight_reconstruction > 0,
+            "method.weight_reconstruction",
+            self.weight_reconstruction,
+            "use more than 0: nothing else keeps the identity.",
+        )
+        for name in ("weight_total_variation", "weight_gan_z", "weight_gan_image"):
+            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_side(data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.caae.method import CAAE
+
+        return CAAE(self, task)

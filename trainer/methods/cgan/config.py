@@ -1,0 +1,58 @@
+"""The section of the conditional GAN."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CGANConfig:
+    """Conditional GAN (Mirza & Osindero 2014, arXiv:1411.1784) with DCGAN's networks; the condition is `data.label`."""
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["cgan"] = "cgan"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = True
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    generator: DecoderConfig = field(default_factory=DecoderConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    code_size: int = 100
+    """Dimensions of the noise z."""
+    noise: Noise = "uniform"
+    """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
+    weight_wrong_condition: float = 0.0
+    """Weight of a third kind of example for the discriminator, a real image with another label, to be told from the
+    real one (Reed et al. 2016, arXiv:1605.05396, algorithm 1); 0 is off."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(generator=self.generator, discriminator=self.discriminator)
+        weight = self.weight_wrong_condition
+        require(weight >= 0, "method.weight_wrong_condition", weight, "use 0 (off) or more.")
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_side(data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.cgan.method import CGAN
+
+        require(
+            self.weight_wrong_condition == 0 or task.num_labels >= 2,
+            "method.weight_wrong_condition",
+            self.weight_wrong_condition,
+            "needs a label of two values or more, or no label is wrong; use 0, or another data.label.",
+        )
+        return CGAN(self, task)

@@ -1,0 +1,82 @@
+"""The section of coupled GANs."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.latent import (
+    DecoderConfig,
+    DiscriminatorConfig,
+    Noise,
+    check_code_size,
+    check_filters,
+    check_side,
+    num_levels,
+)
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoGANConfig:
+    """CoGAN (Liu & Tuzel 2016, arXiv:1606.07536).
+
+    Its networks for faces are DCGAN's; here they share as its networks for digits do, all but the layer next to the
+    image. The authors' code trains with Adam at 2e-4 and beta1 0.5, in batches of 64 (digits) or 128 (faces).
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["cogan"] = "cogan"
+    pairing: ClassVar[Pairing] = "unpaired"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    generator: DecoderConfig = field(default_factory=DecoderConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    code_size: int = 100
+    """Dimensions of the noise z."""
+    noise: Noise = "uniform"
+    """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
+    num_private_generator_layers: int = 1
+    """Last layers that each generator has for itself; those before, from z on, are shared."""
+    num_private_discriminator_layers: int = 1
+    """First layers that each discriminator has for itself; those after, up to the logit, are shared."""
+    num_inversion_steps: int = 200
+    """Steps that look for the code of an image, in order to translate it."""
+    num_restarts: int = 4
+    """Codes that the search starts from; the best counts. Time and memory of a translation grow with it."""
+    inversion_lr: float = 0.1
+    """Step size of that search (Adam; the paper has L-BFGS, of which it gives no settings)."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(generator=self.generator, discriminator=self.discriminator)
+        for name in (
+            "num_private_generator_layers",
+            "num_private_discriminator_layers",
+            "num_inversion_steps",
+            "num_restarts",
+        ):
+            require(getattr(self, name) >= 1, f"method.{name}", getattr(self, name), "use 1 or more.")
+        require(self.inversion_lr > 0, "method.inversion_lr", self.inversion_lr, "use a positive number, e.g. 0.1.")
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take, and networks that would share nothing."""
+        check_side(data)
+        most = num_levels(min(data.crop_shape))
+        for name in ("num_private_generator_layers", "num_private_discriminator_layers"):
+            value = getattr(self, name)
+            remedy = f"networks for {data.crop_size} pixels have {most + 1} layers, of which one must be shared"
+            require(value <= most, f"method.{name}", value, f"{remedy}; use {most} or fewer.")
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.cogan.method import CoGAN
+
+        return CoGAN(self, task)

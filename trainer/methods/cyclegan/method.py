@@ -1,0 +1,97 @@
+"""CycleGAN: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (Zhu et al. 2017,
+arXiv:1703.10593).
+"""
+
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainer.config import CycleGANConfig
+from trainer.data.batch import Batch
+from trainer.losses.adversarial import generator_loss
+from trainer.losses.pool import ImagePool
+from trainer.methods.base import Networks, Task
+from trainer.methods.shared.adversary import discriminator_player, generator_player
+from trainer.methods.shared.two_way import (
+    GENERATORS,
+    build_generators,
+    build_patchgans,
+    discriminator_terms,
+    round_trips,
+    translate_both,
+)
+
+
+class CycleGAN:
+    """L = L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F) (equation 3); X is view a, Y is view b.
+
+    G is `generator_a2b`, F is `generator_b2a`, D_X is `discriminator_a`, D_Y is `discriminator_b`.
+    """
+
+    def __init__(self, config: CycleGANConfig, task: Task) -> None:
+        self.config = config
+        self.players = {
+            "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
+            "discriminators": discriminator_player(config.adversarial, build_patchgans(config.discriminator, task)),
+        }
+        self.averaged: tuple[str, ...] = GENERATORS
+        self.trains_at_test_time = False
+        self.pools: Mapping[str, ImagePool] = {view: ImagePool(config.pool_size) for view in ("a", "b")}
+
+    def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """fake_b = G(x) and fake_a = F(y)."""
+        return translate_both(networks, batch)
+
+    def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of equations 1 (GAN) and 2 (cycle), and of section 5.2 (identity)."""
+        if player == "discriminators":
+            return self._discriminators(networks, batch, fakes)
+        return (
+            self._adversarial(networks, fakes) | self._cycle(networks, batch, fakes) | self._identity(networks, batch)
+        )
+
+    def _discriminators(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        for view, real in (("a", batch.a), ("b", batch.b)):
+            fake = self.pools[view].query(fakes[f"fake_{view}"].detach())
+            terms |= discriminator_terms(self.config.adversarial, networks, view, real=real, fake=fake, batch=batch)
+        # "we divide the objective by 2 while optimizing D, which slows down the rate at which D learns" (section 7.1)
+        return {name: 0.5 * term for name, term in terms.items()}
+
+    def _adversarial(self, networks: Networks, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        adversarial = self.config.adversarial
+        return {
+            "gan_a": generator_loss(adversarial, fake=networks["discriminator_a"](fakes["fake_a"])),
+            "gan_b": generator_loss(adversarial, fake=networks["discriminator_b"](fakes["fake_b"])),
+        }
+
+    def _cycle(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        weight = self.config.weight_cycle
+        if weight == 0:
+            return {}
+        return {
+            "cycle_a": weight * F.l1_loss(networks["generator_b2a"](fakes["fake_b"]), batch.a),
+            "cycle_b": weight * F.l1_loss(networks["generator_a2b"](fakes["fake_a"]), batch.b),
+        }
+
+    def _identity(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        weight = self.config.weight_cycle * self.config.weight_identity
+        if weight == 0:
+            return {}
+        return {
+            "identity_a": weight * F.l1_loss(networks["generator_b2a"](batch.a), batch.a),
+            "identity_b": weight * F.l1_loss(networks["generator_a2b"](batch.b), batch.b),
+        }
+
+    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Both round trips."""
+        return round_trips(networks, batch)
+
+    def translate(self, networks: Networks, image: Tensor) -> Tensor:
+        """G(x)."""
+        return networks["generator_a2b"](image)
+
+    def translate_back(self, networks: Networks, image: Tensor) -> Tensor:
+        """F(y)."""
+        return networks["generator_b2a"](image)

@@ -1,0 +1,97 @@
+"""The section of DiscoGAN."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.checks import check_stride
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.networks import GeneratorConfig, Norm
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureDiscriminatorConfig:
+    """The discriminator of DiscoGAN, whose features can be matched (Kim et al. 2017, section 3.1)."""
+
+    __pydantic_config__ = STRICT
+
+    num_filters: int = 64
+    """Channels after the first convolution; doubled at each layer up to 8 times as many."""
+    num_layers: int = 4
+    """Halvings before the last convolution, of 4x4: 4 leave of 64 pixels one logit, 5 of 128."""
+    norm: Norm = "batch"
+    """Normalisation of all but the first and the last layer."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018)."""
+
+    def __post_init__(self) -> None:
+        name = "method.discriminator"
+        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
+        require(1 <= self.num_layers <= 8, f"{name}.num_layers", self.num_layers, "use 1 to 8.")
+
+    @property
+    def smallest_image(self) -> int:
+        """Pixels: the smallest input that leaves one logit."""
+        return 4 * 2**self.num_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoGANConfig:
+    """DiscoGAN (Kim et al. 2017, arXiv:1703.05192).
+
+    The paper trains on 64 pixels with Adam at 2e-4, beta1 0.5 and beta2 0.999, weight decay 1e-4 (1e-5 in the
+    authors' code), in batches of 200 (64). The authors' code also has a curriculum and matches features:
+    curriculum_kimg 640 and feature_share 0.9.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["discogan"] = "discogan"
+    pairing: ClassVar[Pairing] = "unpaired"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = False
+
+    generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))
+    discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    const_share: float = 0.5
+    """Share of the reconstruction L_CONST in the generators' loss, beside L_GAN; half is the paper's plain sum."""
+    const_share_start: float = 0.01
+    """The share during the curriculum."""
+    curriculum_kimg: float = 0.0
+    """Thousands of images before `const_share` takes the place of `const_share_start`; 0 is no curriculum. The authors'
+    code has 10,000 steps of 64 images: 640."""
+    feature_share: float = 0.0
+    """Share, within L_GAN, of the distance between mean features of real and generated images; 0 is off, and 0.9 the
+    authors' code. Means are those of a micro-batch of all ranks."""
+
+    def __post_init__(self) -> None:
+        for name in ("const_share", "const_share_start", "feature_share"):
+            require(0 <= getattr(self, name) <= 1, f"method.{name}", getattr(self, name), "use a share of 0 to 1.")
+        require(self.curriculum_kimg >= 0, "method.curriculum_kimg", self.curriculum_kimg, "use 0 (off) or more.")
+
+    @property
+    def stride(self) -> int:
+        """Pixels: sides of images must be multiples of this."""
+        return self.generator.stride
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_stride(self.generator, data)
+        require(
+            min(data.crop_shape) >= self.discriminator.smallest_image,
+            "data.crop_size",
+            data.crop_size,
+            f"method.discriminator.num_layers = {self.discriminator.num_layers} needs at least "
+            f"{self.discriminator.smallest_image} pixels.",
+        )
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.discogan.method import DiscoGAN
+
+        return DiscoGAN(self, task)

@@ -1,0 +1,61 @@
+"""The section of DualGAN."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.checks import check_patches, check_stride
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualGANConfig:
+    """DualGAN (Yi et al. 2017, arXiv:1704.02510).
+
+    The paper trains with RMSProp at 5e-5 and batches of 1 to 4; the authors' code has 0.9 for RMSProp's decay (beta2
+    here). Critics are clipped to 0.01, and take 3 steps to one of the generators: the paper has 2 to 4, the authors'
+    first code 3.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["dualgan"] = "dualgan"
+    pairing: ClassVar[Pairing] = "unpaired"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = False
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: PatchGANConfig = field(default_factory=PatchGANConfig)
+    adversarial: AdversarialConfig = field(
+        default_factory=lambda: AdversarialConfig(objective="wasserstein", weight_clip=0.01, num_discriminator_steps=3)
+    )
+    weight_u: float = 500.0
+    """Weight of the L1 distance between an image of view a and its round trip (lambda_U): 100 to 1000 in the paper,
+    20, 200 and 500 in the authors' code over time. Smaller than `weight_v` where only view a shows natural scenes."""
+    weight_v: float = 500.0
+    """The same of view b (lambda_V)."""
+
+    def __post_init__(self) -> None:
+        for name in ("weight_u", "weight_v"):
+            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
+
+    @property
+    def stride(self) -> int:
+        """Pixels: sides of images must be multiples of this."""
+        return self.generator.stride
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_stride(self.generator, data)
+        check_patches(self.discriminator, data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.dualgan.method import DualGAN
+
+        return DualGAN(self, task)

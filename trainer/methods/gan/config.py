@@ -1,0 +1,50 @@
+"""The section of the generative adversarial network."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANConfig:
+    """GAN (Goodfellow et al. 2014, arXiv:1406.2661) with DCGAN's networks (Radford et al. 2016, arXiv:1511.06434).
+
+    DCGAN trains in batches of 128 with Adam at 2e-4 and beta1 0.5.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["gan"] = "gan"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    generator: DecoderConfig = field(default_factory=DecoderConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    code_size: int = 100
+    """Dimensions of the noise z."""
+    noise: Noise = "uniform"
+    """Of each dimension of z: `uniform` in [-1, 1) as in DCGAN, or `normal`."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(generator=self.generator, discriminator=self.discriminator)
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_side(data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.gan.method import GAN
+
+        return GAN(self, task)

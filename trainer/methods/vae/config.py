@@ -1,0 +1,49 @@
+"""The section of the variational auto-encoder."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEConfig:
+    """Variational auto-encoder (Kingma & Welling 2014, arXiv:1312.6114), here of convolutions."""
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["vae"] = "vae"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    code_size: int = 20
+    """Dimensions of the code (the paper: 2 to 20 for faces, up to 200 for digits)."""
+    beta: float = 1.0
+    """Weight of the divergence from the prior: 1 is the paper's bound, more is beta-VAE (Higgins et al. 2017)."""
+    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
+    """Of a pixel given the code: `gaussian` with variance 1 around the decoder's value, or `bernoulli` (for images
+    that are nearly black and white), a grey value being the probability of white."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(encoder=self.encoder, decoder=self.decoder)
+        require(self.beta >= 0, "method.beta", self.beta, "use 0 (no prior) or more; the paper's bound has 1.")
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take."""
+        check_side(data)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.vae.method import VAE
+
+        return VAE(self, task)

@@ -1,0 +1,70 @@
+"""The section of VAE/GAN."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT, require
+from trainer.config.latent import (
+    DecoderConfig,
+    DiscriminatorConfig,
+    EncoderConfig,
+    check_code_size,
+    check_filters,
+    check_side,
+    num_levels,
+)
+
+if TYPE_CHECKING:
+    from trainer.methods.base import Method, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEGANConfig:
+    """VAE/GAN (Larsen et al. 2016, arXiv:1512.09300): likeness in features that a discriminator learns.
+
+    The paper trains in batches of 64 with RMSProp at 3e-4. Its objective is `minimax`, with which the decoder gets no
+    gradient once the discriminator recognises all its images. The authors' code then pauses the discriminator, which
+    algorithm 1 does not: where `loss/discriminator/real` falls to 0 use `non-saturating`, or a `gamma` near 0.01.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Literal["vaegan"] = "vaegan"
+    pairing: ClassVar[Pairing] = "single"
+    needs_label: ClassVar = False
+    fixed_size: ClassVar = True
+    stride: ClassVar = 16
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="minimax"))
+    code_size: int = 128
+    """Dimensions of the code."""
+    layer: int = 3
+    """Level of the discriminator, counted from 1, whose features tell how alike two images are: the third of 64
+    pixels has 256 features at 8x8 pixels, as many as the authors'."""
+    gamma: float = 1e-6
+    """Weight of likeness against the adversarial loss in the decoder (the authors' code, like ours, sums the squared
+    differences over all features)."""
+
+    def __post_init__(self) -> None:
+        check_code_size(self.code_size)
+        check_filters(encoder=self.encoder, decoder=self.decoder, discriminator=self.discriminator)
+        require(self.layer >= 1, "method.layer", self.layer, "use 1 (the first convolution) or more.")
+        require(self.gamma >= 0, "method.gamma", self.gamma, "use 0 (off) or more.")
+
+    def check(self, data: DataConfig) -> None:
+        """Reject image sizes that these networks cannot take, and a layer that they do not have."""
+        check_side(data)
+        levels = num_levels(min(data.crop_shape))
+        remedy = f"the discriminator of data.crop_size = {data.crop_size} has {levels} levels; use 1 to {levels}."
+        require(self.layer <= levels, "method.layer", self.layer, remedy)
+
+    def build(self, task: "Task") -> "Method":
+        """With freshly drawn weights; seed torch before."""
+        from trainer.methods.vaegan.method import VAEGAN
+
+        return VAEGAN(self, task)

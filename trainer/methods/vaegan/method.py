@@ -1,0 +1,130 @@
+"""VAE/GAN: Autoencoding beyond pixels using a learned similarity metric (Larsen et al. 2016, arXiv:1512.09300)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import VAEGANConfig
+from trainer.data.batch import Batch
+from trainer.losses.adversarial import discriminator_losses, generator_loss
+from trainer.losses.latent import kl_divergence, sample_gaussian
+from trainer.losses.pool import ImagePool
+from trainer.methods.base import Network, Networks, Task
+from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.shared.columns import reconstruction_and_samples
+from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.networks.conv_decoder import ConvDecoder
+from trainer.networks.conv_discriminator import ConvDiscriminator
+from trainer.networks.conv_encoder import ConvEncoder
+
+
+class VAEGAN:
+    """Algorithm 1: Enc minimises L_prior + L_like, Dec minimises gamma L_like and plays L_GAN against Dis.
+
+    x is view b; z ~ q(z|x) = Enc(x), z_p ~ N(0, I). The players step in that order, each with the others as they are by
+    then: the decoder's pass is made again by each of them, with the same z, z_p.
+    """
+
+    def __init__(self, config: VAEGANConfig, task: Task) -> None:
+        self.config = config
+        channels, side, size = task.channels_b, task.side, config.code_size
+        encoder = ConvEncoder(config.encoder, in_channels=channels, side=side, out_features=2 * size)
+        decoder = ConvDecoder(config.decoder, in_features=size, side=side, out_channels=channels)
+        discriminator = ConvDiscriminator(config.discriminator, in_channels=channels, side=side)
+        self.players = {
+            "encoder": generator_player(config.adversarial, nn.ModuleDict({"encoder": encoder})),
+            "decoder": generator_player(config.adversarial, nn.ModuleDict({"decoder": decoder})),
+            "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
+        }
+        self.averaged: tuple[str, ...] = ("encoder", "decoder")
+        self.trains_at_test_time = False
+        self.pools: Mapping[str, ImagePool] = {}
+
+    def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Mean and log variance of q(z|x), and z."""
+        mean, log_variance = networks["encoder"](batch.b).chunk(2, dim=1)
+        code = sample_gaussian(mean, log_variance, batch.normal("epsilon", self.config.code_size))
+        return {"mean": mean, "log_variance": log_variance, "code": code}
+
+    def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """L_prior, L_like, and L_GAN over x, Dec(z) and Dec(z_p), to whom algorithm 1 gives them."""
+        if player == "encoder":
+            return self._encoder(networks, batch, fakes)
+        code, prior_code = fakes["code"].detach(), batch.normal("prior", self.config.code_size)
+        if player == "decoder":
+            return self._decoder(networks, batch, code=code, prior_code=prior_code)
+        with torch.no_grad():
+            reconstruction, sample = networks["decoder"](code), networks["decoder"](prior_code)
+        return self._discriminator(networks, batch, reconstruction=reconstruction, sample=sample)
+
+    def _encoder(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """L_prior + L_like."""
+        reconstruction = networks["decoder"](fakes["code"])
+        _, features = networks["discriminator"](reconstruction)
+        return {
+            "prior": kl_divergence(fakes["mean"], fakes["log_variance"]),
+            "like": self._likeness(networks["discriminator"], batch.b, features),
+        }
+
+    def _decoder(self, networks: Networks, batch: Batch, *, code: Tensor, prior_code: Tensor) -> dict[str, Tensor]:
+        """gamma L_like, and L_GAN's terms of Dec(z) and Dec(z_p)."""
+        reconstructed, features = networks["discriminator"](networks["decoder"](code))
+        sampled, _ = networks["discriminator"](networks["decoder"](prior_code))
+        terms = {
+            "gan_reconstruction": generator_loss(self.config.adversarial, fake=reconstructed),
+            "gan_sample": generator_loss(self.config.adversarial, fake=sampled),
+        }
+        if self.config.gamma > 0:
+            terms["like"] = self.config.gamma * self._likeness(networks["discriminator"], batch.b, features)
+        return terms
+
+    def _discriminator(
+        self, networks: Networks, batch: Batch, *, reconstruction: Tensor, sample: Tensor
+    ) -> dict[str, Tensor]:
+        """L_GAN: log Dis(x) + log(1 - Dis(Dec(z))) + log(1 - Dis(Dec(z_p))), negated. Penalties are between x, z_p."""
+        adversarial = self.config.adversarial
+        real, reconstructed, sampled = (
+            networks["discriminator"](image)[0] for image in (batch.b, reconstruction, sample)
+        )
+        terms = discriminator_losses(adversarial, real=real, fake=reconstructed)
+        return {
+            "real": terms["real"],
+            "fake_reconstruction": terms["fake"],
+            "fake_sample": discriminator_losses(adversarial, real=real, fake=sampled)["fake"],
+        } | penalties(
+            adversarial,
+            networks,
+            "discriminator",
+            real=batch.b,
+            fake=sample,
+            batch=batch,
+            logits=lambda module, image: module(image)[0],
+        )
+
+    def _likeness(self, discriminator: Network, image: Tensor, features: tuple[Tensor, ...]) -> Tensor:
+        """-log N(Dis_l(x) | Dis_l(Dec(z)), I) without its constant: summed over features, averaged over images."""
+        _, features_of_image = discriminator(image)
+        level = self.config.layer - 1
+        return 0.5 * (features_of_image[level] - features[level]).square().flatten(1).sum(dim=1).mean()
+
+    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Image, reconstruction, and samples that have nothing to do with it."""
+        return reconstruction_and_samples(self, networks, batch)
+
+    def translate(self, networks: Networks, image: Tensor) -> Tensor:
+        """The reconstruction from the mean of q(z|x)."""
+        return self.decode(networks, self.encode(networks, image))
+
+    def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
+        """Dec(z_p)."""
+        device = device_of(networks, "decoder")
+        return self.decode(networks, draw_noise("normal", num, self.config.code_size, device=device))
+
+    def encode(self, networks: Networks, image: Tensor) -> Tensor:
+        """The mean of q(z|x): (N, code_size)."""
+        return networks["encoder"](image).chunk(2, dim=1)[0]
+
+    def decode(self, networks: Networks, code: Tensor) -> Tensor:
+        """Dec(z)."""
+        return networks["decoder"](code)

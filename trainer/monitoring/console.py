@@ -1,0 +1,80 @@
+"""Progress for people: a live bar on a terminal, a plain line now and then elsewhere."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from sharding.console import make_console, one_line
+from trainer.monitoring import Metrics
+
+_PLAIN_PERIOD_S = 10.0
+
+
+class ConsoleLogger:
+    """Shows images seen, images/s, time left and losses.
+
+    Args:
+        total: images of the whole run.
+        position: images seen so far.
+    """
+
+    def __init__(self, *, total: int, position: int, console: Console | None = None) -> None:
+        self.console = console or make_console()
+        self.total = total
+        self._last_plain_s = 0.0
+        self._progress = Progress(
+            TextColumn("training", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("images", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left", markup=False),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[news]}", markup=False),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=total, completed=position, news="")
+        self._progress.start()
+
+    def log(self, metrics: Metrics) -> None:
+        news = _news(metrics)
+        self._progress.update(self._task, completed=metrics["position"], news=news)
+        if any(key.startswith("eval/") for key in metrics):
+            self.console.print(f"{metrics['position']:>8} images  {_scores(metrics)}")
+        finished = metrics["position"] >= self.total
+        if not self.console.is_terminal and (finished or time.monotonic() - self._last_plain_s > _PLAIN_PERIOD_S):
+            self._last_plain_s = time.monotonic()
+            self.console.print(f"{metrics['position']:>8}/{self.total} images  {_left(metrics, self.total)}  {news}")
+
+    def picture(self, path: Path, position: int) -> None:
+        if not self.console.is_terminal or position == 0:
+            self.console.print(f"{position:>8} images  picture: {path}")
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _news(metrics: Metrics) -> str:
+    losses = [
+        f"{key.removeprefix('loss/').replace('discriminator/', 'D ').replace('generator/', 'G ')} {value:.3f}"
+        for key, value in metrics.items()
+        if key.startswith("loss/")
+    ]
+    speed = metrics.get("throughput/images_per_s")
+    return "  ".join(([f"{speed:.1f} images/s"] if speed else []) + losses)
+
+
+def _scores(metrics: Metrics) -> str:
+    scores = {key.removeprefix("eval/"): value for key, value in metrics.items() if key.startswith("eval/")}
+    return "  ".join(f"{one_line(name)} {value:.4g}" for name, value in scores.items())
+
+
+def _left(metrics: Metrics, total: int) -> str:
+    speed = metrics.get("throughput/images_per_s")
+    if not speed:
+        return ""
+    minutes, seconds = divmod(int((total - metrics["position"]) / speed), 60)
+    return f"{minutes}:{seconds:02d} left"

@@ -1,0 +1,77 @@
+"""metrics.jsonl: one JSON object per line, appended and flushed at once."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sharding.storage.files import open_to_append, write_atomically
+from trainer.config import ConfigError
+from trainer.monitoring import Metrics
+from trainer.runs.contents import Count
+from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json, read_record
+
+LARGEST_METRICS = 256 * MEBIBYTE
+"""Some hundred thousand lines."""
+
+
+def read_metrics(path: Path) -> list[Metrics]:
+    """All whole lines; a last line that a kill cut short is left out.
+
+    Raises:
+        ConfigError: the file or one of its lines is not what a run writes.
+    """
+    try:
+        content = read_record(path, most=LARGEST_METRICS)
+    except FileNotFoundError:
+        return []
+    except RecordError as error:
+        raise ConfigError("metrics", str(path), f"{error}. Put the file itself there, or move it away.") from error
+    return [_parse(line, path=path, number=number) for number, line in enumerate(content.split(b"\n")[:-1], start=1)]
+
+
+def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
+    try:
+        metrics = parse_json(line)
+        checked(metrics, _adapter)
+        if "position" not in metrics:
+            raise RecordError("lacks position")
+        checked({"position": metrics["position"]}, _position_adapter)
+    except RecordError as error:
+        remedy = f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put a copy there."
+        raise ConfigError("metrics", str(path), remedy) from error
+    return metrics
+
+
+@cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(dict[str, int | float])
+
+
+@cache
+def _position_adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(dict[str, Count])
+
+
+class JsonlLogger:
+    """Appends to `path`, after dropping lines beyond `position`: a resumed run writes them again.
+
+    Raises:
+        ConfigError: what is there is damaged; it is left as it is.
+    """
+
+    def __init__(self, path: Path, *, position: int) -> None:
+        kept = [metrics for metrics in read_metrics(path) if metrics["position"] <= position]
+        write_atomically(path, "".join(json.dumps(metrics) + "\n" for metrics in kept).encode())
+        self._file = open_to_append(path)
+
+    def log(self, metrics: Metrics) -> None:
+        self._file.write(json.dumps(metrics) + "\n")
+
+    def picture(self, path: Path, position: int) -> None:
+        """Pictures lie in samples/; nothing to add."""
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,1 @@
+"""Pixels, files and eyes: how images are opened, stored and shown."""

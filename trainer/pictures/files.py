@@ -1,0 +1,115 @@
+"""Image files of any kind, read as the type that a view of a data set has. Imports no torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sharding.format.codec import MOST_PIXELS, SUFFIXES, decode, decode_indices, pillow_formats, read_header
+from sharding.format.manifest import ClassInfo, DatasetError, View
+
+_NO_CLASS = 255
+_LARGEST = {"uint8": 255, "uint16": 65535}
+_LUMA = (19595, 38470, 7471)  # of 65536: 0.299, 0.587, 0.114, as Pillow rounds them
+
+
+class UnreadablePictureError(ValueError):
+    """A file is no picture, is damaged, or cannot be turned into the wanted type; the message names the cause."""
+
+
+def picture_suffixes() -> frozenset[str]:
+    """Lower-case endings of the files that can be read, e.g. `.png`."""
+    formats, suffixes = pillow_formats(), Image.registered_extensions().items()
+    return SUFFIXES | frozenset(suffix for suffix, kind in suffixes if kind in formats)
+
+
+def class_palette(classes: Sequence[ClassInfo]) -> np.ndarray:
+    """uint8 [256, 3]: the colour that stands for each class number; black for 255, "no class", and unknown ones."""
+    palette = np.zeros((_NO_CLASS + 1, 3), np.uint8)
+    for number, info in enumerate(classes):
+        palette[number] = info.color
+    return palette
+
+
+def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -> np.ndarray:
+    """The pixels (H, W, C) of a file in a view's type and channels, upright as its EXIF orientation says.
+
+    Transparent parts show white paper where the view has no alpha. Grey becomes RGB and RGB grey; 8 bits become 16 by
+    multiplying by 257, and back by dividing. For a view of classes their flat colours (C = 3): of a file with numbers,
+    or as a file with colours has them. Of an animation, the first frame.
+
+    Raises:
+        UnreadablePictureError: as its docstring says.
+    """
+    try:
+        has_alpha = _look(path)
+        content = path.read_bytes()
+        if view.content == "classes":
+            return _class_colors(content, classes=classes, has_alpha=has_alpha)
+        pixels = decode(content, name=path.name)
+    except (OSError, DatasetError) as error:
+        raise UnreadablePictureError(f"cannot be read: {error}") from error
+    if len({"float32", str(pixels.dtype), view.dtype}) == 3 or pixels.dtype == view.dtype:
+        return _with_channels(_with_depth(pixels, view.dtype), view.channels, has_alpha=has_alpha)
+    raise UnreadablePictureError(
+        f"has values of {pixels.dtype}, and the run's view of {view.dtype}: of unknown range; save it in that type"
+    )
+
+
+def _look(path: Path) -> bool | None:
+    """Whether the last channel is alpha; None where the header does not tell."""
+    try:
+        header = read_header(path)
+    except DatasetError:
+        return None  # of another format that Pillow reads, or damaged, which decoding will tell
+    if header.size[0] * header.size[1] > MOST_PIXELS:
+        raise UnreadablePictureError(f"has {header.size[0]}x{header.size[1]} pixels; cut it up")
+    return header.has_alpha
+
+
+def _class_colors(content: bytes, *, classes: Sequence[ClassInfo], has_alpha: bool | None) -> np.ndarray:
+    try:
+        numbers = decode_indices(content, name="it")[:, :, 0]
+    except DatasetError:
+        pixels = decode(content, name="it")
+        return _with_channels(_with_depth(pixels, "uint8"), 3, has_alpha=has_alpha)
+    return class_palette(classes)[np.minimum(numbers, _NO_CLASS)]
+
+
+def _with_depth(pixels: np.ndarray, dtype: str) -> np.ndarray:
+    """Between uint8 and uint16."""
+    if pixels.dtype == dtype:
+        return pixels
+    if dtype == "uint16":
+        return pixels.astype(np.uint16) * 257
+    return (pixels.astype(np.float32) / 257).round().astype(np.uint8)
+
+
+def _with_channels(pixels: np.ndarray, wanted: int, *, has_alpha: bool | None) -> np.ndarray:
+    channels = pixels.shape[2]
+    if channels != wanted and has_alpha is not False and channels in (2, 4) and pixels.dtype != np.float32:
+        pixels = _on_paper(pixels)
+    if pixels.shape[2] == 1 and wanted == 3:
+        return pixels.repeat(3, axis=2)
+    if pixels.shape[2] == 3 and wanted == 1:
+        return _grey(pixels)
+    if pixels.shape[2] != wanted:
+        raise UnreadablePictureError(f"has {channels} channels, and the run's view {wanted}")
+    return pixels
+
+
+def _on_paper(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, C + alpha) -> (H, W, C) on white."""
+    largest = _LARGEST[str(pixels.dtype)]
+    color, alpha = pixels[:, :, :-1].astype(np.uint64), pixels[:, :, -1:].astype(np.uint64)
+    mixed = (color * alpha + largest * (largest - alpha) + largest // 2) // largest
+    return mixed.astype(pixels.dtype)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """The brightness of RGB (ITU-R BT.601), as Pillow computes it."""
+    if pixels.dtype == np.float32:
+        return (pixels @ (np.array(_LUMA, np.float32) / 65536))[:, :, None]
+    grey = (pixels.astype(np.uint64) * np.array(_LUMA, np.uint64)).sum(axis=2, keepdims=True)
+    return ((grey + 32768) >> 16).astype(pixels.dtype)

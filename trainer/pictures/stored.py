@@ -1,0 +1,59 @@
+"""Between the networks' range and what a view of a data set stores: type, range of values, kind of file."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sharding.format.codec import encode
+from sharding.format.manifest import ClassInfo, View
+from trainer.evaluation.metrics.segmentation import class_colors, nearest_class
+from trainer.inference.plan import result_suffix
+from trainer.pictures.files import class_palette
+
+
+def from_stored(pixels: np.ndarray, view: View) -> Tensor:
+    """Pixels (H, W, C) of a view -> float32 (C, H, W), its range of values as [-1, 1]; beyond is cut."""
+    low, high = (0.0, 255.0) if view.content == "classes" else view.value_range
+    planes = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)
+    return ((planes - (high + low) / 2) / ((high - low) / 2)).clamp(-1, 1)
+
+
+def to_stored(image: Tensor, view: View) -> np.ndarray:
+    """float32 (C, H, W) in [-1, 1] -> pixels (H, W, C) in the view's type; what is beyond its range is cut.
+
+    Computed in float64: a float32 has fewer steps than 16 bits times their range.
+    """
+    low, high = view.value_range
+    values = (image.double().clamp(-1, 1) + 1) * ((high - low) / 2) + low
+    pixels = values.permute(1, 2, 0).cpu().numpy()
+    if view.dtype == "float32":
+        return pixels.astype(np.float32)
+    return pixels.round().clip(0, np.iinfo(view.dtype).max).astype(view.dtype)
+
+
+def encode_result(image: Tensor, *, view: View, classes: Sequence[ClassInfo] = ()) -> bytes:
+    """The file of an image (C, H, W) in [-1, 1] as one of the view: see `result_suffix`.
+
+    Of classes: a PNG of their numbers, whose palette shows their colours.
+    """
+    if view.content == "classes":
+        return _numbers_with_palette(nearest_class(image[None], class_colors(classes))[0], classes)
+    match result_suffix(view):
+        case ".png":
+            return encode(to_stored(image, view), "png")
+        case ".npy":
+            return encode(to_stored(image, view), "npy")
+        case _:
+            return encode(to_stored(image, view), "tiff")
+
+
+def _numbers_with_palette(numbers: Tensor, classes: Sequence[ClassInfo]) -> bytes:
+    picture = Image.fromarray(numbers.to(torch.uint8).cpu().numpy(), "P")
+    picture.putpalette(class_palette(classes).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Who this process is among all ranks, and how they meet."""

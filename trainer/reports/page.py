@@ -1,0 +1,186 @@
+"""report.html: one page about a run, complete in itself, that opens anywhere without a network."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jinja2
+
+from sharding.console import command_line, printable
+from sharding.storage.files import write_atomically
+from trainer.evaluation.comparison import Row, compare
+from trainer.monitoring.metrics_file import read_metrics
+from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
+from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
+from trainer.runs.rundir import RunDir
+
+_LONGEST_TEXT = 20_000  # characters of one value
+_LONGEST_TIME_S = 10**9
+_MOST_VERSIONS = 100
+_MOST_SPLITS = 8
+_MOST_SCORES = 2000
+"""Of one split and its baselines: those of 255 classes have their place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The scores of one split."""
+
+    split: str
+    position: int
+    num_images: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A number that the page shows large."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+def write_report(run: RunDir) -> None:
+    """Write report.html from whatever the run has so far.
+
+    Raises:
+        ConfigError: the folder is no run.
+    """
+    write_atomically(run.report_file, render_report(run).encode())
+
+
+def check_report(run: RunDir) -> None:
+    """Asked before long work, at whose end the report is. Raises ConfigError if the run's files do not do for one."""
+    run.config()
+    run.evaluations()
+    read_metrics(run.metrics_file)
+
+
+def render_report(run: RunDir) -> str:
+    """The page. A run that has only begun gives a page that says so."""
+    record, metrics = run.record(), read_metrics(run.metrics_file)
+    evaluations, notes = _evaluations(run)
+    position = max([line["position"] for line in metrics] + [entry.position for entry in evaluations], default=0)
+    total = run.config().train.total_images
+    charts = make_charts(metrics)
+    notes += left_out(metrics)
+    comparison, grids = _pictures(run, position=position, notes=notes)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            run=run,
+            record=record,
+            versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
+            command=command_line(*record["command"]),
+            commands=_commands(run),
+            started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
+            position=position,
+            total=total,
+            tiles=_tiles(metrics, evaluations, position=position, total=total),
+            evaluations=evaluations,
+            comparison=comparison,
+            charts=charts,
+            hover=[chart.hover() for chart in charts],
+            chart_size=(WIDTH, HEIGHT),
+            grids=grids,
+            settings=list(_flatten(record["config"])),
+            notes=notes,
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    """Names, paths and numbers of the run are text on the page, as on a terminal."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, jinja2.Undefined) or hasattr(value, "__html__"):  # our own pictures and figures
+        return value
+    text = printable(str(value))
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def _commands(run: RunDir) -> dict[str, str]:
+    """To copy."""
+    return {
+        "evaluate": command_line("diptych", "evaluate", run.path),
+        "evaluate val": command_line("diptych", "evaluate", run.path, "--split", "val"),
+        "resume": command_line("diptych", "train", "--resume", run.path),
+        "translate": command_line("diptych", "translate", run.path, "--in", "FOLDER", "--out", "FOLDER"),
+    }
+
+
+def _pictures(run: RunDir, *, position: int, notes: list[str]) -> tuple[Picture | None, list[Picture]]:
+    """The evaluated images, if any, and the sample grids; what cannot be shown is added to the notes."""
+
+    def try_embed(path: Path, position: int) -> Picture | None:
+        try:
+            return embed(path, position=position)
+        except UnusablePictureError as error:
+            notes.append(f"{path.relative_to(run.path)} {error}.")
+            return None
+
+    if run.samples.is_symlink():
+        notes.append(f"{run.samples.name} is a link, which is not followed.")
+    comparison = try_embed(run.evaluation_picture, position) if os.path.lexists(run.evaluation_picture) else None
+    grids = [try_embed(path, int(path.stem)) for path in choose_grids(run)]
+    return comparison, [grid for grid in grids if grid is not None]
+
+
+def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
+    """The test split first; and notes about splits and scores that are too many or too large."""
+    entries = run.evaluations()
+    found, notes = [], []
+    for split in sorted(entries, key=lambda split: (split != "test", split))[:_MOST_SPLITS]:
+        entry = entries[split]
+        # Not `is_number`: a class that is nowhere has the score NaN.
+        scores = {name: value for name, value in entry["scores"].items() if not abs(value) > LARGEST}
+        shown = dict(list(scores.items())[:_MOST_SCORES])
+        if len(shown) < len(entry["scores"]):
+            notes.append(f"{len(entry['scores']) - len(shown)} scores of split {split} are too large, or too many.")
+        found.append(
+            Evaluation(split=split, position=entry["position"], num_images=entry["num_images"], rows=compare(shown))
+        )
+    more = len(entries) - len(found)
+    return found, notes + ([f"{more} more splits were scored."] if more else [])
+
+
+def _tiles(
+    metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Evaluation], *, position: int, total: int
+) -> list[Tile]:
+    tiles = [Tile(label="images seen", value=f"{position:,}", note=f"of {total:,}")]
+    for row in evaluations[0].rows if evaluations else []:
+        if row.name in ("psnr", "ssim", "miou"):
+            note = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
+            tiles.append(Tile(label=row.title, value=row.show(row.translation), note=note))
+    times, speeds = _numbers(metrics, "time_s"), _numbers(metrics, "throughput/images_per_s")
+    if times:
+        speed = f"{median(speeds):.1f} images/s" if speeds else ""
+        seconds = min(max(0, round(max(times))), _LONGEST_TIME_S)
+        tiles.append(Tile(label="time", value=str(timedelta(seconds=seconds)), note=speed))
+    return tiles
+
+
+def _numbers(metrics: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    return [line[key] for line in metrics if is_number(line.get(key))]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names, as on the command line."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

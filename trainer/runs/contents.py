@@ -1,0 +1,103 @@
+"""What run.json, evaluation.json and the ranks' part of state.json must hold, whoever wrote them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, TypeAdapter
+
+from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json
+
+LARGEST_RECORD = 4 * MEBIBYTE
+LARGEST_EVALUATION = 4 * MEBIBYTE
+Count = Annotated[int, Field(ge=0, le=2**53)]
+_Name = Annotated[str, Field(max_length=1000)]
+
+
+def _is_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunRecord:
+    """Of run.json. Other entries are ignored, so that older versions read the runs of later ones."""
+
+    preset: _Name
+    command: list[str]
+    started: Annotated[_Name, AfterValidator(_is_time)]
+    commit: _Name | None
+    python: _Name
+    versions: dict[str, _Name]
+    wandb_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+    """Part of an address at W&B."""
+    dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    config: dict[str, Any]
+    """Checked by `trainer.config`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluation:
+    """Of one split, in evaluation.json."""
+
+    position: Count
+    num_images: Count
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Meter:
+    """As `trainer.loop.meter.Meter` keeps it."""
+
+    sums: dict[str, float]
+    counts: dict[str, Annotated[int, Field(ge=1, le=2**53)]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RankState:
+    """What a rank keeps between two log lines."""
+
+    meter: _Meter
+    elapsed_s: Annotated[float, Field(ge=0, le=1e12)]
+
+
+@cache
+def _record_adapter() -> TypeAdapter[_RunRecord]:
+    return TypeAdapter(_RunRecord)
+
+
+@cache
+def _evaluations_adapter() -> TypeAdapter[dict[str, _Evaluation]]:
+    return TypeAdapter(dict[str, _Evaluation])
+
+
+def parse_record(content: bytes) -> dict[str, Any]:
+    """All of run.json, checked. Raises RecordError."""
+    record = parse_json(content)
+    checked(record, _record_adapter)
+    return record
+
+
+def parse_evaluations(content: bytes) -> dict[str, dict[str, Any]]:
+    """All of evaluation.json, checked. Raises RecordError."""
+    evaluations = parse_json(content)
+    checked(evaluations, _evaluations_adapter)
+    return evaluations
+
+
+@cache
+def _rank_states_adapter() -> TypeAdapter[list[_RankState]]:
+    return TypeAdapter(list[_RankState])
+
+
+def checked_rank_states(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same. Raises RecordError if they are not what the training loop keeps."""
+    names = {frozenset(part) for state in checked(states, _rank_states_adapter) for part in _parts(state)}
+    if len(names) > 1:
+        raise RecordError("has sums of other losses than it counts")
+    return states
+
+
+def _parts(state: _RankState) -> tuple[dict[str, float], dict[str, int]]:
+    return state.meter.sums, state.meter.counts

@@ -1,0 +1,177 @@
+"""The run directory: where everything about one run lies.
+
+runs/<name>/
+    run.json        preset, resolved configuration, command, versions, data set: enough to repeat the run
+    metrics.jsonl   one JSON object per line; `position` is in images
+    samples/        00001000.png: the sample grid after 1000 images
+    checkpoints/    00002000/: complete or absent
+    evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
+    evaluation.png  the translations of a few of its images
+    report.html     all of it on one page
+    wandb/          what W&B keeps locally
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sharding.console import command_line
+from sharding.format.manifest import manifest_bytes
+from sharding.storage.files import refuse_link, write_atomically
+from sharding.storage.place import Place
+from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
+from trainer.runs.records import RecordError, read_record
+
+_PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths of one run."""
+
+    path: Path
+
+    @property
+    def run_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def evaluation_file(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation_picture(self) -> Path:
+        return self.path / "evaluation.png"
+
+    @property
+    def report_file(self) -> Path:
+        return self.path / "report.html"
+
+    def sample_file(self, position: int) -> Path:
+        return self.samples / f"{position:08d}.png"
+
+    def config(self) -> RunConfig:
+        """The configuration that the run was started with.
+
+        Raises:
+            ConfigError: the folder is no run, or its run.json does not fit this version.
+        """
+        return config_from_dict(self.record()["config"])
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """All of evaluation.json: position (images) and scores of each split that was scored; empty if none was.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        try:
+            return parse_evaluations(read_record(self.evaluation_file, most=LARGEST_EVALUATION))
+        except FileNotFoundError:
+            return {}
+        except RecordError as error:
+            remedy = f"{error}. Move it away, and score the run again with `diptych evaluate`."
+            raise ConfigError("evaluation", str(self.evaluation_file), remedy) from error
+
+    def is_finished(self, split: str) -> bool:
+        """Whether `split` was scored after the last image of training, and not on the way.
+
+        Raises ConfigError as `config` does.
+        """
+        scored = self.evaluations().get(split)
+        return scored is not None and scored["position"] >= self.config().train.total_images
+
+    def record(self) -> dict[str, Any]:
+        """All of run.json.
+
+        Raises:
+            ConfigError: there is none, it is damaged, or a folder of the run is a link to elsewhere.
+        """
+        try:
+            record = parse_record(read_record(self.run_file, most=LARGEST_RECORD))
+        except (FileNotFoundError, NotADirectoryError):
+            remedy = "holds no run.json; give the folder of a run, e.g. runs/NAME."
+            raise ConfigError("run", str(self.path), remedy) from None
+        except RecordError as error:
+            remedy = f"{error}. Put a copy of it there, or start a new run."
+            raise ConfigError("run", str(self.run_file), remedy) from error
+        self.refuse_links()
+        return record
+
+    def refuse_links(self) -> None:
+        """A run is written to, and its old checkpoints are removed: all of that must lie in its own folder.
+
+        Raises:
+            ConfigError: a folder of it is a link, or it brings settings of W&B, which name a server that would be
+                given the user's key.
+        """
+        wandb = self.path / "wandb"
+        for folder in (self.checkpoints, self.samples, wandb):
+            refuse_link(folder, error=lambda message: ConfigError("run", str(self.path), message))
+        for settings in (wandb / "settings", self.path / ".wandb"):
+            if settings.exists() or settings.is_symlink():
+                remedy = "would tell W&B where to send your key, and no run needs it. Remove it."
+                raise ConfigError("run", str(settings), remedy)
+
+    def create(self, config: RunConfig, *, preset: str, command: list[str]) -> None:
+        """Make the directory with its run.json. Raises ConfigError if it is there already."""
+        if self.run_file.exists():
+            resume = command_line("diptych", "train", "--resume", self.path)
+            raise ConfigError("run", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
+        self.refuse_links()
+        self.samples.mkdir(parents=True, exist_ok=True)
+        self.checkpoints.mkdir(exist_ok=True)
+        record = {
+            "preset": preset,
+            "command": command,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(),
+            "python": sys.version.split()[0],
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "wandb_id": uuid.uuid4().hex[:12],
+            "dataset_sha256": dataset_digest(config.data.path),
+            "config": config_to_dict(config),
+        }
+        write_atomically(self.run_file, json.dumps(record, indent=1).encode())
+
+    def check_dataset(self, config: RunConfig) -> None:
+        """A resumed run must see the samples that it began with. Raises ConfigError if the data set was replaced."""
+        if dataset_digest(config.data.path) != self.record()["dataset_sha256"]:
+            raise ConfigError(
+                "data.path", str(config.data.path), "is not the data set that this run began with; start a new run."
+            )
+
+
+def dataset_digest(place: Place) -> str:
+    """SHA-256 of the manifest, which holds those of all shards. Raises DatasetError if it cannot be read."""
+    return hashlib.sha256(manifest_bytes(place)).hexdigest()
+
+
+def _commit() -> str | None:
+    """Of Diptych's checkout, with `+` if it has changes; None outside a checkout."""
+    folder = Path(__file__).parent
+    git = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
