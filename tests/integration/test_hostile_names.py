@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from launch.cli import main
-from sharding.format.manifest import FILE_NAME, seal_manifest
+from sharding.format.manifest import FILE_NAME
+from sharding.format.manifest_file import seal_manifest
 from tests.tiny_run import write_map_dataset
 
 SEA, LAND, VIEW, TITLE = "sea[/blue]", "[bold]land", "map[/b]", "[/]tiny"

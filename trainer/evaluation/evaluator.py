@@ -19,10 +19,11 @@ from trainer.data.subject import knows_truth, trained_view
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import ImageMean, Score
 from trainer.evaluation.metrics.psnr import psnr
-from trainer.evaluation.metrics.segmentation import SegmentationScores, class_colors, nearest_class, paint_classes
+from trainer.evaluation.metrics.segmentation import SegmentationScores
 from trainer.evaluation.metrics.ssim import ssim
 from trainer.inference.translator import Translator
 from trainer.methods.base import Translates, TranslatesBack
+from trainer.pictures.classes import class_colors, nearest_class, paint_classes
 from trainer.ranks.world import World
 
 _TARGETS_AT_ONCE = 16
