@@ -19,10 +19,11 @@ from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
 from trainer.config import EngineConfig, GeneratorConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
-from trainer.methods.base import Method, Networks, Task
+from trainer.methods.base import Method, Networks
 from trainer.ranks.world import World, init_world
 
 Step = Callable[[], object]

@@ -28,8 +28,8 @@ from trainer.config import (
     TrainConfig,
     config_to_dict,
 )
+from trainer.config.method import Task
 from trainer.engine.average import MovingAverage
-from trainer.methods.base import Task
 from trainer.runs.rundir import RunDir, dataset_digest
 
 SIDE = 32

@@ -12,8 +12,9 @@ from torch import nn
 from tests.distributed.launcher import run_ranks
 from tests.shrink import SIDE, shrink
 from trainer.config import DiscoGANConfig, RunConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Networks, Player, Task
+from trainer.methods.base import Method, Networks, Player
 from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import World
 

@@ -12,9 +12,9 @@ from tests.shrink import SIDE, shrink
 from trainer.checkpoints.files import read_state, write_state
 from trainer.checkpoints.save import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from trainer.config import CycleGANConfig, RunConfig
+from trainer.config.method import Task
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
-from trainer.methods.base import Task
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World, init_world
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from tests.shrink import SIDE, shrink
 from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig, RunConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
-from trainer.methods.base import Task
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import init_world
 

@@ -9,6 +9,7 @@ from trainer.config.data import DataConfig, DegradeConfig, JitterConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.networks import GeneratorConfig, Norm, PatchGANConfig, Skips
+from trainer.config.pretrained import PretrainedConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, Precision, TrainConfig
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.bigan.config import BiGANConfig
@@ -19,7 +20,7 @@ from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.methods.dualgan.config import DualGANConfig
-from trainer.methods.feature_gan.config import FeatureGANConfig, PretrainedConfig
+from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.gan.config import GANConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.pixel_gan.config import PixelGANConfig

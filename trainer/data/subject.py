@@ -12,12 +12,12 @@ from sharding.storage.place import Url
 from trainer.config import ConfigError, DataConfig, GeneratorConfig, Pairing, RunConfig
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Task
+    from trainer.config.method import Task
 
 
 def resolve_task(config: RunConfig, manifest: Manifest) -> "Task":
     """What the run's networks are sized by. Raises as `check_task`."""
-    from trainer.methods.base import Task
+    from trainer.config.method import Task
 
     check_task(config, manifest)
     data = config.data

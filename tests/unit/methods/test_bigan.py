@@ -16,9 +16,11 @@ from trainer.config import (
     DiscriminatorConfig,
     EncoderConfig,
 )
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Encodes, Networks, Samples, Task, Translates, TranslatesBack
-from trainer.methods.bigan.method import BiGAN, exchange_losses
+from trainer.methods.base import Encodes, Networks, Samples, Translates, TranslatesBack
+from trainer.methods.bigan.method import BiGAN
+from trainer.methods.shared.exchange import exchange_losses
 
 TASK = Task(channels_a=1, channels_b=1, side=16)
 IMAGE = torch.full((1, 1, 2, 2), 0.5)

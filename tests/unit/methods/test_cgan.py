@@ -17,7 +17,8 @@ from tests.unit.methods.latent_parts import (
     stubs,
 )
 from trainer.config import AdversarialConfig, CGANConfig, ConfigError
-from trainer.methods.base import Networks, Samples, Task
+from trainer.config.method import Task
+from trainer.methods.base import Networks, Samples
 from trainer.methods.cgan.method import CGAN
 
 LABELS = torch.tensor([0, 2, 1])

@@ -14,7 +14,8 @@ from tests.unit.methods.two_way_networks import (
     values,
 )
 from trainer.config import AdversarialConfig, ConfigError, CycleGANConfig, GeneratorConfig, PatchGANConfig
-from trainer.methods.base import Task, TranslatesBack
+from trainer.config.method import Task
+from trainer.methods.base import TranslatesBack
 from trainer.methods.cyclegan.method import CycleGAN
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)

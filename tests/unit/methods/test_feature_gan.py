@@ -17,8 +17,9 @@ from trainer.config import (
     config_from_dict,
     config_to_dict,
 )
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Networks, Task, Translates
+from trainer.methods.base import Networks, Translates
 from trainer.methods.feature_gan.method import FeatureDistance
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.presets import DEFAULT, load_preset

@@ -7,8 +7,9 @@ import torch
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
 from trainer.config import AdversarialConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig, PixelGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Networks, Task, Translates, TranslatesBack
+from trainer.methods.base import Method, Networks, Translates, TranslatesBack
 from trainer.methods.pixel_gan.method import pixel_distance
 
 TASK = Task(channels_a=1, channels_b=1, side=16)

@@ -10,7 +10,8 @@ from trainer.config.latent import check_code_size, check_side
 from trainer.config.networks import Norm
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)

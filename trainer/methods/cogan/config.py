@@ -17,7 +17,8 @@ from trainer.config.latent import (
 )
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,24 +8,11 @@ from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
-
-
-def cyclegan_generator() -> GeneratorConfig:
-    """The paper's generator, which its comparison gives to other methods, too (section 5.1.1)."""
-    return GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-
-
-def cyclegan_discriminator() -> PatchGANConfig:
-    """The paper's discriminator, likewise."""
-    return PatchGANConfig(norm="instance")
-
-
-def cyclegan_adversarial() -> AdversarialConfig:
-    """The paper's objective, likewise."""
-    return AdversarialConfig(objective="least-squares")
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)

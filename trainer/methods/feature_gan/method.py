@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config import FeatureGANConfig
-from trainer.methods.base import Task
+from trainer.config.method import Task
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.networks.pretrained_features import load_pretrained
 

@@ -10,7 +10,8 @@ from trainer.config.errors import STRICT, require
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT, require
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.cyclegan.config import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
+from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@
 from torch import Tensor
 
 from trainer.config import PixelGANConfig
-from trainer.methods.base import Task
+from trainer.config.method import Task
 from trainer.methods.shared.content_gan import ContentGAN
 
 

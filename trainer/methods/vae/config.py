@@ -8,7 +8,8 @@ from trainer.config.errors import STRICT, require
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
 
 if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+    from trainer.config.method import Task
+    from trainer.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
