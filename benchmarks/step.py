@@ -18,12 +18,14 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
-from trainer.config import EngineConfig, GeneratorConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Method, Networks
+from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.ranks.world import World, init_world
 
 Step = Callable[[], object]

@@ -21,8 +21,9 @@ from sharding.console import command_line
 from sharding.format.manifest import Manifest
 from sharding.storage.files import write_atomically
 from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.records import MEBIBYTE, RecordError, read_record
 from trainer.runs.rundir import RunDir
 

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 from sharding.storage.files import refuse_link, write_atomically
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, flatten
-from trainer.config import ConfigError, config_to_dict
+from trainer.config.errors import ConfigError
+from trainer.runs.config import config_to_dict
 from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from trainer.runs.rundir import RunDir
 

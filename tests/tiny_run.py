@@ -17,19 +17,13 @@ from wds2idx import IndexCreator
 from sharding.format.manifest import ClassInfo, Manifest, Shard, View, write_manifest
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
-from trainer.config import (
-    DataConfig,
-    EngineConfig,
-    GeneratorConfig,
-    LogConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-    config_to_dict,
-)
+from trainer.config.data import DataConfig
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import EngineConfig, LogConfig, TrainConfig
 from trainer.engine.average import MovingAverage
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.rundir import RunDir, dataset_digest
 
 SIDE = 32

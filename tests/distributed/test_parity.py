@@ -11,12 +11,13 @@ from torch import nn
 
 from tests.distributed.launcher import run_ranks
 from tests.shrink import SIDE, shrink
-from trainer.config import DiscoGANConfig, RunConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Networks, Player
+from trainer.methods.discogan.config import DiscoGANConfig
 from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import World
+from trainer.runs.config import RunConfig
 
 NUM_STEPS = 10
 SAVED_STEP = 7

@@ -15,10 +15,10 @@ import torch
 
 from tests.shrink import shrink
 from trainer.checkpoints.save import EMA_FILE, latest_checkpoint
-from trainer.config import RunConfig
 from trainer.main import INTERRUPTED
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 PATIENCE_S = 120

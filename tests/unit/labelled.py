@@ -12,12 +12,14 @@ from sharding.format.manifest import LabelInfo, View, read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
-from trainer.config import DataConfig, EngineConfig, MethodConfig, RunConfig
+from trainer.config.data import DataConfig
+from trainer.config.training import EngineConfig
 from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
 from trainer.pictures.tensors import from_picture
+from trainer.runs.config import MethodConfig, RunConfig
 from trainer.runs.rundir import RunDir
 
 SIDE = 16

@@ -11,12 +11,13 @@ from torch import Tensor
 from tests.shrink import SIDE, shrink
 from trainer.checkpoints.files import read_state, write_state
 from trainer.checkpoints.save import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.config import CycleGANConfig, RunConfig
 from trainer.config.method import Task
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
+from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World, init_world
+from trainer.runs.config import RunConfig
 
 POOL_SIZE = 4
 

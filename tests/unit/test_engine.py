@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from tests.shrink import SIDE, shrink
-from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig, RunConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
+from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import init_world
+from trainer.runs.config import RunConfig
 
 BATCH_SIZE = 2
 LIMIT = 0.01

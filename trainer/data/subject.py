@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from sharding.format.manifest import DatasetError, Manifest, View
 from sharding.storage.place import Url
-from trainer.config import ConfigError, DataConfig, GeneratorConfig, Pairing, RunConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig
+from trainer.runs.config import RunConfig
 
 if TYPE_CHECKING:
     from trainer.config.method import Task

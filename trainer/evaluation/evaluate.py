@@ -13,13 +13,13 @@ from rich.text import Text
 from sharding.console import one_line
 from sharding.format.manifest import Manifest, read_manifest
 from sharding.storage.files import write_atomically
-from trainer.config import RunConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import Translator, load_translator
 from trainer.ranks.world import World, lone_world
 from trainer.reports.page import check_report, write_report
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from sharding.format.manifest import Manifest
 from sharding.reading.reader import select_shards
 from sharding.storage.files import write_atomically
-from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images
 from trainer.inference.translator import Translator
 from trainer.pictures.tensors import to_picture
 from trainer.ranks.world import World, lone_world
+from trainer.runs.config import RunConfig
 
 _SMALLEST_CELL, _LARGEST_CELL = 128, 256  # pixels
 _GAP, _HEADER = 2, 20

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sharding.format.manifest import Manifest, read_manifest
 from sharding.storage.files import write_atomically
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.data.randomness import seeded
 from trainer.evaluation.samples import save_picture
 from trainer.inference.operation import find_label, name_method
@@ -19,6 +19,7 @@ from trainer.methods.base import Encodes, Samples
 from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image, to_picture
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 _AT_ONCE = 64

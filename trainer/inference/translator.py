@@ -12,13 +12,14 @@ from sharding.format.manifest import read_manifest
 from trainer.checkpoints.files import CheckpointState
 from trainer.checkpoints.save import EMA_FILE, CheckpointError, load_average
 from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
 from trainer.ranks.world import lone_world
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 

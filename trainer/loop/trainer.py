@@ -11,7 +11,6 @@ from sharding.console import make_console
 from sharding.format.manifest import read_manifest
 from trainer.checkpoints.save import STATE_FILE, CheckpointError, Progress, load_checkpoint, save_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
-from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
 from trainer.data.subject import final_split, resolve_task
@@ -29,6 +28,7 @@ from trainer.monitoring.console import ConsoleLogger
 from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report, write_report
+from trainer.runs.config import config_to_dict
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.records import RecordError
 from trainer.runs.rundir import RunDir

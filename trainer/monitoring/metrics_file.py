@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sharding.storage.files import open_to_append, write_atomically
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.monitoring import Metrics
 from trainer.runs.contents import Count
 from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json, read_record

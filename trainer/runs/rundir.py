@@ -26,7 +26,8 @@ from sharding.console import command_line
 from sharding.format.manifest import manifest_bytes
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.place import Place
-from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+from trainer.config.errors import ConfigError
+from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
 from trainer.runs.records import RecordError, read_record
 

@@ -14,7 +14,8 @@ from sharding.format.codec import encode
 from sharding.format.manifest import ClassInfo, DatasetError, View, read_manifest
 from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
-from trainer.config import ConfigError, DataConfig, JitterConfig
+from trainer.config.data import DataConfig, JitterConfig
+from trainer.config.errors import ConfigError
 from trainer.data.geometry import known_size, turning_matrices
 from trainer.data.order import augmentation
 from trainer.data.split import evaluation_size, split_images

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from sharding.format.manifest import ClassInfo, DatasetError, LabelInfo, Manifest, Shard, View
-from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig, JitterConfig
+from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig
 from trainer.data.subject import check_task, knows_truth, resolve_task, trained_view
 
 VIEWS = {

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Network, Networks

@@ -7,18 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
-from trainer.config import (
-    AdversarialConfig,
-    BiGANConfig,
-    ConfigError,
-    DataConfig,
-    DecoderConfig,
-    DiscriminatorConfig,
-    EncoderConfig,
-)
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.methods.base import Encodes, Networks, Samples, Translates, TranslatesBack
+from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.bigan.method import BiGAN
 from trainer.methods.shared.exchange import exchange_losses
 

@@ -16,9 +16,11 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import AdversarialConfig, CGANConfig, ConfigError
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.errors import ConfigError
 from trainer.config.method import Task
 from trainer.methods.base import Networks, Samples
+from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.cgan.method import CGAN
 
 LABELS = torch.tensor([0, 2, 1])

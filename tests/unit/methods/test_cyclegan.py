@@ -13,9 +13,12 @@ from tests.unit.methods.two_way_networks import (
     losses_of,
     values,
 )
-from trainer.config import AdversarialConfig, ConfigError, CycleGANConfig, GeneratorConfig, PatchGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.errors import ConfigError
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.base import TranslatesBack
+from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.cyclegan.method import CycleGAN
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)

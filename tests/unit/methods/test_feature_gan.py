@@ -7,22 +7,18 @@ import torch
 from torch import nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
-from trainer.config import (
-    ConfigError,
-    DataConfig,
-    FeatureGANConfig,
-    GeneratorConfig,
-    PatchGANConfig,
-    PretrainedConfig,
-    config_from_dict,
-    config_to_dict,
-)
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.pretrained import PretrainedConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Translates
+from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.feature_gan.method import FeatureDistance
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import config_from_dict, config_to_dict
 
 TASK = Task(channels_a=1, channels_b=3, side=32)
 MOBILENET = PretrainedConfig(network="mobilenet_v2", layer="features.3", side=0)

@@ -6,10 +6,14 @@ import pytest
 import torch
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
-from trainer.config import AdversarialConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig, PixelGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Networks, Translates, TranslatesBack
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.methods.pixel_gan.method import pixel_distance
 
 TASK = Task(channels_a=1, channels_b=1, side=16)

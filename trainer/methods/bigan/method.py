@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from trainer.config import BiGANConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
 from trainer.losses.latent import sample_gaussian
 from trainer.losses.pool import ImagePool
 from trainer.methods.base import Networks
+from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.columns import reconstruction_and_samples
 from trainer.methods.shared.exchange import exchange_losses

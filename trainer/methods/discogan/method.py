@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import DiscoGANConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
 from trainer.methods.base import Networks
+from trainer.methods.discogan.config import DiscoGANConfig
 from trainer.methods.discogan.discriminator import FeatureDiscriminator
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (

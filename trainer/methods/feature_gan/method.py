@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import FeatureGANConfig
 from trainer.config.method import Task
+from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.networks.pretrained_features import load_pretrained
 

@@ -4,8 +4,8 @@
 
 from torch import Tensor
 
-from trainer.config import PixelGANConfig
 from trainer.config.method import Task
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.methods.shared.content_gan import ContentGAN
 
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig, FeatureGANConfig, PixelGANConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
 from trainer.methods.base import Networks
+from trainer.methods.feature_gan.config import FeatureGANConfig
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN

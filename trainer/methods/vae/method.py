@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import VAEConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.latent import kl_divergence, sample_gaussian
@@ -14,6 +13,7 @@ from trainer.losses.pool import ImagePool
 from trainer.methods.base import Networks, Player
 from trainer.methods.shared.columns import reconstruction_and_samples
 from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.methods.vae.config import VAEConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
 
