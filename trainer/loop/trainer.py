@@ -23,6 +23,7 @@ from trainer.inference.translator import averaged_translator
 from trainer.loop.meter import Meter
 from trainer.loop.schedule import learning_rate
 from trainer.loop.stop import stop_signals
+from trainer.methods.registry import build_method
 from trainer.monitoring import Logger, Metrics
 from trainer.monitoring.console import ConsoleLogger
 from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
@@ -70,7 +71,7 @@ class Trainer:
         self._saved_position: int | None = None
         self.meter = Meter()
         seed_torch(config.train.seed, "weights")
-        self.method = config.method.build(resolve_task(config, self.manifest))
+        self.method = build_method(config.method, resolve_task(config, self.manifest))
         self.engine = Engine(
             self.method,
             config=config.engine,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
+from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.pretrained import PretrainedConfig
 from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
@@ -25,7 +26,7 @@ from trainer.methods.dualgan.config import DualGANConfig
 from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.pixel_gan.config import PixelGANConfig
-from trainer.runs.config import MethodConfig, RunConfig
+from trainer.runs.config import RunConfig
 
 _GENERATOR = GeneratorConfig(num_filters=32, num_downs=4, norm="instance", dropout=0.0)
 _DISCRIMINATOR = PatchGANConfig(num_filters=24, num_layers=2, norm="instance")

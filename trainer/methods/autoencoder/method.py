@@ -9,9 +9,14 @@ from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.pool import ImagePool
 from trainer.methods.autoencoder.config import AutoencoderConfig
-from trainer.methods.base import Networks, Player
+from trainer.methods.base import Method, Networks, Player
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
+
+
+def build(config: AutoencoderConfig, task: Task) -> Method:
+    """See `Autoencoder`; `trainer.methods.registry` calls this."""
+    return Autoencoder(config, task)
 
 
 class Autoencoder:

@@ -11,7 +11,7 @@ from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
 from trainer.losses.latent import sample_gaussian
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks
+from trainer.methods.base import Method, Networks
 from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.columns import reconstruction_and_samples
@@ -20,6 +20,11 @@ from trainer.methods.shared.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
 from trainer.networks.joint_discriminator import JointDiscriminator
+
+
+def build(config: BiGANConfig, task: Task) -> Method:
+    """See `BiGAN`; `trainer.methods.registry` calls this."""
+    return BiGAN(config, task)
 
 
 class BiGAN:
