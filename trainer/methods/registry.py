@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SerializationInfo, TypeAdapter, ValidationError
 
 import trainer.methods
 from trainer.config.errors import ConfigError, first_error
@@ -49,6 +49,11 @@ def parse_method(values: Any) -> MethodConfig:
         return TypeAdapter(section).validate_python(values)
     except ValidationError as error:
         raise first_error(error, within="method") from error
+
+
+def dump_method(config: MethodConfig, info: SerializationInfo) -> dict[str, Any]:
+    """All fields of a section by their types, whatever it is declared as; `parse_method` is the inverse."""
+    return TypeAdapter(type(config)).dump_python(config, mode=info.mode)
 
 
 def build_method(config: MethodConfig, task: Task) -> "Method":

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, SerializeAsAny, TypeAdapter, ValidationError
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, first_error, require
 from trainer.config.method import MethodConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
-from trainer.methods.registry import parse_method
+from trainer.methods.registry import dump_method, parse_method
 
 
 def _default_method() -> MethodConfig:
@@ -23,7 +23,7 @@ class RunConfig:
 
     __pydantic_config__ = STRICT
 
-    method: Annotated[SerializeAsAny[MethodConfig], PlainValidator(parse_method)] = field(
+    method: Annotated[MethodConfig, PlainValidator(parse_method), PlainSerializer(dump_method)] = field(
         default_factory=_default_method
     )
     data: DataConfig = field(default_factory=DataConfig)
