@@ -24,7 +24,7 @@ from benchmarks.waiting import first_batch, loader_wait
 from benchmarks.work import Work
 from benchmarks.writing import Photos, writing
 from sharding.storage.memory import keep_freed_memory
-from trainer.config import DataConfig
+from trainer.config.data import DataConfig
 
 OUT = Path(__file__).parent / "data.md"
 VIEWS = ("relief", "satellite")

@@ -18,11 +18,15 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
-from trainer.config import EngineConfig, GeneratorConfig, OptimizerConfig, PatchGANConfig, Pix2PixConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
-from trainer.methods.base import Method, Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.registry import build_method
 from trainer.ranks.world import World, init_world
 
 Step = Callable[[], object]
@@ -80,7 +84,7 @@ CASES = (
 
 def ours(case: Case, world: World) -> Step:
     """DeepSpeed at ZeRO 0, as `diptych train` runs it."""
-    method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
+    method = build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
     engine = Engine(
         method,
         config=EngineConfig(),
@@ -96,7 +100,7 @@ def without_deepspeed(case: Case, world: World) -> Step:
     """The same step (precision, memory format, fused Adam, one graph) in plain torch: what DeepSpeed costs."""
     dtype = resolve_precision(EngineConfig(), world.device)
     layout = fastest_format(dtype, world.device)
-    method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
+    method = build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
     players = {name: player.networks for name, player in method.players.items()}
     for networks in players.values():
         networks.to(device=world.device).to(memory_format=layout)
@@ -122,7 +126,7 @@ def without_deepspeed(case: Case, world: World) -> Step:
 
 def plain(case: Case, world: World) -> Step:
     """float32, contiguous memory, unfused Adam; one pass of G and three of D."""
-    method: Method = case.config().build(Task(channels_a=3, channels_b=3, side=case.side))
+    method: Method = build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
     generator = method.players["generator"].networks["generator"].to(world.device)
     discriminator = method.players["discriminator"].networks["discriminator"].to(world.device)
     adam_g = torch.optim.Adam(generator.parameters(), **ADAM)

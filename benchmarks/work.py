@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sharding.format.manifest_file import read_manifest
-from trainer.config import DataConfig
+from trainer.config.data import DataConfig
 from trainer.data.loader import Loader
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sharding.console import guard_terminal, make_console
 from sharding.errors import DatasetError
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 
 _HELP = """\
 usage: diptych COMMAND [ARGUMENTS]; each command has --help

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sharding.format.manifest import FILE_NAME
 from sharding.storage.place import Place, Url
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 
 _COMMANDS = {
     "earth": ["earth"],

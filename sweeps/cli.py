@@ -17,8 +17,9 @@ from sweeps.plan import METRICS, SMALL, Resources, Sweep, SweepDir, available_me
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import apply, check_space, load_space
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.runs.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,9 @@ from sharding.format.manifest import Manifest
 from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 SMALL: dict[str, Any] = {

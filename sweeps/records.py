@@ -14,7 +14,8 @@ from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, flatten
-from trainer.config import ConfigError, config_to_dict
+from trainer.config.errors import ConfigError
+from trainer.runs.config import config_to_dict
 from trainer.runs.rundir import RunDir
 
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]

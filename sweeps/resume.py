@@ -11,7 +11,7 @@ from sharding.storage.files import refuse_link
 from sweeps.plan import METRICS, Resources, Sweep, SweepDir, plan_resources
 from sweeps.records import Record, check_run, read_records
 from sweeps.spaces.overrides import check_space
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
 

@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.config import RunConfig
+from trainer.runs.config import RunConfig
 
 SIDE = 32
 

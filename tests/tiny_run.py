@@ -18,19 +18,14 @@ from sharding.format.manifest import ClassInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
-from trainer.config import (
-    DataConfig,
-    EngineConfig,
-    GeneratorConfig,
-    LogConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-    config_to_dict,
-)
+from trainer.config.data import DataConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import EngineConfig, LogConfig, TrainConfig
 from trainer.engine.average import MovingAverage
-from trainer.methods.base import Task
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.registry import build_method
+from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.rundir import RunDir, dataset_digest
 
 SIDE = 32
@@ -137,7 +132,7 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
     torch.manual_seed(0)
     channels_a, channels_b = CHANNELS[config.data.view_a], CHANNELS[config.data.view_b]
     task = Task(channels_a=channels_a, channels_b=channels_b, side=config.data.crop_size)
-    networks = config.method.build(task).players["generator"].networks
+    networks = build_method(config.method, task).players["generator"].networks
     average = MovingAverage(dict(networks.items()), half_life_kimg=0)
     torch.save(average.state_dict(), checkpoint / EMA_FILE)
     files = {EMA_FILE: describe_file(checkpoint / EMA_FILE)}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sharding.console import PlainConsole, command_line, guard_terminal, make_console
 from sharding.errors import DatasetError
-from trainer.checkpoints.save import CheckpointError
-from trainer.config import ConfigError
+from trainer.checkpoints.files import CheckpointError
+from trainer.config.errors import ConfigError
 from trainer.evaluation.evaluate import scores_table
 from trainer.loop.stop import INTERRUPTED, end_with_launcher
 from trainer.loop.trainer import Trainer, TrainingDivergedError

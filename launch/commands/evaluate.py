@@ -8,7 +8,7 @@ import tyro
 
 from sharding.console import PlainConsole, make_console, one_line
 from sharding.format.manifest_file import read_manifest
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.inference.plan import plan_translation, result_view
 from trainer.pictures.kinds import result_suffix
 from trainer.runs.rundir import RunDir

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from trainer.config import RunConfig
+from trainer.runs.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from launch.machine.devices import count_cores, count_gpus
 from launch.ranks.group import run_ranks
 from launch.ranks.interpreter import module_command
 from sharding.console import command_line, make_console
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
+from trainer.runs.config import RunConfig
 
 
 def choose_num_procs(config: RunConfig, *, asked: int, num_gpus: int, num_cores: int) -> int:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sharding.errors import DatasetError
-from sharding.format.codec import Format, Header, read_header
+from sharding.format.codec import read_header
+from sharding.format.codec.kinds import Format, Header
 from sharding.format.manifest import DType, LabelInfo
 from sharding.inputs.files import FoundFile
 from sharding.inputs.labels import LabelOptions

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.errors import DatasetError
-from sharding.format.codec import check_stored
+from sharding.format.codec.stored import check_stored
 from sharding.format.manifest import LABELS_EXTENSION, LabelInfo, Manifest, Shard, index_path, is_key, most_member_bytes
 from sharding.format.member import HEADER_BYTES, unpack_member
 from sharding.reading.shard_files import REMEDY, CachedFiles, shard_files

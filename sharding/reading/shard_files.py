@@ -7,9 +7,10 @@ from threading import Event
 
 from sharding.errors import DatasetError
 from sharding.format.manifest import Shard, index_path, most_index_bytes
-from sharding.storage.cache import Cache, RemoteFile
+from sharding.storage.cache import Cache
 from sharding.storage.files import read_regular
 from sharding.storage.place import Place, Url
+from sharding.storage.remote_file import RemoteFile
 
 REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set again"
 

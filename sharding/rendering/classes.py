@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sharding.errors import DatasetError, OptionError
-from sharding.format.codec import open_picture
+from sharding.format.codec.header import open_picture
 from sharding.format.manifest import ClassInfo
 
 NO_CLASS = 255

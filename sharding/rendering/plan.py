@@ -10,7 +10,7 @@ from PIL import Image
 
 from sharding.errors import DatasetError
 from sharding.format import codec
-from sharding.format.codec import Header
+from sharding.format.codec.kinds import Header
 from sharding.format.manifest import ClassInfo, View
 from sharding.inputs.catalogue import Catalogue, Kind
 from sharding.rendering.classes import class_colors, class_indices

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sharding.errors import DatasetError
-from sharding.format.codec import check_stored, decode, decode_indices
+from sharding.format.codec.decoding import decode, decode_indices
+from sharding.format.codec.stored import check_stored
 from sharding.format.index import Member, format_index
 from sharding.format.manifest import (
     FILE_NAME,

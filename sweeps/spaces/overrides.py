@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
+from trainer.config.errors import ConfigError
+from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 
 Overrides = Mapping[str, Any]
 """Dotted path -> value."""

@@ -7,7 +7,7 @@ compare the order of rows, not numbers. Absent classes count 0, as in the papers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 
 PAPER_SCORES = ("per-pixel accuracy", "per-class accuracy", "class IoU")
 """Columns of the papers' tables."""

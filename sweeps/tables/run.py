@@ -15,7 +15,7 @@ from launch.ranks.interpreter import module_command
 from sharding.console import make_console, markdown_text
 from sharding.storage.files import write_atomically
 from sweeps.tables.papers import PAPER_SCORES, TABLES, Row, Table, find_table
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.loop.stop import handle, restore
 from trainer.presets import load_preset
 from trainer.runs.rundir import RunDir

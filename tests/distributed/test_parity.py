@@ -11,11 +11,14 @@ from torch import nn
 
 from tests.distributed.launcher import run_ranks
 from tests.shrink import SIDE, shrink
-from trainer.config import DiscoGANConfig, RunConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Networks, Player, Task
+from trainer.methods.base import Method, Networks, Player
+from trainer.methods.discogan.config import DiscoGANConfig
+from trainer.methods.registry import build_method
 from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import World
+from trainer.runs.config import RunConfig
 
 NUM_STEPS = 10
 SAVED_STEP = 7
@@ -81,7 +84,7 @@ def make_method(config: RunConfig) -> Method:
     order, would make ten steps differ by 2e-3 (in float64 they agree to 1e-15).
     """
     torch.manual_seed(0)
-    method = config.method.build(TASK)
+    method = build_method(config.method, TASK)
     for player in method.players.values():
         smooth_activations(player.networks)
     return method

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from sharding.format.codec import decode, encode
+from sharding.format.codec.decoding import decode
+from sharding.format.codec.encoding import encode
 
 RANGE = (-2.0, 3.0)
 HEIGHT, WIDTH = 40, 48

@@ -19,14 +19,14 @@ from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.pairs import write_pairs
 from tests.shrink import shrink
-from trainer.checkpoints.save import latest_checkpoint
-from trainer.config import RunConfig
+from trainer.checkpoints.files import latest_checkpoint
 from trainer.data.batch import Batch
 from trainer.data.loader import Loader
 from trainer.loop.trainer import Trainer
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 TOTAL = 42

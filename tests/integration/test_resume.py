@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from tests.shrink import shrink
-from trainer.checkpoints.save import EMA_FILE, latest_checkpoint
-from trainer.config import RunConfig
+from trainer.checkpoints.files import latest_checkpoint
+from trainer.checkpoints.save import EMA_FILE
 from trainer.main import INTERRUPTED
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 PATIENCE_S = 120

@@ -13,12 +13,16 @@ from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
-from trainer.config import DataConfig, EngineConfig, MethodConfig, RunConfig
+from trainer.config.data import DataConfig
+from trainer.config.method import MethodConfig
+from trainer.config.training import EngineConfig
 from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
+from trainer.methods.registry import build_method
 from trainer.pictures.tensors import from_picture
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 SIDE = 16
@@ -138,7 +142,7 @@ def write_run(run: RunDir, config: RunConfig) -> RunDir:
     """With a checkpoint of random weights, so large that other codes are other images, after 1200 images."""
     run.create(config, preset="none", command=[])
     torch.manual_seed(0)
-    method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
+    method = build_method(config.method, resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     for network in average.networks.values():

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.shrink import shrink_section
-from trainer.config import DiscriminatorConfig, GeneratorConfig
+from trainer.config.latent import DiscriminatorConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.engine.activations import recompute_activations
 from trainer.losses.penalties import r1_penalty
 from trainer.networks.conv_discriminator import ConvDiscriminator

@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from tests.shrink import SIDE, shrink
-from trainer.checkpoints.files import read_state, write_state
-from trainer.checkpoints.save import CheckpointError, Progress, latest_checkpoint, load_checkpoint, save_checkpoint
-from trainer.config import CycleGANConfig, RunConfig
+from trainer.checkpoints.files import CheckpointError, latest_checkpoint, read_state, write_state
+from trainer.checkpoints.save import Progress, load_checkpoint, save_checkpoint
+from trainer.config.method import Task
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
-from trainer.methods.base import Task
+from trainer.methods.cyclegan.config import CycleGANConfig
+from trainer.methods.registry import build_method
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World, init_world
+from trainer.runs.config import RunConfig
 
 POOL_SIZE = 4
 
@@ -27,7 +29,7 @@ def make_engine(*, zero_stage: int = 0) -> Engine:
     config: RunConfig = shrink(replace(preset, method=CycleGANConfig()), dataset=Path("unused"))
     method = replace(config.method, pool_size=POOL_SIZE)
     return Engine(
-        method.build(Task(channels_a=3, channels_b=3, side=SIDE)),
+        build_method(method, Task(channels_a=3, channels_b=3, side=SIDE)),
         config=replace(config.engine, zero_stage=zero_stage),
         optimizer=config.optimizer,
         batch_size_per_gpu=1,

@@ -12,24 +12,15 @@ import pytest
 import tyro
 
 from trainer import config as config_module
-from trainer.config import (
-    AdversarialConfig,
-    ConfigError,
-    DataConfig,
-    DegradeConfig,
-    EngineConfig,
-    GeneratorConfig,
-    JitterConfig,
-    OptimizerConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-    VAEConfig,
-    config_from_dict,
-    config_to_dict,
-)
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import EngineConfig, OptimizerConfig, TrainConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.vae.config import VAEConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 
 BLUR, JITTER = DegradeConfig(kind="blur"), JitterConfig(contrast=0.1)
 

@@ -11,19 +11,15 @@ from PIL import Image
 
 from launch.commands.evaluate import SampleOptions, sample_command
 from tests.unit.labelled import SIDE, config_of, image_of, write_run
-from trainer.config import (
-    AutoencoderConfig,
-    CGANConfig,
-    ConfigError,
-    DecoderConfig,
-    DiscriminatorConfig,
-    EncoderConfig,
-    GANConfig,
-    VAEConfig,
-)
+from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.data.randomness import seeded
 from trainer.inference.draw import draw_pictures
 from trainer.inference.translator import load_translator
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.cgan.config import CGANConfig
+from trainer.methods.gan.config import GANConfig
+from trainer.methods.vae.config import VAEConfig
 from trainer.pictures.tensors import to_picture
 from trainer.runs.rundir import RunDir
 

@@ -10,12 +10,16 @@ import torch
 from torch import Tensor
 
 from tests.shrink import SIDE, shrink
-from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig, RunConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
-from trainer.methods.base import Task
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.registry import build_method
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import init_world
+from trainer.runs.config import RunConfig
 
 BATCH_SIZE = 2
 LIMIT = 0.01
@@ -46,7 +50,7 @@ def make_engine(config: RunConfig) -> Engine:
     world = init_world("cpu")
     torch.manual_seed(0)
     engine = Engine(
-        config.method.build(Task(channels_a=3, channels_b=3, side=SIDE)),
+        build_method(config.method, Task(channels_a=3, channels_b=3, side=SIDE)),
         config=config.engine,
         optimizer=config.optimizer,
         batch_size_per_gpu=BATCH_SIZE,

@@ -13,7 +13,7 @@ from launch.commands.evaluate import EvaluateOptions, evaluate_command
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.evaluation.evaluate import evaluate_run, evaluate_split, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.psnr import LARGEST_DB

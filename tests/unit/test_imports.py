@@ -77,7 +77,7 @@ def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["trainer.config", "trainer.presets", "launch.cli", "launch.commands.verify", "sharding.cli", "sweeps.cli"],
+    ["trainer.runs.config", "trainer.presets", "launch.cli", "launch.commands.verify", "sharding.cli", "sweeps.cli"],
 )
 def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib", "fsspec", "aiohttp", "botocore")

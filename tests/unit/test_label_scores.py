@@ -10,9 +10,13 @@ import torch
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
 from tests.unit.labelled import Coder, DeafSampler, ForgetfulPainter, Painter, Sampler, config_of, without_networks
-from trainer.config import AutoencoderConfig, CGANConfig, CycleGANConfig, GeneratorConfig, PatchGANConfig, RunConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.label_scores import LabelScores
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.cgan.config import CGANConfig
+from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.ranks.world import lone_world
+from trainer.runs.config import RunConfig
 
 WORLD = lone_world(torch.device("cpu"))
 

@@ -10,8 +10,11 @@ import torch
 from sharding.format.manifest_file import read_manifest
 from tests.tiny_run import SIDE, tiny_config
 from tests.unit.labelled import Coder, Painter, Sampler, config_of, image_of, seen_labels, without_networks
-from trainer.config import AutoencoderConfig, CGANConfig, ConfigError, MethodConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import MethodConfig
 from trainer.inference.operation import Operation, choose_operation
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.cgan.config import CGANConfig
 
 CPU = torch.device("cpu")
 

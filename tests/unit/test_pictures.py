@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from sharding.errors import DatasetError
-from sharding.format.codec import decode, encode
+from sharding.format.codec.decoding import decode
+from sharding.format.codec.encoding import encode
 from sharding.format.manifest import ClassInfo, View
 from trainer.pictures.files import UnreadablePictureError, picture_suffixes, read_picture
 

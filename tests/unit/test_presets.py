@@ -9,8 +9,8 @@ import pytest
 
 from sweeps.tables.papers import TABLES
 from trainer import presets
-from trainer.config import RunConfig
 from trainer.presets import load_preset, preset_names
+from trainer.runs.config import RunConfig
 
 
 def leaves(section: Any, name: str = "") -> dict[str, Any]:

@@ -17,9 +17,13 @@ from tests.strange import Touches, poison, reseal
 from tests.unit.labelled import config_of, write_run
 from trainer import main as rank
 from trainer.checkpoints.files import read_state
-from trainer.config import CycleGANConfig, DecoderConfig, DiscriminatorConfig, GANConfig, RunConfig, TrainConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig
+from trainer.config.training import TrainConfig
+from trainer.methods.cyclegan.config import CycleGANConfig
+from trainer.methods.gan.config import GANConfig
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 TABLE = "pix2pix-losses"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.monitoring import metrics_file as jsonl
 from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.runs.rundir import RunDir

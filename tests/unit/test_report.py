@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.reports.page import render_report, write_report
 
 VOID = {"meta", "link", "img", "input", "br", "line", "path"}

@@ -12,7 +12,7 @@ import torch
 from sharding.storage.records import RecordError
 from tests.strange import Touches, poison
 from tests.unit.test_engine import config_of, make_engine, pix2pix, train, weights
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.engine.engine import Engine
 from trainer.engine.tensors import load_tensors
 from trainer.engine.zero_states import join_states

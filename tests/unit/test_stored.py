@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sharding.format.codec import decode, decode_indices
+from sharding.format.codec.decoding import decode, decode_indices
 from sharding.format.manifest import ClassInfo, View
 from trainer.pictures.classes import class_colors, paint_classes
 from trainer.pictures.kinds import result_suffix

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.inference.plan import plan_translation
 
 

@@ -1,6 +1,6 @@
 """How a configuration says what is wrong with it."""
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
 STRICT = ConfigDict(extra="forbid")
 """Of every section: an unknown field in a stored configuration is an error."""
@@ -18,3 +18,17 @@ def require(condition: bool, name: str, value: object, remedy: str) -> None:
     """Raise ConfigError unless `condition` holds."""
     if not condition:
         raise ConfigError(name, value, remedy)
+
+
+def first_error(error: ValidationError, *, within: str = "") -> ConfigError:
+    """What a stored configuration failed on first, named by its whole path.
+
+    Args:
+        within: the section that was read, if not the whole.
+    """
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return cause
+    name = ".".join([*filter(None, [within]), *(str(part) for part in first["loc"])])
+    return ConfigError(name or "config", first.get("input"), first["msg"])

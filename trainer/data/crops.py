@@ -7,7 +7,7 @@ from nvidia.dali import math as dali_math
 from nvidia.dali.types import DALIDataType, DALIInterpType
 
 from sharding.format.manifest import View
-from trainer.config import JitterConfig
+from trainer.config.data import JitterConfig
 from trainer.data.decoding import decode_with_codec, decode_with_dali, is_dalis
 from trainer.data.degrade import degrade
 from trainer.data.geometry import Shape, corner, known_size, require_equal_sizes, size_in_graph

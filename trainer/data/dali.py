@@ -15,7 +15,7 @@ from nvidia.dali.plugin.pytorch import DALIGenericIterator
 from nvidia.dali.types import DALIDataType
 from torch import Tensor
 
-from trainer.config import DegradeConfig, JitterConfig
+from trainer.config.data import DegradeConfig, JitterConfig
 from trainer.data.crops import outputs
 from trainer.data.finishing import finish
 from trainer.data.geometry import turning_matrices

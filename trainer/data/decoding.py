@@ -13,7 +13,7 @@ from nvidia.dali import fn
 from nvidia.dali.types import DALIImageType
 
 from sharding.errors import DatasetError
-from sharding.format.codec import decode, decode_indices
+from sharding.format.codec.decoding import decode, decode_indices
 from sharding.format.manifest import ClassInfo, View
 from trainer.data.resize import Node
 from trainer.pictures.files import class_palette

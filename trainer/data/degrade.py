@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nvidia.dali import fn
 from nvidia.dali.types import DALIDataType, DALIImageType
 
-from trainer.config import DegradeConfig
+from trainer.config.data import DegradeConfig
 from trainer.data.resize import Node, resize
 
 

@@ -12,7 +12,7 @@ from nvidia.dali import fn
 from nvidia.dali import math as dali_math
 from nvidia.dali.types import DALIDataType
 
-from trainer.config import Resize
+from trainer.config.data import Resize
 from trainer.data.resize import Node
 
 Shape = tuple[int, int]

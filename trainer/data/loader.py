@@ -11,10 +11,11 @@ import torch
 
 from sharding.errors import DatasetError
 from sharding.format.manifest import Manifest
-from sharding.reading.reader import REMEDY, ShardReader
+from sharding.reading.reader import ShardReader
+from sharding.reading.shard_files import REMEDY
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
-from trainer.config import DataConfig, JitterConfig, Pairing, Size
+from trainer.config.data import DataConfig, JitterConfig, Pairing, Size
 from trainer.data.batch import Batch
 from trainer.data.dali import PixelStream, first_unusable
 from trainer.data.order import Order, rank_positions, rank_share

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.format.manifest import ClassInfo, View
-from trainer.config import DegradeConfig, JitterConfig, Resize
+from trainer.config.data import DegradeConfig, JitterConfig, Resize
 
 
 @dataclass(frozen=True, kw_only=True)

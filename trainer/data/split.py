@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sharding.format.manifest import Manifest
-from trainer.config import DataConfig, Pairing
+from trainer.config.data import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.loader import evaluation_batches
 from trainer.ranks.world import World

@@ -5,22 +5,23 @@ Imports no torch, so that a mistake on the command line is answered at once.
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sharding.errors import DatasetError
 from sharding.format.manifest import Manifest, View
 from sharding.storage.place import Url
-from trainer.config import ConfigError, DataConfig, GeneratorConfig, Pairing, RunConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
+from trainer.runs.config import RunConfig
 
-if TYPE_CHECKING:
-    from trainer.methods.base import Task
 
-
-def resolve_task(config: RunConfig, manifest: Manifest) -> "Task":
+def resolve_task(config: RunConfig, manifest: Manifest) -> Task:
     """What the run's networks are sized by. Raises as `check_task`."""
-    from trainer.methods.base import Task
-
     check_task(config, manifest)
+    return _task(config, manifest)
+
+
+def _task(config: RunConfig, manifest: Manifest) -> Task:
     data = config.data
     channels_b = trained_view(manifest, data.view_b).channels
     is_single = config.method.pairing == "single"
@@ -44,13 +45,13 @@ def check_task(config: RunConfig, manifest: Manifest) -> None:
     """Check that the data set has what the run wants of it.
 
     Raises:
-        ConfigError: a view or label is missing or of the wrong kind, or a method that needs pairs gets none.
+        ConfigError: a view or label is missing or of the wrong kind, or the method cannot learn from what there is.
         DatasetError: there is nothing to train on.
     """
     check_views(config.data, manifest, pairing=config.method.pairing)
     _check_pairs(config, manifest)
     _check_label(config, manifest)
-    _check_channels(config, manifest)
+    config.method.check_shapes(_task(config, manifest))
     for name in {getattr(config.data, field) for field in _view_fields(config.method.pairing)}:
         if "train" not in manifest.splits or not manifest.num_samples("train", name):
             raise DatasetError(
@@ -179,13 +180,6 @@ def _check_pairs(config: RunConfig, manifest: Manifest) -> None:
             f"learns from pairs, and {config.data.path} is unpaired; use a method for unpaired images, e.g. cyclegan, "
             "or a paired data set.",
         )
-
-
-def _check_channels(config: RunConfig, manifest: Manifest) -> None:
-    generator = getattr(config.method, "generator", None)
-    if isinstance(generator, GeneratorConfig):
-        a, b = (trained_view(manifest, name) for name in (config.data.view_a, config.data.view_b))
-        generator.check_channels(a.channels, b.channels)
 
 
 def _check_label(config: RunConfig, manifest: Manifest) -> None:

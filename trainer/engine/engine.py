@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.config import EngineConfig, OptimizerConfig
+from trainer.config.training import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.activations import recompute_activations
 from trainer.engine.extensions import use_extensions

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.config import OptimizerConfig
+from trainer.config.training import OptimizerConfig
 
 
 def make_optimizer(

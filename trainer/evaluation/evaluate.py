@@ -14,12 +14,12 @@ from sharding.console import one_line
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
-from trainer.config import RunConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import Translator, load_translator
 from trainer.ranks.world import World, lone_world
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 

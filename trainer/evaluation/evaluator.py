@@ -11,7 +11,6 @@ from torch import Tensor
 
 from sharding.format.manifest import Manifest
 from sharding.reading.reader import select_shards
-from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images
@@ -25,6 +24,7 @@ from trainer.inference.translator import Translator
 from trainer.methods.base import Translates, TranslatesBack
 from trainer.pictures.classes import class_colors, nearest_class, paint_classes
 from trainer.ranks.world import World
+from trainer.runs.config import RunConfig
 
 _TARGETS_AT_ONCE = 16
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from sharding.format.manifest import Manifest
-from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images
@@ -18,6 +17,7 @@ from trainer.inference.attributes import AttributeVectors
 from trainer.inference.translator import Translator
 from trainer.methods.base import Encodes, Relabels, Samples
 from trainer.ranks.world import World, lone_world
+from trainer.runs.config import RunConfig
 
 MOST_TRAINING_IMAGES = 8192
 MOST_IMAGES = 96

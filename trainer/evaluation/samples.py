@@ -7,13 +7,13 @@ import torch
 
 from sharding.format.manifest import Manifest
 from sharding.reading.reader import select_shards
-from trainer.config import RunConfig
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images
 from trainer.inference.translator import Translator
 from trainer.pictures.grid import sample_grid, save_picture
 from trainer.ranks.world import World, lone_world
+from trainer.runs.config import RunConfig
 
 _LARGEST_SEARCH = 512  # images
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.data.randomness import seeded
 from trainer.inference.operation import find_label, name_method
 from trainer.inference.translator import Translator, load_translator
@@ -20,6 +20,7 @@ from trainer.pictures.grid import save_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image, to_picture
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 _AT_ONCE = 64

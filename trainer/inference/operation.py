@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sharding.format.manifest import Manifest, View
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.data.split import split_images
 from trainer.inference.attributes import AttributeVectors
@@ -15,6 +15,7 @@ from trainer.inference.plan import Direction, result_view
 from trainer.inference.translator import Translator
 from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
 from trainer.ranks.world import lone_world
+from trainer.runs.config import RunConfig
 
 _AT_ONCE = 64
 

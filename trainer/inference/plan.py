@@ -8,8 +8,9 @@ from typing import Literal
 
 from sharding.format.manifest import Manifest, View
 from sharding.storage.files import refuse_link
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.pictures.files import picture_suffixes
+from trainer.runs.config import RunConfig
 
 Direction = Literal["a2b", "b2a"]
 

@@ -9,16 +9,18 @@ from torch import Tensor, nn
 
 from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
-from trainer.checkpoints.files import CheckpointState
-from trainer.checkpoints.save import EMA_FILE, CheckpointError, load_average
+from trainer.checkpoints.files import CheckpointError, CheckpointState
+from trainer.checkpoints.save import EMA_FILE, load_average
 from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
+from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 
@@ -104,7 +106,7 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
     config = run.config()
     folder = _newest(run) if checkpoint is None else _given(run, checkpoint)
     make_console(stderr=True).print(f"checkpoint: {folder}")
-    method = config.method.build(resolve_task(config, read_manifest(config.data.path)))
+    method = build_method(config.method, resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     try:

@@ -10,9 +10,9 @@ import torch
 from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.records import RecordError
-from trainer.checkpoints.save import STATE_FILE, CheckpointError, Progress, load_checkpoint, save_checkpoint
+from trainer.checkpoints.files import STATE_FILE, CheckpointError
+from trainer.checkpoints.save import Progress, load_checkpoint, save_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
-from trainer.config import config_to_dict
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
 from trainer.data.subject import final_split, resolve_task
@@ -25,11 +25,13 @@ from trainer.inference.translator import averaged_translator
 from trainer.loop.meter import Meter
 from trainer.loop.schedule import learning_rate
 from trainer.loop.stop import stop_signals
+from trainer.methods.registry import build_method
 from trainer.monitoring import Logger, Metrics
 from trainer.monitoring.console import ConsoleLogger
 from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report, write_report
+from trainer.runs.config import config_to_dict
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.rundir import RunDir
 
@@ -70,7 +72,7 @@ class Trainer:
         self._saved_position: int | None = None
         self.meter = Meter()
         seed_torch(config.train.seed, "weights")
-        self.method = config.method.build(resolve_task(config, self.manifest))
+        self.method = build_method(config.method, resolve_task(config, self.manifest))
         self.engine = Engine(
             self.method,
             config=config.engine,

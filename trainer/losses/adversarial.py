@@ -6,7 +6,7 @@ Real and fake terms are means of their own, so either may come from more images 
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 
 
 def discriminator_losses(config: AdversarialConfig, *, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

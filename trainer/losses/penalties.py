@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 
 Inputs = Tensor | tuple[Tensor, ...]
 """(N, ...) tensors that a discriminator takes together."""

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from sharding.storage.files import open_to_append, write_atomically
 from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json, read_record
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.monitoring import Metrics
 
 LARGEST_METRICS = 256 * MEBIBYTE

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from trainer.config import DecoderConfig
-from trainer.config.latent import COARSEST_SIDE
+from trainer.config.latent import COARSEST_SIDE, DecoderConfig
 from trainer.networks.conv_levels import level_widths
 from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
 

@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from trainer.config import EncoderConfig
-from trainer.config.latent import COARSEST_SIDE
+from trainer.config.latent import COARSEST_SIDE, EncoderConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
 from trainer.networks.layers import init_weights
 

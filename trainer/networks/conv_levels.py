@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from trainer.config import Norm
 from trainer.config.latent import num_levels
+from trainer.config.networks import Norm
 from trainer.networks.layers import Block, needs_bias, norm_layer
 
 

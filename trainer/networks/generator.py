@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from trainer.config import GeneratorConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.networks.resnet import ResNet
 from trainer.networks.unet import UNet
 

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import DiscriminatorConfig
-from trainer.config.latent import COARSEST_SIDE
+from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
 from trainer.networks.layers import init_weights, normalise_spectrum
 

@@ -5,7 +5,7 @@ from math import gcd, prod, sqrt
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from trainer.config import Norm
+from trainer.config.networks import Norm
 
 NUM_GROUPS = 32  # of Wu & He 2018; fewer where 32 does not divide the channels
 

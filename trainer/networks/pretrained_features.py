@@ -14,7 +14,8 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from trainer.config import ConfigError, PretrainedConfig
+from trainer.config.errors import ConfigError
+from trainer.config.pretrained import PretrainedConfig
 
 URLS = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from trainer.config import GeneratorConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import GeneratorConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
 
 NUM_DROPOUT_LEVELS = 3  # CD512-CD512-CD512 begin the paper's decoder

@@ -7,7 +7,10 @@ import numpy as np
 from PIL import Image
 
 from sharding.errors import DatasetError
-from sharding.format.codec import MOST_PIXELS, SUFFIXES, decode, decode_indices, pillow_formats, read_header
+from sharding.format.bounds import MOST_PIXELS
+from sharding.format.codec import SUFFIXES, read_header
+from sharding.format.codec.decoding import decode, decode_indices
+from sharding.format.codec.header import pillow_formats
 from sharding.format.manifest import ClassInfo, View
 
 _NO_CLASS = 255

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.format.codec import encode
+from sharding.format.codec.encoding import encode
 from sharding.format.manifest import ClassInfo, View
 from trainer.pictures.classes import class_colors, nearest_class
 from trainer.pictures.files import class_palette

@@ -9,7 +9,8 @@ import pkgutil
 from difflib import get_close_matches
 from types import ModuleType
 
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
+from trainer.runs.config import RunConfig
 
 DEFAULT = "earth-relief2satellite"
 

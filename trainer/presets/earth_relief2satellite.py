@@ -7,16 +7,11 @@ AVX-512 and bf16, which trains at 28 images/s: 19.22 dB.
 
 from pathlib import Path
 
-from trainer.config import (
-    DataConfig,
-    GeneratorConfig,
-    LogConfig,
-    OptimizerConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-)
+from trainer.config.data import DataConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.runs.config import RunConfig
 
 
 def preset() -> RunConfig:

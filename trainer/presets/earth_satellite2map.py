@@ -7,8 +7,8 @@ of an AMD EPYC (AVX2, no GPU), in 4 minutes: held-out IoU of sea 0.890, of land 
 
 from dataclasses import replace
 
-from trainer.config import RunConfig
 from trainer.presets import earth_relief2satellite
+from trainer.runs.config import RunConfig
 
 
 def preset() -> RunConfig:

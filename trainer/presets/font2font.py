@@ -7,8 +7,8 @@ for the mean image.
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import RunConfig
 from trainer.presets import pix2pix_losses
+from trainer.runs.config import RunConfig
 
 
 def preset() -> RunConfig:

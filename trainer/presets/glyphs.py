@@ -9,25 +9,19 @@ Command: `diptych launch glyphs-vae`; likewise -autoencoder, -dcgan, -cgan, -big
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import (
-    AdversarialConfig,
-    AutoencoderConfig,
-    BiGANConfig,
-    CAAEConfig,
-    CGANConfig,
-    DataConfig,
-    DecoderConfig,
-    DiscriminatorConfig,
-    EncoderConfig,
-    GANConfig,
-    LogConfig,
-    MethodConfig,
-    OptimizerConfig,
-    RunConfig,
-    TrainConfig,
-    VAEConfig,
-    VAEGANConfig,
-)
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.method import MethodConfig
+from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.bigan.config import BiGANConfig
+from trainer.methods.caae.config import CAAEConfig
+from trainer.methods.cgan.config import CGANConfig
+from trainer.methods.gan.config import GANConfig
+from trainer.methods.vae.config import VAEConfig
+from trainer.methods.vaegan.config import VAEGANConfig
+from trainer.runs.config import RunConfig
 
 _ENCODER, _DECODER = EncoderConfig(num_filters=32), DecoderConfig(num_filters=32)
 _DISCRIMINATOR = DiscriminatorConfig(num_filters=32)

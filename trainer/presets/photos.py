@@ -26,21 +26,16 @@ Command: `diptych train photos-season`; then `diptych translate RUN --in DIR --o
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import (
-    AdversarialConfig,
-    CAAEConfig,
-    CycleGANConfig,
-    DataConfig,
-    GeneratorConfig,
-    LogConfig,
-    MethodConfig,
-    OptimizerConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-    VAEGANConfig,
-)
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.method import MethodConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.methods.caae.config import CAAEConfig
+from trainer.methods.cyclegan.config import CycleGANConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.vaegan.config import VAEGANConfig
+from trainer.runs.config import RunConfig
 
 UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-paintings")
 

@@ -9,8 +9,8 @@ Command: `diptych table pix2pix-generators` trains all. 64 px, 2.4 kimg.
 from dataclasses import replace
 from typing import Any
 
-from trainer.config import RunConfig
 from trainer.presets import pix2pix_losses
+from trainer.runs.config import RunConfig
 
 
 def presets() -> dict[str, RunConfig]:

@@ -8,16 +8,11 @@ Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-loss
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import (
-    DataConfig,
-    GeneratorConfig,
-    LogConfig,
-    OptimizerConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    RunConfig,
-    TrainConfig,
-)
+from trainer.config.data import DataConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.runs.config import RunConfig
 
 METHOD = Pix2PixConfig(
     # The number of blocks is that of the ResNet which `pix2pix-generators` puts in the U-Net's place.

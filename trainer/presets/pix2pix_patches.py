@@ -8,8 +8,8 @@ Command: `diptych table pix2pix-patches` trains all. 96 px, the least that a fie
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import RunConfig
 from trainer.presets import pix2pix_losses
+from trainer.runs.config import RunConfig
 
 NUM_LAYERS = {"1": 0, "16": 1, "70": 3, "286": 5}
 

@@ -10,8 +10,11 @@ Command: `diptych launch restore-deblur` (or -superres-x2, -superres-x4, -denois
 
 from dataclasses import replace
 
-from trainer.config import DegradeConfig, GeneratorConfig, OptimizerConfig, RunConfig
+from trainer.config.data import DegradeConfig
+from trainer.config.networks import GeneratorConfig
+from trainer.config.training import OptimizerConfig
 from trainer.presets import pix2pix_losses
+from trainer.runs.config import RunConfig
 
 
 def presets() -> dict[str, RunConfig]:

@@ -12,28 +12,21 @@ Command: `diptych table unpaired` trains all; `diptych launch unpaired-cyclegan`
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.config import (
-    BiGANImageConfig,
-    CoGANConfig,
-    CycleGANConfig,
-    DataConfig,
-    DecoderConfig,
-    DiscoGANConfig,
-    DiscriminatorConfig,
-    DualGANConfig,
-    FeatureDiscriminatorConfig,
-    FeatureGANConfig,
-    GeneratorConfig,
-    LogConfig,
-    MethodConfig,
-    OptimizerConfig,
-    PatchGANConfig,
-    Pix2PixConfig,
-    PixelGANConfig,
-    PretrainedConfig,
-    RunConfig,
-    TrainConfig,
-)
+from trainer.config.data import DataConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig
+from trainer.config.method import MethodConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.pretrained import PretrainedConfig
+from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.methods.bigan_image.config import BiGANImageConfig
+from trainer.methods.cogan.config import CoGANConfig
+from trainer.methods.cyclegan.config import CycleGANConfig
+from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
+from trainer.methods.dualgan.config import DualGANConfig
+from trainer.methods.feature_gan.config import FeatureGANConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.pixel_gan.config import PixelGANConfig
+from trainer.runs.config import RunConfig
 
 _GENERATOR = GeneratorConfig(num_filters=32, num_downs=4, norm="instance", dropout=0.0)
 _DISCRIMINATOR = PatchGANConfig(num_filters=24, num_layers=2, norm="instance")

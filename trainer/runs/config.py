@@ -3,48 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import tyro
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from trainer.config.data import DataConfig
-from trainer.config.errors import STRICT, ConfigError, require
+from trainer.config.errors import STRICT, first_error, require
+from trainer.config.method import MethodConfig
 from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
-from trainer.methods.autoencoder.config import AutoencoderConfig
-from trainer.methods.bigan.config import BiGANConfig
-from trainer.methods.bigan_image.config import BiGANImageConfig
-from trainer.methods.caae.config import CAAEConfig
-from trainer.methods.cgan.config import CGANConfig
-from trainer.methods.cogan.config import CoGANConfig
-from trainer.methods.cyclegan.config import CycleGANConfig
-from trainer.methods.discogan.config import DiscoGANConfig
-from trainer.methods.dualgan.config import DualGANConfig
-from trainer.methods.feature_gan.config import FeatureGANConfig
-from trainer.methods.gan.config import GANConfig
-from trainer.methods.pix2pix.config import Pix2PixConfig
-from trainer.methods.pixel_gan.config import PixelGANConfig
-from trainer.methods.vae.config import VAEConfig
-from trainer.methods.vaegan.config import VAEGANConfig
+from trainer.methods.registry import dump_method, parse_method
 
-MethodConfig = Annotated[
-    AutoencoderConfig
-    | BiGANConfig
-    | BiGANImageConfig
-    | CAAEConfig
-    | CGANConfig
-    | CoGANConfig
-    | CycleGANConfig
-    | DiscoGANConfig
-    | DualGANConfig
-    | FeatureGANConfig
-    | GANConfig
-    | Pix2PixConfig
-    | PixelGANConfig
-    | VAEConfig
-    | VAEGANConfig,
-    Field(discriminator="name"),
-    tyro.conf.AvoidSubcommands,
-]
-"""One section per method. On the command line the preset chooses it, and flags change its fields."""
+
+def _default_method() -> MethodConfig:
+    """Another is chosen by the preset, on the command line: it narrows the flags to those of its section."""
+    return parse_method({"name": "pix2pix"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +23,9 @@ class RunConfig:
 
     __pydantic_config__ = STRICT
 
-    method: MethodConfig = field(default_factory=Pix2PixConfig)
+    method: Annotated[MethodConfig, PlainValidator(parse_method), PlainSerializer(dump_method)] = field(
+        default_factory=_default_method
+    )
     data: DataConfig = field(default_factory=DataConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -80,9 +52,8 @@ class RunConfig:
         )
 
     def _check_engine(self) -> None:
-        adversarial = getattr(self.method, "adversarial", None)
         require(
-            not (self.engine.zero_stage == 3 and adversarial is not None and adversarial.differentiates_gradients),
+            not (self.engine.zero_stage == 3 and self.method.differentiates_gradients),
             "engine.zero_stage",
             self.engine.zero_stage,
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
@@ -119,12 +90,4 @@ def config_from_dict(values: dict[str, Any]) -> RunConfig:
     try:
         return TypeAdapter(RunConfig).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, ConfigError):
-            raise cause from error
-        parts = [str(part) for part in first["loc"]]
-        if parts[0] == "method":
-            del parts[1:2]  # which section it is, where pydantic tells them apart
-        name = ".".join(parts)
-        raise ConfigError(name, first.get("input"), first["msg"]) from error
+        raise first_error(error) from error

@@ -7,7 +7,7 @@ import torch
 
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import SIDE
-from trainer.config import DataConfig
+from trainer.config.data import DataConfig
 from trainer.data.loader import Loader, evaluation_batches
 
 CROP = 16

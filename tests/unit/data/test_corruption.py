@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharding.errors import DatasetError
-from sharding.format.codec import encode
+from sharding.format.codec.encoding import encode
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader

@@ -14,8 +14,11 @@ from torchvision.transforms.functional import gaussian_blur, pil_to_tensor
 from sharding.errors import DatasetError
 from tests.unit.data.loading import assert_equal, data_config, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
-from trainer.config import ConfigError, DataConfig, DegradeConfig, Pix2PixConfig, RunConfig
+from trainer.config.data import DataConfig, DegradeConfig
+from trainer.config.errors import ConfigError
 from trainer.data.degrade import standard_normals
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.runs.config import RunConfig
 
 KINDS = ("blur", "downscale", "noise", "jpeg")
 WHOLE = {"crop_size": SIDE, "flip": False}

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from sharding.errors import DatasetError
-from sharding.format.codec import encode
+from sharding.format.codec.encoding import encode
 from sharding.format.manifest import ClassInfo, View
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
-from trainer.config import ConfigError, DataConfig, JitterConfig
+from trainer.config.data import DataConfig, JitterConfig
+from trainer.config.errors import ConfigError
 from trainer.data.geometry import known_size, turning_matrices
 from trainer.data.order import augmentation
 from trainer.data.split import evaluation_size, split_images

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sharding.errors import DatasetError
-from sharding.format.codec import check_stored
+from sharding.format.codec.stored import check_stored
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.seal import seal

@@ -20,7 +20,9 @@ from sharding.storage.seal import seal
 from tests.remote import serve
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.sharding.files import contents
-from trainer.config import ConfigError, DataConfig, config_from_dict, config_to_dict
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.runs.config import config_from_dict, config_to_dict
 from trainer.runs.rundir import RunDir
 
 VICTIM = {"thesis": b"years of work", "id_ed25519": b"a key"}

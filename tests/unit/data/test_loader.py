@@ -16,7 +16,7 @@ from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.data.order import Order, augmentation
 from trainer.data.subject import check_views
 

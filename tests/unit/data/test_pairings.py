@@ -11,7 +11,7 @@ from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, UNPAIRED_SHARDS, noisy_labels, noisy_pixels
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.data.order import Order, augmentation
 from trainer.data.split import split_images
 from trainer.ranks.world import lone_world

@@ -23,7 +23,7 @@ from tests.remote import Fault, serve
 from tests.tiny_run import tiny_config
 from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.data.subject import check_task
 from trainer.runs.rundir import RunDir, dataset_digest
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +10,10 @@ import pytest
 
 from sharding.errors import DatasetError
 from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
-from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig, JitterConfig
+from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import MethodConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.data.subject import check_task, knows_truth, resolve_task, trained_view
 
 VIEWS = {
@@ -42,10 +45,19 @@ UNPAIRED = Manifest(
 )
 
 
-def run(*, pairing="paired", needs_label=False, **data):
+@dataclass(frozen=True, kw_only=True)
+class SomeConfig(MethodConfig):
+    """A method's section that holds a generator by a name of its own."""
+
+    name: str = "some"
+    mapping: GeneratorConfig = field(default_factory=GeneratorConfig)
+
+
+def run(*, pairing="paired", needs_label=False, residual=False, **data):
     """As much of a RunConfig as is asked."""
     options = {"path": Path("d"), "view_a": "height", "view_b": "photo", "load_size": 64, "crop_size": 32} | data
-    method = SimpleNamespace(name="some", pairing=pairing, needs_label=needs_label)
+    section = type("Some", (SomeConfig,), {"pairing": pairing, "needs_label": needs_label})
+    method = section(mapping=GeneratorConfig(residual=residual))
     return SimpleNamespace(data=DataConfig(**options), method=method)
 
 
@@ -60,8 +72,7 @@ def test_networks_are_sized_by_the_views_the_crop_and_the_label():
 
 
 def test_views_of_other_channels_rule_out_a_residual_before_anything_starts():
-    config = run()
-    config.method.generator = GeneratorConfig(residual=True)
+    config = run(residual=True)
     with pytest.raises(ConfigError, match=r"method\.generator\.residual = True: one view has 1 .* the other 3"):
         check_task(config, PAIRED)
     config.data = degraded().data

@@ -8,7 +8,7 @@ from sharding.format.manifest_file import read_manifest
 from sharding.work.plan import Draft, Plan
 from sharding.writing.writer import WriteOptions, make_dataset
 from tests.unit.data.tiny_shards import encode
-from trainer.config import DataConfig
+from trainer.config.data import DataConfig
 from trainer.data.loader import Loader
 
 SIDE = 16

@@ -17,7 +17,8 @@ from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
-from trainer.config import ConfigError, EngineConfig
+from trainer.config.errors import ConfigError
+from trainer.config.training import EngineConfig
 from trainer.data.subject import final_split
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.rundir import RunDir
@@ -69,7 +70,7 @@ def test_help_explains_every_field():
 
 
 def _config_dict() -> dict:
-    from trainer.config import config_to_dict
+    from trainer.runs.config import config_to_dict
 
     return config_to_dict(CONFIG)
 

@@ -19,8 +19,9 @@ from sharding.format.manifest import View
 from sweeps.tables.papers import TABLES, find_table
 from sweeps.tables.run import table_command
 from tests.unit.data.tiny_shards import encode, noise, write_dataset
-from trainer.config import ConfigError, RunConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import load_preset
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 TABLE = "pix2pix-losses"

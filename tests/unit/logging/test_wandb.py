@@ -15,7 +15,8 @@ import pytest
 import wandb
 from PIL import Image
 
-from trainer.config import ConfigError, LogConfig
+from trainer.config.errors import ConfigError
+from trainer.config.training import LogConfig
 from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
 
 

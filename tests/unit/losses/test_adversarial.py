@@ -5,7 +5,7 @@ from math import exp, log
 import pytest
 import torch
 
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 
 MINIMAX = AdversarialConfig(objective="minimax")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.losses.penalties import gradient_penalty, r1_penalty, regularisation
 
 REAL = torch.tensor([[1.0, 2.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Network, Networks, Task
+from trainer.methods.base import Method, Network, Networks
 
 TASK = Task(channels_a=1, channels_b=1, side=16, num_labels=3)
 ENCODER = EncoderConfig(num_filters=2)

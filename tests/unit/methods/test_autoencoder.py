@@ -12,7 +12,8 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import AutoencoderConfig, ConfigError
+from trainer.config.errors import ConfigError
+from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.autoencoder.method import Autoencoder
 from trainer.methods.base import Encodes, Samples, Translates
 

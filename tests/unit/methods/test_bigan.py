@@ -7,18 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
-from trainer.config import (
-    AdversarialConfig,
-    BiGANConfig,
-    ConfigError,
-    DataConfig,
-    DecoderConfig,
-    DiscriminatorConfig,
-    EncoderConfig,
-)
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Encodes, Networks, Samples, Task, Translates, TranslatesBack
-from trainer.methods.bigan.method import BiGAN, exchange_losses
+from trainer.methods.base import Encodes, Networks, Samples, Translates, TranslatesBack
+from trainer.methods.bigan.config import BiGANConfig
+from trainer.methods.bigan.method import BiGAN
+from trainer.methods.shared.exchange import exchange_losses
 
 TASK = Task(channels_a=1, channels_b=1, side=16)
 IMAGE = torch.full((1, 1, 2, 2), 0.5)

@@ -5,8 +5,12 @@ import torch
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
 from tests.unit.methods.two_way_networks import NETWORKS, TASK, X, Y, batch_of, thrice
-from trainer.config import AdversarialConfig, BiGANImageConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.base import Networks, TranslatesBack
+from trainer.methods.bigan_image.config import BiGANImageConfig
 from trainer.methods.bigan_image.method import BiGANImage
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)

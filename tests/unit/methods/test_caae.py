@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
-from trainer.config import AdversarialConfig, CAAEConfig, ConfigError, DataConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Networks, Relabels, Task, Translates
+from trainer.methods.base import Networks, Relabels, Translates
+from trainer.methods.caae.config import CAAEConfig
 from trainer.methods.caae.method import CAAE
 
 TASK = Task(channels_a=1, channels_b=1, side=16, num_labels=3)

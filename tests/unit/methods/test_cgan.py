@@ -16,9 +16,13 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import AdversarialConfig, CGANConfig, ConfigError
-from trainer.methods.base import Networks, Samples, Task
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
+from trainer.methods.base import Networks, Samples
+from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.cgan.method import CGAN
+from trainer.methods.registry import build_method
 
 LABELS = torch.tensor([0, 2, 1])
 REAL = torch.tensor([0.0, 2.0, 1.0]).view(3, 1, 1, 1).expand(3, 1, 16, 16)
@@ -113,4 +117,4 @@ def test_networks_fit_each_other():
 def test_a_wrong_condition_needs_two_labels():
     task = Task(channels_a=1, channels_b=1, side=16, num_labels=1)
     with pytest.raises(ConfigError, match=r"method\.weight_wrong_condition = 1\.0: needs a label of two values"):
-        CGANConfig(weight_wrong_condition=1.0).build(task)
+        build_method(CGANConfig(weight_wrong_condition=1.0), task)

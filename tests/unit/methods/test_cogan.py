@@ -8,9 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
-from trainer.config import AdversarialConfig, CoGANConfig, ConfigError, DataConfig, DecoderConfig, DiscriminatorConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Networks, Samples, Task, TranslatesBack
+from trainer.methods.base import Networks, Samples, TranslatesBack
+from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.cogan.method import CoGAN, find_codes
 
 TASK = Task(channels_a=1, channels_b=3, side=16)

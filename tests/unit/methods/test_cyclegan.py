@@ -13,9 +13,14 @@ from tests.unit.methods.two_way_networks import (
     losses_of,
     values,
 )
-from trainer.config import AdversarialConfig, ConfigError, CycleGANConfig, GeneratorConfig, PatchGANConfig
-from trainer.methods.base import Task, TranslatesBack
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.methods.base import TranslatesBack
+from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.cyclegan.method import CycleGAN
+from trainer.methods.registry import build_method
 
 GENERATOR = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)
 DISCRIMINATOR = PatchGANConfig(num_filters=2, num_layers=1, norm="instance")
@@ -110,9 +115,9 @@ def test_the_identity_needs_views_of_equal_channels():
     task = Task(channels_a=1, channels_b=3, side=16)
     config = CycleGANConfig(generator=GENERATOR, discriminator=DISCRIMINATOR)
     with pytest.raises(ConfigError, match=r"^method.weight_identity = 0.5: .* use 0"):
-        config.build(task)
+        build_method(config, task)
     without = CycleGANConfig(generator=GENERATOR, discriminator=DISCRIMINATOR, weight_identity=0)
-    assert without.build(task).averaged == ("generator_a2b", "generator_b2a")
+    assert build_method(without, task).averaged == ("generator_a2b", "generator_b2a")
 
 
 def test_the_papers_settings_are_the_defaults():

@@ -16,8 +16,11 @@ from tests.unit.methods.two_way_networks import (
     losses_of,
     values,
 )
-from trainer.config import ConfigError, DataConfig, DiscoGANConfig, FeatureDiscriminatorConfig, GeneratorConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig
 from trainer.methods.base import Networks, TranslatesBack
+from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.methods.discogan.method import DiscoGAN, feature_distance
 
 GENERATOR = GeneratorConfig(num_filters=2, num_downs=3, skips="none", dropout=0)

@@ -13,8 +13,10 @@ from tests.unit.methods.two_way_networks import (
     own_networks,
     thrice,
 )
-from trainer.config import AdversarialConfig, DualGANConfig, GeneratorConfig, PatchGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.base import Networks, TranslatesBack
+from trainer.methods.dualgan.config import DualGANConfig
 from trainer.methods.dualgan.method import DualGAN
 
 GENERATOR = GeneratorConfig(num_filters=2, num_downs=5)

@@ -7,21 +7,19 @@ import torch
 from torch import nn
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
-from trainer.config import (
-    ConfigError,
-    DataConfig,
-    FeatureGANConfig,
-    GeneratorConfig,
-    PatchGANConfig,
-    PretrainedConfig,
-    config_from_dict,
-    config_to_dict,
-)
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.pretrained import PretrainedConfig
 from trainer.data.batch import Batch
-from trainer.methods.base import Networks, Task, Translates
+from trainer.methods.base import Networks, Translates
+from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.feature_gan.method import FeatureDistance
+from trainer.methods.registry import build_method
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import config_from_dict, config_to_dict
 
 TASK = Task(channels_a=1, channels_b=3, side=32)
 MOBILENET = PretrainedConfig(network="mobilenet_v2", layer="features.3", side=0)
@@ -35,7 +33,7 @@ CONFIG = FeatureGANConfig(
 @pytest.fixture(scope="module")
 def method() -> ContentGAN:
     torch.manual_seed(0)
-    method = CONFIG.build(TASK)
+    method = build_method(CONFIG, TASK)
     assert isinstance(method, ContentGAN)
     return method
 
@@ -93,7 +91,7 @@ def test_the_features_belong_to_no_player(method: ContentGAN):
 def test_building_draws_the_same_weights_as_without_features():
     """Loading the fixed network takes nothing from the run's random numbers."""
     torch.manual_seed(3)
-    CONFIG.build(TASK)
+    build_method(CONFIG, TASK)
     after = torch.rand(())
     torch.manual_seed(3)
     ContentGAN(CONFIG, TASK, term="feature", weight=1.0, distance=lambda output, image: output.mean())
@@ -109,7 +107,7 @@ def test_translates(method: ContentGAN):
 def test_missing_weights_are_named_when_the_method_is_built(tmp_path):
     config = FeatureGANConfig(pretrained=PretrainedConfig(weights=tmp_path / "vgg16.pth"))
     with pytest.raises(ConfigError, match=r"method\.pretrained\.weights = .*vgg16\.pth.*there is no such file"):
-        config.build(TASK)
+        build_method(config, TASK)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +120,7 @@ def test_missing_weights_are_named_when_the_method_is_built(tmp_path):
         ),
         (lambda: PretrainedConfig(side=8), r"method\.pretrained\.side = 8: use 0"),
         (lambda: FeatureGANConfig(weight_feature=-1), r"method\.weight_feature = -1: use 0"),
-        (lambda: CONFIG.build(Task(channels_a=2, channels_b=3, side=32)), r"data\.view_a = '2 channels': "),
+        (lambda: build_method(CONFIG, Task(channels_a=2, channels_b=3, side=32)), r"data\.view_a = '2 channels': "),
         (lambda: CONFIG.check(DataConfig(crop_size=16)), r"method\.pretrained\.side = 0: .*use 224"),
     ],
 )

@@ -16,8 +16,9 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import AdversarialConfig, GANConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.methods.base import Encodes, Networks, Samples, Translates
+from trainer.methods.gan.config import GANConfig
 from trainer.methods.gan.method import GAN
 
 REAL = torch.full((2, 1, 16, 16), 0.5)

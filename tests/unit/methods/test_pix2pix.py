@@ -6,9 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.config import AdversarialConfig, DataConfig, GeneratorConfig, PatchGANConfig, Pix2PixConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
-from trainer.methods.base import Networks, Task, Translates
+from trainer.methods.base import Networks, Translates
+from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.pix2pix.method import Pix2Pix
 from trainer.networks.resnet import ResNet
 

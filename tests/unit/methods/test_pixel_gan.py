@@ -6,10 +6,16 @@ import pytest
 import torch
 
 from tests.unit.methods.players import check_that_players_train_alone, losses_of
-from trainer.config import AdversarialConfig, ConfigError, DataConfig, GeneratorConfig, PatchGANConfig, PixelGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Networks, Task, Translates, TranslatesBack
+from trainer.methods.base import Method, Networks, Translates, TranslatesBack
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.methods.pixel_gan.method import pixel_distance
+from trainer.methods.registry import build_method
 
 TASK = Task(channels_a=1, channels_b=1, side=16)
 BATCH = Batch(a=torch.full((1, 1, 2, 2), 0.5), b=torch.full((1, 1, 2, 2), -0.5), index=torch.arange(1))
@@ -21,7 +27,7 @@ NETWORKS = Networks({"generator": lambda x: x / 2, "discriminator": lambda y: 2 
 def build(task: Task = TASK, **changes) -> Method:
     generator = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0)
     discriminator = PatchGANConfig(num_filters=2, num_layers=1, norm="instance")
-    return PixelGANConfig(generator=generator, discriminator=discriminator, **changes).build(task)
+    return build_method(PixelGANConfig(generator=generator, discriminator=discriminator, **changes), task)
 
 
 def test_generators_terms():

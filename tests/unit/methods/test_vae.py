@@ -15,8 +15,9 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import ConfigError, VAEConfig
+from trainer.config.errors import ConfigError
 from trainer.methods.base import Encodes, Samples, Translates
+from trainer.methods.vae.config import VAEConfig
 from trainer.methods.vae.method import VAE
 
 IMAGES = torch.tensor([[1.0, -1.0], [0.0, 0.0]]).view(2, 1, 1, 2)

@@ -17,9 +17,13 @@ from tests.unit.methods.latent_parts import (
     single_batch,
     stubs,
 )
-from trainer.config import AdversarialConfig, ConfigError, DataConfig, RunConfig, VAEGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.methods.base import Encodes, Samples, Translates
+from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.methods.vaegan.method import VAEGAN
+from trainer.runs.config import RunConfig
 
 IMAGES = torch.tensor([[1.0, 3.0], [0.0, 2.0]]).view(2, 1, 1, 2)
 BATCH = single_batch(IMAGES)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.methods.base import Method, Networks, Task
+from trainer.methods.base import Method, Networks
 
 X = torch.full((1, 1, 2, 2), 0.5)
 Y = torch.full((1, 1, 2, 2), -0.5)

@@ -2,7 +2,7 @@
 
 import torch
 
-from trainer.config import DiscoGANConfig, FeatureDiscriminatorConfig
+from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.methods.discogan.discriminator import FeatureDiscriminator
 from trainer.networks.generator import build_generator
 

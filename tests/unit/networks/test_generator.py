@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import ConfigError, GeneratorConfig
+from trainer.config.errors import ConfigError
+from trainer.config.networks import GeneratorConfig
 from trainer.networks.generator import build_generator
 from trainer.networks.layers import init_generator
 

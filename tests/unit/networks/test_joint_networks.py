@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import CAAEConfig, DecoderConfig, DiscriminatorConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig
+from trainer.methods.caae.config import CAAEConfig
 from trainer.methods.caae.networks import CAAEEncoder, CAAEGenerator, CodeDiscriminator, LabelledDiscriminator
 from trainer.methods.cogan.networks import CoupledDiscriminator, CoupledGenerator
 from trainer.networks.joint_discriminator import JointDiscriminator

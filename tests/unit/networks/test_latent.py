@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import ConfigError, DataConfig, DecoderConfig, DiscriminatorConfig, EncoderConfig
-from trainer.config.latent import check_side, num_levels
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig, check_side, num_levels
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 from trainer.networks.conv_encoder import ConvEncoder

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from trainer.config import PatchGANConfig
+from trainer.config.networks import PatchGANConfig
 from trainer.networks.layers import num_groups
 from trainer.networks.patchgan import PatchGAN
 

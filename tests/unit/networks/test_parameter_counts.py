@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import GeneratorConfig, PatchGANConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN, receptive_field
 from trainer.networks.unet import UNet

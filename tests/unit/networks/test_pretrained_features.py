@@ -7,8 +7,8 @@ import torch
 import torchvision
 from torch import nn
 
-from trainer.config import ConfigError, PretrainedConfig
-from trainer.methods.feature_gan.config import LAYERS
+from trainer.config.errors import ConfigError
+from trainer.config.pretrained import LAYERS, PretrainedConfig
 from trainer.networks import pretrained_features
 from trainer.networks.pretrained_features import PretrainedFeatures, load_pretrained
 

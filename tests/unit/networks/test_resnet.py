@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import GeneratorConfig
+from trainer.config.networks import GeneratorConfig
 from trainer.networks.resnet import ResidualBlock, ResNet
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sharding.format.codec import encode
+from sharding.format.codec.encoding import encode
 from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, View
 from sharding.format.manifest_file import write_manifest
 from sharding.work.plan import Sample

@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image, ImageOps
 
 from sharding.errors import DatasetError
-from sharding.format.codec import decode, decode_indices, encode, read_header
-from sharding.format.codec.encoding import can_encode
+from sharding.format.codec import read_header
+from sharding.format.codec.decoding import decode, decode_indices
+from sharding.format.codec.encoding import can_encode, encode
 
 FORMATS = ("jpg", "png", "webp", "tiff", "npy")
 DTYPES = ("uint8", "uint16", "float32")

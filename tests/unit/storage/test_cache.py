@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from sharding.errors import DatasetError
 from sharding.storage import remote_file
-from sharding.storage.cache import Cache, RemoteFile
+from sharding.storage.cache import Cache
 from sharding.storage.cache_folder import MARKER
 from sharding.storage.download import MissingError, RemoteError, StoppedError
+from sharding.storage.remote_file import RemoteFile
 from tests.remote import Fault
 
 ROOT = Path(__file__).resolve().parents[3]

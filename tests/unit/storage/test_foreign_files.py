@@ -5,8 +5,9 @@ import os
 import pytest
 
 from sharding.errors import DatasetError
-from sharding.storage.cache import Cache, RemoteFile
+from sharding.storage.cache import Cache
 from sharding.storage.cache_folder import MARKER
+from sharding.storage.remote_file import RemoteFile
 from tests.remote import Fault
 from tests.unit.sharding.files import contents
 from tests.unit.storage.test_cache import kept, put, read

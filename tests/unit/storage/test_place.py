@@ -9,8 +9,10 @@ import tyro
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Url, parse_place, place_problem
-from trainer.config import ConfigError, DataConfig, config_from_dict, config_to_dict
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import config_from_dict, config_to_dict
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from launch.machine.devices import count_cores, count_gpus
 from sweeps.cli import SweepOptions, check_metric, check_options, make_sweep, parse_sweep, sweep_command
 from sweeps.plan import SMALL
 from sweeps.spaces.overrides import apply
-from trainer.config import ConfigError, DataConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import load_preset, preset_names
 
 PIX2PIX = [name for name in preset_names() if load_preset(name).method.name == "pix2pix"]

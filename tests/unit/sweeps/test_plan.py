@@ -8,7 +8,8 @@ import pytest
 from sharding.format.manifest_file import read_manifest
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
 from sweeps.spaces.overrides import apply
-from trainer.config import ConfigError, DataConfig
+from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
 
 

@@ -12,7 +12,7 @@ from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import apply
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
 
 FINISHED = Record(state="finished", position=2000, scores={"eval/psnr": 20.0})

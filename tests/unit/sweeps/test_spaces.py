@@ -22,7 +22,7 @@ from sweeps.spaces.overrides import (
     load_space,
     own_values,
 )
-from trainer.config import ConfigError
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset, preset_names
 
 CONFIG = load_preset(DEFAULT)

@@ -1,27 +1,20 @@
 """The section of the auto-encoder."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT
+from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig:
+class AutoencoderConfig(MethodConfig):
     """A convolutional auto-encoder: learns a code of images without labels."""
 
-    __pydantic_config__ = STRICT
-
     name: Literal["autoencoder"] = "autoencoder"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    fixed_size = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
@@ -37,9 +30,3 @@ class AutoencoderConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.autoencoder.method import Autoencoder
-
-        return Autoencoder(self, task)

@@ -5,12 +5,18 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import AutoencoderConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.autoencoder.config import AutoencoderConfig
+from trainer.methods.base import Method, Networks, Player
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
+
+
+def build(config: AutoencoderConfig, task: Task) -> Method:
+    """See `Autoencoder`; `trainer.methods.registry` calls this."""
+    return Autoencoder(config, task)
 
 
 class Autoencoder:

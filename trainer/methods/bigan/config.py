@@ -1,11 +1,10 @@
 """The section of BiGAN and ALI between images and codes; `bigan_image.py` has the one between two views."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT
+from trainer.config.data import DataConfig
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
@@ -15,26 +14,20 @@ from trainer.config.latent import (
     check_filters,
     check_side,
 )
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class BiGANConfig:
+class BiGANConfig(MethodConfig):
     """BiGAN (Donahue et al. 2017, arXiv:1605.09782) and ALI (Dumoulin et al. 2017, arXiv:1606.00704).
 
     The defaults are BiGAN's on ImageNet at 64 pixels: a code of 200, uniform, and an encoder without noise. ALI's on
     CelebA are code_size 256, noise normal, posterior gaussian, in batches of 100 with Adam at 1e-4 and beta1 0.5.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["bigan"] = "bigan"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    fixed_size = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     generator: DecoderConfig = field(default_factory=DecoderConfig)
@@ -54,9 +47,3 @@ class BiGANConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.bigan.method import BiGAN
-
-        return BiGAN(self, task)

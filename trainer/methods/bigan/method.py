@@ -6,18 +6,25 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig, BiGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.losses.adversarial import discriminator_losses, generator_loss
+from trainer.losses.adversarial import discriminator_losses
 from trainer.losses.latent import sample_gaussian
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.columns import reconstruction_and_samples
+from trainer.methods.shared.exchange import exchange_losses
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
 from trainer.networks.joint_discriminator import JointDiscriminator
+
+
+def build(config: BiGANConfig, task: Task) -> Method:
+    """See `BiGAN`; `trainer.methods.registry` calls this."""
+    return BiGAN(config, task)
 
 
 class BiGAN:
@@ -93,17 +100,3 @@ class BiGAN:
     def decode(self, networks: Networks, code: Tensor) -> Tensor:
         """G(z)."""
         return networks["generator"](code)
-
-
-def exchange_losses(config: AdversarialConfig, *, inferred: Tensor, generated: Tensor) -> dict[str, Tensor]:
-    """What encoder and generator minimise on D's logits of their pairs: each wants its own taken for the other's.
-
-    Both plain terms minimise log D(x, E(x)) and log(1 - D(G(z), z)) for `minimax`, and -log(1 - D(x, E(x))) and
-    -log D(G(z), z) for `non-saturating`. The encoder's is the generator's before a discriminator with the opposite
-    labels: the mirrored logit, at 1/2 for least squares, whose labels are 0 and 1, else at 0.
-    """
-    mirrored = 1 - inferred if config.objective == "least-squares" else -inferred
-    return {
-        "gan_encoder": generator_loss(config, fake=mirrored),
-        "gan_generator": generator_loss(config, fake=generated),
-    }

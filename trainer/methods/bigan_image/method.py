@@ -5,15 +5,21 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainer.config import BiGANImageConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
-from trainer.methods.bigan.method import exchange_losses
+from trainer.methods.base import Method, Networks
+from trainer.methods.bigan_image.config import BiGANImageConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.shared.exchange import exchange_losses
 from trainer.methods.shared.two_way import GENERATORS, build_generators, round_trips, translate_both
 from trainer.networks.patchgan import PatchGAN
+
+
+def build(config: BiGANImageConfig, task: Task) -> Method:
+    """See `BiGANImage`; `trainer.methods.registry` calls this."""
+    return BiGANImage(config, task)
 
 
 class BiGANImage:

@@ -1,20 +1,18 @@
 """The section of the conditional adversarial auto-encoder."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
 from trainer.config.latent import check_code_size, check_side
+from trainer.config.method import MethodConfig
 from trainer.config.networks import Norm
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class CAAEConfig:
+class CAAEConfig(MethodConfig):
     """CAAE (Zhang et al. 2017, arXiv:1702.08423): a face at another age, or anything with an ordered label.
 
     The paper trains on faces of 128 pixels in batches of 100, with Adam at 2e-4 and beta1 0.5, for about 50 epochs. Its
@@ -23,13 +21,10 @@ class CAAEConfig:
     term and the total variation.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["caae"] = "caae"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = True
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    needs_label = True
+    fixed_size = True
 
     num_filters: int = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
@@ -68,9 +63,3 @@ class CAAEConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.caae.method import CAAE
-
-        return CAAE(self, task)

@@ -6,16 +6,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import CAAEConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
 from trainer.losses.smoothness import total_variation
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.caae.config import CAAEConfig
 from trainer.methods.caae.networks import CAAEEncoder, CAAEGenerator, CodeDiscriminator, LabelledDiscriminator
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 
 LARGEST_NUM_COLUMNS = 10  # of labels in a picture
+
+
+def build(config: CAAEConfig, task: Task) -> Method:
+    """See `CAAE`; `trainer.methods.registry` calls this."""
+    return CAAE(config, task)
 
 
 class CAAE:

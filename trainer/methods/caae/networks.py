@@ -9,8 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from trainer.config import CAAEConfig
 from trainer.config.latent import COARSEST_SIDE, num_levels
+from trainer.methods.caae.config import CAAEConfig
 from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer, normalise_spectrum
 
 CODE_LAYERS = (64, 32, 16)  # of the discriminator of codes

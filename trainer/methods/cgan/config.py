@@ -1,28 +1,23 @@
 """The section of the conditional GAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGANConfig:
+class CGANConfig(MethodConfig):
     """Conditional GAN (Mirza & Osindero 2014, arXiv:1411.1784) with DCGAN's networks; the condition is `data.label`."""
 
-    __pydantic_config__ = STRICT
-
     name: Literal["cgan"] = "cgan"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = True
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    needs_label = True
+    fixed_size = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -45,14 +40,12 @@ class CGANConfig:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
 
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.cgan.method import CGAN
-
+    def check_shapes(self, task: Task) -> None:
+        """Reject a label of one value, where wrong labels are asked for."""
+        super().check_shapes(task)
         require(
             self.weight_wrong_condition == 0 or task.num_labels >= 2,
             "method.weight_wrong_condition",
             self.weight_wrong_condition,
             "needs a label of two values or more, or no label is wrong; use 0, or another data.label.",
         )
-        return CGAN(self, task)

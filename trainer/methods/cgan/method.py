@@ -6,17 +6,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import CGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 
 NUM_SAMPLES = 5  # beside each image in a picture
+
+
+def build(config: CGANConfig, task: Task) -> Method:
+    """See `CGAN`; `trainer.methods.registry` calls this."""
+    return CGAN(config, task)
 
 
 class CGAN:

@@ -1,11 +1,11 @@
 """The section of coupled GANs."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
@@ -15,26 +15,19 @@ from trainer.config.latent import (
     check_side,
     num_levels,
 )
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoGANConfig:
+class CoGANConfig(MethodConfig):
     """CoGAN (Liu & Tuzel 2016, arXiv:1606.07536).
 
     Its networks for faces are DCGAN's; here they share as its networks for digits do, all but the layer next to the
     image. The authors' code trains with Adam at 2e-4 and beta1 0.5, in batches of 64 (digits) or 128 (faces).
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["cogan"] = "cogan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    fixed_size = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -74,9 +67,3 @@ class CoGANConfig:
             value = getattr(self, name)
             remedy = f"networks for {data.crop_size} pixels have {most + 1} layers, of which one must be shared"
             require(value <= most, f"method.{name}", value, f"{remedy}; use {most} or fewer.")
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.cogan.method import CoGAN
-
-        return CoGAN(self, task)

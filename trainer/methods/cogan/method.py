@@ -6,14 +6,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from trainer.config import CoGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.cogan.networks import CoupledDiscriminator, CoupledGenerator
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
+
+
+def build(config: CoGANConfig, task: Task) -> Method:
+    """See `CoGAN`; `trainer.methods.registry` calls this."""
+    return CoGAN(config, task)
 
 
 class CoGAN:

@@ -7,8 +7,7 @@ its private layers only.
 import torch
 from torch import Tensor, nn
 
-from trainer.config import DecoderConfig, DiscriminatorConfig
-from trainer.config.latent import COARSEST_SIDE
+from trainer.config.latent import COARSEST_SIDE, DecoderConfig, DiscriminatorConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 

@@ -1,46 +1,25 @@
 """The section of CycleGAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
+from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
-
-
-def cyclegan_generator() -> GeneratorConfig:
-    """The paper's generator, which its comparison gives to other methods, too (section 5.1.1)."""
-    return GeneratorConfig(architecture="resnet", norm="instance", dropout=0.0)
-
-
-def cyclegan_discriminator() -> PatchGANConfig:
-    """The paper's discriminator, likewise."""
-    return PatchGANConfig(norm="instance")
-
-
-def cyclegan_adversarial() -> AdversarialConfig:
-    """The paper's objective, likewise."""
-    return AdversarialConfig(objective="least-squares")
+from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleGANConfig:
+class CycleGANConfig(MethodConfig):
     """CycleGAN (Zhu et al. 2017, arXiv:1703.10593).
 
     The paper trains for 200 epochs with Adam at 2e-4, beta1 0.5, batches of 1, and a linear decay in the second half.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["cyclegan"] = "cyclegan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
@@ -58,20 +37,14 @@ class CycleGANConfig:
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
         require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         check_patches(self.discriminator, data)
 
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before. Raises ConfigError where the views rule out the identity."""
-        from trainer.methods.cyclegan.method import CycleGAN
-
+    def check_shapes(self, task: Task) -> None:
+        """Reject views that rule out the identity."""
+        super().check_shapes(task)
         require(
             self.weight_identity == 0 or task.channels_a == task.channels_b,
             "method.weight_identity",
@@ -79,4 +52,3 @@ class CycleGANConfig:
             f"one view has {task.channels_a} channels and the other {task.channels_b}, so that no image is its own "
             "translation; use 0.",
         )
-        return CycleGAN(self, task)

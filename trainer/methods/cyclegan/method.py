@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.config import CycleGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (
     GENERATORS,
@@ -21,6 +22,11 @@ from trainer.methods.shared.two_way import (
     round_trips,
     translate_both,
 )
+
+
+def build(config: CycleGANConfig, task: Task) -> Method:
+    """See `CycleGAN`; `trainer.methods.registry` calls this."""
+    return CycleGAN(config, task)
 
 
 class CycleGAN:

@@ -1,16 +1,14 @@
 """The section of DiscoGAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_stride
-from trainer.config.data import DataConfig, Pairing
+from trainer.config.data import DataConfig
 from trainer.config.errors import STRICT, require
+from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, Norm
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ class FeatureDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscoGANConfig:
+class DiscoGANConfig(MethodConfig):
     """DiscoGAN (Kim et al. 2017, arXiv:1703.05192).
 
     The paper trains on 64 pixels with Adam at 2e-4, beta1 0.5 and beta2 0.999, weight decay 1e-4 (1e-5 in the
@@ -48,12 +46,7 @@ class DiscoGANConfig:
     curriculum_kimg 640 and feature_share 0.9.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["discogan"] = "discogan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
 
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
@@ -74,11 +67,6 @@ class DiscoGANConfig:
             require(0 <= getattr(self, name) <= 1, f"method.{name}", getattr(self, name), "use a share of 0 to 1.")
         require(self.curriculum_kimg >= 0, "method.curriculum_kimg", self.curriculum_kimg, "use 0 (off) or more.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
@@ -89,9 +77,3 @@ class DiscoGANConfig:
             f"method.discriminator.num_layers = {self.discriminator.num_layers} needs at least "
             f"{self.discriminator.smallest_image} pixels.",
         )
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.discogan.method import DiscoGAN
-
-        return DiscoGAN(self, task)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from trainer.config import FeatureDiscriminatorConfig
+from trainer.methods.discogan.config import FeatureDiscriminatorConfig
 from trainer.networks.layers import init_weights, needs_bias, norm_layer, normalise_spectrum
 
 

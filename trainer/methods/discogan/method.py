@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import DiscoGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.discogan.config import DiscoGANConfig
 from trainer.methods.discogan.discriminator import FeatureDiscriminator
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (
@@ -20,6 +21,11 @@ from trainer.methods.shared.two_way import (
     round_trips,
     translate_both,
 )
+
+
+def build(config: DiscoGANConfig, task: Task) -> Method:
+    """See `DiscoGAN`; `trainer.methods.registry` calls this."""
+    return DiscoGAN(config, task)
 
 
 class DiscoGAN:

@@ -1,20 +1,18 @@
 """The section of DualGAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
+from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class DualGANConfig:
+class DualGANConfig(MethodConfig):
     """DualGAN (Yi et al. 2017, arXiv:1704.02510).
 
     The paper trains with RMSProp at 5e-5 and batches of 1 to 4; the authors' code has 0.9 for RMSProp's decay (beta2
@@ -22,12 +20,7 @@ class DualGANConfig:
     first code 3.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["dualgan"] = "dualgan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: PatchGANConfig = field(default_factory=PatchGANConfig)
@@ -44,18 +37,7 @@ class DualGANConfig:
         for name in ("weight_u", "weight_v"):
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         check_patches(self.discriminator, data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.dualgan.method import DualGAN
-
-        return DualGAN(self, task)

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.config import DualGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.dualgan.config import DualGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (
     GENERATORS,
@@ -19,6 +20,11 @@ from trainer.methods.shared.two_way import (
     round_trips,
     translate_both,
 )
+
+
+def build(config: DualGANConfig, task: Task) -> Method:
+    """See `DualGAN`; `trainer.methods.registry` calls this."""
+    return DualGAN(config, task)
 
 
 class DualGAN:

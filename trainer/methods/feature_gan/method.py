@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.config import FeatureGANConfig
-from trainer.methods.base import Task
+from trainer.config.method import Task
+from trainer.methods.base import Method
+from trainer.methods.feature_gan.config import FeatureGANConfig
 from trainer.methods.shared.content_gan import ContentGAN
 from trainer.networks.pretrained_features import load_pretrained
 
 
-def feature_gan(config: FeatureGANConfig, task: Task) -> ContentGAN:
+def build(config: FeatureGANConfig, task: Task) -> Method:
     """The output stays near its input in the features of a fixed network.
 
     Raises:

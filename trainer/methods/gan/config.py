@@ -1,31 +1,24 @@
 """The section of the generative adversarial network."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT
+from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANConfig:
+class GANConfig(MethodConfig):
     """GAN (Goodfellow et al. 2014, arXiv:1406.2661) with DCGAN's networks (Radford et al. 2016, arXiv:1511.06434).
 
     DCGAN trains in batches of 128 with Adam at 2e-4 and beta1 0.5.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["gan"] = "gan"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    fixed_size = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -42,9 +35,3 @@ class GANConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.gan.method import GAN
-
-        return GAN(self, task)

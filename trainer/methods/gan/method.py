@@ -6,17 +6,23 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from trainer.config import GANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Method, Networks
+from trainer.methods.gan.config import GANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 
 NUM_SAMPLES = 6  # in each row of a picture
+
+
+def build(config: GANConfig, task: Task) -> Method:
+    """See `GAN`; `trainer.methods.registry` calls this."""
+    return GAN(config, task)
 
 
 class GAN:

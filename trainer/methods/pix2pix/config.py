@@ -1,28 +1,22 @@
 """The section of pix2pix."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
+from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig:
+class Pix2PixConfig(MethodConfig):
     """pix2pix (Isola et al. 2017, arXiv:1611.07004)."""
 
-    __pydantic_config__ = STRICT
-
     name: Literal["pix2pix"] = "pix2pix"
-    pairing: ClassVar[Pairing] = "paired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
+    pairing = "paired"
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: PatchGANConfig = field(default_factory=PatchGANConfig)
@@ -39,19 +33,8 @@ class Pix2PixConfig:
             require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
         require(self.weight_gan + self.weight_l1 > 0, "method.weight_l1", self.weight_l1, "one weight must be above 0.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         if self.weight_gan > 0:
             check_patches(self.discriminator, data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.pix2pix.method import Pix2Pix
-
-        return Pix2Pix(self, task)

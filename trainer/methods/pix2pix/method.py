@@ -6,14 +6,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import Pix2PixConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.base import Method, Networks, Player
+from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
+
+
+def build(config: Pix2PixConfig, task: Task) -> Method:
+    """See `Pix2Pix`; `trainer.methods.registry` calls this."""
+    return Pix2Pix(config, task)
 
 
 class Pix2Pix:

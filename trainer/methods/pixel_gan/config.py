@@ -1,21 +1,19 @@
 """The section of pixel loss + GAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.checks import check_patches, check_stride
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
+from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.cyclegan.config import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelGANConfig:
+class PixelGANConfig(MethodConfig):
     """Pixel loss + GAN (Shrivastava et al. 2017, SimGAN, arXiv:1612.07828).
 
     The settings are those of the comparison of Zhu et al. 2017 (table 1), from its authors' code: CycleGAN's networks
@@ -23,12 +21,7 @@ class PixelGANConfig:
     keeps the resolution; it does not state its weight, a sum over pixels.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["pixel_gan"] = "pixel_gan"
-    pairing: ClassVar[Pairing] = "unpaired"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = False
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
@@ -42,20 +35,14 @@ class PixelGANConfig:
         require(self.weight_pixel >= 0, "method.weight_pixel", self.weight_pixel, "use 0 (off) or more.")
         require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
-    @property
-    def stride(self) -> int:
-        """Pixels: sides of images must be multiples of this."""
-        return self.generator.stride
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(self.generator, data)
         check_patches(self.discriminator, data)
 
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before. Raises ConfigError where views cannot be compared."""
-        from trainer.methods.pixel_gan.method import pixel_gan
-
+    def check_shapes(self, task: Task) -> None:
+        """Reject views that cannot be compared."""
+        super().check_shapes(task)
         channels = {task.channels_a, task.channels_b}
         require(
             self.weight_pixel == 0 or len(channels) == 1 or 1 in channels,
@@ -64,4 +51,3 @@ class PixelGANConfig:
             f"output and input can be compared where both views have as many channels, or one is grey; these have "
             f"{task.channels_a} and {task.channels_b}. Use 0, or other views.",
         )
-        return pixel_gan(self, task)

@@ -4,12 +4,13 @@
 
 from torch import Tensor
 
-from trainer.config import PixelGANConfig
-from trainer.methods.base import Task
+from trainer.config.method import Task
+from trainer.methods.base import Method
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.methods.shared.content_gan import ContentGAN
 
 
-def pixel_gan(config: PixelGANConfig, task: Task) -> ContentGAN:
+def build(config: PixelGANConfig, task: Task) -> Method:
     """The output stays near its input pixel by pixel: "self-regularization" (section 2.1)."""
     return ContentGAN(config, task, term="pixel", weight=config.weight_pixel, distance=pixel_distance)
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig
+from trainer.config.adversarial import AdversarialConfig
 from trainer.data.batch import Batch
 from trainer.losses.penalties import Inputs, regularisation
 from trainer.methods.base import Networks, Player

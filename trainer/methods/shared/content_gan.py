@@ -1,17 +1,33 @@
 """A GAN from image to image whose output must keep the content of its input: what pixel_gan and feature_gan share."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig, FeatureGANConfig, PixelGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Networks
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
+
+
+class ContentSection(Protocol):
+    """What it reads of a method's section."""
+
+    @property
+    def generator(self) -> GeneratorConfig: ...
+    @property
+    def discriminator(self) -> PatchGANConfig: ...
+    @property
+    def adversarial(self) -> AdversarialConfig: ...
+    @property
+    def pool_size(self) -> int: ...
 
 
 class ContentGAN:
@@ -29,7 +45,7 @@ class ContentGAN:
 
     def __init__(
         self,
-        config: PixelGANConfig | FeatureGANConfig,
+        config: ContentSection,
         task: Task,
         *,
         term: str,

@@ -5,10 +5,12 @@ View a is X of CycleGAN, U of DualGAN and A of DiscoGAN; `discriminator_a` judge
 
 from torch import Tensor, nn
 
-from trainer.config import AdversarialConfig, GeneratorConfig, PatchGANConfig
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
-from trainer.methods.base import Networks, Task
+from trainer.methods.base import Networks
 from trainer.methods.shared.adversary import penalties
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN

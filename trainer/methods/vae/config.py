@@ -1,27 +1,21 @@
 """The section of the variational auto-encoder."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAEConfig:
+class VAEConfig(MethodConfig):
     """Variational auto-encoder (Kingma & Welling 2014, arXiv:1312.6114), here of convolutions."""
 
-    __pydantic_config__ = STRICT
-
     name: Literal["vae"] = "vae"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    fixed_size = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
@@ -41,9 +35,3 @@ class VAEConfig:
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_side(data)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.vae.method import VAE
-
-        return VAE(self, task)

@@ -6,15 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config import VAEConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.latent import kl_divergence, sample_gaussian
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks, Player, Task
+from trainer.methods.base import Method, Networks, Player
 from trainer.methods.shared.columns import reconstruction_and_samples
 from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.methods.vae.config import VAEConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
+
+
+def build(config: VAEConfig, task: Task) -> Method:
+    """See `VAE`; `trainer.methods.registry` calls this."""
+    return VAE(config, task)
 
 
 class VAE:

@@ -1,11 +1,11 @@
 """The section of VAE/GAN."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT, require
+from trainer.config.data import DataConfig
+from trainer.config.errors import require
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
@@ -15,13 +15,11 @@ from trainer.config.latent import (
     check_side,
     num_levels,
 )
-
-if TYPE_CHECKING:
-    from trainer.methods.base import Method, Task
+from trainer.config.method import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAEGANConfig:
+class VAEGANConfig(MethodConfig):
     """VAE/GAN (Larsen et al. 2016, arXiv:1512.09300): likeness in features that a discriminator learns.
 
     The paper trains in batches of 64 with RMSProp at 3e-4. Its objective is `minimax`, with which the decoder gets no
@@ -29,13 +27,9 @@ class VAEGANConfig:
     algorithm 1 does not: where `loss/discriminator/real` falls to 0 use `non-saturating`, or a `gamma` near 0.01.
     """
 
-    __pydantic_config__ = STRICT
-
     name: Literal["vaegan"] = "vaegan"
-    pairing: ClassVar[Pairing] = "single"
-    needs_label: ClassVar = False
-    fixed_size: ClassVar = True
-    stride: ClassVar = 16
+    pairing = "single"
+    fixed_size = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
@@ -62,9 +56,3 @@ class VAEGANConfig:
         levels = num_levels(min(data.crop_shape))
         remedy = f"the discriminator of data.crop_size = {data.crop_size} has {levels} levels; use 1 to {levels}."
         require(self.layer <= levels, "method.layer", self.layer, remedy)
-
-    def build(self, task: "Task") -> "Method":
-        """With freshly drawn weights; seed torch before."""
-        from trainer.methods.vaegan.method import VAEGAN
-
-        return VAEGAN(self, task)

@@ -5,18 +5,24 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainer.config import VAEGANConfig
+from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.latent import kl_divergence, sample_gaussian
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Network, Networks, Task
+from trainer.methods.base import Method, Network, Networks
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.columns import reconstruction_and_samples
 from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
 from trainer.networks.conv_encoder import ConvEncoder
+
+
+def build(config: VAEGANConfig, task: Task) -> Method:
+    """See `VAEGAN`; `trainer.methods.registry` calls this."""
+    return VAEGAN(config, task)
 
 
 class VAEGAN:

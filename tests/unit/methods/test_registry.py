@@ -1,0 +1,77 @@
+"""Methods are found by their folders: what each must hold, and what a stored section may say."""
+
+import subprocess
+import sys
+from importlib import import_module
+from inspect import get_annotations
+from typing import get_args, get_type_hints
+
+import pytest
+
+import trainer.methods
+from trainer.config.errors import ConfigError
+from trainer.config.method import MethodConfig
+from trainer.methods.registry import config_class, method_names, parse_method
+from trainer.presets import load_preset, preset_names
+
+
+def test_all_methods_are_there():
+    assert method_names() == sorted(method_names())
+    assert {"cyclegan", "gan", "pix2pix", "vaegan"} < set(method_names())
+    assert "shared" not in method_names()
+    assert len(method_names()) >= 15
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_folder_holds_one_section_of_its_name_and_what_builds_it(name: str):
+    section = config_class(name)
+    assert issubclass(section, MethodConfig)
+    assert section.__module__ == f"trainer.methods.{name}.config"
+    assert get_args(get_type_hints(section)["name"]) == (name,)  # no other can be asked for
+    assert section().name == name
+    build = import_module(f"trainer.methods.{name}.method").build
+    assert get_annotations(build, eval_str=True)["config"] is section
+    assert import_module(f"trainer.methods.{name}").__doc__
+
+
+def test_every_method_has_a_preset():
+    assert {load_preset(preset).method.name for preset in preset_names()} == set(method_names())
+
+
+def test_sections_are_listed_and_read_without_torch():
+    program = (
+        "import sys; from trainer.methods.registry import config_class, method_names; "
+        "print(len([config_class(name)() for name in method_names()]), {'torch', 'deepspeed'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=1) == [str(len(method_names())), "set()\n"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "cyclgan"}, r"^method\.name = 'cyclgan': did you mean 'cyclegan'\? there are: autoencoder, "),
+        ({"name": "shared"}, r"^method\.name = 'shared': .*there are: "),
+        ({"name": ["gan"]}, r"^method\.name = \['gan'\]: .*there are: "),
+        ({}, r"^method\.name = None: .*there are: "),
+        ("gan", r"^method = 'gan': must be a section"),
+        ({"name": "gan", "weight_l1": 1}, r"^method\.weight_l1 = 1: "),
+        ({"name": "gan", "code_size": "many"}, r"^method\.code_size = 'many': "),
+        ({"name": "gan", "code_size": 0}, r"^method\.code_size = 0: use 1 or more\.$"),
+        ({"name": "gan", "generator": {"norm": "bach"}}, r"^method\.generator\.norm = 'bach': "),
+        ({"name": "gan", "adversarial": {"weight_r1": -1}}, r"^method\.adversarial\.weight_r1 = -1"),
+    ],
+)
+def test_what_is_wrong_with_a_stored_section_is_named(values: object, message: str):
+    with pytest.raises(ConfigError, match=message):
+        parse_method(values)
+
+
+def test_a_folder_with_two_sections_is_told(monkeypatch: pytest.MonkeyPatch):
+    module = import_module("trainer.methods.gan.config")
+    monkeypatch.setattr(
+        module, "OtherConfig", type("OtherConfig", (MethodConfig,), {"__module__": module.__name__}), raising=False
+    )
+    trainer.methods.registry._section.cache_clear()
+    with pytest.raises(AssertionError, match=r"trainer\.methods\.gan\.config must have one subclass .* it has 2"):
+        config_class("gan")

@@ -1,0 +1,66 @@
+"""What the product knows of a method's section, and what its networks are sized by."""
+
+from dataclasses import dataclass, fields
+from math import lcm
+from typing import ClassVar, TypeVar
+
+from trainer.config.adversarial import AdversarialConfig
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import STRICT
+from trainer.config.networks import GeneratorConfig
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What networks are sized by."""
+
+    channels_a: int
+    channels_b: int
+    side: int
+    """Pixels: of the square crops that are trained on; of rectangles, which convolutions alone take, the shorter."""
+    num_labels: int = 0
+    """Values that a label can have; 0 where the run uses none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """The section of a method. Each has one of its own, in `trainer/methods/NAME/config.py`, which is found there, and
+    says which one it is by `name: Literal["NAME"] = "NAME"`.
+
+    Nothing outside a method's folder asks its section for more than this. Parts that methods share, such as
+    `AdversarialConfig`, are found by their type, whatever the method calls them.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    pairing: ClassVar[Pairing] = "unpaired"
+    """What it learns from: `paired` images of two views, `unpaired` ones, or a `single` view, which is view b."""
+    needs_label: ClassVar[bool] = False
+    """Whether it takes `data.label`."""
+    fixed_size: ClassVar[bool] = False
+    """Whether its networks take images of the size of the crops only."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels: sides of images must be multiples of this, unless the size is fixed."""
+        return lcm(*(generator.stride for generator in self._parts(GeneratorConfig)))
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether a loss holds gradients of its own, which ZeRO 3 cannot compute."""
+        return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig))
+
+    def check(self, data: DataConfig) -> None:
+        """Raise ConfigError for images that the networks cannot take. Extend it where they do not take all."""
+
+    def check_shapes(self, task: Task) -> None:
+        """Raise ConfigError for channels and labels that the method cannot take. Extend it, and call this one first."""
+        for generator in self._parts(GeneratorConfig):
+            generator.check_channels(task.channels_a, task.channels_b)
+
+    def _parts(self, kind: type[_Part]) -> list[_Part]:
+        """The sections within this one that are of a kind."""
+        return [part for field in fields(self) if isinstance(part := getattr(self, field.name), kind)]
