@@ -8,7 +8,9 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from sharding.format.manifest import ClassInfo
+from trainer.evaluation.metrics.base import ScoredView
 from trainer.pictures.tensors import to_uint8
+from trainer.ranks.world import World
 
 
 def nearest_class(images: Tensor, colors: Tensor) -> Tensor:
@@ -83,6 +85,9 @@ class SegmentationScores:
         )
         self.totals = self.totals.to(confusion.device) + confusion
 
+    def merge(self, world: World) -> None:
+        self.totals = world.sum(self.totals.to(world.device))
+
     def compute(self) -> dict[str, float]:
         if not self.totals.sum():
             return {}
@@ -101,3 +106,8 @@ class SegmentationScores:
 def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, float]:
     pairs = zip(names, values.tolist(), strict=True)
     return {f"{score}/{name}": value for name, value in pairs if not math.isnan(value)}
+
+
+def make(view: ScoredView) -> SegmentationScores:
+    """Of the classes that the view shows."""
+    return SegmentationScores(view.classes)
