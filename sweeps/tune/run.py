@@ -84,7 +84,7 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
         param_space={"trial": tune.grid_search(left)},
         tune_config=tune.TuneConfig(
             metric=sweep.metric,
-            mode="max",
+            mode=sweep.score.mode,
             search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
             scheduler=RememberingAsha(folder, sweep, ended=ended),
             reuse_actors=True,

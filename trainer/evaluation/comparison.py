@@ -21,8 +21,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        score = self.score
-        return score.title if score.better == "higher" else f"{score.title} (less is better)"
+        return self.score.heading
 
     @property
     def is_detail(self) -> bool:

@@ -17,6 +17,9 @@ Need = Literal["pairs", "sets", "classes", "labels", "way back"]
 the target view shows them in flat colours. Labels: the run uses one. Way back: the method translates from b to a too.
 """
 
+BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
+"""Prefixes of keys, and what stands behind them."""
+
 _PATTERN = "{name}"
 _METRICS = "trainer.evaluation.metrics"
 
@@ -70,9 +73,14 @@ class Score:
         return float("-inf") if self.better == "higher" else float("inf")
 
     @property
+    def heading(self) -> str:
+        """The title and, where less is better, that."""
+        return self.title if self.better == "higher" else f"{self.title} (less is better)"
+
+    @property
     def chart_title(self) -> str:
         """`class IoU, mean` -> `Class IoU while training, mean`."""
-        head, *rest = self.title.split(", ")
+        head, *rest = self.heading.split(", ")
         return ", ".join([f"{head[:1].upper()}{head[1:]} while training", *rest, *filter(None, [self.unit])])
 
     def gain(self, value: float) -> float:
@@ -154,6 +162,12 @@ def find_key(key: str) -> Score:
     """The row of `eval/psnr`, `baseline/mean/psnr` or `baseline/identity/psnr`."""
     kind, _, name = key.partition("/")
     return find(name.partition("/")[2] if kind == "baseline" else name)
+
+
+def heading_of(key: str) -> str:
+    """`baseline/mean/psnr` -> `PSNR, mean image`."""
+    baseline = [title for prefix, title in BASELINES.items() if key.startswith(f"{prefix}/")]
+    return ", ".join([find_key(key).heading, *baseline])
 
 
 def objectives() -> dict[str, Score]:

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from matplotlib.ticker import MaxNLocator
 
 from sharding.console import printable
-from trainer.evaluation.scores import find, find_key
+from trainer.evaluation.scores import BASELINES, find, find_key
 
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
 LARGEST = 1e30
@@ -28,7 +28,6 @@ _TITLES = {
     "lr": "Learning rate",
 }
 _NOISY = ("throughput/", "time/")
-_BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
 
 Point = tuple[float, float]
 """Thousands of images seen, value."""
@@ -128,7 +127,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def _is_drawn(key: str, value: object) -> bool:
     if key in ("position", "kimg", "time_s") or not is_number(value):
         return False
-    return key.split("/")[0] not in ("eval", "baseline") or find_key(key).is_followed
+    return key.partition("/")[0] not in ("eval", "baseline") or find_key(key).is_followed
 
 
 def _collect(metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
@@ -167,7 +166,7 @@ def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
     name = key.removeprefix("eval/")
     baselines = [
         Curve(name=title, points=points[f"{prefix}/{name}"], is_baseline=True)
-        for prefix, title in _BASELINES.items()
+        for prefix, title in BASELINES.items()
         if f"{prefix}/{name}" in points
     ]
     return Chart(title=find(name).chart_title, curves=[Curve(name="translation", points=points[key]), *baselines])
