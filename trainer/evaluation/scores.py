@@ -176,9 +176,10 @@ def objectives() -> dict[str, Score]:
 
 
 def summaries() -> dict[str, Literal["max", "min"]]:
-    """Which value of a run stands for it, by key; a key that ends in `*` is of all that begin so."""
-    keys = {f"eval/{row.name.replace(_PATTERN, '*')}": row.mode for row in SCORES.values()}
-    return {key: mode for key, mode in keys.items() if "*" not in key[:-1]}
+    """Which value of a run stands for it, by key. Not of rows that stand for many, of which the last value does: W&B
+    has a `*` for all metrics already, and of two that fit it does not take the longer one.
+    """
+    return {f"eval/{row.name}": row.mode for row in SCORES.values() if not row.is_pattern}
 
 
 def met_needs(config: RunConfig, manifest: Manifest) -> frozenset[Need]:
