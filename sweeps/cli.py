@@ -13,11 +13,21 @@ from launch.commands.train import check_dataset
 from launch.embedded import ensure_dataset
 from launch.machine.devices import count_cores, count_gpus
 from sharding.format.manifest_file import read_manifest
-from sweeps.plan import METRICS, SMALL, Resources, Sweep, SweepDir, available_metrics, check_counts, plan_resources
+from sweeps.plan import (
+    SMALL,
+    Resources,
+    Sweep,
+    SweepDir,
+    available_metrics,
+    check_counts,
+    check_name,
+    plan_resources,
+)
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import apply, check_space, load_space
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import find_key, met_needs
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig
 
@@ -32,7 +42,7 @@ class SweepOptions:
     num_trials: int = 4
     """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
     metric: str = "eval/psnr"
-    """Score of the validation split to maximise, e.g. eval/psnr, eval/ssim, eval/miou."""
+    """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou."""
     num_reports: int = 8
     """How often a trial is scored and saved, evenly over --train.total-kimg."""
     reduction_factor: int = 2
@@ -113,8 +123,7 @@ def check_options(options: SweepOptions) -> Resources:
     num_gpus = count_gpus()
     options.config.check_hardware(num_gpus)
     check_space(load_space(options.space), options.config)
-    if options.metric not in METRICS:
-        raise ConfigError("metric", options.metric, f"there are: {', '.join(METRICS)}.")
+    check_name(options.metric)
     return plan_resources(
         num_trials=options.num_trials,
         ranks_per_trial=options.ranks_per_trial,
@@ -126,11 +135,17 @@ def check_options(options: SweepOptions) -> Resources:
 
 
 def check_metric(options: SweepOptions) -> None:
-    """Raises ConfigError if the target view has no such score."""
-    available = available_metrics(options.config, read_manifest(options.config.data.path))
-    if options.metric not in available:
-        view = options.config.data.view_b
-        raise ConfigError("metric", options.metric, f"view {view!r} shows no classes; use {' or '.join(available)}.")
+    """Raises ConfigError, with what there is instead, unless the configuration's data can have the score."""
+    config, manifest = options.config, read_manifest(options.config.data.path)
+    available = available_metrics(config, manifest)
+    if options.metric in available:
+        return
+    if "pairs" in find_key(options.metric).needs - met_needs(config, manifest):
+        reason = f"compares pairs, and of {config.data.path} it is not known which images belong together"
+    else:
+        reason = f"view {config.data.view_b!r} shows no classes"
+    remedy = f"use {' or '.join(available)}" if available else "sweep over a paired data set"
+    raise ConfigError("metric", options.metric, f"{reason}; {remedy}.")
 
 
 def make_sweep(options: SweepOptions, *, preset: str, name: str, resources: Resources) -> Sweep:

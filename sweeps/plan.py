@@ -23,6 +23,7 @@ from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import Score, find_key, met_needs, objectives
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
@@ -40,17 +41,7 @@ SMALL: dict[str, Any] = {
 """How a preset is made small enough for many trials; the command that trains the best one in full leaves it out. Scores
 and checkpoints come with a trial's reports, so the loop makes none of its own."""
 
-_IMAGE_METRICS = ("eval/psnr", "eval/ssim")
-_CLASS_METRICS = (
-    "eval/pixel_accuracy",
-    "eval/class_accuracy",
-    "eval/class_accuracy_absent_as_zero",
-    "eval/miou",
-    "eval/miou_absent_as_zero",
-)
 _MOST_TRIALS = 10_000
-METRICS = _IMAGE_METRICS + _CLASS_METRICS
-"""Scores of the validation split that a sweep can maximise; the last five only where the target renders classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +64,7 @@ class Sweep:
     """What all trials have in common."""
     space: str
     metric: str
-    """Of the validation split; more is better."""
+    """Of the validation split."""
     num_trials: int
     num_reports: int
     """How often a trial is scored, over its whole length."""
@@ -99,6 +90,11 @@ class Sweep:
     def report_period(self) -> int:
         """Images from one score to the next, which is also where the first rung stands."""
         return max(1, self.total // self.num_reports)
+
+    @property
+    def score(self) -> Score:
+        """What the metric is, and which way it is better."""
+        return find_key(self.metric)
 
     @property
     def search_space(self) -> Space:
@@ -243,9 +239,16 @@ def plan_resources(
     )
 
 
+def check_name(metric: str) -> None:
+    """Raises ConfigError if sweeps cannot choose by it, whatever the data set."""
+    if metric not in objectives():
+        raise ConfigError("metric", metric, f"there are: {', '.join(objectives())}.")
+
+
 def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
-    """Those of `METRICS` that exist for the configuration's target view."""
-    return METRICS if manifest.views[config.data.view_b].renders_classes else _IMAGE_METRICS
+    """Scores of the validation split that sweeps can choose by, and the configuration's data can have."""
+    met = met_needs(config, manifest)
+    return tuple(key for key, score in objectives().items() if score.needs <= met)
 
 
 def full_overrides(sweep: Sweep, best: Overrides) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _rank(row: Row, sweep: Sweep) -> tuple[bool, int, float, str]:
     """Scores compare only at equal length: a trial that ASHA stopped was behind, whatever others reached later."""
     if not row.is_valid or row.score is None:
         return (True, 0, 0.0, row.trial)
-    return (False, -(row.position // sweep.report_period), -row.score, row.trial)
+    return (False, -(row.position // sweep.report_period), -sweep.score.gain(row.score), row.trial)
 
 
 def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> Row:
@@ -164,7 +164,7 @@ def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
             row.trial,
             *(Text(show_value(value)) for value in row.overrides.values()),
             f"{row.position / 1000:.3g}",
-            show_score(row.score, sweep.metric),
+            sweep.score.show(row.score),
             Text(describe_state(row), style=_STYLES[row.state]),
         )
     return table
@@ -179,13 +179,6 @@ def describe_state(row: Row) -> str:
 def show_value(value: object) -> str:
     """Four digits of a number are enough to tell trials apart; report.json has all."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def show_score(score: float | None, metric: str) -> str:
-    """With its unit; a dash for None."""
-    if score is None:
-        return "\N{EN DASH}"
-    return f"{score:.2f} dB" if metric == "eval/psnr" else f"{score:.4f}"
 
 
 def short_name(path: str) -> str:
@@ -215,6 +208,7 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
         "preset": sweep.preset,
         "space": sweep.space,
         "metric": sweep.metric,
+        "better": sweep.score.better,
         "total_images": sweep.total,
         "best": best and {"trial": best.trial, "overrides": best.overrides, "command": full_command(sweep, best)},
         "trials": [asdict(row) | {"run": str(folder.run(row.trial).path.relative_to(folder.path))} for row in rows],
@@ -227,11 +221,12 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     names = ["trial", *(short_name(path) for path in sweep.search_space), "kimg", _metric_name(sweep), "state"]
     lines = [f"# Sweep {markdown_text(folder.path.name)}", ""]
     preset, space, metric = map(markdown_text, (sweep.preset, sweep.space, sweep.metric))
-    lines += [f"Preset {preset}, space {space}, furthest and best validation {metric} first.", ""]
+    direction = " (less is better)" if sweep.score.better == "lower" else ""
+    lines += [f"Preset {preset}, space {space}, furthest and best validation {metric}{direction} first.", ""]
     lines += [_markdown_row(names), _markdown_row(["---"] * len(names))]
     for row in rows:
         values = [show_value(value) for value in row.overrides.values()]
-        kimg, score = f"{row.position / 1000:.2f}", show_score(row.score, sweep.metric)
+        kimg, score = f"{row.position / 1000:.2f}", sweep.score.show(row.score)
         lines.append(_markdown_row([row.trial, *values, kimg, score, describe_state(row)]))
     lines += ["\n" + markdown_text(f"Trial {row.trial} failed: {row.error}") for row in rows if row.error]
     best = best_of(rows)

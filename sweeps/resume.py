@@ -8,7 +8,7 @@ from functools import partial
 
 from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
-from sweeps.plan import METRICS, Resources, Sweep, SweepDir, plan_resources
+from sweeps.plan import Resources, Sweep, SweepDir, check_name, plan_resources
 from sweeps.records import Record, check_run, read_records
 from sweeps.spaces.overrides import check_space
 from trainer.config.errors import ConfigError
@@ -48,8 +48,7 @@ def _check_settings(sweep: Sweep) -> None:
     """What the command line checks for a new sweep."""
     load_preset(sweep.preset)
     check_space(sweep.search_space, sweep.config)
-    if sweep.metric not in METRICS:
-        raise ConfigError("metric", sweep.metric, f"there are: {', '.join(METRICS)}.")
+    check_name(sweep.metric)
     if not sweep.folder.is_dir():
         raise ConfigError("folder", str(sweep.folder), "is no folder; relative paths of the sweep begin there.")
     sweep.config.check_hardware(count_gpus())

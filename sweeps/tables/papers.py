@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import find_key, heading_of
 
 PAPER_SCORES = ("per-pixel accuracy", "per-class accuracy", "class IoU")
 """Columns of the papers' tables."""
@@ -16,17 +17,20 @@ CLASS_SCORES = {
     "per-pixel accuracy": "eval/pixel_accuracy",
     "per-class accuracy": "eval/class_accuracy_absent_as_zero",
     "class IoU": "eval/miou_absent_as_zero",
-    "PSNR": "eval/psnr",
+    heading_of("eval/psnr"): "eval/psnr",
 }
-"""Column of a table -> the score of a run."""
+"""Column of a table, the first three as the papers call them -> the score of a run."""
 
 PIXEL_SCORES = {
-    "PSNR": "eval/psnr",
-    "PSNR, identity": "baseline/identity/psnr",
-    "PSNR, mean image": "baseline/mean/psnr",
-    "SSIM": "eval/ssim",
-    "PSNR, b to a": "eval/back_psnr",
-    "PSNR, there and back": "eval/round_trip_psnr",
+    heading_of(key): key
+    for key in (
+        "eval/psnr",
+        "baseline/identity/psnr",
+        "baseline/mean/psnr",
+        "eval/ssim",
+        "eval/back_psnr",
+        "eval/round_trip_psnr",
+    )
 }
 
 
@@ -50,6 +54,12 @@ class Table:
     rows: Sequence[Row]
     scores: Mapping[str, str] = field(default_factory=lambda: CLASS_SCORES)
     """Of our runs."""
+
+    @property
+    def units(self) -> list[str]:
+        """`PSNR in dB`, ... of the scores that have one."""
+        rows = [find_key(key) for key in self.scores.values()]
+        return list(dict.fromkeys(f"{row.title.split(', ')[0]} in {row.unit}" for row in rows if row.unit))
 
 
 TABLES: Mapping[str, Table] = {

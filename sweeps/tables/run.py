@@ -123,4 +123,5 @@ def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
     lines = "\n".join(
         f"| {' | '.join(map(markdown_text, cells))} |" for cells in [header, ["---"] * len(header), *rows]
     )
-    return f"# {table.title}\n\nThe paper's figures: {table.source}. PSNR in dB.\n\n{lines}\n"
+    sentences = [f"The paper's figures: {table.source}.", *(f"{unit}." for unit in table.units)]
+    return f"# {table.title}\n\n{' '.join(sentences)}\n\n{lines}\n"

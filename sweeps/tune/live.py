@@ -12,7 +12,7 @@ from rich.live import Live
 from sharding.console import make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
-from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_score, show_value
+from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
 
 _PERIOD_S = 0.5
 
@@ -71,5 +71,5 @@ class LiveTable(Callback):
     def _line(self, row: Row) -> str:
         values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())
         progress = f"{row.position / 1000:.2f}/{self.sweep.total / 1000:.2f} kimg"
-        score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {show_score(row.score, self.sweep.metric)}"
+        score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {self.sweep.score.show(row.score)}"
         return f"trial {row.trial}  {values}  {progress}{score if row.position else ''}  {describe_state(row)}"

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -82,14 +82,7 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
     return tune.Tuner(
         tune.with_resources(trial, placement(sweep)),
         param_space={"trial": tune.grid_search(left)},
-        tune_config=tune.TuneConfig(
-            metric=sweep.metric,
-            mode="max",
-            search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
-            scheduler=RememberingAsha(folder, sweep, ended=ended),
-            reuse_actors=True,
-            trial_dirname_creator=trial_name,
-        ),
+        tune_config=tune_config(folder, sweep, ended=ended),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(private),
@@ -102,6 +95,22 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
             ],
             verbose=0,
         ),
+    )
+
+
+def tune_config(folder: SweepDir, sweep: Sweep, *, ended: Iterable[str]) -> tune.TuneConfig:
+    """What is searched for, which way, and which trials are stopped on the way.
+
+    Args:
+        ended: trials of earlier; see `RememberingAsha`.
+    """
+    return tune.TuneConfig(
+        metric=sweep.metric,
+        mode=sweep.score.mode,
+        search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
+        scheduler=RememberingAsha(folder, sweep, ended=ended),
+        reuse_actors=True,
+        trial_dirname_creator=trial_name,
     )
 
 

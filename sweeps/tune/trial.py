@@ -60,6 +60,13 @@ def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
     return ranks
 
 
+def reported(metrics: dict[str, Any], sweep: Sweep) -> dict[str, Any]:
+    """What Tune is told: a trial whose loss was not finite is over, and behind all others."""
+    if metrics.get("diverged"):
+        return {sweep.metric: sweep.score.worst, "done": True, **metrics}
+    return metrics
+
+
 class Trial(tune.Trainable):
     """Trains one configuration in a run directory of its own, a report at a time.
 
@@ -87,9 +94,7 @@ class Trial(tune.Trainable):
         """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
         metrics = self._on_all("advance", self.sweep.report_period)
         self.position = metrics["position"]
-        if metrics.get("diverged"):
-            return {self.sweep.metric: float("-inf"), "done": True, **metrics}
-        return metrics
+        return reported(metrics, self.sweep)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """`step` has saved already: the pointer."""

@@ -88,7 +88,13 @@ RULES = (
         reason="W&B has one home, which may be absent or offline",
     ),
     Rule(
-        of=("trainer.config", "trainer.presets", "trainer.engine.extensions"),
+        of=(
+            "trainer.config",
+            "trainer.presets",
+            "trainer.engine.extensions",
+            "trainer.evaluation.scores",
+            "trainer.evaluation.comparison",
+        ),
         forbidden=("torch", "deepspeed"),
         reason="a mistake on the command line is answered at once",
     ),

@@ -21,6 +21,7 @@ from trainer.engine.engine import Engine
 from trainer.evaluation.evaluate import write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
+from trainer.evaluation.scores import summaries
 from trainer.inference.translator import averaged_translator
 from trainer.loop.meter import Meter
 from trainer.loop.schedule import learning_rate
@@ -296,7 +297,13 @@ def _make_loggers(trainer: Trainer, *, to_console: bool) -> list[Logger]:
     if config.log.wandb != "disabled":
         from trainer.monitoring.wandb import WandbLogger
 
-        wandb = WandbLogger(config.log, folder=run.path, run_id=run.record()["wandb_id"], values=config_to_dict(config))
+        wandb = WandbLogger(
+            config.log,
+            folder=run.path,
+            run_id=run.record()["wandb_id"],
+            values=config_to_dict(config),
+            summaries=summaries(),
+        )
         loggers.append(wandb)
         if wandb.notice and to_console:
             make_console(stderr=True).print(wandb.notice)

@@ -4,8 +4,10 @@ import contextlib
 import netrc
 import os
 import socket
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlparse
 
@@ -46,12 +48,21 @@ class WandbLogger:
         folder: the run directory, which receives `wandb/`.
         run_id: the same for all parts of one run.
         values: the resolved configuration, to be shown.
+        summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
 
     Raises:
         ConfigError: the folder, which may be a stranger's, would lead what is written or sent elsewhere.
     """
 
-    def __init__(self, config: LogConfig, *, folder: Path, run_id: str, values: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        config: LogConfig,
+        *,
+        folder: Path,
+        run_id: str,
+        values: dict[str, Any],
+        summaries: Mapping[str, Literal["max", "min"]] = MappingProxyType({}),
+    ) -> None:
         if _asked(config) != "disabled":
             _refuse_links(folder)
         import wandb
@@ -77,6 +88,8 @@ class WandbLogger:
             self._run = wandb.init(**settings, mode="offline", settings=self._settings())
         self._run.define_metric("position")
         self._run.define_metric("*", step_metric="position")
+        for key, value in summaries.items():
+            self._run.define_metric(key, step_metric="position", summary=value)
 
     def _settings(self) -> Any:
         return self._wandb.Settings(

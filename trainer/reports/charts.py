@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from matplotlib.ticker import MaxNLocator
 
 from sharding.console import printable
+from trainer.evaluation.scores import BASELINES, find, find_key
 
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
 LARGEST = 1e30
@@ -25,14 +26,8 @@ _TITLES = {
     "throughput/images_per_s": "Throughput, images/s",
     "time/data_s": "Waiting for data, seconds an image",
     "lr": "Learning rate",
-    "eval/psnr": "PSNR while training, dB",
-    "eval/ssim": "SSIM while training",
-    "eval/pixel_accuracy": "Pixel accuracy while training",
-    "eval/class_accuracy": "Class accuracy while training, mean",
-    "eval/miou": "Class IoU while training, mean",
 }
 _NOISY = ("throughput/", "time/")
-_BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
 
 Point = tuple[float, float]
 """Thousands of images seen, value."""
@@ -130,12 +125,9 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _is_drawn(key: str, value: object) -> bool:
-    kind, _, name = key.partition("/")
     if key in ("position", "kimg", "time_s") or not is_number(value):
         return False
-    if kind == "baseline":
-        return f"eval/{name.partition('/')[2]}" in _TITLES
-    return kind != "eval" or key in _TITLES
+    return key.partition("/")[0] not in ("eval", "baseline") or find_key(key).is_followed
 
 
 def _collect(metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[Point]]:
@@ -174,10 +166,10 @@ def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
     name = key.removeprefix("eval/")
     baselines = [
         Curve(name=title, points=points[f"{prefix}/{name}"], is_baseline=True)
-        for prefix, title in _BASELINES.items()
+        for prefix, title in BASELINES.items()
         if f"{prefix}/{name}" in points
     ]
-    return Chart(title=_TITLES[key], curves=[Curve(name="translation", points=points[key]), *baselines])
+    return Chart(title=find(name).chart_title, curves=[Curve(name="translation", points=points[key]), *baselines])
 
 
 def _plain_chart(key: str, points: list[Point]) -> Chart:

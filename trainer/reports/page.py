@@ -35,6 +35,11 @@ class Evaluation:
     num_images: int
     rows: list[Row]
 
+    @property
+    def has_lower(self) -> bool:
+        """Whether less is better of one of the scores."""
+        return any(row.score.better == "lower" for row in self.rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
@@ -162,7 +167,7 @@ def _tiles(
 ) -> list[Tile]:
     tiles = [Tile(label="images seen", value=f"{position:,}", note=f"of {total:,}")]
     for row in evaluations[0].rows if evaluations else []:
-        if row.name in ("psnr", "ssim", "miou"):
+        if row.score.is_headline:
             note = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
             tiles.append(Tile(label=row.title, value=row.show(row.translation), note=note))
     times, speeds = _numbers(metrics, "time_s"), _numbers(metrics, "throughput/images_per_s")

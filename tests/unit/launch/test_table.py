@@ -17,9 +17,12 @@ import sweeps.tables.run
 from launch.ranks.interpreter import module_command
 from sharding.format.manifest import View
 from sweeps.tables.papers import TABLES, find_table
-from sweeps.tables.run import table_command
+from sweeps.tables.run import markdown, table_command
+from tests.scores import ABSOLUTE_ERROR
 from tests.unit.data.tiny_shards import encode, noise, write_dataset
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import SCORES as CATALOGUE
+from trainer.evaluation.scores import heading_of
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
@@ -129,6 +132,17 @@ def test_a_row_without_figures_in_the_paper_has_dashes(runs: Path):
         line for line in sweeps.tables.run.markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")
     ]
     assert line.count(" - ") == 3 + len(table.scores)
+
+
+def test_columns_are_called_as_the_catalogue_calls_scores(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(CATALOGUE, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    keys = ("eval/psnr", "eval/absolute_error", "baseline/mean/absolute_error")
+    table = replace(TABLES[TABLE], scores={heading_of(key): key for key in keys})
+    text = markdown(table, {ROWS[0]: {"eval/psnr": 17.257, "eval/absolute_error": 12.0}})
+    assert "PSNR in dB. absolute error in levels." in text
+    assert "here: PSNR | here: absolute error (less is better) | " in text.replace("\\", "")
+    assert "here: absolute error (less is better), mean image |" in text.replace("\\", "")
+    assert "| 17.26 | 12.00 | - |" in text.replace("\\", "")
 
 
 def test_what_is_finished_is_not_trained_again_and_what_is_not_is_continued(runs: Path, trainings: Trainings):

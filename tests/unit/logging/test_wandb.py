@@ -15,8 +15,10 @@ import pytest
 import wandb
 from PIL import Image
 
+from tests.scores import ABSOLUTE_ERROR
 from trainer.config.errors import ConfigError
 from trainer.config.training import LogConfig
+from trainer.evaluation.scores import SCORES, summaries
 from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
 
 
@@ -59,6 +61,22 @@ def test_an_offline_run_keeps_metrics_config_group_and_pictures(tmp_path: Path):
         assert word in kept
     assert [json.loads(line) for line in kept.splitlines() if line]
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*/files/media/images/*.png"))
+
+
+def test_the_best_value_of_a_score_stands_for_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    logger = WandbLogger(LogConfig(wandb="offline"), folder=folder, run_id="abc123", values={}, summaries=summaries())
+    for position, psnr, error in ((4, 17.5, 9.5), (8, 18.5, 8.5), (12, 16.5, 10.5)):
+        logger.log({"position": position, "eval/psnr": psnr, "eval/absolute_error": error, "lr": psnr})
+    logger.close()
+    kept: dict[str, Any] = {}
+    for line in records(folder).splitlines():
+        kept |= json.loads(line).get("summary", {}).get("update", {})
+    assert kept["eval/psnr"] == {"max": 18.5}
+    assert kept["eval/absolute_error"] == {"min": 8.5}
+    assert kept["lr"] == 16.5  # the last
 
 
 def test_without_a_key_auto_is_offline_and_says_nothing():

@@ -1,6 +1,7 @@
 """ASHA stops what falls behind, in a resumed sweep too."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +11,29 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from sweeps.cli import SweepOptions, make_sweep
-from sweeps.plan import Resources, SweepDir
+from sweeps.plan import Resources, Sweep, SweepDir
 from sweeps.spaces.overrides import apply
 from sweeps.tune.asha import RememberingAsha
+from sweeps.tune.run import tune_config
+from sweeps.tune.trial import reported
+from tests.scores import ABSOLUTE_ERROR
+from trainer.evaluation.scores import SCORES
 from trainer.presets import DEFAULT, load_preset
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
 
-def scheduler(folder: SweepDir, *, ended: Sequence[str] = ()) -> RememberingAsha:
+def small_sweep(*, metric: str = "eval/psnr") -> Sweep:
     """800 images in 8 reports: rungs at 100, 200, 400 and 800."""
-    options = SweepOptions(config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}))
+    options = SweepOptions(config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}), metric=metric)
     resources = Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=1)
-    asha = RememberingAsha(folder, make_sweep(options, preset=DEFAULT, name="test", resources=resources), ended=ended)
-    asha.set_search_properties("eval/psnr", "max")
+    return make_sweep(options, preset=DEFAULT, name="test", resources=resources)
+
+
+def scheduler(folder: SweepDir, *, ended: Sequence[str] = (), metric: str = "eval/psnr") -> RememberingAsha:
+    sweep = small_sweep(metric=metric)
+    asha = RememberingAsha(folder, sweep, ended=ended)
+    asha.set_search_properties(sweep.metric, sweep.score.mode)
     return asha
 
 
@@ -33,15 +43,15 @@ def add(asha: ASHAScheduler, name: str) -> Trial:
     return trial
 
 
-def report(asha: ASHAScheduler, trial: Trial, *, position: int, score: float) -> str:
-    return asha.on_trial_result(None, trial, {"position": position, "eval/psnr": score})  # pyright: ignore
+def report(asha: ASHAScheduler, trial: Trial, *, position: int, score: float, metric: str = "eval/psnr") -> str:
+    return asha.on_trial_result(None, trial, {"position": position, metric: score})  # pyright: ignore
 
 
-def record(folder: SweepDir, name: str, scores: dict[int, float]) -> None:
+def record(folder: SweepDir, name: str, scores: dict[int, float], *, metric: str = "eval/psnr") -> None:
     """Lines of losses between those of scores, as a run has them."""
     lines = []
     for position, score in scores.items():
-        lines += [{"position": position - 1, "loss/generator/l1": 1.0}, {"position": position, "eval/psnr": score}]
+        lines += [{"position": position - 1, "loss/generator/l1": 1.0}, {"position": position, metric: score}]
     run = folder.run(name)
     run.path.mkdir(parents=True)
     run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -79,6 +89,39 @@ def test_a_restarted_trial_is_not_judged_twice_at_one_rung(tmp_path: Path, score
     record(folder, "restarted", {100: 16.0})
     asha.on_trial_add(None, trial)  # pyright: ignore[reportArgumentType]  as Tune does after a failure
     assert report(asha, trial, position=100, score=score) == CONTINUE
+
+
+def test_of_a_score_of_which_less_is_better_the_larger_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    folder = SweepDir(tmp_path)
+    record(folder, "done", {100: 15.0, 200: 14.0}, metric="eval/absolute_error")
+    asha = scheduler(folder, ended=["done"], metric="eval/absolute_error")
+    late, diverged = add(asha, "late"), add(asha, "diverged")
+    better = add(asha, "better")
+    assert report(asha, late, position=100, score=16.0, metric="eval/absolute_error") == STOP
+    assert report(asha, better, position=100, score=14.0, metric="eval/absolute_error") == CONTINUE
+    worst = ABSOLUTE_ERROR.worst
+    assert report(asha, diverged, position=100, score=worst, metric="eval/absolute_error") == STOP
+    assert report(asha, better, position=200, score=13.0, metric="eval/absolute_error") == CONTINUE
+
+
+@pytest.mark.parametrize(("metric", "mode"), [("eval/psnr", "max"), ("eval/absolute_error", "min")])
+def test_tune_is_told_the_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, mode: str) -> None:
+    """Of the whole search: Tune hands it on to the scheduler."""
+    monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    sweep = small_sweep(metric=metric)
+    assert tune_config(SweepDir(tmp_path), sweep, ended=[]).mode == mode
+
+
+@pytest.mark.parametrize(("metric", "worst"), [("eval/psnr", -math.inf), ("eval/absolute_error", math.inf)])
+def test_a_diverged_trial_is_behind_all_others(monkeypatch: pytest.MonkeyPatch, metric: str, worst: float) -> None:
+    monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    told = reported({"position": 100, "diverged": True}, small_sweep(metric=metric))
+    assert told == {"position": 100, "diverged": True, "done": True, metric: worst}
+    finite = {"position": 100, metric: 1.0}
+    assert reported(finite, small_sweep(metric=metric)) == finite
 
 
 def test_rungs_are_not_beyond_a_very_short_trial(tmp_path: Path) -> None:

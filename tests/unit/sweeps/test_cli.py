@@ -12,8 +12,11 @@ from launch.machine.devices import count_cores, count_gpus
 from sweeps.cli import SweepOptions, check_metric, check_options, make_sweep, parse_sweep, sweep_command
 from sweeps.plan import SMALL
 from sweeps.spaces.overrides import apply
+from tests.scores import COLOR_DISTANCE
+from tests.unit.data.tiny_shards import write_unpaired_dataset
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import SCORES
 from trainer.presets import load_preset, preset_names
 
 PIX2PIX = [name for name in preset_names() if load_preset(name).method.name == "pix2pix"]
@@ -96,6 +99,21 @@ def test_a_score_that_the_target_lacks_is_refused(map_dataset: Path) -> None:
         check_metric(to_photo)
     data = replace(to_photo.config.data, view_a="photo", view_b="map")
     check_metric(replace(to_photo, config=replace(to_photo.config, data=data)))
+
+
+def test_a_score_of_pairs_is_refused_where_none_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_unpaired_dataset(tmp_path)
+    options = SweepOptions(
+        config=replace(
+            load_preset("earth-relief2satellite"), data=DataConfig(path=tmp_path, view_a="photo", view_b="map")
+        ),
+    )
+    with pytest.raises(ConfigError, match=r"'eval/psnr': compares pairs, .*; sweep over a paired data set"):
+        check_metric(options)
+    monkeypatch.setitem(SCORES, COLOR_DISTANCE.name, COLOR_DISTANCE)
+    with pytest.raises(ConfigError, match=r"'eval/psnr': compares pairs, .*; use eval/color_distance"):
+        check_metric(options)
+    check_metric(replace(options, metric="eval/color_distance"))
 
 
 def test_runs_of_a_sweep_are_one_group() -> None:

@@ -8,8 +8,10 @@ import pytest
 from sharding.format.manifest_file import read_manifest
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
 from sweeps.spaces.overrides import apply
-from trainer.config.data import DataConfig
+from tests.scores import COLOR_DISTANCE
+from trainer.config.data import DataConfig, DegradeConfig
 from trainer.config.errors import ConfigError
+from trainer.evaluation.scores import SCORES
 from trainer.presets import DEFAULT, load_preset
 
 
@@ -109,6 +111,27 @@ def test_class_scores_exist_only_where_the_target_renders_classes(sweep: Sweep, 
     to_photo = replace(sweep.config, data=DataConfig(view_a="map", view_b="photo"))
     assert "eval/miou" in available_metrics(to_map, manifest)
     assert available_metrics(to_photo, manifest) == ("eval/psnr", "eval/ssim")
+
+
+def test_class_scores_exist_where_the_target_is_stored_as_class_numbers(sweep: Sweep, map_dataset: Path) -> None:
+    """Networks see them in the classes' colours, and so they are scored."""
+    manifest = read_manifest(map_dataset)
+    numbers = replace(manifest.views["height"], content="classes", renders_classes=False)
+    manifest = replace(manifest, views=manifest.views | {"height": numbers})
+    to_numbers = replace(sweep.config, data=DataConfig(view_a="photo", view_b="height"))
+    assert "eval/miou" in available_metrics(to_numbers, manifest)
+
+
+def test_scores_of_pairs_exist_only_where_pairs_are_known(
+    sweep: Sweep, map_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = replace(read_manifest(map_dataset), kind="unpaired")
+    config = replace(sweep.config, data=DataConfig(view_a="photo", view_b="map"))
+    assert available_metrics(config, manifest) == ()
+    degraded = replace(config, data=DataConfig(view_a="photo", view_b="photo", degrade=DegradeConfig(kind="noise")))
+    assert "eval/psnr" in available_metrics(degraded, manifest)
+    monkeypatch.setitem(SCORES, COLOR_DISTANCE.name, COLOR_DISTANCE)
+    assert available_metrics(config, manifest) == ("eval/color_distance",)
 
 
 def test_the_best_trial_is_trained_at_the_presets_own_size(sweep: Sweep) -> None:

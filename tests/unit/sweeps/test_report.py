@@ -14,6 +14,8 @@ from launch.commands.train import parse_train
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir
 from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
 from sweeps.spaces.overrides import apply
+from tests.scores import ABSOLUTE_ERROR
+from trainer.evaluation.scores import SCORES
 from trainer.presets import DEFAULT, load_preset
 
 
@@ -25,6 +27,7 @@ class FinishedTrial:
     status: str = "TERMINATED"
     position: int | None = 2000
     score: float = 20.0
+    metric: str = "eval/psnr"
     overrides: dict[str, Any] = field(
         default_factory=lambda: {"method.weight_l1": 123.456, "method.generator.skips": "add"}
     )
@@ -40,7 +43,7 @@ class FinishedTrial:
     def last_result(self) -> dict[str, Any]:
         if self.position is None:
             return {}
-        result = {"position": self.position, "eval/psnr": self.score, "baseline/mean/psnr": 17.0, "pid": 1}
+        result = {"position": self.position, self.metric: self.score, "baseline/mean/psnr": 17.0, "pid": 1}
         return result | ({"diverged": True} if self.diverged else {})
 
 
@@ -202,3 +205,29 @@ def test_names_and_errors_cannot_become_markup_of_the_report(sweep: Sweep, tmp_p
     assert text.startswith("# Sweep a \\<b\\>\\|x\n")
     assert "| good\\`\\| | 123.5 |" in text
     assert "Trial ugly failed: \\!\\[seen\\](http://host/x) \\<script\\>␛\\[2J a\\|b" in text
+
+
+def test_of_a_score_of_which_less_is_better_the_smallest_is_the_best(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
+    sweep = replace(sweep, metric="eval/absolute_error")
+    trials = [
+        FinishedTrial("large", score=21.0, metric=sweep.metric),
+        FinishedTrial("diverged", score=float("inf"), metric=sweep.metric, diverged=True),
+        FinishedTrial("small", score=18.0, metric=sweep.metric),
+        FinishedTrial("early", score=1.0, metric=sweep.metric, position=500),
+    ]
+    rows = make_rows(trials, sweep)
+    assert [row.trial for row in rows] == ["small", "large", "early", "diverged"]
+    assert rows[-1].score is None
+    folder = SweepDir(tmp_path)
+    write_report(folder, sweep, rows)
+    report = json.loads(folder.report_json.read_text())
+    assert (report["best"]["trial"], report["better"]) == ("small", "lower")
+    text = folder.report_markdown.read_text()
+    assert "furthest and best validation eval/absolute_error (less is better) first." in text
+    assert "| small | 123.5 | add | 2.00 | 18.0 levels | finished |" in text
+    console = Console(file=io.StringIO(), width=100)
+    console.print(make_table(rows, sweep, title="sweep"))
+    assert "18.0 levels" in console.file.getvalue()  # pyright: ignore

@@ -1,24 +1,62 @@
-"""The contract of a metric, and the mean over images that most of them are."""
+"""The contract of a metric, and the mean over images that most of them are.
 
-from collections.abc import Callable
+A metric is a module with `make(ScoredView)`, which gives a new `PairMetric` or `SetMetric`, and a row for each of its
+scores in `trainer/evaluation/scores.py`, which names the module.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from sharding.format.manifest import ClassInfo
+from trainer.ranks.world import World
 
-class Score(Protocol):
-    """Collects translated images beside their targets, then gives one or more numbers."""
 
-    totals: Tensor
-    """float64, all that was collected: totals of two disjoint sets of images add up to those of both."""
+@dataclass(frozen=True, kw_only=True)
+class ScoredView:
+    """What a metric is told of the images that it will see."""
+
+    eight_bits: bool
+    """Whether its files have 8 bits: translations are then rounded as they would be written."""
+    classes: Sequence[ClassInfo] = ()
+    """That the view shows in flat colours; names and colours, as in the manifest."""
+
+
+class Metric(Protocol):
+    """Collects images, then gives one or more numbers."""
+
+    def merge(self, world: World) -> None:
+        """Take in what the other ranks collected; called once on every rank, after the last image.
+
+        Afterwards `compute` gives the same on each: what one rank would have found that saw all images.
+        """
+        ...
+
+    def compute(self) -> dict[str, float]:
+        """The scores by name, e.g. `psnr`; a name whose value is undefined is left out."""
+        ...
+
+
+class PairMetric(Metric, Protocol):
+    """Compares each translated image with its own target."""
 
     def update(self, fake_b: Tensor, real_b: Tensor) -> None:
         """Take in (N, C, H, W) in [-1, 1] on one device, compared as the images that they become."""
         ...
 
-    def compute(self) -> dict[str, float]:
-        """The scores so far by name, e.g. `psnr`; a name whose value is undefined is left out."""
+
+class SetMetric(Metric, Protocol):
+    """Compares all translated images with all targets: which belong together need not be known."""
+
+    def update_fakes(self, images: Tensor) -> None:
+        """Take in (N, C, H, W) in [-1, 1]."""
+        ...
+
+    def update_reals(self, images: Tensor) -> None:
+        """Likewise; there may be more or fewer of them than of the fakes."""
         ...
 
 
@@ -33,13 +71,17 @@ class ImageMean:
     def __init__(self, name: str, per_image: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.name = name
         self.per_image = per_image
-        self.totals = torch.zeros(2, dtype=torch.float64)  # sum, number of images
+        self.totals = torch.zeros(2, dtype=torch.float64)
+        """Sum, number of images: those of two disjoint sets of images add up to those of both."""
 
     def update(self, fake_b: Tensor, real_b: Tensor) -> None:
         values = self.per_image(fake_b, real_b).double()
         self.totals = self.totals.to(values.device) + torch.stack(
             [values.sum(), torch.full_like(values.sum(), len(values))]
         )
+
+    def merge(self, world: World) -> None:
+        self.totals = world.sum(self.totals.to(world.device))
 
     def compute(self) -> dict[str, float]:
         total, count = self.totals.tolist()

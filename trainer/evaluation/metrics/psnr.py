@@ -1,8 +1,11 @@
 """Peak signal-to-noise ratio, of 8-bit images if not told otherwise."""
 
+from functools import partial
+
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
+from trainer.evaluation.metrics.base import ImageMean, ScoredView
 from trainer.pictures.tensors import to_levels
 
 LARGEST_DB = 100.0
@@ -29,3 +32,8 @@ def psnr(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
         dim=(1, 2, 3),
     )
     return values.clamp(max=LARGEST_DB)
+
+
+def make(view: ScoredView, *, name: str = "psnr") -> ImageMean:
+    """The mean over images, rounded as the view's files are."""
+    return ImageMean(name, partial(psnr, eight_bits=view.eight_bits))

@@ -8,7 +8,9 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from sharding.format.manifest import ClassInfo
+from trainer.evaluation.metrics.base import ScoredView
 from trainer.pictures.classes import class_colors, nearest_class
+from trainer.ranks.world import World
 
 
 def pixel_accuracy(confusion: Tensor) -> float:
@@ -57,6 +59,9 @@ class SegmentationScores:
         )
         self.totals = self.totals.to(confusion.device) + confusion
 
+    def merge(self, world: World) -> None:
+        self.totals = world.sum(self.totals.to(world.device))
+
     def compute(self) -> dict[str, float]:
         if not self.totals.sum():
             return {}
@@ -75,3 +80,8 @@ class SegmentationScores:
 def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, float]:
     pairs = zip(names, values.tolist(), strict=True)
     return {f"{score}/{name}": value for name, value in pairs if not math.isnan(value)}
+
+
+def make(view: ScoredView) -> SegmentationScores:
+    """Of the classes that the view shows."""
+    return SegmentationScores(view.classes)

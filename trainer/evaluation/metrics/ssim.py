@@ -1,8 +1,11 @@
 """Structural similarity of 8-bit images (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
 
+from functools import partial
+
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from trainer.evaluation.metrics.base import ImageMean, ScoredView
 from trainer.pictures.tensors import to_levels
 
 
@@ -27,3 +30,8 @@ def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
     )
     assert isinstance(values, Tensor)  # a tuple only when the full map is asked for
     return values.reshape(len(fake_b))
+
+
+def make(view: ScoredView) -> ImageMean:
+    """The mean over images, rounded as the view's files are."""
+    return ImageMean("ssim", partial(ssim, eight_bits=view.eight_bits))

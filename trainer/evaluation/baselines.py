@@ -1,0 +1,64 @@
+"""What needs no training: one constant image, and the input itself."""
+
+from collections.abc import Collection, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sharding.format.manifest import ClassInfo
+from trainer.evaluation.contestants import Contestant, Metrics, make_metrics, one_thread
+from trainer.evaluation.metrics.base import ScoredView
+from trainer.evaluation.passes import Passes
+from trainer.evaluation.scores import Need
+from trainer.pictures.classes import class_colors, nearest_class, paint_classes
+
+_TARGETS_AT_ONCE = 16
+
+
+def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -> list[Contestant]:
+    """Contestants `baseline/mean` and, where an input can stand for a target, `baseline/identity`.
+
+    Reads the training split, unless there is nothing to score.
+    """
+
+    def metrics(of_classes: bool | None = None) -> Metrics:
+        return make_metrics(view, met=met, of_classes=of_classes)
+
+    if metrics() == Metrics(pairs=[], sets=[]):
+        return []
+    mean, majority = _constant_images(passes, view.classes)
+    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(of_classes=False))]
+    if view.classes:
+        baselines.append(
+            Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(of_classes=True))
+        )
+    channels_b = passes.view_b.channels
+    if not passes.is_single and passes.view_a.channels in (1, channels_b):
+        baselines.append(
+            Contestant(
+                prefix="baseline/identity",
+                predict=lambda batch: batch.a.expand(-1, channels_b, -1, -1),
+                metrics=metrics(),
+            )
+        )
+    return baselines
+
+
+@one_thread()
+def _constant_images(passes: Passes, classes: Sequence[ClassInfo]) -> tuple[Tensor, Tensor]:
+    """Of the training split's targets, pixel by pixel: the mean, and the commonest class's colour."""
+    shape, world = passes.config.data.crop_shape, passes.world
+    total = torch.zeros(1, passes.view_b.channels, *shape, dtype=torch.float64, device=world.device)
+    votes = torch.zeros(1, len(classes), *shape, dtype=torch.float64, device=world.device)
+    colors = class_colors(classes)
+    read = passes.together if passes.knows_truth else passes.targets
+    for batch in read("train", batch_size=_TARGETS_AT_ONCE):
+        total += batch.b.sum(dim=0, dtype=torch.float64)
+        if classes:
+            chosen = F.one_hot(nearest_class(batch.b, colors), num_classes=len(classes))
+            votes += chosen.sum(dim=0).movedim(-1, 0)
+    mean = (world.sum(total) / passes.manifest.num_samples("train", passes.config.data.view_b)).float()
+    if not classes:
+        return mean, mean
+    return mean, paint_classes(world.sum(votes).argmax(dim=1), colors)

@@ -1,0 +1,142 @@
+"""Who is scored: what makes images, the truth they are compared with, and the metrics that do it."""
+
+import importlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.data.batch import Batch
+from trainer.data.randomness import seeded
+from trainer.evaluation.metrics.base import PairMetric, ScoredView, SetMetric
+from trainer.evaluation.metrics.psnr import make as make_psnr
+from trainer.evaluation.passes import Passes
+from trainer.evaluation.scores import SCORES, Need
+from trainer.inference.translator import Translator
+from trainer.methods.base import Translates, TranslatesBack
+from trainer.ranks.world import World
+
+Images = Callable[[Batch], Tensor]
+"""A batch -> the images that are scored, or those that they are compared with: (N, C, H, W) in [-1, 1]."""
+
+
+def target(batch: Batch) -> Tensor:
+    """What a translation is compared with."""
+    return batch.b
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For many small operations on one image: on cores that others use too, torch's threads wait for each other
+    in each of them (measured on two busy cores: 3 to 30 times slower with two threads than with one).
+    """
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """New ones, which have seen nothing."""
+
+    pairs: Sequence[PairMetric] = ()
+    sets: Sequence[SetMetric] = ()
+
+
+def make_metrics(view: ScoredView, *, met: Collection[Need], of_classes: bool | None = None) -> Metrics:
+    """Those of the catalogue whose needs are met.
+
+    Args:
+        of_classes: only those that need classes, or only the others; all if not given.
+    """
+    rows = {row.metric: row for row in SCORES.values() if row.metric and row.needs <= set(met)}
+    chosen = [row for row in rows.values() if of_classes is None or ("classes" in row.needs) == of_classes]
+    pairs, sets = [], []
+    for row in chosen:
+        (sets if "sets" in row.needs else pairs).append(importlib.import_module(row.metric).make(view))
+    return Metrics(pairs=pairs, sets=sets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """Guesses images, and is scored."""
+
+    prefix: str
+    predict: Images
+    metrics: Metrics
+    truth: Images = target
+
+    def compare(self, batch: Batch) -> None:
+        """Take in inputs and the truth that belongs to them."""
+        images = self.predict(batch)
+        with one_thread():
+            for metric in self.metrics.pairs:
+                metric.update(images, self.truth(batch))
+            for metric in self.metrics.sets:
+                metric.update_fakes(images)
+                metric.update_reals(self.truth(batch))
+
+    def see_inputs(self, batch: Batch) -> None:
+        """Take in inputs by themselves, for metrics of sets."""
+        images = self.predict(batch)
+        with one_thread():
+            for metric in self.metrics.sets:
+                metric.update_fakes(images)
+
+    def see_targets(self, batch: Batch) -> None:
+        """Likewise targets."""
+        with one_thread():
+            for metric in self.metrics.sets:
+                metric.update_reals(self.truth(batch))
+
+    def results(self, world: World) -> dict[str, float]:
+        """Of all ranks' images, by key; called once on every rank, at the end."""
+        found: dict[str, float] = {}
+        for metric in (*self.metrics.pairs, *self.metrics.sets):
+            metric.merge(world)
+            found |= {f"{self.prefix}/{name}": value for name, value in metric.compute().items()}
+        return found
+
+
+def translations(
+    translator: Translator, passes: Passes, *, view: ScoredView, met: Collection[Need]
+) -> list[Contestant]:
+    """What the method can do: its translations, its round trips, its way from b to a. Noise follows from the sample."""
+
+    def seeded_predict(predict: Images) -> Images:
+        def run(batch: Batch) -> Tensor:
+            with seeded(passes.config.train.seed, "evaluate", *batch.keys, device=passes.world.device):
+                return predict(batch)
+
+        return run
+
+    contestants = []
+    metrics = make_metrics(view, met=met)
+    if isinstance(translator.method, Translates) and (metrics.pairs or metrics.sets):
+        predict = seeded_predict(lambda batch: translator.translate(batch.a))
+        contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
+    if isinstance(translator.method, TranslatesBack):
+        view_a = ScoredView(eight_bits=passes.view_a.dtype == "uint8")
+        for name, trip in _trips(translator, knows_truth=passes.knows_truth).items():
+            of_trip = Metrics(pairs=[make_psnr(view_a, name=name)])
+            contestants.append(
+                Contestant(prefix="eval", predict=seeded_predict(trip), metrics=of_trip, truth=lambda batch: batch.a)
+            )
+    return contestants
+
+
+def _trips(translator: Translator, *, knows_truth: bool) -> dict[str, Images]:
+    """Ways that end at a, by the name of their score."""
+
+    def there_and_back(batch: Batch) -> Tensor:
+        return translator.translate_back(translator.translate(batch.a))
+
+    def back(batch: Batch) -> Tensor:
+        return translator.translate_back(batch.b)
+
+    return {"round_trip_psnr": there_and_back} | ({"back_psnr": back} if knows_truth else {})

@@ -1,0 +1,194 @@
+"""The catalogue of scores: what each is called, how it is shown, which way is better, and what it needs.
+
+All that shows, compares or chooses by scores reads it here: evaluation, console, report, sweeps, tables, W&B. A new
+metric is a file in `metrics/` and its row. Imports no torch.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sharding.format.manifest import Manifest
+from trainer.data.subject import knows_truth, trained_view
+from trainer.runs.config import RunConfig
+
+Need = Literal["pairs", "sets", "classes", "labels", "way back"]
+"""Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
+the target view shows them in flat colours. Labels: the run uses one. Way back: the method translates from b to a too.
+"""
+
+BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
+"""Prefixes of keys, and what stands behind them."""
+
+_PATTERN = "{name}"
+_METRICS = "trainer.evaluation.metrics"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A row. A name with `{name}` stands for one score of each class or label, and so does its title."""
+
+    name: str
+    """Without `eval/` or `baseline/mean/`."""
+    title: str
+    better: Literal["higher", "lower"] = "higher"
+    unit: str = ""
+    digits: int = 4
+    """Shown after the point."""
+    needs: frozenset[Need]
+    metric: str = ""
+    """The module that measures it, of which `make(ScoredView)` gives a `PairMetric` or, where `needs` has "sets", a
+    `SetMetric`. Empty for what the evaluator makes of other metrics and ways: round trips, labels."""
+    is_detail: bool = False
+    """Of one class, or in the other convention for absent classes: shown, and not in front."""
+    is_headline: bool = False
+    """Shown large on the report page."""
+
+    def __post_init__(self) -> None:
+        kinds = self.needs & {"pairs", "sets"}
+        assert not self.metric or len(kinds) == 1, f"{self.name}: a metric compares either pairs or sets"
+
+    @property
+    def is_pattern(self) -> bool:
+        return _PATTERN in self.name
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether it has a curve while training."""
+        return bool(self.metric) and not self.is_detail
+
+    @property
+    def is_objective(self) -> bool:
+        """Whether a sweep can choose by it: a single number that does not depend on which classes a split shows."""
+        return bool(self.metric) and not self.is_pattern
+
+    @property
+    def mode(self) -> Literal["max", "min"]:
+        """The direction as Tune and W&B call it."""
+        return "max" if self.better == "higher" else "min"
+
+    @property
+    def worst(self) -> float:
+        """What a trial counts whose loss was not finite: behind whatever else there is."""
+        return float("-inf") if self.better == "higher" else float("inf")
+
+    @property
+    def heading(self) -> str:
+        """The title and, where less is better, that."""
+        return self.title if self.better == "higher" else f"{self.title} (less is better)"
+
+    @property
+    def chart_title(self) -> str:
+        """`class IoU, mean` -> `Class IoU while training, mean`."""
+        head, *rest = self.heading.split(", ")
+        return ", ".join([f"{head[:1].upper()}{head[1:]} while training", *rest, *filter(None, [self.unit])])
+
+    def gain(self, value: float) -> float:
+        """The larger, the better, whichever direction the score has."""
+        return value if self.better == "higher" else -value
+
+    def margin(self, value: float, baselines: Iterable[float]) -> float:
+        """How much better than the best baseline; negative where a baseline wins."""
+        return self.gain(value) - max(self.gain(baseline) for baseline in baselines)
+
+    def show(self, value: float | None, *, signed: bool = False) -> str:
+        """A value with its unit; a dash for None."""
+        if value is None:
+            return "\N{EN DASH}"
+        number = f"{value:{'+' if signed else ''}.{self.digits}f}"
+        return f"{number} {self.unit}" if self.unit else number
+
+
+def _catalogue() -> Iterator[Score]:
+    """The order is that of computing and showing; of patterns, the first that fits a name counts."""
+    pairs, classes = frozenset[Need]({"pairs"}), frozenset[Need]({"pairs", "classes"})
+    way_back, labels = frozenset[Need]({"way back"}), frozenset[Need]({"labels"})
+    db = {"unit": "dB", "digits": 2}
+    segmentation = {"needs": classes, "metric": f"{_METRICS}.segmentation"}
+    yield Score(name="psnr", title="PSNR", **db, needs=pairs, metric=f"{_METRICS}.psnr", is_headline=True)
+    yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
+    yield Score(name="pixel_accuracy", title="pixel accuracy", **segmentation)
+    yield Score(name="class_accuracy", title="class accuracy, mean", **segmentation)
+    absent = "class_accuracy_absent_as_zero"
+    yield Score(name=absent, title="class accuracy, absent = 0", **segmentation, is_detail=True)
+    yield Score(name="miou", title="class IoU, mean", **segmentation, is_headline=True)
+    yield Score(name="miou_absent_as_zero", title="class IoU, absent = 0", **segmentation, is_detail=True)
+    yield Score(name="accuracy/{name}", title="class accuracy: {name}", **segmentation, is_detail=True)
+    yield Score(name="iou/{name}", title="class IoU: {name}", **segmentation, is_detail=True)
+    yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
+    yield Score(name="back_psnr", title="PSNR, b to a", **db, needs=way_back | pairs)
+    yield Score(name="label_accuracy", title="wanted label read", needs=labels)
+    yield Score(name="label_accuracy_real", title="label read of real images", needs=labels)
+    yield Score(name="label_accuracy_chance", title="label by chance", needs=labels)
+    yield Score(name="kept_{name}_real", title="{name} read of originals", needs=labels)
+    yield Score(name="kept_{name}", title="{name} kept", needs=labels)
+
+
+SCORES: dict[str, Score] = {score.name: score for score in _catalogue()}
+"""The rows by name."""
+
+
+def find(name: str) -> Score:
+    """The row of a score, with its own name and title where the row stands for many.
+
+    One that is not in the catalogue, of a file that another version wrote, is shown by its name; more is better.
+    """
+    if name in SCORES:
+        return SCORES[name]
+    for row in SCORES.values():
+        before, is_pattern, after = row.name.partition(_PATTERN)
+        is_long_enough = len(name) > len(before) + len(after)
+        if is_pattern and is_long_enough and name.startswith(before) and name.endswith(after):
+            inner = name.removeprefix(before).removesuffix(after)
+            return _of_one(row, name=name, title=row.title.replace(_PATTERN, inner))
+    return Score(name=name, title=name, needs=frozenset(), is_detail="/" in name)
+
+
+def _of_one(row: Score, *, name: str, title: str) -> Score:
+    """Not by `replace`, whose result would be taken for a pattern if a class were called so."""
+    return Score(
+        name=name,
+        title=title,
+        better=row.better,
+        unit=row.unit,
+        digits=row.digits,
+        needs=row.needs,
+        is_detail=row.is_detail,
+        is_headline=row.is_headline,
+    )
+
+
+def find_key(key: str) -> Score:
+    """The row of `eval/psnr`, `baseline/mean/psnr` or `baseline/identity/psnr`."""
+    kind, _, name = key.partition("/")
+    return find(name.partition("/")[2] if kind == "baseline" else name)
+
+
+def heading_of(key: str) -> str:
+    """`baseline/mean/psnr` -> `PSNR, mean image`."""
+    baseline = [title for prefix, title in BASELINES.items() if key.startswith(f"{prefix}/")]
+    return ", ".join([find_key(key).heading, *baseline])
+
+
+def objectives() -> dict[str, Score]:
+    """What sweeps can choose by, by key: `eval/psnr`, ..."""
+    return {f"eval/{row.name}": row for row in SCORES.values() if row.is_objective}
+
+
+def summaries() -> dict[str, Literal["max", "min"]]:
+    """Which value of a run stands for it, by key. Not of rows that stand for many, of which the last value does: W&B
+    has a `*` for all metrics already, and of two that fit it does not take the longer one.
+    """
+    return {f"eval/{row.name}": row.mode for row in SCORES.values() if not row.is_pattern}
+
+
+def met_needs(config: RunConfig, manifest: Manifest) -> frozenset[Need]:
+    """What the run's data have for metrics: see `Need`. A way back is the method's to have."""
+    met: set[Need] = {"sets"}
+    if config.method.pairing == "single" or knows_truth(config.data, manifest):
+        met.add("pairs")
+    if manifest.classes and trained_view(manifest, config.data.view_b).renders_classes:
+        met.add("classes")
+    if config.data.label is not None:
+        met.add("labels")
+    return frozenset(met)
