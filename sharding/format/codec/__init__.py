@@ -4,7 +4,7 @@ An image has 1 to N channels of uint8, uint16 or float32, and is a PNG, JPEG, We
 would cut to 8 bits or knows no such number of channels, imagecodecs and tifffile read and write.
 """
 
-from sharding.codec.stored import check_stored
+from sharding.format.codec.stored import check_stored
 from sharding.format.bounds import MOST_PIXELS
 from sharding.format.codec.decoding import check_whole, decode, decode_indices, decode_picture
 from sharding.format.codec.encoding import StoredFormat, can_encode, encode, stored_format
