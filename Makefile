@@ -2,7 +2,7 @@
 #
 # Variables:  PRESET=earth-satellite2map   what `make launch` trains
 #             NPROC=2                      ranks of `make launch` (default: every GPU, or one on the CPU)
-#             ARGS="--loop.total-kimg 20"  further flags of launch, sweep, shard and bench
+#             ARGS="--train.total-kimg 20" further flags of launch, sweep and bench; shard has others
 #             PYTEST_ARGS="-k unet"        further arguments of test and golden
 #             PYTHON=python3.12            the interpreter that .venv is made with
 
@@ -18,7 +18,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
-.PHONY: help setup launch test lint format golden sweep bench bench-data shard lock clean
+.PHONY: help setup launch check test lint format golden map sweep bench bench-data shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ $(OP_BUILT): $(INSTALLED)
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
 	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--num-procs $(NPROC)) $(ARGS)
 
+# No network is trained here and no rank is started: minutes, where all tests take ten.
+check: lint ## Lint, then the unit tests: what to run before each commit
+	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
 test: setup ## Run all tests
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
@@ -60,6 +64,9 @@ format: setup ## Format, and mend what ruff can mend
 
 golden: setup ## Record the golden losses anew; look at the diff before you commit it
 	@$(BIN)/pytest tests/golden --update-golden $(PYTEST_ARGS)
+
+map: setup ## Write docs/map.md anew from the docstrings
+	@$(BIN)/python -m tests.write_map
 
 sweep: setup ## Search the L1 weight and the U-Net's skips with Ray Tune: four small trials
 	@$(BIN)/diptych sweep $(ARGS)

@@ -52,7 +52,7 @@ class Options:
 
 
 def works(folder: Path, options: Options) -> list[Work]:
-    """From a square view of `side`: a smaller crop of it as it is, and a crop of `side` after resizing."""
+    """The work from a square view of `side`: a smaller crop of it as it is, and a crop of `side` after resizing."""
     common: dict[str, Any] = {
         "folder": folder,
         "views": VIEWS,
@@ -126,7 +126,7 @@ def _say(what: str) -> None:
 
 
 def main() -> None:
-    """From the command line."""
+    """Run from the command line."""
     torch.set_num_threads(1)  # decoding is what the cores are for
     keep_freed_memory()  # as each rank does; the workers of the others inherit it
     print(run(tyro.cli(Options, description=__doc__)))

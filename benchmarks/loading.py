@@ -82,7 +82,7 @@ def pillow(work: Work) -> Batches:
 
 
 def pillow_one_more(work: Work) -> Batches:
-    """With a worker more than there are cores, as we have more threads than that."""
+    """The same with a worker more than there are cores, as we have more threads than that."""
     yield from pillow(replace(work, num_workers=work.num_workers + 1))
 
 
@@ -157,7 +157,7 @@ def drain(stream: Batches, num: int) -> None:
 
 
 def _wait_until_idle() -> None:
-    """Until nothing is prepared in this process or its workers any more."""
+    """Wait until nothing is prepared in this process or its workers any more."""
     while True:
         before = _cpu_seconds()
         time.sleep(_LOOK_S)
@@ -166,13 +166,13 @@ def _wait_until_idle() -> None:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of its workers, which only Linux tells of processes that still run."""
+    """Processor time of this process and of its workers, which only Linux tells of processes that still run."""
     workers = [child.pid for child in multiprocessing.active_children() if child.pid is not None]
     return time.process_time() + sum(time.clock_gettime((~pid << 3) | 2) for pid in workers)
 
 
 def largest_difference(work: Work) -> float:
-    """Between pixels of our first batch and of the `DataLoader`'s, in grey levels: the work is indeed the same."""
+    """The largest difference between our first batch and the `DataLoader`'s, in grey levels: the work is the same."""
     ours, theirs = next(diptych(work)), next(pillow(work))
     return max((our - their).abs().max().item() * 127.5 for our, their in zip(ours, theirs, strict=True))
 

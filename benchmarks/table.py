@@ -11,7 +11,7 @@ def median_and_range(values: Sequence[float], *, digits: int) -> str:
 
 
 def ratios(values: Sequence[float], base: Sequence[float]) -> str:
-    """Of each round's value to the base's value of the same round: both met the same state of the machine."""
+    """Ratios of each round's value to the base's value of the same round: both met the same state of the machine."""
     found = [value / other for value, other in zip(values, base, strict=True)]
     return f"**{median(found):.2f}** ({min(found):.2f} to {max(found):.2f})"
 

@@ -32,7 +32,7 @@ class Member:
 
     @property
     def key(self) -> str:
-        """Of the sample: all before the first dot of the name."""
+        """The sample's name: all before the first dot of the name."""
         return self.name.partition(".")[0]
 
 

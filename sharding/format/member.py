@@ -51,7 +51,7 @@ def _name(header: bytes) -> str:
 
 
 def _number(digits: bytes) -> int | None:
-    """Of octal digits; None for anything else, as the sizes of very large files."""
+    """The number that octal digits mean; None for anything else, as the sizes of very large files."""
     try:
         return int(digits.rstrip(b"\0 "), 8)
     except ValueError:

@@ -73,7 +73,7 @@ def type_problems(error: ValidationError) -> list[str]:
 
 
 def shown(value: object) -> str:
-    """As it stands in a message: however long it is."""
+    """A value as it stands in a message, however long it is."""
     text = ascii(value) if isinstance(value, str) and _UNREADABLE.search(value) else repr(value)
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
@@ -188,7 +188,7 @@ def _shard_problems(shard: Shard, *, split: str) -> Iterator[str]:
 
 
 def _text(where: str, names: Iterable[str], *, may_be_empty: bool = False) -> Iterator[str]:
-    """Of names that people read."""
+    """Rules of names that people read."""
     for name in names:
         if not name and not may_be_empty:
             yield f"among {where}, a name is empty"

@@ -285,7 +285,7 @@ def _header(path: str, num_bytes: int, width: int, height: int, *values: Any) ->
 
 
 def _read_batch(shared: None, item: list[tuple[int, str]], *, tick: Tick) -> tuple[list[tuple], list[Rejected]]:
-    """For each file the values of its columns, in order, and its id; and the files that are no images."""
+    """The values of each file's columns, in order, and its id; and the files that are no images."""
     headers, rejected = [], []
     for id, path in item:
         try:

@@ -189,7 +189,7 @@ def number_labels(texts: Iterable[Mapping[str, str]], *, ordinal: Sequence[str])
 
 
 def label_numbers(texts: Mapping[str, str], infos: Mapping[str, LabelInfo]) -> dict[str, int]:
-    """Of one sample: the place of each label's value among the names."""
+    """The place of each of a sample's label values among the names."""
     return {name: infos[name].names.index(text) for name, text in texts.items()}
 
 

@@ -74,7 +74,7 @@ def check_shares(val: float, test: float) -> None:
 
 
 def split_by_hash(stem: str, *, val: float, test: float) -> str:
-    """By where SHA-256 puts the name in [0, 1): the same whatever else is there, so the shares are kept on average."""
+    """The split by where SHA-256 puts the name in [0, 1): whatever else is there, so shares are kept on average."""
     place = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big") / 2**64
     if place < test:
         return "test"

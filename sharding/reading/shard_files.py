@@ -16,7 +16,7 @@ REMEDY = "`diptych shard verify` lists all damage; copy or shard the data set ag
 
 
 class LocalFiles:
-    """In a folder, of this machine or shared."""
+    """Shards in a folder, of this machine or shared."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class LocalFiles:
 
 
 class CachedFiles:
-    """At a URL, and those that were used lately in a cache. A tar is compared with its SHA-256 when it arrives."""
+    """Shards at a URL, those used lately in a cache. A tar is compared with its SHA-256 when it arrives."""
 
     def __init__(self, url: Url, cache: Cache) -> None:
         self.folder = url

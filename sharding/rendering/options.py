@@ -68,7 +68,7 @@ class ImageOptions:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float] | None]:
-        """By view; None is to be measured."""
+        """Value ranges by view; None is to be measured."""
         return parse_ranges(self.value_range)
 
     def made_by(self) -> dict[str, Any]:

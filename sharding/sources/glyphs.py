@@ -158,7 +158,7 @@ def take_encoded(draft: Draft) -> Sample:
 
 
 def shared_characters(faces: Iterable[Face], *, characters: str | None) -> Iterator[str]:
-    """In order of their code points."""
+    """The characters that all fonts have, in order of their code points."""
     shared = frozenset.intersection(*(face.code_points for face in faces))
     for character in map(chr, sorted(shared)):
         if _CATEGORIES.fullmatch(unicodedata.category(character)) and (characters is None or character in characters):

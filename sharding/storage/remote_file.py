@@ -81,7 +81,7 @@ def _read_checked(file: RemoteFile, stop: threading.Event) -> bytes:
 def download_checked(
     file: RemoteFile, target: IO[bytes], *, admit: Callable[[int | None], bool], stop: threading.Event
 ) -> None:
-    """To a file that has the right size, durably."""
+    """Fetch to a file that has the right size, durably."""
     for _ in range(2):
         target.seek(0)
         digest = download(file.url, target, num_bytes=file.num_bytes, admit=admit, stop=stop)

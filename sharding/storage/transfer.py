@@ -72,7 +72,7 @@ class Answer:
         self._reply = self._explained(lambda: ask(self._backend.filesystem, url, start, stop))
 
     def num_bytes(self) -> int | None:
-        """Of the whole file, as the server says; None where it does not."""
+        """Size of the whole file, as the server says; None where it does not."""
         return None if self._reply is None else self._explained(self._reply.num_bytes)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -178,7 +178,7 @@ def _time_limits() -> Any:
 
 
 def _ask_web(filesystem: Any, url: Url, start: int, stop: int | None) -> _Reply:
-    """By one request."""
+    """Read with one request."""
     from fsspec.asyn import sync
 
     from sharding.storage.web import WebAnswer
@@ -189,7 +189,7 @@ def _ask_web(filesystem: Any, url: Url, start: int, stop: int | None) -> _Reply:
 
 
 def _ask_store(filesystem: Any, url: Url, start: int, stop: int | None) -> _Reply:
-    """By a request for each block, and one for the size if that is wanted."""
+    """Read with a request for each block, and one for the size if that is wanted."""
     return _Reply(
         pieces=_read_blocks(filesystem, url, start, stop), num_bytes=lambda: int(filesystem.info(url.text)["size"])
     )
@@ -221,7 +221,7 @@ def _explain(error: Exception, backend: _Backend) -> TransferError:
 
 
 def _status(error: Exception) -> int | None:
-    """Of HTTP, where the server answered."""
+    """The status of HTTP, where the server answered."""
     for each in (error, error.__cause__):
         response = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore's, which s3fs translates

@@ -39,11 +39,11 @@ class WebAnswer:
 
     @property
     def num_bytes(self) -> int | None:
-        """Of the whole file; None where the server does not say."""
+        """Size of the whole file; None where the server does not say."""
         return self._response.content_length if self._response.status == 200 else None
 
     def pieces(self, stop: int | None) -> Iterator[bytes]:
-        """From `start` on, up to `stop`. A server that knows no ranges sends all, and the beginning is dropped."""
+        """The bytes from `start` to `stop`. A server that knows no ranges sends all, and the beginning is dropped."""
         place = self._start if self._response.status == 206 else 0
         while stop is None or place < stop:
             piece = sync(self._loop, self._response.content.read, PIECE_BYTES)

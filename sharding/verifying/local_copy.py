@@ -53,7 +53,7 @@ def _fetch(url: Url, path: Path, *, num_bytes: int | None) -> None:
 
 
 def names_of_files(place: Place) -> list[str] | None:
-    """Of all files of a data set, relative to it and sorted; None where that cannot be asked: HTTP has no folders.
+    """All files of a data set, relative to it and sorted; None where that cannot be asked: HTTP has no folders.
 
     Raises:
         DatasetError: the place cannot be listed.

@@ -98,7 +98,7 @@ class _Processes:
     def run(
         self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick
     ) -> Generator[Result, None, None]:
-        """As `Crew.run`. When it ends or is closed, no process is at work any more."""
+        """See `Crew.run`. When it ends or is closed, no process is at work any more."""
         job = pickle.dumps((work, shared))
         told = self._counter.value
         pending: set[Future] = set()
@@ -143,7 +143,7 @@ _counter: list[Any] = []
 
 
 def _begin(counter: Any) -> None:
-    """In each process, once. Ctrl-C is the parent's business, and a parent that was killed takes its workers along."""
+    """Begin a process. Ctrl-C is the parent's business, and a parent that was killed takes its workers along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
@@ -197,7 +197,7 @@ class _Cluster:
     def run(
         self, work: Callable[..., Result], shared: Any, items: Iterable[Any], *, tick: Tick
     ) -> Generator[Result, None, None]:
-        """As `Crew.run`."""
+        """See `Crew.run`."""
         import ray
         from ray.exceptions import RayError
 

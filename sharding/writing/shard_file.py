@@ -89,7 +89,7 @@ def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
 
 
 def _create_anew(path: Path) -> IO[bytes]:
-    """In place of what a worker that was killed has left there."""
+    """Create the file in place of what a worker that was killed has left there."""
     path.unlink(missing_ok=True)
     return create(path)
 

@@ -247,7 +247,7 @@ def _num_bytes(draft: Draft, *, mean: float) -> float:
 
 
 def _mean_bytes(plan: Plan, store: DraftStore, *, crew: Crew, is_small: bool) -> float:
-    """Of a sample, as the first ones have that can be encoded. The same for the same plan, so shards are cut alike."""
+    """The mean size of the first samples that can be encoded. The same for the same plan, so shards are cut alike."""
     probes = [draft for draft in islice(store, NUM_PROBES) if draft.num_bytes is None]
     found = crew.run(_encoded_bytes, plan.encode, probes, tick=lambda number: None, is_small=is_small)
     sizes = [size for size in found if size is not None]

@@ -126,7 +126,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def describe_files(folder: Path, *, rank: int, world_size: int) -> dict[str, StoredFile]:
-    """Of the files that this rank has written, read back: those with its number; the main rank, all without one."""
+    """Describe the files that this rank has written: those with its number; the main rank, all without one."""
     mine = (name for name in _names(folder) if _rank_of(name, world_size) == rank)
     return {name: describe_file(folder / name) for name in mine}
 
@@ -155,7 +155,7 @@ def files_of_rank(state: CheckpointState, *, rank: int, world_size: int) -> set[
 
 
 def check_folder(folder: Path, state: CheckpointState, *, names: Collection[str] | None = None) -> None:
-    """That the folder holds the files of `state` with their sizes, and nothing else. Reads no content.
+    """Check that the folder holds the files of `state` with their sizes, and nothing else. Reads no content.
 
     Args:
         names: the only ones that must be there: a run may be passed on without what only training needs.
@@ -176,7 +176,7 @@ def check_folder(folder: Path, state: CheckpointState, *, names: Collection[str]
 
 
 def check_content(folder: Path, state: CheckpointState, *, names: set[str]) -> None:
-    """That these files are to the bit what was written. Raises RecordError."""
+    """Check that these files are to the bit what was written. Raises RecordError."""
     for name in sorted(names & (state.files or {}).keys()):
         try:
             found = describe_file(folder / name)

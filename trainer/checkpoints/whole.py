@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class WholeCheckpoint:
-    """One whose files are what was written."""
+    """A checkpoint whose files are what was written."""
 
     folder: Path
     state: CheckpointState
@@ -33,7 +33,7 @@ class WholeCheckpoint:
 def newest_whole_checkpoint(
     folder: Path, *, world: "World", names: Collection[str] | None = None
 ) -> WholeCheckpoint | None:
-    """Of a run's checkpoints; None if it has none at all.
+    """The newest whole one of a run's checkpoints; None if it has none at all.
 
     Args:
         names: the only files that will be read, and so checked; each rank checks all that it reads if not given.

@@ -19,7 +19,7 @@ Inputs = Mapping[str, Node]
 
 
 def outputs(inputs: Sequence[Inputs], *, spec: PixelSpec) -> list[Node]:
-    """On a GPU, images: float32 HWC in [-1, 1]; one for each view, or the degraded first and the last.
+    """Images on a GPU: float32 HWC in [-1, 1]; one for each view, or the degraded first and the last.
 
     On the CPU their crops, uint8 or float32, in the range of the stored values, and behind them one int32 for each:
     whether it is still to be mirrored.
@@ -44,7 +44,7 @@ def outputs(inputs: Sequence[Inputs], *, spec: PixelSpec) -> list[Node]:
 
 
 def _crops(inputs: Sequence[Inputs], spec: PixelSpec) -> list[Node]:
-    """Of each view, HWC: uint8, or float32 for deeper values; turned, if that is wanted."""
+    """The crop of each view, HWC: uint8, or float32 for deeper values; turned, if that is wanted."""
     pictures = [_Picture(fed["files"], view=view, spec=spec) for view, fed in zip(spec.views, inputs, strict=True)]
     sizes = [picture.size for picture in pictures]
     if spec.is_aligned and len(sizes) > 1 and not all(isinstance(size, tuple) for size in sizes):
@@ -113,7 +113,7 @@ class _Picture:
 
 
 def _turn(crop: Node, matrix: Node, size: Shape) -> Node:
-    """By quarter turns: pixels move, and none is mixed with another."""
+    """Turn by quarters: pixels move, and none is mixed with another."""
     return fn.warp_affine(crop, matrix=matrix, size=size, interp_type=DALIInterpType.INTERP_NN, inverse_map=True)
 
 

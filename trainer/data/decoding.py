@@ -51,7 +51,7 @@ def decode_with_codec(file: Node, *, view: View, classes: Sequence[ClassInfo], n
 
 
 def make_decoder(view: View, classes: Sequence[ClassInfo]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
-    """From a file's bytes to pixels. It raises DatasetError for a file that is not what the manifest says."""
+    """A function from bytes to pixels. It raises DatasetError for a file that is not what the manifest says."""
     if view.content == "classes":
         colors = class_palette(classes)
         return lambda file: colors[_check(decode_indices(file.tobytes(), name=_NAME), view)[:, :, 0]]

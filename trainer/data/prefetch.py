@@ -28,14 +28,14 @@ Fetch = Callable[[int, threading.Event], None]
 def open_prefetcher(
     reader: ShardReader, make_order: Callable[[], Order], *, start: int, stop: int | None, ahead: int
 ) -> "Prefetcher | None":
-    """That of a reader; None where its files are on this machine anyway."""
+    """The prefetcher of a reader; None where its files are on this machine anyway."""
     if not reader.is_remote:
         return None
     return Prefetcher(reader.prefetch, make_order(), start=start, stop=stop, ahead=ahead)
 
 
 def first_uses(order: Order, start: int, stop: int | None, *, memory: int) -> Iterator[tuple[int, int | None]]:
-    """For each position from `start` (up to `stop`): its shard if it is none of the last `memory` ones, else None."""
+    """At each position from `start` (up to `stop`) its shard if it is none of the last `memory` ones, else None."""
     recent: OrderedDict[int, None] = OrderedDict()
     position = start
     while stop is None or position < stop:

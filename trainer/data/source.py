@@ -27,7 +27,7 @@ class Placement(NamedTuple):
 
 
 def random_placement(seed: int, positions: range, *, flip: bool, strand: int = 0) -> Placement:
-    """At some positions. Whether turns and light are used is the pipeline's business."""
+    """How crops lie at some positions. Whether turns and light are used is the pipeline's business."""
     drawn = augmentation(seed, positions, strand=strand)
     return Placement(
         places=np.stack([drawn.crop_y, drawn.crop_x], axis=1, dtype=np.float64),
@@ -51,7 +51,7 @@ def centre_placement(positions: range) -> Placement:
 
 
 def noise_seeds(seed: int | str, positions: range) -> NDArray[np.int64]:
-    """Of the noise in degraded inputs."""
+    """Seeds of the noise in degraded inputs."""
     return np.array([derive_seed(seed, "degrade", position) for position in positions], dtype=np.int64)
 
 

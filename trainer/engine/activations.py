@@ -15,7 +15,7 @@ from trainer.networks.layers import Block
 
 
 def recompute_activations(networks: nn.Module) -> None:
-    """From now on each `Block` keeps its input only, and computes what is inside again in the backward pass.
+    """Let each `Block` keep its input only from now on, and compute what is inside again in the backward pass.
 
     Names in state dicts stay the same. Dropout is drawn the same again, and buffers move once for the two passes.
     """

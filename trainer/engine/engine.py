@@ -102,7 +102,7 @@ class PlayerEngine:
             self._use_own_reducer(router, world)
 
     def _use_own_reducer(self, router: _Router, world: World) -> None:
-        """At ZeRO 0 let torch's DDP reduce gradients, overlapped with the backward pass.
+        """Let torch's DDP reduce gradients at ZeRO 0, overlapped with the backward pass.
 
         DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
         """
@@ -224,7 +224,7 @@ class Engine:
                 rival.networks.requires_grad_(True)
 
     def set_learning_rate(self, lr: float) -> None:
-        """Of all players, from the next step on."""
+        """Set the rate of all players, from the next step on."""
         for player in self.players.values():
             player.set_learning_rate(lr)
 

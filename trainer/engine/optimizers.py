@@ -12,7 +12,7 @@ from trainer.config.training import OptimizerConfig
 def make_optimizer(
     parameters: Iterable[nn.Parameter], *, config: OptimizerConfig, weight_clip: float
 ) -> torch.optim.Optimizer:
-    """Of the networks of one player; its learning rate is set anew before each step.
+    """The optimizer of the networks of one player; its learning rate is set anew before each step.
 
     Args:
         weight_clip: after each step weights are cut to plus or minus this (Arjovsky et al. 2017); 0 is off.
@@ -36,8 +36,8 @@ def make_optimizer(
 
 
 def _clip_after_each_step(optimizer: torch.optim.Optimizer, limit: float) -> None:
-    """As a hook of the optimizer and not on the networks: ZeRO's optimizer works on flat master copies of the weights,
-    and would overwrite networks that were clipped.
+    """Clip by a hook of the optimizer and not on the networks: ZeRO's optimizer works on flat master copies of the
+    weights, and would overwrite networks that were clipped.
     """
 
     @torch.no_grad()

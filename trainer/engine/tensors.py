@@ -31,7 +31,7 @@ class Slice:
 
 
 class LossScale:
-    """In place of DeepSpeed's `LossScaler`, whatever it held: with float32 weights it is always 1."""
+    """What stands in for DeepSpeed's `LossScaler`, whatever it held: with float32 weights it is always 1."""
 
     def __setstate__(self, state: Any) -> None:
         pass

@@ -16,7 +16,7 @@ from trainer.engine.tensors import load_tensors
 
 @dataclass(kw_only=True)
 class OptimizerState:
-    """Of one player, whole."""
+    """The optimizer state of one player, whole."""
 
     of_parameters: dict[str, dict[str, Tensor]]
     """Name of the parameter -> e.g. `exp_avg` -> flat values."""

@@ -14,7 +14,7 @@ MOST_BATCHES = 64
 
 
 class AttributeVectors:
-    """For each label value: the mean code of training images that have it, less the mean of those that do not.
+    """Directions of label values: the mean code of training images that have it, less the mean of those that do not.
 
     Args:
         translator: of a method that encodes and decodes.

@@ -22,7 +22,7 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """From picture to picture."""
+    """What is done to each picture."""
 
     apply: Callable[[Tensor], Tensor]
     """(1, C, H, W) in [-1, 1] on the device -> likewise, C may differ."""
@@ -75,7 +75,7 @@ def choose_operation(
 
 
 def name_method(config: RunConfig) -> str:
-    """As messages call it."""
+    """The method as messages call it."""
     return f"method.name = {config.method.name!r}"
 
 

@@ -96,7 +96,7 @@ def averaged_translator(
 
 
 def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
-    """That of a run's newest whole (or the given) checkpoint, and the position (images) it was made at.
+    """The translator of a run's newest whole (or the given) checkpoint, and the position (images) it was made at.
 
     Says on the console which one it is, and which newer ones are damaged.
 

@@ -29,7 +29,7 @@ class Meter:
         return means
 
     def peek(self, world: World) -> dict[str, float]:
-        """As `means`, without starting anew; empty if nothing was added."""
+        """The same as `means`, without starting anew; empty if nothing was added."""
         if not self._sums:
             return {}
         names = list(self._sums)  # all ranks met them in one order

@@ -8,7 +8,7 @@ STEP_FACTOR = 0.1
 
 
 def learning_rate(config: OptimizerConfig, *, position: int, total: int) -> float:
-    """At `position` of `total` images; of discriminators it is multiplied by `discriminator_lr_factor`.
+    """The rate at `position` of `total` images; of discriminators it is multiplied by `discriminator_lr_factor`.
 
     `linear` is that of Isola et al. 2017's code: constant up to `decay_start`, then falling to zero at the end.
     `cosine` falls along half a cosine wave (Loshchilov & Hutter 2017, equation 5), `step` to a tenth after each

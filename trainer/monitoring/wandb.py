@@ -153,7 +153,7 @@ def is_own_link(path: Path, *, folder: Path) -> bool:
 
 
 def _refuse_links(folder: Path) -> None:
-    """In W&B's part of a run directory, through which it would write. For all else see `RunDir.refuse_links`."""
+    """Refuse links in W&B's part of a run directory, through which it would write; see `RunDir.refuse_links`."""
     local = folder / "wandb"
     refuse_link(local, error=partial(ConfigError, "run", str(folder)))
     for parent, folders, files in os.walk(local):
@@ -170,7 +170,7 @@ def _base_url() -> str:
 
 
 def _has_api_key() -> bool:
-    """In the environment, or where `wandb login` puts it."""
+    """Whether a key is in the environment, or where `wandb login` puts it."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:

@@ -10,7 +10,7 @@ _ARCHITECTURES = {"unet": UNet, "resnet": ResNet}
 
 
 def build_generator(config: GeneratorConfig, *, in_channels: int, out_channels: int) -> nn.Module:
-    """From (N, in_channels, H, W) to (N, out_channels, H, W) in [-1, 1]; H and W are multiples of `config.stride`.
+    """(N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W are multiples of `config.stride`.
 
     Raises ConfigError where a residual is asked for between views that differ in channels.
     """

@@ -93,7 +93,7 @@ def _up_to(layers: nn.Sequential, config: PretrainedConfig) -> nn.Sequential:
 
 
 def _find(network: str) -> Any:
-    """From the embedded package, torch hub's folder or the internet: the same file, for its name has its hash."""
+    """The weights, from the embedded package, torch hub's folder or the internet: the same file, by its hash."""
     for file in _known_files(network):
         if file.is_file():
             return _read(file)

@@ -46,7 +46,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
 
 def mean_over_ranks(values: Tensor) -> Tensor:
-    """With gradients: each rank's values have a part in what every rank makes of the mean.
+    """The mean, with gradients: each rank's values have a part in what every rank makes of the mean.
 
     Every rank calls it the same number of times, with values of one shape.
     """

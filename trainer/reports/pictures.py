@@ -47,7 +47,7 @@ def choose_grids(run: RunDir) -> list[Path]:
 
 
 def embed(path: Path, *, position: int) -> Picture:
-    """As WebP, a tenth of the PNG's size, so that the page stays small.
+    """Embed as WebP, a tenth of the PNG's size, so that the page stays small.
 
     Raises:
         UnusablePictureError: it is a link or another special file, damaged, or too large.

@@ -1,4 +1,4 @@
-"""All of one run."""
+"""The configuration of one run, whole, and as the values of its run.json."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any

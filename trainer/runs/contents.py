@@ -21,7 +21,7 @@ def _is_time(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _RunRecord:
-    """Of run.json. Other entries are ignored, so that older versions read the runs of later ones."""
+    """What run.json holds. Other entries are ignored, so that older versions read the runs of later ones."""
 
     preset: _Name
     command: list[str]
@@ -38,7 +38,7 @@ class _RunRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class _Evaluation:
-    """Of one split, in evaluation.json."""
+    """What evaluation.json holds of one split."""
 
     position: Count
     num_images: Count
@@ -47,7 +47,7 @@ class _Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class _Meter:
-    """As `trainer.loop.meter.Meter` keeps it."""
+    """What `trainer.loop.meter.Meter` keeps."""
 
     sums: dict[str, float]
     counts: dict[str, Annotated[int, Field(ge=1, le=2**53)]]

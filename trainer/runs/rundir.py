@@ -168,7 +168,7 @@ def dataset_digest(place: Place) -> str:
 
 
 def _commit() -> str | None:
-    """Of Diptych's checkout, with `+` if it has changes; None outside a checkout."""
+    """The commit of Diptych's checkout, with `+` if it has changes; None outside a checkout."""
     folder = Path(__file__).parent
     git = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
     try:

@@ -66,7 +66,7 @@ def png_depth(start: bytes) -> int:
 
 
 def open_picture(file: IO[bytes], *, name: str, most_pixels: int | None = MOST_PIXELS) -> Image.Image:
-    """With Pillow, whose own limit stays as it is for everybody else.
+    """Open with Pillow, whose own limit stays as it is for everybody else.
 
     Args:
         most_pixels: None for files of the user's own, whose size is judged elsewhere.
@@ -144,7 +144,7 @@ def _picture_header(file: BinaryIO, start: bytes, path: Path, num_bytes: int) ->
 
 
 def _is_stored_simply(image: Image.Image, start: bytes, format: Format) -> bool:
-    """Of grey and RGB images: whether the file holds just these bytes, compressed."""
+    """Whether the file of a grey or RGB image holds just these bytes, compressed."""
     match format:
         case "png":
             return png_depth(start) == 8

@@ -42,7 +42,7 @@ class Header:
 
     @property
     def is_grey(self) -> bool:
-        """Without colour; a second channel is alpha."""
+        """Whether it has no colour; a second channel is alpha."""
         return self.channels == 1 or (self.channels == 2 and self.has_alpha)
 
 

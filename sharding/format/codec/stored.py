@@ -22,7 +22,7 @@ _PIXELS_OR_END = frozenset({0xD9, 0xDA})
 
 
 class _Announced(NamedTuple):
-    """Of the picture as it is decoded."""
+    """What a header announces of the picture as it is decoded."""
 
     width: int
     height: int
@@ -89,7 +89,7 @@ def _at_first_sight(content: bytes) -> _Announced | None:
 
 
 def _jpeg(content: bytes) -> _Announced | None:
-    """Of the first frame, as libjpeg finds it: segment by segment, past whatever lies between them."""
+    """What the first frame says, as libjpeg finds it: segment by segment, past whatever lies between them."""
     place = 2
     while True:
         place = content.index(b"\xff", place) + 1

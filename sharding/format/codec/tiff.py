@@ -149,7 +149,7 @@ def _first_page(tif: Any, *, name: str) -> Any:
 
 
 def _channels(tif: Any, page: Any, photometric: int) -> tuple[int, bool]:
-    """As decoded, and whether the last is alpha."""
+    """The number of channels as decoded, and whether the last is alpha."""
     has_alpha = any(int(sample) in (1, 2) for sample in page.extrasamples)
     if photometric in _CONVERTED:
         return 3 + (has_alpha and photometric != _CMYK), has_alpha and photometric != _CMYK

@@ -1,4 +1,4 @@
-"""The section of BiGAN and ALI between images and codes; `bigan_image.py` has the one between two views."""
+"""The section of BiGAN and ALI between images and codes; `bigan_image/` has the one between two views."""
 
 from dataclasses import dataclass, field
 from typing import Literal
