@@ -14,10 +14,11 @@ from launch.ranks.local import start_ranks
 from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
 from trainer.config.errors import ConfigError
-from trainer.data.subject import check_task, final_split
+from trainer.data.subject import final_split
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.rundir import RunDir
+from trainer.runs.task import check_task
 
 _console = make_console()
 

@@ -16,7 +16,6 @@ from trainer.checkpoints.save import EMA_FILE
 from trainer.config.data import DataConfig
 from trainer.config.method import MethodConfig
 from trainer.config.training import EngineConfig
-from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
@@ -24,6 +23,7 @@ from trainer.methods.registry import build_method
 from trainer.pictures.tensors import from_picture
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
+from trainer.runs.task import resolve_task
 
 SIDE = 16
 COLOURS = {"red": (220, 30, 30), "green": (30, 220, 30), "blue": (30, 30, 220)}

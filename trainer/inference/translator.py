@@ -14,7 +14,6 @@ from trainer.checkpoints.save import EMA_FILE, load_average
 from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
-from trainer.data.subject import resolve_task
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
@@ -22,6 +21,7 @@ from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
+from trainer.runs.task import resolve_task
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from trainer.checkpoints.save import Progress, load_checkpoint, save_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
-from trainer.data.subject import final_split, resolve_task
+from trainer.data.subject import final_split
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.evaluation.evaluate import write_evaluation
@@ -35,6 +35,7 @@ from trainer.reports.page import check_report, write_report
 from trainer.runs.config import config_to_dict
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.rundir import RunDir
+from trainer.runs.task import resolve_task
 
 
 class TrainingDivergedError(RuntimeError):

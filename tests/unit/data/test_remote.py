@@ -24,8 +24,8 @@ from tests.tiny_run import tiny_config
 from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
 from trainer.config.errors import ConfigError
-from trainer.data.subject import check_task
 from trainer.runs.rundir import RunDir, dataset_digest
+from trainer.runs.task import check_task
 
 TARS = [f"train/{number:06d}.tar" for number in range(len(SHARDS["train"]))]
 

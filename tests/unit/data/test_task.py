@@ -14,7 +14,8 @@ from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig
-from trainer.data.subject import check_task, knows_truth, resolve_task, trained_view
+from trainer.data.subject import knows_truth, trained_view
+from trainer.runs.task import check_task, resolve_task
 
 VIEWS = {
     "photo": View(extension="photo.jpg", width=64, height=64),
