@@ -53,7 +53,7 @@ def parse_method(values: Any) -> MethodConfig:
 
 def dump_method(config: MethodConfig, info: SerializationInfo) -> dict[str, Any]:
     """All fields of a section by their types, whatever it is declared as; `parse_method` is the inverse."""
-    return TypeAdapter(type(config)).dump_python(config, mode=info.mode)
+    return TypeAdapter(type(config)).dump_python(config, mode="json" if info.mode_is_json() else "python")
 
 
 def build_method(config: MethodConfig, task: Task) -> "Method":
