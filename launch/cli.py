@@ -3,10 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from sharding.console import guard_terminal, make_console
-from sharding.errors import DatasetError
-from trainer.config.errors import ConfigError
-
 _HELP = """\
 usage: diptych COMMAND [ARGUMENTS]; each command has --help
 
@@ -25,11 +21,20 @@ usage: diptych COMMAND [ARGUMENTS]; each command has --help
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns 0 for success, 1 for a failure that was explained, 2 for wrong usage."""
-    guard_terminal()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_HELP)
         return 0 if arguments else 2
+    return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    # Not above: help waits for nothing.
+    from sharding.console import guard_terminal, make_console
+    from sharding.errors import DatasetError
+    from trainer.config.errors import ConfigError
+
+    guard_terminal()
     command = _COMMANDS.get(arguments[0])
     console = make_console(stderr=True)
     if command is None:

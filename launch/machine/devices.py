@@ -2,14 +2,14 @@
 
 import os
 
-import pynvml
-
 
 def count_gpus() -> int:
     """NVIDIA GPUs of this machine that CUDA_VISIBLE_DEVICES leaves visible."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and not visible.strip(" ,-1"):
         return 0
+    import pynvml  # not above: whoever asks for help alone does not wait for it
+
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:  # no driver, so no GPU

@@ -5,6 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.methods.registry import method_names
+
+_METHODS = tuple(f"trainer.methods.{name}" for name in method_names())
+
 OURS = ("trainer", "launch", "sharding", "sweeps", "benchmarks", "tests")
 
 
@@ -127,6 +131,29 @@ RULES = (
         ),
         forbidden=("torch", "deepspeed"),
         reason="a mistake on the command line is answered at once",
+    ),
+    Rule(
+        of=(
+            "trainer.methods.registry",
+            "trainer.methods.shared.settings",
+            *(f"{folder}.config" for folder in _METHODS),
+        ),
+        forbidden=("torch", "deepspeed", "trainer.networks", "trainer.losses"),
+        reason="sections of methods are read on the command line",
+    ),
+    Rule(
+        of=("trainer.methods.registry", "trainer.methods.base", "trainer.methods.shared"),
+        forbidden=_METHODS,
+        reason="what methods share knows none of them",
+    ),
+    *(
+        Rule(
+            of=(folder,),
+            forbidden=_METHODS,
+            allowed=(folder,),
+            reason=f"{folder} can be copied, changed and removed: methods share by trainer.methods.shared alone",
+        )
+        for folder in _METHODS
     ),
     Rule(
         of=("sweeps", "launch"),

@@ -7,6 +7,7 @@ with `{"l1": ...}` the preset `pix2pix-losses-l1`.
 import importlib
 import pkgutil
 from difflib import get_close_matches
+from functools import cache
 from types import ModuleType
 
 from trainer.config.errors import ConfigError
@@ -42,8 +43,9 @@ def _module(name: str) -> ModuleType:
     return modules[name]
 
 
+@cache
 def _modules() -> dict[str, ModuleType]:
-    """The file of each preset."""
+    """The file of each preset; read once, since every variant of it is built to learn its name."""
     modules: dict[str, ModuleType] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
