@@ -21,7 +21,8 @@ from torchvision.transforms import functional as transforms
 
 from benchmarks.table import markdown_table, median_and_range, ratios
 from benchmarks.work import Work, open_loader
-from sharding.format.manifest import Manifest, read_manifest
+from sharding.format.manifest import Manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
 from trainer.data.order import Order, augmentation
 

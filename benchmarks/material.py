@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from launch.embedded import ensure_dataset
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
 
 Side = Literal[64, 128, 256]

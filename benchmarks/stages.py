@@ -14,7 +14,7 @@ from nvidia.dali.types import DALIDataType
 
 from benchmarks.table import markdown_table
 from benchmarks.work import Work, open_loader
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from trainer.data.finishing import finish
 from trainer.data.resize import resize_and_crop
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from trainer.config import DataConfig
 from trainer.data.loader import Loader
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from sharding.console import guard_terminal, make_console
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from trainer.config import ConfigError
 
 _HELP = """\

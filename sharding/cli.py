@@ -15,7 +15,9 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from sharding.console import guard_terminal, make_console, one_line
-from sharding.format.manifest import REJECTED, DatasetError, Manifest, seal_manifest
+from sharding.errors import DatasetError, OptionError
+from sharding.format.manifest import REJECTED, Manifest
+from sharding.format.manifest_file import seal_manifest
 from sharding.sources.earth import EarthOptions
 from sharding.sources.folders import FoldersOptions
 from sharding.sources.glyphs import GlyphsOptions
@@ -26,7 +28,7 @@ from sharding.storage.memory import keep_freed_memory
 from sharding.storage.place import PLACE_ARGUMENT, Place
 from sharding.verifying.verify import verify
 from sharding.work.crew import Callback
-from sharding.work.plan import SPLITS, OptionError
+from sharding.work.plan import SPLITS
 from sharding.writing.writer import WriteOptions, make_dataset
 
 LINE_EVERY_S = 30.0

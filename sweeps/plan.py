@@ -20,11 +20,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from sharding.console import command_line
 from sharding.format.manifest import Manifest
 from sharding.storage.files import write_atomically
+from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config import ConfigError, RunConfig
 from trainer.evaluation.scores import Score, find_key, met_needs, objectives
 from trainer.presets import load_preset
-from trainer.runs.records import MEBIBYTE, RecordError, read_record
 from trainer.runs.rundir import RunDir
 
 SMALL: dict[str, Any] = {

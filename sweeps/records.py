@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 
 from sharding.storage.files import refuse_link, write_atomically
+from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, flatten
 from trainer.config import ConfigError, config_to_dict
-from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from trainer.runs.rundir import RunDir
 
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]

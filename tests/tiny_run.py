@@ -14,7 +14,8 @@ import webdataset as wds
 from PIL import Image
 from wds2idx import IndexCreator
 
-from sharding.format.manifest import ClassInfo, Manifest, Shard, View, write_manifest
+from sharding.format.manifest import ClassInfo, Manifest, Shard, View
+from sharding.format.manifest_file import write_manifest
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
 from trainer.config import (

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sharding.console import PlainConsole, command_line, guard_terminal, make_console
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from trainer.checkpoints.save import CheckpointError
 from trainer.config import ConfigError
 from trainer.evaluation.evaluate import scores_table

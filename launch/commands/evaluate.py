@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sharding.console import PlainConsole, make_console, one_line
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from trainer.config import ConfigError
-from trainer.inference.plan import plan_translation, result_suffix, result_view
+from trainer.inference.plan import plan_translation, result_view
+from trainer.pictures.kinds import result_suffix
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -118,8 +119,10 @@ def evaluate_command(options: EvaluateOptions) -> int:
     run = RunDir(options.run)
     run.config()  # a wrong folder is answered before torch is loaded
     from trainer.evaluation.evaluate import evaluate_run
+    from trainer.reports.page import check_report, write_report
 
     console = make_console()
+    check_report(run)
     evaluate_run(
         run,
         split=options.split,
@@ -127,6 +130,7 @@ def evaluate_command(options: EvaluateOptions) -> int:
         checkpoint=options.checkpoint,
         console=console,
     )
+    write_report(run)
     console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     return 0
 

@@ -12,7 +12,7 @@ from launch.embedded import ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import start_ranks
 from sharding.console import make_console
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 from trainer.data.subject import check_task, final_split
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names

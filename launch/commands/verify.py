@@ -11,10 +11,11 @@ from typing import Annotated
 import tyro
 
 from sharding.console import make_console
+from sharding.storage.records import RecordError
 from trainer.checkpoints.files import CheckpointError, check_content, check_folder, numbered_folders, read_state
 from trainer.config import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.runs.records import RecordError
+from trainer.monitoring.wandb import is_own_link
 from trainer.runs.rundir import RunDir
 
 _KNOWN = re.compile(
@@ -97,7 +98,7 @@ def _verify_tree(folder: Path) -> Iterator[Finding]:
     """Links, pipes and the like, which a run has none of; and files that no run writes."""
     for path, mode in _walk(folder):
         name = path.relative_to(folder).as_posix()
-        if stat.S_ISLNK(mode) and not _is_of_wandb(path, folder / "wandb"):
+        if stat.S_ISLNK(mode) and not (name.startswith("wandb/") and is_own_link(path, folder=folder / "wandb")):
             yield Finding(text=f"{path} is a link. Put the file itself there, or remove it.")
         elif not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             yield Finding(text=f"{path} is no regular file. Remove it.")
@@ -107,11 +108,6 @@ def _verify_tree(folder: Path) -> Iterator[Finding]:
             yield Finding(text=f"{path} is left from a write that was killed: remove it.", is_damage=False)
         elif not (_KNOWN.fullmatch(name) or name.startswith(("checkpoints/", "wandb/"))):
             yield Finding(text=f"{path} is none of a run's files.", is_damage=False)
-
-
-def _is_of_wandb(link: Path, folder: Path) -> bool:
-    """W&B links its newest run and that run's logs."""
-    return link.is_relative_to(folder) and link.resolve().is_relative_to(folder.resolve())
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int]]:

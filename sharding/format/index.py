@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 
 VERSION = "v1.2"
 CHUNK = 2**20

@@ -4,7 +4,7 @@ import hashlib
 import re
 from urllib.parse import quote
 
-from sharding.work.plan import OptionError
+from sharding.errors import OptionError
 
 MAX_KEY_LENGTH = 60
 """A ustar name holds 100 bytes; the rest is for the view's extension."""

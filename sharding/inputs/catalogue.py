@@ -12,8 +12,9 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from sharding.errors import DatasetError
 from sharding.format.codec import Format, Header, read_header
-from sharding.format.manifest import DatasetError, DType, LabelInfo
+from sharding.format.manifest import DType, LabelInfo
 from sharding.inputs.files import FoundFile
 from sharding.inputs.labels import LabelOptions
 from sharding.inputs.splits import SplitOptions

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sharding.errors import DatasetError
 from sharding.format.codec import SUFFIXES
-from sharding.format.manifest import DatasetError
 from sharding.work.plan import SPLITS
 
 PLACEHOLDER = "{split}"

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sharding.format.manifest import DatasetError, LabelInfo
-from sharding.work.plan import OptionError
+from sharding.errors import DatasetError, OptionError
+from sharding.format.manifest import LabelInfo
 from sharding.work.problems import InputError, listing
 
 CLASS = "class"

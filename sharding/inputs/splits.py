@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sharding.format.manifest import DatasetError
-from sharding.work.plan import SPLITS, OptionError
+from sharding.errors import DatasetError, OptionError
+from sharding.work.plan import SPLITS
 from sharding.work.problems import InputError
 
 

@@ -11,17 +11,9 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
+from sharding.errors import DatasetError
 from sharding.format.codec import check_stored
-from sharding.format.manifest import (
-    LABELS_EXTENSION,
-    DatasetError,
-    LabelInfo,
-    Manifest,
-    Shard,
-    index_path,
-    is_key,
-    most_member_bytes,
-)
+from sharding.format.manifest import LABELS_EXTENSION, LabelInfo, Manifest, Shard, index_path, is_key, most_member_bytes
 from sharding.format.member import HEADER_BYTES, unpack_member
 from sharding.reading.shard_files import REMEDY, CachedFiles, shard_files
 from sharding.storage.cache import Cache

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event
 
-from sharding.format.manifest import DatasetError, Shard, index_path, most_index_bytes
+from sharding.errors import DatasetError
+from sharding.format.manifest import Shard, index_path, most_index_bytes
 from sharding.storage.cache import Cache, RemoteFile
 from sharding.storage.files import read_regular
 from sharding.storage.place import Place, Url

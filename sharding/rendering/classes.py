@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sharding.errors import DatasetError, OptionError
 from sharding.format.codec import open_picture
-from sharding.format.manifest import ClassInfo, DatasetError
-from sharding.work.plan import OptionError
+from sharding.format.manifest import ClassInfo
 
 NO_CLASS = 255
 """The index of pixels that belong to no class, as `View.content` tells."""

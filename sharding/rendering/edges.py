@@ -10,8 +10,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from sharding.format.manifest import DatasetError
-from sharding.work.plan import OptionError
+from sharding.errors import DatasetError, OptionError
 
 VIEW = "edges"
 EXTENSION = f"{VIEW}.png"

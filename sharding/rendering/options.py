@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sharding.errors import OptionError
 from sharding.format.manifest import ClassInfo
 from sharding.format.names import check_view_name
 from sharding.rendering.classes import class_infos, parse_classes
-from sharding.work.plan import OptionError
 
 AUTO = "auto"
 

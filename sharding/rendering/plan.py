@@ -8,9 +8,10 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
+from sharding.errors import DatasetError
 from sharding.format import codec
 from sharding.format.codec import Header
-from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.format.manifest import ClassInfo, View
 from sharding.inputs.catalogue import Catalogue, Kind
 from sharding.rendering.classes import class_colors, class_indices
 from sharding.rendering.edges import EXTENSION as EDGES_EXTENSION

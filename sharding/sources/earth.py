@@ -17,13 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sharding.errors import DatasetError, OptionError
 from sharding.format import codec
-from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.format.manifest import ClassInfo, View
 from sharding.rendering.edges import EXTENSION as EDGES_EXTENSION
 from sharding.rendering.edges import VIEW as EDGES
 from sharding.rendering.edges import draw_canny
 from sharding.work.crew import Crew
-from sharding.work.plan import Draft, OptionError, Plan, Sample
+from sharding.work.plan import Draft, Plan, Sample
 from sharding.work.problems import Problems
 
 RECIPE = 2

@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 
 SUFFIXES = (".ttf", ".otf")
 

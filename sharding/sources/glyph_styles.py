@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sharding.errors import DatasetError
 from sharding.format import codec
-from sharding.format.manifest import DatasetError, LabelInfo, View
+from sharding.format.manifest import LabelInfo, View
 from sharding.inputs.splits import split_exactly
 from sharding.sources.fonts import Face, Frame, font_path, open_face
 from sharding.work.plan import Draft, Plan, Sample

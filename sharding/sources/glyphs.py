@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sharding.errors import DatasetError, OptionError
 from sharding.format import codec
-from sharding.format.manifest import DatasetError, LabelInfo, View
+from sharding.format.manifest import LabelInfo, View
 from sharding.format.names import check_view_name
 from sharding.inputs.splits import check_shares, split_exactly
 from sharding.sources.fonts import Face, Frame, font_hashes, font_path, open_face
 from sharding.sources.glyph_styles import CHARACTERS, FACES, plan_styles
 from sharding.work.crew import Crew
-from sharding.work.plan import Draft, OptionError, Plan, Sample
+from sharding.work.plan import Draft, Plan, Sample
 from sharding.work.problems import Problems
 
 RECIPE = 1

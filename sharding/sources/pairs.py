@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sharding.errors import OptionError
 from sharding.inputs.catalogue import Catalogue
 from sharding.inputs.files import find_classes, find_splits
 from sharding.inputs.labels import LabelOptions
@@ -13,7 +14,7 @@ from sharding.rendering.options import ImageOptions
 from sharding.rendering.plan import plan_rendering
 from sharding.sources.shared import HalvesEncoder, iter_drafts, recipe_of, survey
 from sharding.work.crew import Crew
-from sharding.work.plan import OptionError, Plan
+from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
 RECIPE = 2

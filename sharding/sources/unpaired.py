@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError, OptionError
 from sharding.inputs.catalogue import Catalogue
 from sharding.inputs.files import FoundFile, check_equal_splits, find_images, find_splits
 from sharding.inputs.labels import LabelOptions
@@ -15,7 +15,7 @@ from sharding.rendering.options import ImageOptions
 from sharding.rendering.plan import plan_rendering
 from sharding.sources.shared import FilesEncoder, iter_drafts, recipe_of, survey
 from sharding.work.crew import Crew
-from sharding.work.plan import SPLITS, OptionError, Plan
+from sharding.work.plan import SPLITS, Plan
 from sharding.work.problems import Problems
 
 RECIPE = 2

@@ -23,7 +23,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.cache_folder import claim, open_kept
 from sharding.storage.download import RemoteError, StoppedError
 from sharding.storage.files import create

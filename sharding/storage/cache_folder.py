@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.files import NotRegularError, regular_descriptor, write_atomically
 
 MARKER = "CACHEDIR.TAG"

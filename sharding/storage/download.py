@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.place import Url
 from sharding.storage.transfer import Answer, TransferError
 

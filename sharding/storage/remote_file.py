@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import IO, Any
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.cache_folder import SHA256
 from sharding.storage.download import RemoteError, download, read_small
 from sharding.storage.place import Url

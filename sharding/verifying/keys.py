@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sharding.errors import DatasetError
 from sharding.format.index import read_index
-from sharding.format.manifest import DatasetError, Shard, index_path
+from sharding.format.manifest import Shard, index_path
 from sharding.storage.place import Place
 from sharding.verifying.local_copy import local_copies
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.download import MissingError, download, read_small
 from sharding.storage.place import Place, Url
 from sharding.storage.transfer import TransferError, list_files

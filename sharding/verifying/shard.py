@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sharding.errors import DatasetError
 from sharding.format.codec import check_stored, decode, decode_indices
 from sharding.format.index import Member, format_index
 from sharding.format.manifest import (
     FILE_NAME,
     LABELS_EXTENSION,
-    DatasetError,
     LabelInfo,
     Manifest,
     Shard,

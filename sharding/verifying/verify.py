@@ -3,16 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
-from sharding.format.manifest import (
-    FILE_NAME,
-    REJECTED,
-    DatasetError,
-    Manifest,
-    ManifestError,
-    Shard,
-    index_path,
-    read_manifest,
-)
+from sharding.errors import DatasetError
+from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard, index_path
+from sharding.format.manifest_file import ManifestError, read_manifest
 from sharding.storage.place import Place
 from sharding.verifying.keys import KeyCheck
 from sharding.verifying.local_copy import local_copies, names_of_files

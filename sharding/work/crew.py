@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Self, TypeVar
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.memory import keep_freed_memory
 from sharding.work.local_ray import local_ray
 

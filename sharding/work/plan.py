@@ -12,13 +12,6 @@ from sharding.work.problems import Problems
 SPLITS = ("train", "val", "test")
 
 
-class OptionError(Exception):
-    """A command line option has an impossible value; the message names the option, the value and the remedy.
-
-    No ValueError, because tyro would wrap that in a message about its own parsing.
-    """
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """One sample as it stands in a tar: the members `<key>.<extension>`."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 
 MAX_LISTED = 10
 

@@ -13,7 +13,8 @@ from typing import TextIO
 
 from pydantic import TypeAdapter
 
-from sharding.format.manifest import DatasetError, Shard, index_path
+from sharding.errors import DatasetError
+from sharding.format.manifest import Shard, index_path
 from sharding.storage.files import refuse_link
 from sharding.work.plan import SPLITS
 from sharding.work.problems import Rejected

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sharding.format.manifest import FILE_NAME, DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest import FILE_NAME
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import refuse_link, sync
 from sharding.writing.journal import check_workspace
 from sharding.writing.own_files import JOURNAL, files_below, foreign_file, is_journal, remove_own

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_INDEX_BYTES
 from sharding.format.index import format_index, list_samples
-from sharding.format.manifest import DatasetError, Shard, index_path, member_checksum
+from sharding.format.manifest import Shard, index_path, member_checksum
 from sharding.storage.files import create, sync
 from sharding.work.plan import Sample
 

@@ -13,19 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sharding.format.manifest import (
-    FILE_NAME,
-    REJECTED,
-    DatasetError,
-    Manifest,
-    Shard,
-    check_manifest,
-    read_manifest,
-    write_manifest,
-)
+from sharding.errors import DatasetError, OptionError
+from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
+from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
 from sharding.storage.files import write_atomically
 from sharding.work.crew import Callback, Crew, Tick, adding, unheard
-from sharding.work.plan import Draft, OptionError, Plan, Sample, Source
+from sharding.work.plan import Draft, Plan, Sample, Source
 from sharding.work.problems import Problems, Rejected, rejected_by
 from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.writing.journal import Finished, Workspace, open_workspace

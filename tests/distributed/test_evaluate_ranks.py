@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.scores import COLOR_DISTANCE
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run

@@ -15,7 +15,7 @@ import pytest
 from torch import Tensor
 
 from sharding.cli import main as shard
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.pairs import write_pairs
 from tests.shrink import shrink

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.format.manifest import LabelInfo, View, read_manifest
+from sharding.format.manifest import LabelInfo, View
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE

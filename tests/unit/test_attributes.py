@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from tests.unit.labelled import Coder, without_networks
 from trainer.data.batch import Batch
 from trainer.inference.attributes import AttributeVectors

@@ -9,15 +9,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from sharding.format.manifest import DatasetError, read_manifest
+from launch.commands.evaluate import EvaluateOptions, evaluate_command
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
 from trainer.config import ConfigError
 from trainer.evaluation.evaluate import evaluate_run, evaluate_split, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.psnr import LARGEST_DB
-from trainer.evaluation.metrics.segmentation import class_colors, paint_classes
 from trainer.inference.translator import Translator, load_translator
 from trainer.methods.base import Networks
+from trainer.pictures.classes import class_colors, paint_classes
 from trainer.ranks.world import lone_world
 
 CPU = torch.device("cpu")
@@ -153,6 +155,11 @@ def test_a_run_is_scored_into_its_files(tiny_run):
     assert written["test"]["position"] == POSITION
     assert written["test"]["num_images"] == NUM_SAMPLES["test"]
     assert tiny_run.evaluation_picture.is_file()
+
+
+def test_the_command_writes_the_report_too(tiny_run):
+    assert evaluate_command(EvaluateOptions(run=tiny_run.path, device="cpu")) == 0
+    assert tiny_run.evaluation_file.is_file()
     assert tiny_run.report_file.is_file()
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharding.format.manifest import Manifest, read_manifest
+from sharding.format.manifest import Manifest
+from sharding.format.manifest_file import read_manifest
 from tests.unit.labelled import Coder, DeafSampler, ForgetfulPainter, Painter, Sampler, config_of, without_networks
 from trainer.config import AutoencoderConfig, CGANConfig, CycleGANConfig, GeneratorConfig, PatchGANConfig, RunConfig
 from trainer.evaluation.label_scores import LabelScores

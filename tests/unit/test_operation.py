@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.tiny_run import SIDE, tiny_config
 from tests.unit.labelled import Coder, Painter, Sampler, config_of, image_of, seen_labels, without_networks
 from trainer.config import AutoencoderConfig, CGANConfig, ConfigError, MethodConfig

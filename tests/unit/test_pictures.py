@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sharding.errors import DatasetError
 from sharding.format.codec import decode, encode
-from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.format.manifest import ClassInfo, View
 from trainer.pictures.files import UnreadablePictureError, picture_suffixes, read_picture
 
 

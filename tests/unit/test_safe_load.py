@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from sharding.storage.records import RecordError
 from tests.strange import Touches, poison
 from tests.unit.test_engine import config_of, make_engine, pix2pix, train, weights
-from trainer.checkpoints.tensors import load_tensors
 from trainer.config import AdversarialConfig
 from trainer.engine.engine import Engine
+from trainer.engine.tensors import load_tensors
 from trainer.engine.zero_states import join_states
-from trainer.runs.records import RecordError
 
 STAGES = (0, 1, 2, 3)
 PLAYERS = ("discriminator", "generator")

@@ -5,10 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from tests.tiny_run import SIDE, tiny_config
-from trainer.evaluation.samples import SamplePictures, sample_grid
+from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import load_translator
+from trainer.pictures.grid import sample_grid
 from trainer.pictures.tensors import to_uint8
 from trainer.ranks.world import World, lone_world
 

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.scores import ABSOLUTE_ERROR, COLOR_DISTANCE
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, tiny_config
 from tests.unit.data.tiny_shards import SIDE as UNPAIRED_SIDE

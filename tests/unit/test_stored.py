@@ -9,8 +9,8 @@ from PIL import Image
 
 from sharding.format.codec import decode, decode_indices
 from sharding.format.manifest import ClassInfo, View
-from trainer.evaluation.metrics.segmentation import class_colors, paint_classes
-from trainer.inference.plan import result_suffix
+from trainer.pictures.classes import class_colors, paint_classes
+from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored, to_stored
 
 DEEP = View(extension="d.png", channels=1, dtype="uint16", value_range=(0, 65535))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sharding.storage.records import RecordError
 from tests.distributed.launcher import run_ranks
 from trainer.checkpoints import save as checkpoint
 from trainer.checkpoints.files import (
@@ -24,7 +25,6 @@ from trainer.checkpoints.files import (
 )
 from trainer.checkpoints.whole import WholeCheckpoint, newest_whole_checkpoint
 from trainer.ranks.world import World, lone_world
-from trainer.runs.records import RecordError
 
 ALONE = lone_world(torch.device("cpu"))
 FILES = (

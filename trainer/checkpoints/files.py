@@ -19,9 +19,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from sharding.storage.files import refuse_link, write_atomically
+from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, open_record, parse_json, read_record
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
-from trainer.runs.contents import Count
-from trainer.runs.records import MEBIBYTE, RecordError, checked, open_record, parse_json, read_record
 
 STATE_FILE = "state.json"
 LARGEST_STATE = 64 * MEBIBYTE

@@ -22,6 +22,7 @@ import torch
 
 from sharding.console import command_line
 from sharding.storage.files import sync
+from sharding.storage.records import RecordError
 from trainer.checkpoints.files import (
     STATE_FILE,
     CheckpointError,
@@ -34,12 +35,11 @@ from trainer.checkpoints.files import (
     read_state,
     write_state,
 )
-from trainer.checkpoints.tensors import load_tensors
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
+from trainer.engine.tensors import load_tensors
 from trainer.losses.pool import ImagePool
 from trainer.ranks.world import World
-from trainer.runs.records import RecordError
 
 __all__ = [
     "EMA_FILE",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sharding.storage.records import RecordError
 from trainer.checkpoints.files import (
     CheckpointError,
     CheckpointState,
@@ -14,7 +15,6 @@ from trainer.checkpoints.files import (
     numbered_folders,
     read_state,
 )
-from trainer.runs.records import RecordError
 
 if TYPE_CHECKING:
     from trainer.ranks.world import World

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nvidia.dali import fn
 from nvidia.dali.types import DALIImageType
 
+from sharding.errors import DatasetError
 from sharding.format.codec import decode, decode_indices
-from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.format.manifest import ClassInfo, View
 from trainer.data.resize import Node
 from trainer.pictures.files import class_palette
 

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import torch
 
-from sharding.format.manifest import DatasetError, Manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest import Manifest
 from sharding.reading.reader import REMEDY, ShardReader
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url

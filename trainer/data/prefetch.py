@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.reading.reader import ShardReader
 from sharding.storage.download import StoppedError
 from trainer.data.order import Order

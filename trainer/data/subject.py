@@ -7,7 +7,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sharding.format.manifest import DatasetError, Manifest, View
+from sharding.errors import DatasetError
+from sharding.format.manifest import Manifest, View
 from sharding.storage.place import Url
 from trainer.config import ConfigError, DataConfig, GeneratorConfig, Pairing, RunConfig
 

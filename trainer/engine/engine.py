@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.checkpoints.tensors import MapLocation, load_tensors
 from trainer.config import EngineConfig, OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.activations import recompute_activations
 from trainer.engine.extensions import use_extensions
 from trainer.engine.optimizers import make_optimizer
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
+from trainer.engine.tensors import MapLocation, load_tensors
 from trainer.engine.zero_states import OptimizerState, join_states
 from trainer.methods.base import Method, Network, Networks, Player
 from trainer.ranks.sync_norm import mean_over_ranks, synchronise

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer.checkpoints.tensors import load_tensors
+from trainer.engine.tensors import load_tensors
 
 
 @dataclass(kw_only=True)

@@ -9,9 +9,9 @@ from torch import Tensor
 from sharding.format.manifest import ClassInfo
 from trainer.evaluation.contestants import Contestant, Metrics, make_metrics, one_thread
 from trainer.evaluation.metrics.base import ScoredView
-from trainer.evaluation.metrics.segmentation import class_colors, nearest_class, paint_classes
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.scores import Need
+from trainer.pictures.classes import class_colors, nearest_class, paint_classes
 
 _TARGETS_AT_ONCE = 16
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
-from sharding.format.manifest import Manifest, read_manifest
+from sharding.format.manifest import Manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.config import RunConfig
 from trainer.evaluation.comparison import compare
@@ -19,7 +20,6 @@ from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import Translator, load_translator
 from trainer.ranks.world import World, lone_world
-from trainer.reports.page import check_report, write_report
 from trainer.runs.rundir import RunDir
 
 
@@ -38,7 +38,7 @@ def evaluate_run(
     checkpoint: Path | None = None,
     console: Console,
 ) -> dict[str, float]:
-    """Score a run's newest (or the given) checkpoint, write evaluation.json, evaluation.png and the report.
+    """Score a run's newest (or the given) checkpoint, write evaluation.json and evaluation.png.
 
     Raises:
         ConfigError: there is no run or checkpoint, or the run's data set was replaced.
@@ -46,7 +46,7 @@ def evaluate_run(
     """
     config = run.config()
     run.check_dataset(config)
-    check_report(run)
+    run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
     manifest, world = read_manifest(config.data.path), lone_world(device)
     evaluator = SplitEvaluator(config=config, manifest=manifest, split=split, world=world)
     translator, position = load_translator(run, device=device, checkpoint=checkpoint)
@@ -54,7 +54,6 @@ def evaluate_run(
     pictures = SamplePictures(config=config, manifest=manifest, world=world, split=split)
     pictures.draw(translator, run.evaluation_picture)
     write_evaluation(run, split=split, position=position, num_images=manifest.num_samples(split), scores=scores)
-    write_report(run)
     console.print(scores_table(scores, title=f"{run.path}: split {split} after {position} images"))
     return scores
 

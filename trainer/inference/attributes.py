@@ -6,7 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from trainer.data.batch import Batch
 from trainer.inference.translator import Translator
 

@@ -7,16 +7,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.format.manifest import Manifest, read_manifest
+from sharding.format.manifest import Manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.config import ConfigError, RunConfig
 from trainer.data.randomness import seeded
-from trainer.evaluation.samples import save_picture
 from trainer.inference.operation import find_label, name_method
-from trainer.inference.plan import result_suffix
 from trainer.inference.translator import Translator, load_translator
 from trainer.methods.base import Encodes, Samples
 from trainer.pictures.files import UnreadablePictureError, read_picture
+from trainer.pictures.grid import save_picture
+from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image, to_picture
 from trainer.runs.rundir import RunDir

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
 from trainer.inference.operation import Operation, choose_operation
-from trainer.inference.plan import Direction, plan_translation, result_suffix, result_view
+from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.translator import load_translator
 from trainer.pictures.files import UnreadablePictureError, read_picture
+from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image
 from trainer.runs.rundir import RunDir

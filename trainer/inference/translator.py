@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sharding.console import make_console
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.files import CheckpointState
 from trainer.checkpoints.save import EMA_FILE, CheckpointError, load_average
 from trainer.checkpoints.whole import look_at, newest_whole_checkpoint

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from sharding.console import make_console
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
+from sharding.storage.records import RecordError
 from trainer.checkpoints.save import STATE_FILE, CheckpointError, Progress, load_checkpoint, save_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.config import config_to_dict
@@ -31,7 +32,6 @@ from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report, write_report
 from trainer.runs.contents import checked_rank_states
-from trainer.runs.records import RecordError
 from trainer.runs.rundir import RunDir
 
 

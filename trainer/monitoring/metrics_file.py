@@ -8,10 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sharding.storage.files import open_to_append, write_atomically
+from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json, read_record
 from trainer.config import ConfigError
 from trainer.monitoring import Metrics
-from trainer.runs.contents import Count
-from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 
 LARGEST_METRICS = 256 * MEBIBYTE
 """Some hundred thousand lines."""

@@ -141,13 +141,23 @@ def _asked(config: LogConfig) -> Mode | Literal["auto"]:
     return next(mode for mode in _FROM_MOST_PRIVATE if mode in (own, config.wandb))
 
 
+def is_own_link(path: Path, *, folder: Path) -> bool:
+    """Whether W&B lays links of this name below its `folder`: to its newest run and that run's logs, and from each run
+    to a log of its service, which lies in the user's cache. It writes through none of them.
+    """
+    first, *others = path.relative_to(folder).parts
+    if others:
+        return others == ["logs", "debug-core.log"]
+    return first in _OWN_LINKS and path.resolve().is_relative_to(folder.resolve())
+
+
 def _refuse_links(folder: Path) -> None:
     """In W&B's part of a run directory, through which it would write. For all else see `RunDir.refuse_links`."""
     local = folder / "wandb"
     refuse_link(local, error=partial(ConfigError, "run", str(folder)))
     for parent, folders, files in os.walk(local):
         for path in (Path(parent, name) for name in (*folders, *files)):
-            if path.parent != local or path.name not in _OWN_LINKS:
+            if not is_own_link(path, folder=local):
                 refuse_link(path, error=partial(ConfigError, "run", str(folder)))
 
 

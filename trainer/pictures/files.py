@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sharding.errors import DatasetError
 from sharding.format.codec import MOST_PIXELS, SUFFIXES, decode, decode_indices, pillow_formats, read_header
-from sharding.format.manifest import ClassInfo, DatasetError, View
+from sharding.format.manifest import ClassInfo, View
 
 _NO_CLASS = 255
 _LARGEST = {"uint8": 255, "uint16": 65535}

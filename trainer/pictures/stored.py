@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sharding.format.codec import encode
 from sharding.format.manifest import ClassInfo, View
-from trainer.evaluation.metrics.segmentation import class_colors, nearest_class
-from trainer.inference.plan import result_suffix
+from trainer.pictures.classes import class_colors, nearest_class
 from trainer.pictures.files import class_palette
+from trainer.pictures.kinds import result_suffix
 
 
 def from_stored(pixels: np.ndarray, view: View) -> Tensor:

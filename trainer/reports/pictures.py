@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from trainer.runs.records import RecordError, read_record
+from sharding.storage.records import RecordError, read_record
 from trainer.runs.rundir import RunDir
 
 MOST_GRIDS = 8

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from trainer.runs.records import MEBIBYTE, RecordError, checked, parse_json
+from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json
 
 LARGEST_RECORD = 4 * MEBIBYTE
 LARGEST_EVALUATION = 4 * MEBIBYTE
-Count = Annotated[int, Field(ge=0, le=2**53)]
 _Name = Annotated[str, Field(max_length=1000)]
 
 

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from sharding.console import command_line
-from sharding.format.manifest import manifest_bytes
+from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.place import Place
+from sharding.storage.records import RecordError, read_record
 from trainer.config import ConfigError, RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
-from trainer.runs.records import RecordError, read_record
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 
 
 def check_shape(shape: Sequence[int], *, name: str) -> tuple[int, int, int]:

@@ -5,12 +5,12 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
+from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_PIXELS
 from sharding.format.codec import npy, tiff
 from sharding.format.codec.arrays import check_shape, finish
 from sharding.format.codec.header import open_picture, orientation_of, png_depth
 from sharding.format.codec.kinds import check_dtype, is_npy, is_tiff
-from sharding.format.manifest import DatasetError
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _RIFF_START = b"RIFF"

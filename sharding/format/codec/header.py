@@ -12,11 +12,12 @@ from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_PIXELS
 from sharding.format.codec import npy, tiff
 from sharding.format.codec.arrays import check_shape
 from sharding.format.codec.kinds import Format, Header, check_dtype, is_npy, is_tiff
-from sharding.format.manifest import DatasetError, DType
+from sharding.format.manifest import DType
 
 ORIENTATION = 0x0112
 """EXIF's tag for how to turn and mirror an image: 1 (as it is) to 8."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sharding.format.manifest import DatasetError, DType
+from sharding.errors import DatasetError
+from sharding.format.manifest import DType
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".npy", ".png", ".tif", ".tiff", ".webp"})
 """Lower-case endings of the files that can be read."""

@@ -5,9 +5,10 @@ Training asks it of each file that it reads, so the usual kinds are looked at in
 
 from typing import NamedTuple
 
+from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_PIXELS, MOST_VALUES
 from sharding.format.codec.header import header_of
-from sharding.format.manifest import DatasetError, View
+from sharding.format.manifest import View
 
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_PIXELS, MOST_VALUES
 from sharding.format.codec.kinds import check_dtype
-from sharding.format.manifest import DatasetError, DType
+from sharding.format.manifest import DType
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _KNOWN = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR)

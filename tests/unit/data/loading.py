@@ -5,7 +5,7 @@ from itertools import islice
 
 import torch
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import SIDE
 from trainer.config import DataConfig
 from trainer.data.loader import Loader, evaluation_batches

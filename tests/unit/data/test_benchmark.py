@@ -10,7 +10,7 @@ from benchmarks.stages import shares
 from benchmarks.table import markdown_table, median_and_range, ratios
 from benchmarks.work import Work
 from benchmarks.writing import copy, shard
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import SIDE
 
 RESIZED = 29

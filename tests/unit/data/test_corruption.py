@@ -11,8 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sharding.errors import DatasetError
 from sharding.format.codec import encode
-from sharding.format.manifest import DatasetError, View, read_manifest
+from sharding.format.manifest import View
+from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
 from sharding.work.plan import Sample
 from tests.unit.data.loading import open_loader, take

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.functional import gaussian_blur, pil_to_tensor
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from tests.unit.data.loading import assert_equal, data_config, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
 from trainer.config import ConfigError, DataConfig, DegradeConfig, Pix2PixConfig, RunConfig

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from sharding.errors import DatasetError
 from sharding.format.codec import encode
-from sharding.format.manifest import ClassInfo, DatasetError, View, read_manifest
+from sharding.format.manifest import ClassInfo, View
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
 from trainer.config import ConfigError, DataConfig, JitterConfig

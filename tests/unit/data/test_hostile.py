@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sharding.errors import DatasetError
 from sharding.format.codec import check_stored
-from sharding.format.manifest import DatasetError, View, read_manifest
+from sharding.format.manifest import View
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.seal import seal
 from sharding.verifying.verify import verify
 from tests.unit.data.loading import open_loader

@@ -11,7 +11,8 @@ import pytest
 
 from launch.cli import main as diptych
 from launch.commands.train import parse_train, same_config
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
 from sharding.storage import transfer
 from sharding.storage.cache import Cache

@@ -11,7 +11,9 @@ import webdataset as wds
 from nvidia.dali import fn, types
 from nvidia.dali.pipeline import Pipeline
 
-from sharding.format.manifest import DatasetError, View, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest import View
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
 from trainer.config import ConfigError

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, UNPAIRED_SHARDS, noisy_labels, noisy_pixels
 from trainer.config import ConfigError

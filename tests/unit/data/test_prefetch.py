@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from trainer.data.order import Order
 from trainer.data.prefetch import Prefetcher, first_uses
 

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from sharding.format.manifest import DatasetError, read_manifest, seal_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest, seal_manifest
 from sharding.reading.reader import ShardReader
 from sharding.reading.shard_files import LocalFiles
 from tests.unit.data.tiny_shards import LABELS, SHARDS, VIEWS, noisy_labels, noisy_sample, noisy_shards, write_dataset

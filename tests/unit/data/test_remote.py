@@ -12,7 +12,8 @@ from s3fs import S3FileSystem
 
 from launch.embedded import ensure_dataset
 from sharding.cli import main as shard
-from sharding.format.manifest import DatasetError, read_manifest, write_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest, write_manifest
 from sharding.reading.reader import ShardReader
 from sharding.storage import download, transfer
 from sharding.storage.cache import Cache

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sharding.format.manifest import ClassInfo, DatasetError, LabelInfo, Manifest, Shard, View
+from sharding.errors import DatasetError
+from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
 from trainer.config import ConfigError, DataConfig, DegradeConfig, GeneratorConfig, JitterConfig
 from trainer.data.subject import check_task, knows_truth, resolve_task, trained_view
 

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from sharding.format.manifest import LabelInfo, View, read_manifest
+from sharding.format.manifest import LabelInfo, View
+from sharding.format.manifest_file import read_manifest
 from sharding.work.plan import Draft, Plan
 from sharding.writing.writer import WriteOptions, make_dataset
 from tests.unit.data.tiny_shards import encode

@@ -10,7 +10,8 @@ import webdataset as wds
 from PIL import Image
 from wds2idx import IndexCreator
 
-from sharding.format.manifest import LabelInfo, Manifest, Shard, View, index_path, write_manifest
+from sharding.format.manifest import LabelInfo, Manifest, Shard, View, index_path
+from sharding.format.manifest_file import write_manifest
 
 FORMATS = {"jpg": "JPEG", "png": "PNG"}
 

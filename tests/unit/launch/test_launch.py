@@ -15,7 +15,7 @@ from launch.commands.train import _unfinished_run, check_dataset, parse_train
 from launch.embedded import embedded_command, ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.config import ConfigError, EngineConfig
 from trainer.data.subject import final_split

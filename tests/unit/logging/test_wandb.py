@@ -18,7 +18,7 @@ from PIL import Image
 from tests.scores import ABSOLUTE_ERROR
 from trainer.config import ConfigError, LogConfig
 from trainer.evaluation.scores import SCORES, summaries
-from trainer.monitoring.wandb import WandbLogger, choose_mode
+from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +124,16 @@ def test_links_in_a_received_run_are_not_written_through(monkeypatch: pytest.Mon
         WandbLogger(LogConfig(wandb="offline"), folder=run, run_id="abc123", values={})
     assert [path.name for path in elsewhere.iterdir()] == ["debug.log"]
     assert (elsewhere / "debug.log").read_text() == "the user's own"
+
+
+def test_the_links_that_wandb_lays_itself_do_not_stop_the_next_part_of_a_run(tmp_path: Path):
+    for _ in range(2):
+        logger = WandbLogger(LogConfig(wandb="offline"), folder=tmp_path, run_id="abc123", values={})
+        logger.log({"position": 1})
+        logger.close()
+    links = [path for path in (tmp_path / "wandb").rglob("*") if path.is_symlink()]
+    assert {"debug-core.log", "latest-run"} <= {path.name for path in links}
+    assert all(is_own_link(path, folder=tmp_path / "wandb") for path in links)
 
 
 @pytest.mark.parametrize("project", ["", "a/b", "x" * 129])

@@ -4,15 +4,8 @@ import pytest
 import torch
 
 from sharding.format.manifest import ClassInfo
-from trainer.evaluation.metrics.segmentation import (
-    SegmentationScores,
-    class_accuracies,
-    class_colors,
-    class_ious,
-    nearest_class,
-    paint_classes,
-    pixel_accuracy,
-)
+from trainer.evaluation.metrics.segmentation import SegmentationScores, class_accuracies, class_ious, pixel_accuracy
+from trainer.pictures.classes import class_colors, nearest_class, paint_classes
 
 SEA = ClassInfo(name="sea", color=(0, 0, 255))
 LAND = ClassInfo(name="land", color=(0, 255, 0))

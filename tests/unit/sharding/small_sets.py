@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from sharding.format.codec import encode
-from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, View, write_manifest
+from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, View
+from sharding.format.manifest_file import write_manifest
 from sharding.work.plan import Sample
 from sharding.writing.shard_file import write_shard
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sharding.format import codec
 from sharding.format.index import list_samples
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, save_photo
 

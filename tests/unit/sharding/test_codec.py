@@ -11,9 +11,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
+from sharding.errors import DatasetError
 from sharding.format.codec import decode, decode_indices, encode, read_header
 from sharding.format.codec.encoding import can_encode
-from sharding.format.manifest import DatasetError
 
 FORMATS = ("jpg", "png", "webp", "tiff", "npy")
 DTYPES = ("uint8", "uint16", "float32")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sharding.cli import main
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.rendering.edges import draw_canny
 from sharding.sources import earth
 from sharding.sources.earth import (

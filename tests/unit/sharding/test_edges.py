@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError, OptionError
+from sharding.format.manifest_file import read_manifest
 from sharding.rendering.edges import HED_MEAN, EdgeOptions, draw_canny, hed_method
 from sharding.verifying.verify import verify
-from sharding.work.plan import OptionError
 from tests.unit.sharding.files import Run, read_members
 
 

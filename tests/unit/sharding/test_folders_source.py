@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.verifying.verify import verify
 from tests.unit.sharding.files import Run, read_tars, save_photo
 

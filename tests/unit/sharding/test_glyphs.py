@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.sources.fonts import Frame, font_path, open_face
 from sharding.sources.glyph_styles import (
     CHARACTERS,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from wds2idx import IndexCreator
 
+from sharding.errors import DatasetError
 from sharding.format.index import Member, format_index, list_samples, read_index
-from sharding.format.manifest import DatasetError
 from sharding.format.names import key_of
 from sharding.work.plan import Sample
 from sharding.writing.shard_file import write_shard

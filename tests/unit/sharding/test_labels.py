@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sharding.format.manifest import read_manifest
+from sharding.errors import OptionError
+from sharding.format.manifest_file import read_manifest
 from sharding.inputs.labels import (
     AGES,
     UTKFACE,
@@ -17,7 +18,6 @@ from sharding.inputs.labels import (
     utkface_labels,
 )
 from sharding.verifying.verify import verify
-from sharding.work.plan import OptionError
 from tests.pairs import write_labels
 from tests.unit.sharding.files import Run, contents, read_members, save_photo
 

@@ -12,7 +12,8 @@ import pytest
 
 from sharding.format import codec
 from sharding.format.index import list_samples
-from sharding.format.manifest import LabelInfo, Shard, View, read_manifest, seal_manifest
+from sharding.format.manifest import LabelInfo, Shard, View
+from sharding.format.manifest_file import read_manifest, seal_manifest
 from sharding.verifying.verify import verify
 from sharding.work.plan import Draft, Plan, Sample
 from sharding.writing.drafts import plan_shards

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.work.crew import Crew
 
 

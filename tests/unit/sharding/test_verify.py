@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sharding.errors import DatasetError
 from sharding.format.index import list_samples
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.format.manifest_file import read_manifest
 from sharding.verifying.verify import verify
 from sharding.work.plan import Sample
 from sharding.writing.shard_file import write_shard

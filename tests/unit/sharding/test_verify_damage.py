@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sharding.format.manifest import DatasetError, read_manifest, seal_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest, seal_manifest
 from sharding.verifying.verify import verify
 from tests.unit.sharding.damage import MANIFEST, Damage, file_damages, mend_checksums, number_edits, number_places
 from tests.unit.sharding.files import contents

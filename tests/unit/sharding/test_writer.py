@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.verifying.verify import verify
 from sharding.work.plan import Draft, Sample
 from sharding.writing.drafts import plan_shards

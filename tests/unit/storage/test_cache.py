@@ -18,7 +18,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage import remote_file
 from sharding.storage.cache import Cache, RemoteFile
 from sharding.storage.cache_folder import MARKER

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sharding.format.manifest import DatasetError
+from sharding.errors import DatasetError
 from sharding.storage.cache import Cache, RemoteFile
 from sharding.storage.cache_folder import MARKER
 from tests.remote import Fault

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.storage import download as download_module
 from sharding.storage.cache import Cache
 from sharding.storage.download import RemoteError, download, read_small

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import tyro
 
-from sharding.format.manifest import DatasetError, read_manifest
+from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Url, parse_place, place_problem
 from trainer.config import ConfigError, DataConfig, config_from_dict, config_to_dict
 from trainer.presets import DEFAULT, load_preset

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sharding.format.manifest import read_manifest
+from sharding.format.manifest_file import read_manifest
 from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
 from sweeps.spaces.overrides import apply
 from tests.scores import COLOR_DISTANCE

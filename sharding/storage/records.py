@@ -1,4 +1,4 @@
-"""Reading the JSON files of a run, which may come from a stranger or from a failing disk.
+"""Reading JSON files of our own, as those of a run, which may come from a stranger or from a failing disk.
 
 Whatever lies there gives the value or an error with a reason: a pipe is not waited for, a link not followed, a file
 without end not read.
@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sharding.storage.files import NotRegularError, open_regular, read_regular
 
 T = TypeVar("T")
 
 MEBIBYTE = 2**20
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number of things, in a file: no more than JSON's readers agree on."""
 _LONGEST_INTEGER = 18  # digits
 _LONGEST_VALUE = 60  # characters of a wrong value that are shown
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainer.runs.records import RecordError, open_record
+from sharding.storage.records import RecordError, open_record
 
 MapLocation = torch.device | str | Callable[..., Any] | None
 

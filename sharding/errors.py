@@ -1,0 +1,12 @@
+"""What is wrong with a data set, an input for one, or an option: the ground of all."""
+
+
+class DatasetError(ValueError):
+    """A data set, or an input for one, is unusable; the message names the file and the remedy."""
+
+
+class OptionError(Exception):
+    """A command line option has an impossible value; the message names the option, the value and the remedy.
+
+    No ValueError, because tyro would wrap that in a message about its own parsing.
+    """
