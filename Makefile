@@ -46,8 +46,8 @@ $(OP_BUILT): $(INSTALLED)
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
 	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--num-procs $(NPROC)) $(ARGS)
 
-# No network is trained here and no rank is started: minutes, where all tests take ten.
-check: lint ## Lint, then the unit tests: what to run before each commit
+# Without the tiers that train each preset on several ranks and through the command line.
+check: lint ## Lint, then the unit tests, in minutes: before each commit
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
 test: setup ## Run all tests
