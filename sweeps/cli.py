@@ -13,16 +13,7 @@ from launch.commands.train import check_dataset
 from launch.embedded import ensure_dataset
 from launch.machine.devices import count_cores, count_gpus
 from sharding.format.manifest_file import read_manifest
-from sweeps.plan import (
-    SMALL,
-    Resources,
-    Sweep,
-    SweepDir,
-    available_metrics,
-    check_counts,
-    check_name,
-    plan_resources,
-)
+from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, check_counts, check_name, plan_resources
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import apply, check_space, load_space

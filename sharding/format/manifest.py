@@ -7,12 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from sharding.format.bounds import (
-    MOST_EXTRA_BYTES,
-    MOST_INDEX_BYTES,
-    MOST_LABEL_BYTES,
-    MOST_MEMBER_BYTES,
-)
+from sharding.format.bounds import MOST_EXTRA_BYTES, MOST_INDEX_BYTES, MOST_LABEL_BYTES, MOST_MEMBER_BYTES
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"

@@ -13,9 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sharding.errors import DatasetError
-from sharding.format.bounds import (
-    MOST_MANIFEST_BYTES,
-)
+from sharding.format.bounds import MOST_MANIFEST_BYTES
 from sharding.format.manifest import FILE_NAME, FORMAT, Manifest
 from sharding.format.strict_json import load_json
 from sharding.storage.files import read_regular, write_atomically

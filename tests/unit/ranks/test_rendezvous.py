@@ -10,7 +10,7 @@ import pytest
 
 from trainer.ranks.rendezvous import STORE_VARIABLE, RendezvousError, private_store, require_private
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_private_store_is_accepted_and_then_removed():

@@ -11,7 +11,7 @@ import torch
 
 from sharding.storage.records import RecordError
 from tests.strange import Touches, poison
-from tests.unit.test_engine import config_of, make_engine, pix2pix, train, weights
+from tests.unit.engine.test_engine import config_of, make_engine, pix2pix, train, weights
 from trainer.config.adversarial import AdversarialConfig
 from trainer.engine.engine import Engine
 from trainer.engine.tensors import load_tensors

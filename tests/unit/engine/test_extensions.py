@@ -11,7 +11,7 @@ import trainer.engine.extensions
 from launch.machine.build_ops import OP
 from trainer.engine.extensions import extensions_dir, use_extensions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_users_choice_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
