@@ -13,8 +13,6 @@ import pytest
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
-pytest.importorskip("trainer.methods.registry", reason="methods are not found by their folders yet")
-
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("--data.view-a", "a", "--data.view-b", "b", "--data.load-size", "64", "--data.crop-size", "64"),
