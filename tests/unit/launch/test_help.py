@@ -24,7 +24,7 @@ def asked(*arguments: str) -> tuple[str, float]:
     ("arguments", "shown", "most_s"),
     [
         (["--help"], "usage: diptych COMMAND", 0.5),
-        # 0.6 s on an idle core; a core whose twin is busy takes twice as long. Torch alone would take 2 s and more.
+        # Half of it is tyro. A core whose twin is busy takes twice as long; torch alone would take 2 s and more.
         (["train", "unpaired-cyclegan", "--help"], "--method.weight-cycle FLOAT", 1.5),
     ],
 )
