@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -263,6 +264,16 @@ class Engine:
                 raise RuntimeError(f"{folder / name} holds no complete DeepSpeed state; use an older checkpoint.")
             if is_cut_anew:
                 _load_optimizer(player.engine, join_states(folder / name / _TAG, num_ranks=saved_ranks))
+
+
+def forget_world() -> None:
+    """Make DeepSpeed let go of the process group, before it is left: else none can be trained with after another."""
+    if "deepspeed" not in sys.modules or not torch.distributed.is_initialized():
+        return
+    from deepspeed import comm
+
+    if comm.is_initialized():
+        comm.destroy_process_group()
 
 
 def _read_no_code(engine: Any) -> None:
