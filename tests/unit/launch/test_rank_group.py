@@ -23,15 +23,15 @@ PATIENCE_S = 20
 
 LAUNCHER = """
 import sys
-from launch import rank_group
-rank_group.GRACE_S = 0.5
-sys.exit(rank_group.run_ranks([sys.executable, "-c", sys.argv[1]], 2, remedy="Try again."))
+from launch.ranks import group
+group.GRACE_S = 0.5
+sys.exit(group.run_ranks([sys.executable, "-c", sys.argv[1]], 2, remedy="Try again."))
 """
 
 RANK = """
 import os, signal, stat, sys, time
 from pathlib import Path
-from trainer import stop
+from trainer.loop import stop
 
 stop.LAST_SAVE_S = 0.5
 rank, folder = os.environ["RANK"], Path(os.environ["DIPTYCH_STORE"]).parent
