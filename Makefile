@@ -18,7 +18,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
-.PHONY: help setup launch check test lint format golden map sweep bench bench-data shard lock clean
+.PHONY: help setup launch check test test-slow lint format golden map sweep bench bench-data shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ launch: setup ## Make the data, train, evaluate, and show where the pictures and
 check: lint ## Lint, then the unit tests, in minutes: before each commit
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
 
-test: setup ## Run all tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: setup ## Run the tests, but for the slow tier
+	@$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into copies of the tree
+	@$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 lint: setup ## Check style, format and types
 	@$(BIN)/ruff check

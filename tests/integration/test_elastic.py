@@ -29,6 +29,8 @@ from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 TOTAL = 42
 STOP_AT = 12
 """On two ranks a step takes 4 images: two micro-batches of 1 on each. On four it takes 8, so 12 is no multiple."""

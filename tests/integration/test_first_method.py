@@ -13,6 +13,8 @@ import pytest
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("--data.view-a", "a", "--data.view-b", "b", "--data.load-size", "64", "--data.crop-size", "64"),

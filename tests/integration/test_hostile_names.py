@@ -16,6 +16,8 @@ from sharding.format.manifest import FILE_NAME
 from sharding.format.manifest_file import seal_manifest
 from tests.tiny_run import write_map_dataset
 
+pytestmark = pytest.mark.slow
+
 SEA, LAND, VIEW, TITLE = "sea[/blue]", "[bold]land", "map", "[/]tiny"  # views may not be called so
 FLAGS = {
     "data.view-a": "photo",

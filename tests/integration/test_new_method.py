@@ -13,6 +13,8 @@ from PIL import Image
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 CONFIG = '''"""The section of a toy."""

@@ -22,6 +22,8 @@ from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120
 
 

@@ -32,6 +32,8 @@ from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 200
 TOTAL = 192
 NUM_REPORTS = 8
