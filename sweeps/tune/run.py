@@ -21,9 +21,7 @@ from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.trial import Trial, placement
-
-INTERRUPTED = 128 + signal.SIGTERM
-"""Exit status of a sweep that was told to stop."""
+from trainer.loop.stop import INTERRUPTED
 
 _MAX_FAILURES = 2
 _OBJECT_STORE_BYTES = 80 * 2**20
