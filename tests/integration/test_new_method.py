@@ -60,7 +60,7 @@ def build(config: ToyConfig, task: Task) -> Method:
     return Toy(config, task)
 
 
-class Toy:
+class Toy(Method):
     """min d(G(x), y)."""
 
     def __init__(self, config: ToyConfig, task: Task) -> None:
@@ -68,8 +68,6 @@ class Toy:
         mapping = build_generator(config.mapping, in_channels=task.channels_a, out_channels=task.channels_b)
         self.players = {"mapping": Player(networks=nn.ModuleDict({"mapping": mapping}))}
         self.averaged = ("mapping",)
-        self.trains_at_test_time = False
-        self.pools = {}
 
     def forward(self, networks, batch):
         return {"fake_b": networks["mapping"](batch.a)}

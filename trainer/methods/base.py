@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ class Player:
 
 
 class Method(Protocol):
-    """A set of players and what each of them minimises."""
+    """A set of players and what each of them minimises. Methods inherit from it what they leave as it is."""
 
     players: dict[str, Player]
     """By name, in the order in which they step."""
@@ -77,10 +78,10 @@ class Method(Protocol):
     averaged: tuple[str, ...]
     """The networks that translate, sample or encode: those whose moving average is kept and used."""
 
-    trains_at_test_time: bool
+    trains_at_test_time: bool = False
     """Whether networks stay in training mode (dropout, batch statistics) when they are used."""
 
-    pools: Mapping[str, ImagePool]
+    pools: Mapping[str, ImagePool] = MappingProxyType({})
     """Histories of generated images, by name; kept in checkpoints."""
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

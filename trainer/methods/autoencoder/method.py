@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.losses.pool import ImagePool
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.base import Method, Networks, Player
 from trainer.networks.conv_decoder import ConvDecoder
@@ -19,7 +18,7 @@ def build(config: AutoencoderConfig, task: Task) -> Method:
     return Autoencoder(config, task)
 
 
-class Autoencoder:
+class Autoencoder(Method):
     """min |x - Dec(Enc(x))| or min (x - Dec(Enc(x)))^2; x is view b."""
 
     def __init__(self, config: AutoencoderConfig, task: Task) -> None:
@@ -30,9 +29,7 @@ class Autoencoder:
             "decoder": ConvDecoder(config.decoder, in_features=size, side=side, out_channels=channels),
         }
         self.players = {"autoencoder": Player(networks=nn.ModuleDict(networks))}
-        self.averaged: tuple[str, ...] = ("encoder", "decoder")
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("encoder", "decoder")
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Dec(Enc(x))."""

@@ -10,7 +10,6 @@ from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses
 from trainer.losses.latent import sample_gaussian
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
@@ -27,7 +26,7 @@ def build(config: BiGANConfig, task: Task) -> Method:
     return BiGAN(config, task)
 
 
-class BiGAN:
+class BiGAN(Method):
     """min_{G,E} max_D E[log D(x, E(x))] + E[log(1 - D(G(z), z))] (BiGAN, equations 2 and 3); x is view b.
 
     The pair of an image and its inferred code is real to D, that of a code and its generated image fake.
@@ -48,9 +47,7 @@ class BiGAN:
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
             "encoder_generator": generator_player(config.adversarial, nn.ModuleDict(networks)),
         }
-        self.averaged: tuple[str, ...] = ("encoder", "generator")
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("encoder", "generator")
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """The inferred code E(x), z, and the generated image G(z)."""

@@ -22,7 +22,7 @@ def build(config: BiGANImageConfig, task: Task) -> Method:
     return BiGANImage(config, task)
 
 
-class BiGANImage:
+class BiGANImage(Method):
     """BiGAN's game with an image y of view b in place of the code z; x is view a.
 
     The encoder G: x -> y is `generator_a2b`, the generator F: y -> x is `generator_b2a`. D judges joint pairs: to it
@@ -36,8 +36,7 @@ class BiGANImage:
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
             "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
-        self.averaged: tuple[str, ...] = GENERATORS
-        self.trains_at_test_time = False
+        self.averaged = GENERATORS
         self.pools: Mapping[str, ImagePool] = {kind: ImagePool(config.pool_size) for kind in ("inferred", "generated")}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.losses.smoothness import total_variation
 from trainer.methods.base import Method, Networks
 from trainer.methods.caae.config import CAAEConfig
@@ -24,7 +23,7 @@ def build(config: CAAEConfig, task: Task) -> Method:
     return CAAE(config, task)
 
 
-class CAAE:
+class CAAE(Method):
     """Equation 4: lambda L(x, G(E(x), l)) + gamma TV(G(E(x), l)) and both adversarial games; x is view b, l its label.
 
     D_z tells codes E(x) from the uniform prior, so that every code is a face; D_img tells images from real ones of
@@ -45,9 +44,7 @@ class CAAE:
             for name, network in (("discriminator_z", CodeDiscriminator(config)), ("discriminator_image", judge))
         }
         self.players["autoencoder"] = generator_player(adversarial, nn.ModuleDict(autoencoder))
-        self.averaged: tuple[str, ...] = ("encoder", "generator")
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("encoder", "generator")
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """z = E(x), and G(z, l) with the image's own label."""

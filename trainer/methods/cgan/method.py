@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
@@ -25,7 +24,7 @@ def build(config: CGANConfig, task: Task) -> Method:
     return CGAN(config, task)
 
 
-class CGAN:
+class CGAN(Method):
     """min_G max_D E[log D(x|y)] + E[log(1 - D(G(z|y)))] (equation 2); x is view b, y its label, one-hot.
 
     The condition is joined to z for G, and to the first features of D, replicated over space.
@@ -45,9 +44,7 @@ class CGAN:
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
             "generator": generator_player(config.adversarial, nn.ModuleDict({"generator": generator})),
         }
-        self.averaged: tuple[str, ...] = ("generator",)
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("generator",)
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G(z|y), of the real images' labels."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.cogan.networks import CoupledDiscriminator, CoupledGenerator
@@ -22,7 +21,7 @@ def build(config: CoGANConfig, task: Task) -> Method:
     return CoGAN(config, task)
 
 
-class CoGAN:
+class CoGAN(Method):
     """Two GANs, of view a (f1, g1) and view b (f2, g2), that share weights (section 3).
 
     g1 and g2 are `coupled_generator`, f1 and f2 `coupled_discriminator`. What they share, and the z that both images
@@ -52,9 +51,7 @@ class CoGAN:
             ),
             "generators": generator_player(config.adversarial, nn.ModuleDict({"coupled_generator": generator})),
         }
-        self.averaged: tuple[str, ...] = ("coupled_generator",)
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("coupled_generator",)
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_a = g1(z) and fake_b = g2(z), of one z."""

@@ -29,7 +29,7 @@ def build(config: CycleGANConfig, task: Task) -> Method:
     return CycleGAN(config, task)
 
 
-class CycleGAN:
+class CycleGAN(Method):
     """L = L_GAN(G, D_Y) + L_GAN(F, D_X) + lambda L_cyc(G, F) (equation 3); X is view a, Y is view b.
 
     G is `generator_a2b`, F is `generator_b2a`, D_X is `discriminator_a`, D_Y is `discriminator_b`.
@@ -41,8 +41,7 @@ class CycleGAN:
             "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
             "discriminators": discriminator_player(config.adversarial, build_patchgans(config.discriminator, task)),
         }
-        self.averaged: tuple[str, ...] = GENERATORS
-        self.trains_at_test_time = False
+        self.averaged = GENERATORS
         self.pools: Mapping[str, ImagePool] = {view: ImagePool(config.pool_size) for view in ("a", "b")}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.discogan.config import DiscoGANConfig
 from trainer.methods.discogan.discriminator import FeatureDiscriminator
@@ -28,7 +27,7 @@ def build(config: DiscoGANConfig, task: Task) -> Method:
     return DiscoGAN(config, task)
 
 
-class DiscoGAN:
+class DiscoGAN(Method):
     """L_G = L_GAN_B + L_CONST_A + L_GAN_A + L_CONST_B and L_D = L_D_A + L_D_B (section 2.3); A, B are views a, b.
 
     G_AB is `generator_a2b`. The authors' code weighs L_GAN and L_CONST as shares of 1, as is done here; it steps the
@@ -48,9 +47,7 @@ class DiscoGAN:
             "discriminators": discriminator_player(config.adversarial, discriminators),
             "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
-        self.averaged: tuple[str, ...] = GENERATORS
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = GENERATORS
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = x_AB = G_AB(x_A), and fake_a = x_BA = G_BA(x_B)."""

@@ -8,7 +8,6 @@ from torch import Tensor
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.dualgan.config import DualGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player
@@ -27,7 +26,7 @@ def build(config: DualGANConfig, task: Task) -> Method:
     return DualGAN(config, task)
 
 
-class DualGAN:
+class DualGAN(Method):
     """Equations 1 to 3; U is view a, V is view b; the noise z is dropout.
 
     The primal G_A: U -> V is `generator_a2b`, and its critic D_A is `discriminator_b`, named for the view it judges;
@@ -40,9 +39,8 @@ class DualGAN:
             "discriminators": discriminator_player(config.adversarial, build_patchgans(config.discriminator, task)),
             "generators": generator_player(config.adversarial, build_generators(config.generator, task)),
         }
-        self.averaged: tuple[str, ...] = GENERATORS
+        self.averaged = GENERATORS
         self.trains_at_test_time = True  # dropout is the noise z, in training and at test time
-        self.pools: Mapping[str, ImagePool] = {}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G_A(u, z) and fake_a = G_B(v, z')."""

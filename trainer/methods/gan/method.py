@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks
 from trainer.methods.gan.config import GANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
@@ -25,7 +24,7 @@ def build(config: GANConfig, task: Task) -> Method:
     return GAN(config, task)
 
 
-class GAN:
+class GAN(Method):
     """min_G max_D E[log D(x)] + E[log(1 - D(G(z)))] (equation 1), or another objective; x is view b."""
 
     def __init__(self, config: GANConfig, task: Task) -> None:
@@ -37,9 +36,7 @@ class GAN:
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
             "generator": generator_player(config.adversarial, nn.ModuleDict({"generator": generator})),
         }
-        self.averaged: tuple[str, ...] = ("generator",)
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.averaged = ("generator",)
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G(z)."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.pool import ImagePool
 from trainer.methods.base import Method, Networks, Player
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
@@ -22,7 +21,7 @@ def build(config: Pix2PixConfig, task: Task) -> Method:
     return Pix2Pix(config, task)
 
 
-class Pix2Pix:
+class Pix2Pix(Method):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (equation 4); x is view a, y is view b.
 
     The ablations of section 4.1: a GAN that is not conditional judges y alone (equation 2); L1 alone has no
@@ -43,9 +42,8 @@ class Pix2Pix:
         self.players["generator"] = (
             generator_player(config.adversarial, networks) if config.weight_gan > 0 else Player(networks=networks)
         )
-        self.averaged: tuple[str, ...] = ("generator",)
+        self.averaged = ("generator",)
         self.trains_at_test_time = True  # "we apply dropout at test time [and] the statistics of the test batch" (3.3)
-        self.pools: Mapping[str, ImagePool] = {}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """fake_b = G(x, z), where the noise z is dropout."""

@@ -11,7 +11,7 @@ from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.pool import ImagePool
-from trainer.methods.base import Networks
+from trainer.methods.base import Method, Networks
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
@@ -30,7 +30,7 @@ class ContentSection(Protocol):
     def pool_size(self) -> int: ...
 
 
-class ContentGAN:
+class ContentGAN(Method):
     """L_G = L_GAN(G, D) + lambda d(G(x), x) (Shrivastava et al. 2017, equations 1 to 4); x is view a, y is view b.
 
     SimGAN's refiner R is G here. Its D is local too: each logit judges a patch, and the loss is their mean. It shows D
@@ -61,8 +61,7 @@ class ContentGAN:
             "discriminator": discriminator_player(adversarial, nn.ModuleDict({"discriminator": discriminator})),
             "generator": generator_player(adversarial, nn.ModuleDict({"generator": generator})),
         }
-        self.averaged: tuple[str, ...] = ("generator",)
-        self.trains_at_test_time = False
+        self.averaged = ("generator",)
         self.pools: Mapping[str, ImagePool] = {"b": ImagePool(config.pool_size)}
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

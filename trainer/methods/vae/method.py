@@ -8,11 +8,9 @@ from torch import Tensor, nn
 
 from trainer.config.method import Task
 from trainer.data.batch import Batch
-from trainer.losses.latent import kl_divergence, sample_gaussian
-from trainer.losses.pool import ImagePool
+from trainer.losses.latent import kl_divergence
 from trainer.methods.base import Method, Networks, Player
-from trainer.methods.shared.columns import reconstruction_and_samples
-from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.methods.shared.gaussian_codes import GaussianCodes
 from trainer.methods.vae.config import VAEConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
@@ -23,7 +21,7 @@ def build(config: VAEConfig, task: Task) -> Method:
     return VAE(config, task)
 
 
-class VAE:
+class VAE(GaussianCodes):
     """The bound of equation 10, negated: KL(q(z|x) | p(z)) - E[log p(x|z)], with one draw of z for each image.
 
     x is view b, p(z) = N(0, I), q(z|x) is Gaussian with a diagonal covariance (equation 9). As in the paper the
@@ -42,15 +40,12 @@ class VAE:
             ),
         }
         self.players = {"autoencoder": Player(networks=nn.ModuleDict(networks))}
-        self.averaged: tuple[str, ...] = ("encoder", "decoder")
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.code_size = size
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Mean and log variance of q(z|x), and what the decoder makes of z = mean + s * epsilon."""
-        mean, log_variance = networks["encoder"](batch.b).chunk(2, dim=1)
-        code = sample_gaussian(mean, log_variance, batch.normal("epsilon", self.config.code_size))
-        return {"mean": mean, "log_variance": log_variance, "decoded": networks["decoder"](code)}
+        inferred = self.infer(networks, batch)
+        return inferred | {"decoded": networks["decoder"](inferred["code"])}
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """-log p(x|z), and beta times KL as in appendix B."""
@@ -71,23 +66,6 @@ class VAE:
         else:
             pixels = 0.5 * (image - decoded).square()
         return pixels.flatten(1).sum(dim=1).mean()
-
-    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        """Image, reconstruction, and samples that have nothing to do with it."""
-        return reconstruction_and_samples(self, networks, batch)
-
-    def translate(self, networks: Networks, image: Tensor) -> Tensor:
-        """The reconstruction from the mean of q(z|x)."""
-        return self.decode(networks, self.encode(networks, image))
-
-    def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
-        """Images of codes drawn from p(z) = N(0, I), each pixel at its mean."""
-        device = device_of(networks, "decoder")
-        return self.decode(networks, draw_noise("normal", num, self.config.code_size, device=device))
-
-    def encode(self, networks: Networks, image: Tensor) -> Tensor:
-        """The mean of q(z|x): (N, code_size)."""
-        return networks["encoder"](image).chunk(2, dim=1)[0]
 
     def decode(self, networks: Networks, code: Tensor) -> Tensor:
         """The mean of p(x|z)."""

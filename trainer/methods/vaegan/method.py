@@ -8,12 +8,10 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
-from trainer.losses.latent import kl_divergence, sample_gaussian
-from trainer.losses.pool import ImagePool
+from trainer.losses.latent import kl_divergence
 from trainer.methods.base import Method, Network, Networks
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
-from trainer.methods.shared.columns import reconstruction_and_samples
-from trainer.methods.shared.noise import device_of, draw_noise
+from trainer.methods.shared.gaussian_codes import GaussianCodes
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_discriminator import ConvDiscriminator
@@ -25,7 +23,7 @@ def build(config: VAEGANConfig, task: Task) -> Method:
     return VAEGAN(config, task)
 
 
-class VAEGAN:
+class VAEGAN(GaussianCodes):
     """Algorithm 1: Enc minimises L_prior + L_like, Dec minimises gamma L_like and plays L_GAN against Dis.
 
     x is view b; z ~ q(z|x) = Enc(x), z_p ~ N(0, I). The players step in that order, each with the others as they are by
@@ -43,21 +41,17 @@ class VAEGAN:
             "decoder": generator_player(config.adversarial, nn.ModuleDict({"decoder": decoder})),
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
         }
-        self.averaged: tuple[str, ...] = ("encoder", "decoder")
-        self.trains_at_test_time = False
-        self.pools: Mapping[str, ImagePool] = {}
+        self.code_size = size
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Mean and log variance of q(z|x), and z."""
-        mean, log_variance = networks["encoder"](batch.b).chunk(2, dim=1)
-        code = sample_gaussian(mean, log_variance, batch.normal("epsilon", self.config.code_size))
-        return {"mean": mean, "log_variance": log_variance, "code": code}
+        return self.infer(networks, batch)
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """L_prior, L_like, and L_GAN over x, Dec(z) and Dec(z_p), to whom algorithm 1 gives them."""
         if player == "encoder":
             return self._encoder(networks, batch, fakes)
-        code, prior_code = fakes["code"].detach(), batch.normal("prior", self.config.code_size)
+        code, prior_code = fakes["code"].detach(), batch.normal("prior", self.code_size)
         if player == "decoder":
             return self._decoder(networks, batch, code=code, prior_code=prior_code)
         with torch.no_grad():
@@ -113,24 +107,3 @@ class VAEGAN:
         _, features_of_image = discriminator(image)
         level = self.config.layer - 1
         return 0.5 * (features_of_image[level] - features[level]).square().flatten(1).sum(dim=1).mean()
-
-    def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        """Image, reconstruction, and samples that have nothing to do with it."""
-        return reconstruction_and_samples(self, networks, batch)
-
-    def translate(self, networks: Networks, image: Tensor) -> Tensor:
-        """The reconstruction from the mean of q(z|x)."""
-        return self.decode(networks, self.encode(networks, image))
-
-    def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
-        """Dec(z_p)."""
-        device = device_of(networks, "decoder")
-        return self.decode(networks, draw_noise("normal", num, self.config.code_size, device=device))
-
-    def encode(self, networks: Networks, image: Tensor) -> Tensor:
-        """The mean of q(z|x): (N, code_size)."""
-        return networks["encoder"](image).chunk(2, dim=1)[0]
-
-    def decode(self, networks: Networks, code: Tensor) -> Tensor:
-        """Dec(z)."""
-        return networks["decoder"](code)
