@@ -23,13 +23,14 @@ from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
 from trainer.config.errors import ConfigError
-from trainer.evaluation.scores import Score, find_key, met_needs, objectives
+from trainer.evaluation.scores import Score, available_objectives, find_key, objectives
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 SMALL: dict[str, Any] = {
     "train.total_kimg": 2.0,
+    "train.patience_kimg": 0.0,
     "method.generator.num_filters": 16,
     "method.discriminator.num_filters": 16,
     "data.num_threads": 1,
@@ -37,6 +38,7 @@ SMALL: dict[str, Any] = {
     "log.evaluate_kimg": 0.0,
     "log.checkpoint_kimg": 0.0,
     "log.keep_checkpoints": 1,
+    "log.keep_best": None,
 }
 """How a preset is made small enough for many trials; the command that trains the best one in full leaves it out. Scores
 and checkpoints come with a trial's reports, so the loop makes none of its own."""
@@ -247,8 +249,7 @@ def check_name(metric: str) -> None:
 
 def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     """Scores of the validation split that sweeps can choose by, and the configuration's data can have."""
-    met = met_needs(config, manifest)
-    return tuple(key for key, score in objectives().items() if score.needs <= met)
+    return tuple(available_objectives(config, manifest))
 
 
 def full_overrides(sweep: Sweep, best: Overrides) -> dict[str, Any]:

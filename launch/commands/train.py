@@ -15,6 +15,7 @@ from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
 from trainer.config.errors import ConfigError
 from trainer.data.subject import final_split
+from trainer.evaluation.scores import check_kept_score
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.rundir import RunDir
@@ -67,7 +68,9 @@ def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
 
 def check_dataset(config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
-    check_task(config, read_manifest(config.data.path))
+    manifest = read_manifest(config.data.path)
+    check_task(config, manifest)
+    check_kept_score(config, manifest)
 
 
 def _resume(options: ResumeOptions) -> int:

@@ -102,6 +102,9 @@ class TrainConfig:
     """Decides initial weights, the order of samples, crops and dropout."""
     ema_half_life_kimg: float = 0.5
     """Half-life of the moving average of the generator's weights, which evaluation uses; 0 is off."""
+    patience_kimg: float = 0.0
+    """Training ends early, saved and scored as at its end, when the score of `log.keep_best` has not improved for so
+    many thousands of images; 0 is off."""
 
     def __post_init__(self) -> None:
         require(self.total_kimg > 0, "train.total_kimg", self.total_kimg, "use a positive number.")
@@ -110,6 +113,7 @@ class TrainConfig:
         require(
             self.ema_half_life_kimg >= 0, "train.ema_half_life_kimg", self.ema_half_life_kimg, "use 0 (off) or more."
         )
+        require(self.patience_kimg >= 0, "train.patience_kimg", self.patience_kimg, "use 0 (off) or more.")
 
     @property
     def total_images(self) -> int:
@@ -133,6 +137,8 @@ class LogConfig:
     """Checkpoints; one more is made at the end and at SIGTERM."""
     keep_checkpoints: int = 2
     """Older checkpoints are removed."""
+    keep_best: str | None = None
+    """Also keep the checkpoint with the best of this score, e.g. eval/psnr, of those at each `evaluate_kimg`."""
     num_samples: int = 6
     """Rows of the sample grid."""
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
@@ -152,4 +158,10 @@ class LogConfig:
             "W&B allows 1 to 128 characters, and none of / \\ # ? % :",
         )
         require(self.keep_checkpoints >= 1, "log.keep_checkpoints", self.keep_checkpoints, "use 1 or more.")
+        require(
+            self.keep_best is None or self.evaluate_kimg > 0,
+            "log.keep_best",
+            self.keep_best,
+            "needs scores on the way: set log.evaluate_kimg to more than 0, or log.keep_best to None.",
+        )
         require(1 <= self.num_samples <= 64, "log.num_samples", self.num_samples, "use 1 to 64.")

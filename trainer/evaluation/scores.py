@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sharding.format.manifest import Manifest
+from trainer.config.errors import ConfigError
 from trainer.data.subject import knows_truth, trained_view
 from trainer.runs.config import RunConfig
 
@@ -59,7 +60,7 @@ class Score:
 
     @property
     def is_objective(self) -> bool:
-        """Whether a sweep can choose by it: a single number that does not depend on which classes a split shows."""
+        """Whether sweeps and best checkpoints can be chosen by it: one number, whatever classes a split shows."""
         return bool(self.metric) and not self.is_pattern
 
     @property
@@ -171,7 +172,7 @@ def heading_of(key: str) -> str:
 
 
 def objectives() -> dict[str, Score]:
-    """What sweeps can choose by, by key: `eval/psnr`, ..."""
+    """What sweeps and best checkpoints can choose by, by key: `eval/psnr`, ..."""
     return {f"eval/{row.name}": row for row in SCORES.values() if row.is_objective}
 
 
@@ -192,3 +193,20 @@ def met_needs(config: RunConfig, manifest: Manifest) -> frozenset[Need]:
     if config.data.label is not None:
         met.add("labels")
     return frozenset(met)
+
+
+def available_objectives(config: RunConfig, manifest: Manifest) -> dict[str, Score]:
+    """Those of `objectives` that the run's data can have, by key."""
+    met = met_needs(config, manifest)
+    return {key: score for key, score in objectives().items() if score.needs <= met}
+
+
+def check_kept_score(config: RunConfig, manifest: Manifest) -> None:
+    """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
+    kept = config.log.keep_best
+    if kept is None or kept in available_objectives(config, manifest):
+        return
+    row = objectives().get(kept)
+    fault = "is no score to choose by" if row is None else f"needs {', '.join(row.needs)}, which the data set lacks"
+    there_are = ", ".join(available_objectives(config, manifest)) or "none; use None"
+    raise ConfigError("log.keep_best", kept, f"{fault}. Of {config.data.path} there are: {there_are}.")

@@ -36,6 +36,12 @@ class RunConfig:
         self.method.check(self.data)
         self._check_views()
         self._check_engine()
+        require(
+            self.train.patience_kimg == 0 or self.log.keep_best is not None,
+            "train.patience_kimg",
+            self.train.patience_kimg,
+            "waits for a score to improve: name it in log.keep_best, e.g. eval/psnr, or use 0 (off).",
+        )
 
     def _check_views(self) -> None:
         if self.method.pairing == "single":
@@ -59,10 +65,6 @@ class RunConfig:
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
             "or set method.adversarial.weight_gradient_penalty and weight_r1 to 0.",
         )
-
-    def global_batch_size(self, world_size: int) -> int:
-        """Images of one optimizer step over all ranks."""
-        return self.train.batch_size_per_gpu * self.engine.gradient_accumulation_steps * world_size
 
     def check_hardware(self, num_gpus: int) -> None:
         """Reject a device or precision that this machine does not have."""

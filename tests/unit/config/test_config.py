@@ -4,9 +4,11 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tyro
@@ -16,7 +18,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import EngineConfig, OptimizerConfig, TrainConfig
+from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vae.config import VAEConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
@@ -135,11 +137,23 @@ def test_every_value_has_a_help_text():
                 assert explained, f"{node.name}.{ast.unparse(line.target)}"
 
 
-def test_global_batch_counts_ranks_and_accumulation():
-    config = load_preset(DEFAULT)
-    config = replace(
-        config,
-        train=replace(config.train, batch_size_per_gpu=4),
-        engine=EngineConfig(gradient_accumulation_steps=3),
-    )
-    assert config.global_batch_size(world_size=2) == 24
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda: LogConfig(keep_best="eval/psnr"), r"^log\.keep_best = 'eval/psnr': .*log\.evaluate_kimg"),
+        (lambda: TrainConfig(patience_kimg=-1), r"^train\.patience_kimg = -1: .*0 \(off\)"),
+        (
+            lambda: replace(load_preset(DEFAULT), train=TrainConfig(patience_kimg=2)),
+            r"^train\.patience_kimg = 2: .*log\.keep_best",
+        ),
+    ],
+)
+def test_a_best_checkpoint_needs_scores_and_patience_needs_a_score_to_watch(change: Callable[[], Any], message: str):
+    with pytest.raises(ConfigError, match=message):
+        change()
+
+
+def test_a_score_can_be_watched():
+    log = LogConfig(keep_best="eval/psnr", evaluate_kimg=1)
+    config = replace(load_preset(DEFAULT), train=TrainConfig(patience_kimg=2), log=log)
+    assert config_from_dict(config_to_dict(config)) == config

@@ -18,12 +18,23 @@ from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, t
 from tests.unit.data.tiny_shards import SIDE as UNPAIRED_SIDE
 from tests.unit.data.tiny_shards import UNPAIRED_SHARDS, noisy_pixels, write_unpaired_dataset
 from trainer.config.data import DataConfig
+from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.contestants import make_metrics
 from trainer.evaluation.evaluate import evaluate_split, scores_table, write_evaluation
 from trainer.evaluation.metrics.base import ScoredView
-from trainer.evaluation.scores import SCORES, Score, find, find_key, heading_of, met_needs, objectives, summaries
+from trainer.evaluation.scores import (
+    SCORES,
+    Score,
+    check_kept_score,
+    find,
+    find_key,
+    heading_of,
+    met_needs,
+    objectives,
+    summaries,
+)
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
 from trainer.methods.cyclegan.config import CycleGANConfig
@@ -193,3 +204,19 @@ def test_what_the_data_have_decides_which_metrics_are_made(tmp_path: Path, map_d
     view = ScoredView(eight_bits=True, classes=CLASSES)
     assert len(make_metrics(view, met=met).pairs) == 3
     assert len(make_metrics(view, met=met, of_classes=True).pairs) == 1
+
+
+def keeping(config: RunConfig, score: str | None) -> RunConfig:
+    return replace(config, log=replace(config.log, keep_best=score, evaluate_kimg=1))
+
+
+def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_path: Path, map_dataset: Path) -> None:
+    paired, manifest = tiny_config(map_dataset), read_manifest(map_dataset)
+    for score in ("eval/psnr", "eval/miou", None):
+        check_kept_score(keeping(paired, score), manifest)
+    for score in ("eval/iou/sea", "psnr"):
+        with pytest.raises(ConfigError, match=rf"^log\.keep_best = '{score}': is no score .*: eval/psnr, eval/ssim"):
+            check_kept_score(keeping(paired, score), manifest)
+    write_unpaired_dataset(tmp_path)
+    with pytest.raises(ConfigError, match=r"^log\.keep_best = 'eval/psnr': needs pairs, .*there are: none; use None"):
+        check_kept_score(keeping(unpaired_config(tmp_path), "eval/psnr"), read_manifest(tmp_path))
