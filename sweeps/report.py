@@ -191,7 +191,7 @@ def _metric_name(sweep: Sweep) -> str:
 
 
 def best_of(rows: list[Row]) -> Row | None:
-    """Of rows in their order, the first with a valid score; None if there is none."""
+    """The first of the rows with a valid score; None if there is none."""
     return next((row for row in rows if row.is_valid and row.score is not None), None)
 
 

@@ -83,7 +83,7 @@ def _kill(ranks: list[Rank]) -> None:
 
 
 class _Watch:
-    """Over running ranks.
+    """Watches running ranks.
 
     Args:
         received: when signals to stop came; a signal handler adds to it.

@@ -70,7 +70,7 @@ class View:
 
     @property
     def most_bytes(self) -> int:
-        """That a file of the view may have: twice its pixels, and what colour profiles and the like take."""
+        """The most that a file of the view may have: twice its pixels, and what colour profiles and the like take."""
         if self.width is None or self.height is None:
             return MOST_MEMBER_BYTES
         return 2 * self.width * self.height * self.channels * _BYTES[self.dtype] + MOST_EXTRA_BYTES
@@ -110,7 +110,7 @@ class Manifest:
     """Source, options and version that made the set: enough to make it again."""
 
     def num_samples(self, split: str, view: str | None = None) -> int:
-        """Of a split: all, or those that have `view`."""
+        """The number of samples of a split: all, or those that have `view`."""
         return sum(shard.num_samples for shard in self.splits[split] if view is None or shard.view in (None, view))
 
 
@@ -127,12 +127,12 @@ def index_path(shard: str) -> str:
 
 
 def most_index_bytes(shard: Shard) -> int:
-    """That the index of a shard may have: it tells less of each file than the file's header in the tar."""
+    """The most that the index of a shard may have: it tells less of each file than the file's header in the tar."""
     return min(max(shard.num_bytes, 512), MOST_INDEX_BYTES)
 
 
 def most_member_bytes(manifest: Manifest, extension: str) -> int:
-    """That a file in a tar may have, by what follows the key in its name."""
+    """The most that a file in a tar may have, by what follows the key in its name."""
     if extension == LABELS_EXTENSION and manifest.labels:
         return MOST_LABEL_BYTES
     return max((view.most_bytes for view in manifest.views.values() if view.extension == extension), default=0)

@@ -44,7 +44,7 @@ class Picture:
 
     @cached_property
     def image(self) -> Image.Image:
-        """As Pillow has it, with its palette."""
+        """The picture as Pillow has it, with its palette."""
         return codec.decode_picture(self.content, name=str(self.header.path))
 
 

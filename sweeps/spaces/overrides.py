@@ -89,7 +89,7 @@ def _fractions(num: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _rounded(values: np.ndarray, domain: Uniform | LogUniform) -> list[float]:
-    """To three digits: finer differences do not matter, and tables and commands with them are hard to read."""
+    """Round to three digits: finer differences do not matter, and tables and commands with them are hard to read."""
     return [min(max(float(f"{value:.3g}"), domain.low), domain.high) for value in values]
 
 

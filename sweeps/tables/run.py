@@ -84,7 +84,7 @@ def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
 
 
 def _run(command: list[str]) -> int:
-    """As a process of its own: what one run leaves in memory is not the next one's. Returns its exit status.
+    """Train in a process of its own: what one run leaves in memory is not the next one's. Returns its exit status.
 
     Signals to stop are passed on, and the run saves itself. So does it at Ctrl-C or when the terminal is closed, of
     which it hears by itself.
@@ -107,7 +107,7 @@ def _header(table: Table) -> list[str]:
 
 
 def show_table(table: Table, scores: dict[str, dict[str, float]]) -> RichTable:
-    """For the console; rows that are not finished have dashes."""
+    """The table for the console; rows that are not finished have dashes."""
     shown = RichTable(title=f"{table.title} ({table.source})", title_justify="left")
     for place, name in enumerate(_header(table)):
         shown.add_column(name, justify="left" if place == 0 else "right")
@@ -117,7 +117,7 @@ def show_table(table: Table, scores: dict[str, dict[str, float]]) -> RichTable:
 
 
 def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
-    """For a file."""
+    """The table for a file."""
     rows = [_cells(table, row, scores.get(row.preset, {})) for row in table.rows]
     header = _header(table)
     lines = "\n".join(

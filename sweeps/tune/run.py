@@ -171,5 +171,5 @@ def _describe(sweep: Sweep) -> str:
 
 
 def _shown(path: Path) -> Path:
-    """As short as the user would write it."""
+    """The value as short as the user would write it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

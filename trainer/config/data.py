@@ -239,5 +239,5 @@ def _is_size(value: float) -> bool:
 
 
 def height_and_width(size: Size) -> tuple[int, int]:
-    """Of a square or a rectangle."""
+    """Sides of a square or a rectangle."""
     return (size, size) if isinstance(size, int) else size

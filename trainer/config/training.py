@@ -10,7 +10,7 @@ Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Of every player; the defaults are those of Isola et al. 2017 (section 3.3)."""
+    """How every player is optimised; the defaults are those of Isola et al. 2017 (section 3.3)."""
 
     __pydantic_config__ = STRICT
 

@@ -35,7 +35,7 @@ def open_prefetcher(
 
 
 def first_uses(order: Order, start: int, stop: int | None, *, memory: int) -> Iterator[tuple[int, int | None]]:
-    """At each position from `start` (up to `stop`) its shard if it is none of the last `memory` ones, else None."""
+    """The shard at each position from `start` (up to `stop`) if it is none of the last `memory` ones, else None."""
     recent: OrderedDict[int, None] = OrderedDict()
     position = start
     while stop is None or position < stop:

@@ -47,7 +47,7 @@ def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -
 
 @one_thread()
 def _constant_images(passes: Passes, classes: Sequence[ClassInfo]) -> tuple[Tensor, Tensor]:
-    """Of the training split's targets, pixel by pixel: the mean, and the commonest class's colour."""
+    """The mean of the training split's targets, pixel by pixel, and the commonest class's colour."""
     shape, world = passes.config.data.crop_shape, passes.world
     total = torch.zeros(1, passes.view_b.channels, *shape, dtype=torch.float64, device=world.device)
     votes = torch.zeros(1, len(classes), *shape, dtype=torch.float64, device=world.device)

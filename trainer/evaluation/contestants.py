@@ -29,8 +29,10 @@ def target(batch: Batch) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """For many small operations on one image: on cores that others use too, torch's threads wait for each other
-    in each of them (measured on two busy cores: 3 to 30 times slower with two threads than with one).
+    """Keep torch to one thread, for many small operations on one image.
+
+    On cores that others use too, torch's threads wait for each other in each of them (measured on
+    two busy cores: 3 to 30 times slower with two threads than with one).
     """
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -89,13 +91,13 @@ class Contestant:
                 metric.update_fakes(images)
 
     def see_targets(self, batch: Batch) -> None:
-        """Likewise targets."""
+        """Take in targets by themselves, likewise."""
         with one_thread():
             for metric in self.metrics.sets:
                 metric.update_reals(self.truth(batch))
 
     def results(self, world: World) -> dict[str, float]:
-        """Of all ranks' images, by key; called once on every rank, at the end."""
+        """Scores of all ranks' images, by key; called once on every rank, at the end."""
         found: dict[str, float] = {}
         for metric in (*self.metrics.pairs, *self.metrics.sets):
             metric.merge(world)

@@ -55,7 +55,7 @@ class LabelScores:
         return cls(config=config, manifest=manifest, split=split, world=world)
 
     def __call__(self, translator: Translator) -> dict[str, float]:
-        """Empty where the method neither samples by label nor changes labels."""
+        """Scores by key; empty where the method neither samples by label nor changes labels."""
         method = translator.method
         with seeded(self.config.train.seed, "labels", device=self.world.device):
             if isinstance(method, Samples) and self.config.method.needs_label:

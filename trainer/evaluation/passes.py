@@ -54,7 +54,7 @@ class Passes:
         return self._side(split, self.config.data.view_a, batch_size=1)
 
     def targets(self, split: str, *, batch_size: int = 1) -> Iterator[Batch]:
-        """Likewise all images b."""
+        """This rank's share of all images b, likewise."""
         return self._side(split, self.config.data.view_b, batch_size=batch_size)
 
     def _side(self, split: str, view: str, *, batch_size: int) -> Iterator[Batch]:

@@ -146,7 +146,7 @@ def find(name: str) -> Score:
 
 
 def _of_one(row: Score, *, name: str, title: str) -> Score:
-    """Not by `replace`, whose result would be taken for a pattern if a class were called so."""
+    """The row of one class; not by `replace`, whose result would be taken for a pattern if a class were called so."""
     return Score(
         name=name,
         title=title,

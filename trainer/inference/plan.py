@@ -67,7 +67,7 @@ def _find_files(source: Path) -> tuple[list[Path], Path]:
 
 
 def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
-    """Of folders only: the next call would take this one's results for its input."""
+    """Refuse nested folders: the next call would take this one's results for its input."""
     inside, outside = destination.resolve(), root.resolve()
     if inside == outside or (not is_file and inside.is_relative_to(outside)):
         raise ConfigError("out", str(destination), f"lies in the folder to be read, {root}; choose another one.")

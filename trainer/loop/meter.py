@@ -23,7 +23,7 @@ class Meter:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def means(self, world: World) -> dict[str, float]:
-        """Over everything added since the last call, on all ranks; then starts anew."""
+        """Means over everything added since the last call, on all ranks; then starts anew."""
         means = self.peek(world)
         self._sums, self._counts = {}, {}
         return means

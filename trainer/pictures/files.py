@@ -82,7 +82,7 @@ def _class_colors(content: bytes, *, classes: Sequence[ClassInfo], has_alpha: bo
 
 
 def _with_depth(pixels: np.ndarray, dtype: str) -> np.ndarray:
-    """Between uint8 and uint16."""
+    """Convert between uint8 and uint16."""
     if pixels.dtype == dtype:
         return pixels
     if dtype == "uint16":

@@ -56,7 +56,7 @@ def _cell(picture: Image.Image) -> Image.Image:
 
 
 def save_picture(path: Path, picture: Image.Image) -> None:
-    """As PNG, whole or not at all."""
+    """Write a PNG, whole or not at all."""
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     write_atomically(path, buffer.getvalue())

@@ -4,8 +4,10 @@ from sharding.format.manifest import View
 
 
 def result_suffix(view: View) -> str:
-    """Of files that hold what a view stores: `.png` of 8 or 16 bits and 1 or 3 channels, and of classes; `.npy` where
-    the view's own files are that; else `.tif`."""
+    """The suffix of files that hold what a view stores.
+
+    `.png` of 8 or 16 bits and 1 or 3 channels, and of classes; `.npy` where the view's own files are that; else `.tif`.
+    """
     if view.content != "classes" and view.extension.endswith("npy"):
         return ".npy"
     is_common = view.dtype in ("uint8", "uint16") and view.channels in (1, 3)

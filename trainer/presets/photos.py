@@ -52,7 +52,7 @@ def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size
 
 
 def faces(method: MethodConfig, *, label: str) -> RunConfig:
-    """Of `data/faces`, 128 px."""
+    """The settings of `data/faces`, 128 px."""
     data = DataConfig(path=Path("data/faces"), view_a="photo", view_b="photo", label=label, load_size=128)
     return run(method, data, total_kimg=500, batch_size_per_gpu=64)
 

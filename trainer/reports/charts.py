@@ -58,7 +58,7 @@ class Chart:
 
     @property
     def end(self) -> float:
-        """Of the x axis, which begins at 0: thousands of images."""
+        """The end of the x axis, which begins at 0: thousands of images."""
         return max(x for curve in self.curves for x, _ in curve.points) or 1.0
 
     @property
@@ -178,7 +178,7 @@ def _plain_chart(key: str, points: list[Point]) -> Chart:
 
 
 def thin_out(points: list[Point]) -> list[Point]:
-    """At most 400 points: means of equally many neighbours."""
+    """Keep at most 400 points: means of equally many neighbours."""
     size = math.ceil(len(points) / _MOST_POINTS)
     groups = (points[start : start + size] for start in range(0, len(points), size))
     return [(fmean(x for x, _ in group), fmean(y for _, y in group)) for group in groups]

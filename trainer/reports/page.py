@@ -118,7 +118,7 @@ def _shown(value: Any) -> Any:
 
 
 def _commands(run: RunDir) -> dict[str, str]:
-    """To copy."""
+    """Commands to copy."""
     return {
         "evaluate": command_line("diptych", "evaluate", run.path),
         "evaluate val": command_line("diptych", "evaluate", run.path, "--split", "val"),

@@ -83,7 +83,7 @@ class RunConfig:
 
 
 def config_to_dict(config: RunConfig) -> dict[str, Any]:
-    """As plain JSON values; `config_from_dict` is its inverse."""
+    """The configuration as plain JSON values; `config_from_dict` is its inverse."""
     return TypeAdapter(RunConfig).dump_python(config, mode="json")
 
 

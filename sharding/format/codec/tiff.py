@@ -43,7 +43,7 @@ class TiffLayout:
 
 
 def read_layout(file: BinaryIO, *, name: str) -> TiffLayout:
-    """Of the first image.
+    """The layout of the first image.
 
     Raises:
         DatasetError: there is none, or it is of a kind that is not read; the message says what to do.

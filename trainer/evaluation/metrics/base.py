@@ -56,7 +56,7 @@ class SetMetric(Metric, Protocol):
         ...
 
     def update_reals(self, images: Tensor) -> None:
-        """Likewise; there may be more or fewer of them than of the fakes."""
+        """Take in real images; there may be more or fewer of them than of the fakes."""
         ...
 
 

@@ -83,5 +83,5 @@ def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, flo
 
 
 def make(view: ScoredView) -> SegmentationScores:
-    """Of the classes that the view shows."""
+    """Make the scores of the classes that the view shows."""
     return SegmentationScores(view.classes)

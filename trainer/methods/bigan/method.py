@@ -60,7 +60,7 @@ class BiGAN(Method):
         return {"inferred": inferred, "code": code, "generated": networks["generator"](code)}
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of D, or of E and G (BiGAN, section 3.4: with the labels of both kinds of pairs exchanged)."""
+        """Terms of D, or of E and G (BiGAN, section 3.4: with the labels of both kinds of pairs exchanged)."""
         if player == "discriminator":
             return self._discriminator(networks, batch, {name: fake.detach() for name, fake in fakes.items()})
         discriminator = networks["discriminator"]

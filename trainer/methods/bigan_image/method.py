@@ -44,7 +44,7 @@ class BiGANImage(Method):
         return translate_both(networks, batch)
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of D, or of G and F."""
+        """Terms of D, or of G and F."""
         inferred = torch.cat([batch.a, fakes["fake_b"]], dim=1)
         generated = torch.cat([fakes["fake_a"], batch.b], dim=1)
         discriminator = networks["discriminator"]

@@ -80,7 +80,7 @@ class CoGAN(Method):
         return terms
 
     def _regularisation(self, networks: Networks, batch: Batch, view: str, *, fake: Tensor) -> dict[str, Tensor]:
-        """Of f1 or f2 by itself; the other judges real images meanwhile."""
+        """The penalties of f1 or f2 by itself; the other judges real images meanwhile."""
 
         def logits(module: nn.Module, image: Tensor) -> Tensor:
             return module(image, batch.b)[0] if view == "a" else module(batch.a, image)[1]

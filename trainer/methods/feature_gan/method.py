@@ -32,7 +32,7 @@ class FeatureDistance:
         self._device = torch.device("cpu")
 
     def __call__(self, output: Tensor, image: Tensor) -> Tensor:
-        """Of (N, 1 or 3, H, W) in [-1, 1] each; the gradient reaches `output` alone."""
+        """The distance of (N, 1 or 3, H, W) in [-1, 1] each; the gradient reaches `output` alone."""
         if self._device != output.device:
             self.features.to(output.device)
             self._device = output.device

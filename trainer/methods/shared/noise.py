@@ -14,7 +14,7 @@ def training_noise(kind: Noise, batch: Batch, size: int) -> Tensor:
 
 
 def draw_noise(kind: Noise, *shape: int, device: torch.device) -> Tensor:
-    """The same of any shape, from torch's default generator."""
+    """Noise of any shape, from torch's default generator."""
     return torch.randn(shape, device=device) if kind == "normal" else 2 * torch.rand(shape, device=device) - 1
 
 
