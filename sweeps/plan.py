@@ -11,6 +11,7 @@ sweep-runs/<name>/
 Ray and Tune keep their own files in a folder of this machine that ends with them: nothing of theirs is read back.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -26,6 +27,7 @@ from trainer.config.errors import ConfigError
 from trainer.evaluation.scores import Score, available_objectives, find_key, objectives
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
+from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
 
 SMALL: dict[str, Any] = {
@@ -160,12 +162,15 @@ class SweepDir:
             raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.trials.mkdir(parents=True)
         self.records.mkdir()
-        write_atomically(self.sweep_file, TypeAdapter(Sweep).dump_json(sweep, indent=1))
+        record = SWEEP.stamp(TypeAdapter(Sweep).dump_python(sweep, mode="json"))
+        write_atomically(self.sweep_file, json.dumps(record, indent=1).encode())
 
     def sweep(self) -> Sweep:
-        """The settings that it was started with. Raises ConfigError if there are none, or not of this version."""
+        """The settings that it was started with. Raises ConfigError unless this version can read them."""
         try:
-            return TypeAdapter(Sweep).validate_json(read_record(self.sweep_file, most=MEBIBYTE))
+            record = SWEEP.read(read_record(self.sweep_file, most=MEBIBYTE), path=self.sweep_file)
+            del record[FORMAT_KEY]
+            return TypeAdapter(Sweep).validate_json(json.dumps(record))
         except (FileNotFoundError, NotADirectoryError):
             remedy = "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
             raise ConfigError("resume", str(self.path), remedy) from None

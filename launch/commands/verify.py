@@ -90,6 +90,9 @@ def _verify_checkpoints(run: RunDir) -> Iterator[Finding]:
         except (RecordError, OSError) as error:
             yield Finding(text=f"{folder} is damaged: {error}. Put a copy of it there, or delete it.")
             continue
+        except ConfigError as error:
+            yield Finding(text=str(error))
+            continue
         if state.files is None:
             yield Finding(text=f"{folder} was written without checksums: damage cannot be seen.", is_damage=False)
 

@@ -88,7 +88,7 @@ def test_shards_hold_what_the_files_held(folder: Path):
 
 
 def test_it_is_scored_and_shown(folder: Path):
-    scores = json.loads((folder / "runs" / "deep" / "evaluation.json").read_text())["test"]["scores"]
+    scores = json.loads((folder / "runs" / "deep" / "evaluation.json").read_text())["splits"]["test"]["scores"]
     assert np.isfinite([scores["eval/psnr"], scores["eval/ssim"], scores["baseline/mean/psnr"]]).all()
     assert (folder / "runs" / "deep" / "evaluation.png").is_file()
     assert (folder / "runs" / "deep" / "report.html").is_file()

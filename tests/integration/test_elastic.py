@@ -1,7 +1,6 @@
 """A run trained on 2 ranks goes on on 4, 1 or 2: the same samples and crops at the same positions, and scored."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -155,8 +154,7 @@ def run(stopped: RunDir, tmp_path: Path) -> RunDir:
 
 def assert_complete(run: RunDir, *, end: int) -> None:
     assert (run.checkpoints / f"{end:08d}").is_dir()
-    evaluation = json.loads(run.evaluation_file.read_text())
-    assert evaluation["test"]["position"] == end
+    assert run.evaluations()["test"]["position"] == end
     lines = read_metrics(run.metrics_file)
     positions, seconds = ([line[name] for line in lines] for name in ("position", "time_s"))
     assert positions == sorted(set(positions))

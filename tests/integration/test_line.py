@@ -99,9 +99,9 @@ def test_it_learns(run: RunDir):
 
 
 def test_evaluate_repeats_the_scores_of_the_end(run: RunDir, folder: Path):
-    before = json.loads(run.evaluation_file.read_text())["test"]["scores"]
+    before = json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"]
     diptych("evaluate", run.path, cwd=folder)
-    after = json.loads(run.evaluation_file.read_text())["test"]["scores"]
+    after = json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"]
     assert after == pytest.approx(before, rel=1e-3)
 
 
@@ -171,7 +171,7 @@ def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scores_of(run: Path) -> dict[str, float]:
-    return json.loads(RunDir(run).evaluation_file.read_text())["test"]["scores"]
+    return json.loads(RunDir(run).evaluation_file.read_text())["splits"]["test"]["scores"]
 
 
 def pixels_of(folder: Path) -> dict[str, np.ndarray]:

@@ -204,5 +204,5 @@ def test_it_resumes_in_the_middle_and_evaluates_and_translates(run: RunDir, tree
     Image.linear_gradient("L").resize((40, 33)).convert("RGB").save(tree / "in" / "odd.png")
     commands = [["evaluate", str(run.path)], ["translate", str(run.path), "--in", "in", "--out", "out"]]
     python("-c", f"from launch.cli import main; print([main(command) for command in {commands}])", tree=tree)
-    assert "eval/psnr" in json.loads(run.evaluation_file.read_text())["test"]["scores"]
+    assert "eval/psnr" in json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"]
     assert [Image.open(path).size for path in (tree / "out").iterdir()] == [(40, 33)]

@@ -134,7 +134,7 @@ def test_averaged_weights_are_bit_identical(uninterrupted: RunDir, interrupted: 
 
 def test_scores_are_identical(uninterrupted: RunDir, interrupted: RunDir):
     whole, parts = (
-        json.loads(run.evaluation_file.read_text())["test"]["scores"] for run in (uninterrupted, interrupted)
+        json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"] for run in (uninterrupted, interrupted)
     )
     assert whole == parts
 

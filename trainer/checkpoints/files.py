@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, open_record, parse_json, read_record
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
+from trainer.runs.formats import FORMAT_KEY, STATE
 
 STATE_FILE = "state.json"
 LARGEST_STATE = 64 * MEBIBYTE
@@ -67,21 +68,26 @@ def _adapter() -> TypeAdapter[CheckpointState]:
 
 def write_state(folder: Path, state: CheckpointState) -> None:
     """Write state.json, which makes the folder a checkpoint."""
-    write_atomically(folder / STATE_FILE, seal(json.dumps(asdict(state), indent=1).encode()))
+    write_atomically(folder / STATE_FILE, seal(json.dumps(STATE.stamp(asdict(state)), indent=1).encode()))
 
 
 def read_state(folder: Path) -> CheckpointState:
-    """Raises RecordError if state.json is missing, damaged, or of another checkpoint."""
+    """What state.json holds, whichever version wrote it.
+
+    Raises:
+        RecordError: it is missing, damaged, or of another checkpoint.
+        ConfigError: a later version made it: the checkpoint is not damaged, and none is fallen back to.
+    """
     try:
         content = read_record(folder / STATE_FILE, most=LARGEST_STATE)
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(f"it holds no {STATE_FILE}") from None
     except RecordError as error:
         raise RecordError(f"{STATE_FILE} {error}") from error
-    return _parse_state(content, name=folder.name)
+    return _parse_state(content, path=folder / STATE_FILE)
 
 
-def _parse_state(content: bytes, *, name: str) -> CheckpointState:
+def _parse_state(content: bytes, *, path: Path) -> CheckpointState:
     try:
         record = parse_json(content)
         fault = seal_fault(content)
@@ -89,14 +95,18 @@ def _parse_state(content: bytes, *, name: str) -> CheckpointState:
             record.pop(SEAL_KEY, None)
             if fault is not None:
                 raise RecordError(f"has changed since it was written: its checksum {fault}")
-        state = checked(record, _adapter)
+        state = _checked_state(STATE.upgrade(record, path=path))
         if state.world_size != len(state.ranks):
             raise RecordError(f"is of {state.world_size} ranks, and has the states of {len(state.ranks)}")
-        if _FOLDER_NAME.fullmatch(name) and int(name) != state.position:
+        if _FOLDER_NAME.fullmatch(name := path.parent.name) and int(name) != state.position:
             raise RecordError(f"is of {state.position} images, not of {int(name)}")
     except RecordError as error:
         raise RecordError(f"{STATE_FILE} {error}") from error
     return state
+
+
+def _checked_state(record: dict[str, Any]) -> CheckpointState:
+    return checked({key: value for key, value in record.items() if key != FORMAT_KEY}, _adapter)
 
 
 def numbered_folders(folder: Path) -> list[Path]:

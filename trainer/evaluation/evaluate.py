@@ -19,6 +19,7 @@ from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import Translator, load_translator
 from trainer.ranks.world import World, lone_world
+from trainer.runs import formats
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
@@ -66,7 +67,8 @@ def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "scores": scores,
     }
-    write_atomically(run.evaluation_file, json.dumps(run.evaluations() | {split: entry}, indent=1).encode())
+    record = formats.EVALUATION.stamp({"splits": run.evaluations() | {split: entry}})
+    write_atomically(run.evaluation_file, json.dumps(record, indent=1).encode())
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json
+from sharding.storage.records import MEBIBYTE, Count, RecordError, checked
+from trainer.runs import formats
 
 LARGEST_RECORD = 4 * MEBIBYTE
 LARGEST_EVALUATION = 4 * MEBIBYTE
@@ -21,7 +23,7 @@ def _is_time(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _RunRecord:
-    """What run.json holds. Other entries are ignored, so that older versions read the runs of later ones."""
+    """What run.json holds. Other entries are ignored, so that older versions read what later ones only add."""
 
     preset: _Name
     command: list[str]
@@ -46,6 +48,13 @@ class _Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Evaluations:
+    """What evaluation.json holds."""
+
+    splits: dict[str, _Evaluation]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Meter:
     """What `trainer.loop.meter.Meter` keeps."""
 
@@ -67,22 +76,22 @@ def _record_adapter() -> TypeAdapter[_RunRecord]:
 
 
 @cache
-def _evaluations_adapter() -> TypeAdapter[dict[str, _Evaluation]]:
-    return TypeAdapter(dict[str, _Evaluation])
+def _evaluations_adapter() -> TypeAdapter[_Evaluations]:
+    return TypeAdapter(_Evaluations)
 
 
-def parse_record(content: bytes) -> dict[str, Any]:
-    """All of run.json, checked. Raises RecordError."""
-    record = parse_json(content)
+def parse_record(content: bytes, *, path: Path) -> dict[str, Any]:
+    """All of run.json in its present form, checked. Raises RecordError, and ConfigError if a later version made it."""
+    record = formats.RUN.read(content, path=path)
     checked(record, _record_adapter)
     return record
 
 
-def parse_evaluations(content: bytes) -> dict[str, dict[str, Any]]:
-    """All of evaluation.json, checked. Raises RecordError."""
-    evaluations = parse_json(content)
-    checked(evaluations, _evaluations_adapter)
-    return evaluations
+def parse_evaluations(content: bytes, *, path: Path) -> dict[str, dict[str, Any]]:
+    """What evaluation.json holds of each split, checked. Raises as `parse_record`."""
+    record = formats.EVALUATION.read(content, path=path)
+    checked(record, _evaluations_adapter)
+    return record["splits"]
 
 
 @cache

@@ -28,6 +28,7 @@ from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.place import Place
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
+from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
 
@@ -80,13 +81,14 @@ class RunDir:
         return config_from_dict(self.record()["config"])
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
-        """All of evaluation.json: position (images) and scores of each split that was scored; empty if none was.
+        """What evaluation.json holds: position (images) and scores of each split that was scored; empty if none was.
 
         Raises:
-            ConfigError: it is damaged.
+            ConfigError: it is damaged, or a later version made it.
         """
         try:
-            return parse_evaluations(read_record(self.evaluation_file, most=LARGEST_EVALUATION))
+            content = read_record(self.evaluation_file, most=LARGEST_EVALUATION)
+            return parse_evaluations(content, path=self.evaluation_file)
         except FileNotFoundError:
             return {}
         except RecordError as error:
@@ -102,13 +104,14 @@ class RunDir:
         return scored is not None and scored["position"] >= self.config().train.total_images
 
     def record(self) -> dict[str, Any]:
-        """All of run.json.
+        """All of run.json, in its present form.
 
         Raises:
-            ConfigError: there is none, it is damaged, or a folder of the run is a link to elsewhere.
+            ConfigError: there is none, it is damaged, a later version made it, or a folder of the run is a link to
+                elsewhere.
         """
         try:
-            record = parse_record(read_record(self.run_file, most=LARGEST_RECORD))
+            record = parse_record(read_record(self.run_file, most=LARGEST_RECORD), path=self.run_file)
         except (FileNotFoundError, NotADirectoryError):
             remedy = "holds no run.json; give the folder of a run, e.g. runs/NAME."
             raise ConfigError("run", str(self.path), remedy) from None
@@ -152,7 +155,7 @@ class RunDir:
             "dataset_sha256": dataset_digest(config.data.path),
             "config": config_to_dict(config),
         }
-        write_atomically(self.run_file, json.dumps(record, indent=1).encode())
+        write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
 
     def check_dataset(self, config: RunConfig) -> None:
         """A resumed run must see the samples that it began with. Raises ConfigError if the data set was replaced."""

@@ -150,7 +150,9 @@ def test_noise_repeats_and_leaves_the_random_state_alone(tiny_run, map_dataset):
 
 def test_a_run_is_scored_into_its_files(tiny_run):
     scores = evaluate_run(tiny_run, device=CPU, console=SILENT)
-    written = json.loads(tiny_run.evaluation_file.read_text())
+    record = json.loads(tiny_run.evaluation_file.read_text())
+    written = record["splits"]
+    assert record["format"] == 1
     assert written["test"]["scores"] == scores
     assert written["test"]["position"] == POSITION
     assert written["test"]["num_images"] == NUM_SAMPLES["test"]
@@ -177,7 +179,7 @@ def test_a_run_that_was_scored_on_the_way_is_not_finished(tiny_run):
 def test_a_second_split_leaves_the_first(tiny_run):
     evaluate_run(tiny_run, device=CPU, console=SILENT)
     evaluate_run(tiny_run, split="val", device=CPU, console=SILENT)
-    assert set(json.loads(tiny_run.evaluation_file.read_text())) == {"test", "val"}
+    assert set(tiny_run.evaluations()) == {"test", "val"}
 
 
 def test_the_table_shows_margins(tiny_run):

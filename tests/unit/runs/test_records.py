@@ -97,7 +97,7 @@ def test_a_position_is_a_count(position: Any, run: RunDir):
         read_metrics(run.metrics_file)
     entry = EVALUATION["test"] | {"position": position}
     run.evaluation_file.write_text(json.dumps({"test": entry}))
-    with pytest.raises(ConfigError, match=r"evaluation\.json': has test\.position = "):
+    with pytest.raises(ConfigError, match=r"evaluation\.json': has splits\.test\.position = "):
         run.evaluations()
 
 
@@ -105,7 +105,7 @@ def test_a_position_is_a_count(position: Any, run: RunDir):
 def test_an_evaluation_that_lacks_something_says_what(missing: str, run: RunDir):
     entry = {key: value for key, value in EVALUATION["test"].items() if key != missing}
     run.evaluation_file.write_text(json.dumps({"test": entry}))
-    with pytest.raises(ConfigError, match=rf"lacks test\.{missing}"):
+    with pytest.raises(ConfigError, match=rf"lacks splits\.test\.{missing}"):
         run.evaluations()
 
 

@@ -78,6 +78,7 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(folder: SweepDir, name: str
         ({"metric": "eval/x"}, "metric = 'eval/x': there are"),
         ({"num_trials": 10**12}, "num_trials = 1000000000000: use 10000 or fewer"),
         ({"num_trials": 0}, "num_trials = 0: use 1 or more"),
+        ({"format": 1000}, "format = 1000: .*sweep.json was made by a later version.*update Diptych"),
         ({"num_reports": -1}, "num_reports = -1: use 1 or more"),
         ({"ranks_per_trial": 10**6}, "ranks_per_trial = 1000000: a trial would need"),
         ({"folder": "/nowhere/at/all"}, "folder = '/nowhere/at/all': is no folder"),

@@ -1,0 +1,97 @@
+"""Each file of a run says which form it has: former forms are read, and of later ones the user is told to update."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sharding.storage.records import RecordError
+from sharding.storage.seal import seal
+from trainer.checkpoints.files import latest_checkpoint, read_state
+from trainer.checkpoints.whole import newest_whole_checkpoint
+from trainer.config.errors import ConfigError
+from trainer.evaluation.evaluate import write_evaluation
+from trainer.ranks.world import lone_world
+from trainer.runs.formats import Format
+from trainer.runs.rundir import RunDir
+
+CPU = torch.device("cpu")
+SCORES = {"eval/psnr": 11.5}
+
+
+@pytest.fixture
+def run(tiny_run: RunDir) -> RunDir:
+    write_evaluation(tiny_run, split="test", position=1200, num_images=3, scores=SCORES)
+    return tiny_run
+
+
+def state_file(run: RunDir) -> Path:
+    folder = latest_checkpoint(run.checkpoints)
+    assert folder is not None
+    return folder / "state.json"
+
+
+def change(path: Path, **changes: Any) -> None:
+    """Other values; None removes an entry. A seal is made anew."""
+    record = {key: value for key, value in (json.loads(path.read_text()) | changes).items() if value is not None}
+    content = json.dumps({key: value for key, value in record.items() if key != "sha256"}, indent=1).encode()
+    path.write_bytes(seal(content) if "sha256" in record else content)
+
+
+FILES: dict[str, tuple[Callable[[RunDir], Path], Callable[[RunDir], Any]]] = {
+    "run.json": (lambda run: run.run_file, RunDir.record),
+    "evaluation.json": (lambda run: run.evaluation_file, RunDir.evaluations),
+    "state.json": (state_file, lambda run: read_state(state_file(run).parent)),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_later_version_is_named(name: str, run: RunDir):
+    find, read = FILES[name]
+    read(run)
+    change(find(run), format=1000)
+    with pytest.raises(ConfigError, match=rf"format = 1000: .*{name} was made by a later version.*update Diptych\."):
+        read(run)
+
+
+@pytest.mark.parametrize("number", ["1", -1, 1.0, True, [], {}])
+@pytest.mark.parametrize("name", FILES)
+def test_a_number_that_is_none_is_damage(name: str, number: Any, run: RunDir):
+    find, read = FILES[name]
+    change(find(run), format=number)
+    with pytest.raises((ConfigError, RecordError), match="has format = "):
+        read(run)
+
+
+def test_a_later_checkpoint_is_not_taken_for_a_damaged_one(run: RunDir):
+    """An earlier one in its place would throw the images since then away."""
+    change(state_file(run), format=1000)
+    with pytest.raises(ConfigError, match="later version"):
+        newest_whole_checkpoint(run.checkpoints, world=lone_world(CPU), names=())
+
+
+def test_evaluations_without_a_number_are_read_and_written_on(run: RunDir):
+    entry = {"position": 8, "num_images": 3, "scores": SCORES}
+    run.evaluation_file.write_text(json.dumps({"val": entry}))
+    assert run.evaluations() == {"val": entry}
+    write_evaluation(run, split="test", position=1200, num_images=3, scores=SCORES)
+    assert json.loads(run.evaluation_file.read_text())["format"] == 1
+    assert set(run.evaluations()) == {"val", "test"}
+
+
+def test_a_record_that_is_read_can_be_written_again(run: RunDir):
+    record = run.record()
+    run.run_file.write_text(json.dumps(record))
+    assert run.record() == record
+
+
+def test_each_step_is_taken_once_from_where_a_file_stands(tmp_path: Path):
+    steps = Format((lambda record: record | {"first": 1}, lambda record: record | {"second": 2}))
+    path = tmp_path / "x.json"
+    assert steps.read(b"{}", path=path) == {"format": 2, "first": 1, "second": 2}
+    assert steps.read(b'{"format": 1}', path=path) == {"format": 2, "second": 2}
+    assert steps.read(b'{"format": 2}', path=path) == {"format": 2}
+    assert steps.stamp({"a": 1}) == {"format": 2, "a": 1}

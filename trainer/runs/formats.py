@@ -1,0 +1,74 @@
+"""The forms that run.json, state.json, evaluation.json and sweep.json have had: each file says which one it has.
+
+A number goes up where former versions would read a file wrongly, or not at all; an entry that they can do without needs
+no new one. Whatever form a file has, its reader sees the present one: there is no other place that knows a former form.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sharding.storage.records import RecordError, parse_json
+from trainer.config.errors import ConfigError
+
+FORMAT_KEY = "format"
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """The forms of one kind of file."""
+
+    upgrades: tuple[Callable[[Record], Record], ...]
+    """What makes a file of form 0 one of form 1, of form 1 one of form 2, and so on. Files of form 0 have no number."""
+
+    @property
+    def number(self) -> int:
+        """That of the present form."""
+        return len(self.upgrades)
+
+    def stamp(self, record: Record) -> Record:
+        """The same, with the number of the present form, to be written."""
+        return {FORMAT_KEY: self.number, **record}
+
+    def read(self, content: bytes, *, path: Path) -> Record:
+        """A file as `upgrade` gives it. Raises as that, and RecordError if it is no JSON."""
+        return self.upgrade(parse_json(content), path=path)
+
+    def upgrade(self, record: Any, *, path: Path) -> Record:
+        """What a file holds in the present form, whose number is among the entries.
+
+        Raises:
+            RecordError: it is no JSON object, or what stands for its number is none.
+            ConfigError: a later version made it.
+        """
+        if not isinstance(record, dict):
+            raise RecordError("is no JSON object")
+        record = dict(record)
+        found = record.pop(FORMAT_KEY, 0)
+        if type(found) is not int or found < 0:
+            raise RecordError(f"has {FORMAT_KEY} = {found!r}: it should be a whole number")
+        if found > self.number:
+            remedy = f"{path} was made by a later version of Diptych, and this one knows forms up to {self.number}"
+            raise ConfigError(FORMAT_KEY, found, f"{remedy}: update Diptych.")
+        for upgrade in self.upgrades[found:]:
+            record = upgrade(record)
+        return self.stamp(record)
+
+
+def _as_it_is(record: Record) -> Record:
+    """From when there were no numbers."""
+    return record
+
+
+def _by_split(record: Record) -> Record:
+    """The splits were all that there was."""
+    return {"splits": record}
+
+
+RUN = Format((_as_it_is,))
+STATE = Format((_as_it_is,))
+EVALUATION = Format((_by_split,))
+SWEEP = Format((_as_it_is,))
