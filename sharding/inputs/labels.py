@@ -14,6 +14,7 @@ from typing import Any
 
 from sharding.errors import DatasetError, OptionError
 from sharding.format.manifest import LabelInfo
+from sharding.format.names import storable
 from sharding.work.problems import InputError, listing
 
 CLASS = "class"
@@ -77,6 +78,8 @@ class LabelOptions:
         kind, _, rest = (self.labels or "").partition(":")
         if kind == "csv":
             return f"images have no row, or an empty label, in {rest}; add it"
+        if kind == "folders":
+            return "images lie in a folder whose name cannot be a label; rename it"
         return f"names do not match {_UTKFACE_NAME.pattern if kind == 'utkface' else rest!r}; rename the files"
 
     def reader(self) -> LabelReader | None:
@@ -88,7 +91,7 @@ class LabelOptions:
         kind, _, rest = (self.labels or "").partition(":")
         match kind:
             case "folders":
-                return lambda path: {CLASS: path.parent.name}
+                return lambda path: check_filled({CLASS: path.parent.name}, path, where="its folder's name")
             case "csv":
                 return csv_reader(Path(rest))
             case "pattern":
@@ -165,10 +168,13 @@ def name_in_csv(path: Path, known: Mapping[str, object]) -> str:
 
 
 def check_filled(labels: dict[str, str], path: Path, *, where: str) -> dict[str, str]:
-    """The labels. Raises InputError if one is empty."""
+    """The labels. Raises InputError if one is empty, or holds bytes that are no text."""
     empty = [name for name, text in labels.items() if not text]
     if empty:
         raise InputError(path, f"the label {', '.join(empty)} is empty in {where}")
+    garbled = [name for name, text in labels.items() if storable(text) != text]
+    if garbled:
+        raise InputError(path, f"the label {', '.join(garbled)} is no UTF-8 in {where}; rename it")
     return labels
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sharding.errors import DatasetError, OptionError
+from sharding.format.names import name_bytes
 from sharding.work.plan import SPLITS
 from sharding.work.problems import InputError
 
@@ -75,7 +76,7 @@ def check_shares(val: float, test: float) -> None:
 
 def split_by_hash(stem: str, *, val: float, test: float) -> str:
     """The split by where SHA-256 puts the name in [0, 1): whatever else is there, so shares are kept on average."""
-    place = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big") / 2**64
+    place = int.from_bytes(hashlib.sha256(name_bytes(stem)).digest()[:8], "big") / 2**64
     if place < test:
         return "test"
     return "val" if place < test + val else "train"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sharding.inputs.catalogue import Catalogue
+from sharding.inputs.checks import reject_lonely, reject_unequal
 from sharding.inputs.files import check_equal_splits, find_splits
 from sharding.inputs.labels import LabelOptions
 from sharding.inputs.splits import SplitOptions
@@ -46,9 +47,9 @@ class FoldersOptions:
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()
-        catalogue.reject_lonely(problems, {self.view_a: self.a, self.view_b: self.b})
+        reject_lonely(catalogue, problems, {self.view_a: self.a, self.view_b: self.b})
         survey(catalogue, images=self.images, splits=self.splits, labels=LabelOptions(), crew=crew, problems=problems)
-        catalogue.reject_unequal(problems, is_resized=self.images.stored_size is not None)
+        reject_unequal(catalogue, problems, is_resized=self.images.stored_size is not None)
         views = (self.view_a, self.view_b)
         return plan_files(
             catalogue, views=views, images=self.images, edges=self.edges, infos={}, crew=crew, problems=problems

@@ -6,6 +6,7 @@ from typing import Any
 
 from sharding.errors import OptionError
 from sharding.inputs.catalogue import Catalogue
+from sharding.inputs.checks import halve
 from sharding.inputs.files import find_classes, find_splits
 from sharding.inputs.labels import LabelOptions
 from sharding.inputs.splits import SplitOptions
@@ -52,7 +53,7 @@ class PairsOptions:
         infos = survey(
             catalogue, images=self.images, splits=self.splits, labels=self.labels, crew=crew, problems=problems
         )
-        catalogue.halve(problems, left=self.view_left, right=self.view_right)
+        halve(catalogue, problems, left=self.view_left, right=self.view_right)
         rendering = plan_rendering(
             catalogue,
             views=(self.view_left, self.view_right),

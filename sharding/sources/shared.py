@@ -7,11 +7,15 @@ from typing import Any, Protocol
 from sharding.format.manifest import LabelInfo
 from sharding.format.names import key_of
 from sharding.inputs.catalogue import Catalogue, Entry
+from sharding.inputs.checks import reject_duplicates, reject_unlisted
 from sharding.inputs.labels import LabelOptions, label_numbers
+from sharding.inputs.look import read_headers, read_labels
 from sharding.inputs.splits import SplitOptions
 from sharding.rendering.edges import EdgeOptions
 from sharding.rendering.options import ImageOptions
-from sharding.rendering.plan import HalfPicture, Picture, Rendering, plan_rendering
+from sharding.rendering.picture import HalfPicture, Picture
+from sharding.rendering.plan import plan_rendering
+from sharding.rendering.renderer import Rendering
 from sharding.work.crew import Crew
 from sharding.work.plan import Draft, Plan, Sample
 from sharding.work.problems import Problems
@@ -76,10 +80,10 @@ def survey(
     problems: Problems,
 ) -> dict[str, LabelInfo]:
     """Reject files that cannot be used for themselves, look into the others, and label them."""
-    catalogue.reject_unlisted(problems, splits)
-    catalogue.reject_duplicates(problems)
-    infos = catalogue.read_labels(labels, problems)
-    catalogue.read_headers(crew, problems, max_megapixels=images.max_megapixels)
+    reject_unlisted(catalogue, problems, splits)
+    reject_duplicates(catalogue, problems)
+    infos = read_labels(catalogue, labels, problems)
+    read_headers(catalogue, crew, problems, max_megapixels=images.max_megapixels)
     return infos
 
 

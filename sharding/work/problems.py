@@ -62,6 +62,12 @@ class Problems:
         if self._paragraphs and not self.skip:
             raise DatasetError("\n".join([*self._paragraphs, SKIP]))
 
+    def nothing_left(self, message: str) -> DatasetError:
+        """What to raise where no input is left to go on with: the message, and all that was found before."""
+        if not self._paragraphs:
+            return DatasetError(message)
+        return DatasetError("\n".join([message, *self._paragraphs, "Mend these; nothing is left to leave out."]))
+
 
 SKIP = "Or add --skip-bad to leave them out; rejected.jsonl will list them with their reasons."
 

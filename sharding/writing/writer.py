@@ -16,6 +16,7 @@ from typing import Any
 from sharding.errors import DatasetError, OptionError
 from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
 from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
+from sharding.format.names import storable
 from sharding.storage.files import write_atomically
 from sharding.work.crew import Callback, Crew, Tick, adding, unheard
 from sharding.work.plan import Draft, Plan, Sample, Source
@@ -78,7 +79,8 @@ def make_dataset(
     out = options.out.resolve()
     shards: dict[str, Any] = {"max_samples": options.shard_samples, "mb": options.shard_mb}
     try:
-        made_by = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
+        recipe = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
+        made_by = storable(recipe)
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         check_neighbours(out)
@@ -134,7 +136,7 @@ def _write(
                 plan, store, workspace=workspace, options=options, crew=crew, problems=problems, progress=progress
             )
             if not workspace.finished:
-                raise DatasetError(f"No sample is left of {len(store)}: all were left out.")
+                raise problems.nothing_left(f"No sample is left of {len(store)}: all were left out.")
             manifest = _manifest(plan, name=out.name, made_by=made_by, splits=workspace.splits())
             _write_rejected(workspace.folder / REJECTED, problems.rejected)
             write_manifest(workspace.folder, manifest)
@@ -148,7 +150,7 @@ def _write(
 
 def _manifest(plan: Plan, *, name: str, made_by: dict[str, Any], splits: dict[str, list[Shard]]) -> Manifest:
     return Manifest(
-        name=name,
+        name=storable(name),
         kind=plan.kind,
         views=plan.views,
         classes=list(plan.classes),
@@ -275,4 +277,4 @@ def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
     """One line for each input that was left out; no file if none was."""
     if rejected:
         lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected)
-        write_atomically(path, lines.encode())
+        write_atomically(path, lines.encode(errors="backslashreplace"))  # which JSON reads back as the same name

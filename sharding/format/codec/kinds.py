@@ -19,12 +19,9 @@ TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header:
-    """What a file's first bytes tell."""
+class Traits:
+    """What the pixels of a file are, whatever its name and size: what many files of a view have in common."""
 
-    path: Path
-    size: tuple[int, int]
-    """Width, height in pixels, after EXIF orientation."""
     channels: int
     """As decoded: grey 1, grey with alpha 2, colour 3 (CMYK and palettes too), with alpha 4, or any number."""
     dtype: DType
@@ -38,12 +35,26 @@ class Header:
     is_plain: bool
     """DALI, Pillow, OpenCV, ... all read the same pixels from the file: 8 bits, 1 or 3 channels, nothing to convert,
     mask or turn. Any other file is to be decoded here and encoded again before others are to read it."""
-    num_bytes: int
+
+    @property
+    def colors(self) -> int:
+        """Channels without alpha."""
+        return self.channels - self.has_alpha
 
     @property
     def is_grey(self) -> bool:
         """Whether it has no colour; a second channel is alpha."""
-        return self.channels == 1 or (self.channels == 2 and self.has_alpha)
+        return self.colors == 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header(Traits):
+    """What a file's first bytes tell."""
+
+    path: Path
+    size: tuple[int, int]
+    """Width, height in pixels, after EXIF orientation."""
+    num_bytes: int
 
 
 def is_tiff(start: bytes) -> bool:

@@ -31,7 +31,7 @@ def test_shards_depend_neither_on_processes_nor_on_machines(
     make = ("images", "--folder", photos, "--shard-samples", 5, *store, "--out")
     assert shard(*make, tmp_path / "1" / "set", "--workers", 1)[0] == 0
     monkeypatch.setattr("sharding.writing.writer.FEW_SAMPLES", 0)
-    monkeypatch.setattr("sharding.inputs.catalogue.FEW_FILES", 0)
+    monkeypatch.setattr("sharding.inputs.look.FEW_FILES", 0)
     assert shard(*make, tmp_path / "3" / "set", "--workers", 3)[0] == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
     if store[0] == "--size":

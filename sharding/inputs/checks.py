@@ -1,0 +1,69 @@
+"""What is wrong with files beside each other: names, twins and sizes that do not fit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sharding.inputs.catalogue import TRAITS, UNLISTED, Catalogue
+from sharding.inputs.splits import SplitOptions
+from sharding.work.problems import Problems, Rejected
+
+
+def reject_unlisted(catalogue: Catalogue, problems: Problems, splits: SplitOptions) -> None:
+    """Files whose split is not known."""
+    catalogue.reject(
+        f"split = '{UNLISTED}'",
+        problems=problems,
+        headline=f"images have no row in {splits.split_list}; add it",
+        reason="has no row in the list of splits",
+    )
+
+
+def reject_duplicates(catalogue: Catalogue, problems: Problems) -> None:
+    """Two files of one name but for the suffix."""
+    catalogue.reject(
+        "(split, stem, view) IN (SELECT split, stem, view FROM file GROUP BY 1, 2, 3 HAVING COUNT(*) > 1)",
+        problems=problems,
+        headline="files have one name with another but for the suffix; keep one of each",
+        reason="another file has the same name but for the suffix",
+    )
+
+
+def reject_lonely(catalogue: Catalogue, problems: Problems, folders: Mapping[str, Path]) -> None:
+    """Files of samples that lack one of the views; `folders` tells where each view's are."""
+    others = {view: next(folder for other, folder in folders.items() if other != view) for view in folders}
+    views = f"COUNT(DISTINCT view) < {len(folders)}"
+    catalogue.reject(
+        f"(split, stem) IN (SELECT split, stem FROM file GROUP BY 1, 2 HAVING {views})",
+        problems=problems,
+        headline="images have no twin; add it, or remove them",
+        reason=lambda view, *_: f"has no twin in {others[view]}",
+    )
+
+
+def reject_unequal(catalogue: Catalogue, problems: Problems, *, is_resized: bool) -> None:
+    """Pairs of unequal size; if they are resized anyway, one aspect ratio is enough."""
+    same = "a.width * b.height = b.width * a.height" if is_resized else "a.width = b.width AND a.height = b.height"
+    pairs = "file a JOIN file b ON a.split = b.split AND a.stem = b.stem AND a.id < b.id"
+    catalogue.change(
+        f"CREATE TEMP TABLE unequal AS SELECT a.split split, a.stem stem, a.path path, a.width wa, a.height ha, "
+        f"b.path other, b.width wb, b.height hb FROM {pairs} WHERE NOT ({same}) ORDER BY a.path"
+    )
+    rows = catalogue.rows("SELECT path, wa, ha, other, wb, hb FROM unequal")
+    found = [Rejected(file=path, reason=f"{wa}x{ha}, {other}: {wb}x{hb}") for path, wa, ha, other, wb, hb in rows]
+    catalogue.forget("SELECT split, stem FROM unequal")
+    catalogue.change("DROP TABLE unequal")
+    remedy = "make each two show the same area" if is_resized else "make each two equal, or give --size"
+    problems.add(found, headline=f"pairs are unequal in size; {remedy}")
+
+
+def halve(catalogue: Catalogue, problems: Problems, *, left: str, right: str) -> None:
+    """Files, catalogued as `left`, hold two images side by side: make two of each."""
+    catalogue.reject(
+        "width % 2",
+        problems=problems,
+        headline="images are no pairs A|B, their width is odd",
+        reason=lambda view, width, *_: f"{width} pixels wide",
+    )
+    catalogue.change("UPDATE file SET width = width / 2")
+    rest = ", ".join(("split", "stem", "path", "num_bytes", "mtime_ns", "labels", "width", "height", *TRAITS))
+    catalogue.change(f"INSERT INTO file (view, {rest}) SELECT ?, {rest} FROM file WHERE view = ?", (right, left))

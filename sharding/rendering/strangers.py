@@ -1,0 +1,71 @@
+"""Files that cannot be stored beside most of their view."""
+
+from sharding.format.codec.kinds import Traits
+from sharding.inputs.catalogue import Catalogue
+from sharding.rendering.options import ImageOptions
+from sharding.work.problems import Problems
+
+
+def reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions, problems: Problems) -> None:
+    """Files that cannot be stored beside most of their view."""
+    most = most_common(catalogue, view, problems=problems)
+    if options.is_original:
+        _reject_other_formats(catalogue, view, most, problems=problems)
+    if view == options.classes_view:
+        return
+    is_color = most.dtype == "uint8" and most.colors in (1, 3)
+    channels = "channels - has_alpha IN (1, 3)" if is_color else f"channels - has_alpha = {most.colors}"
+    catalogue.reject(
+        f"view = '{view}' AND NOT (dtype = '{most.dtype}' AND {channels})",
+        problems=problems,
+        headline=f"images of view {view!r} differ in type from most, which are {most.colors} channels of "
+        f"{most.dtype}; convert them",
+        reason=lambda _view, _width, _height, channels, dtype, _format: f"{channels} channels of {dtype}",
+    )
+    if options.is_original:
+        _reject_uncopiable(catalogue, view, most, options=options, problems=problems)
+
+
+def most_common(catalogue: Catalogue, view: str, *, problems: Problems) -> Traits:
+    """What most files of a view are. Raises DatasetError with all that was found if none is left."""
+    kinds = catalogue.kinds(view)
+    if not kinds:
+        raise problems.nothing_left(f"No usable image of view {view!r} is left.")
+    return kinds[0]
+
+
+def _reject_other_formats(catalogue: Catalogue, view: str, most: Traits, *, problems: Problems) -> None:
+    """All files of a view have one suffix in the shards, so one that is copied must be what it says."""
+    catalogue.reject(
+        f"view = '{view}' AND format != '{most.format}'",
+        problems=problems,
+        headline=f"images of view {view!r} are not {most.format} files like most; use --store encoded, or convert them",
+        reason=lambda _view, _width, _height, _channels, _dtype, format: format,
+    )
+
+
+def _reject_uncopiable(
+    catalogue: Catalogue, view: str, most: Traits, *, options: ImageOptions, problems: Problems
+) -> None:
+    catalogue.reject(
+        f"view = '{view}' AND channels != {most.channels}",
+        problems=problems,
+        headline=f"images of view {view!r} do not have {most.channels} channels like most; use --store encoded, or "
+        "convert them",
+        reason=lambda _view, _width, _height, channels, *_: f"{channels} channels",
+    )
+    if options.alpha != "keep":
+        catalogue.reject(
+            f"view = '{view}' AND has_alpha",
+            problems=problems,
+            headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
+            reason="has an alpha channel",
+        )
+    if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
+        catalogue.reject(
+            f"view = '{view}' AND NOT is_plain",
+            problems=problems,
+            headline="images are read differently by different programs (CMYK, a palette, an EXIF turn); use "
+            "--store encoded",
+            reason="CMYK, a palette, an EXIF turn or the like",
+        )
