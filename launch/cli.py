@@ -1,5 +1,6 @@
 """The `diptych` command."""
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -30,10 +31,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     # Not above: help waits for nothing.
-    from sharding.console import guard_terminal, make_console
+    from sharding.console import discard_output, guard_terminal, make_console
     from sharding.errors import DatasetError
     from trainer.config.errors import ConfigError
+    from trainer.ranks.threads import share_cores
 
+    share_cores()
     guard_terminal()
     command = _COMMANDS.get(arguments[0])
     console = make_console(stderr=True)
@@ -45,6 +48,12 @@ def _run(arguments: list[str]) -> int:
     except (ConfigError, DatasetError) as error:
         console.error(error)
         return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        console.error("interrupted; what is written is whole.", title="stopped:")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # as after `| head`: nobody is there to be told
+        discard_output(sys.stdout)
+        return 128 + signal.SIGPIPE
 
 
 def _launch(argv: list[str]) -> int:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.console import guard_terminal, make_console, one_line
+from sharding.console import PlainConsole, guard_terminal, make_console, one_line
 from sharding.errors import DatasetError, OptionError
 from sharding.format.manifest import REJECTED, Manifest
 from sharding.format.manifest_file import seal_manifest
@@ -203,7 +202,7 @@ def run_seal(command: Seal) -> int:
 
 
 @contextmanager
-def progress_bars(console: Console) -> Iterator[Callable[[str], Callback]]:
+def progress_bars(console: PlainConsole) -> Iterator[Callable[[str], Callback]]:
     """Bars with speed and time left; yields what makes, for a unit, the function that takes (done, total).
 
     Where there is no terminal, e.g. in the log of a cluster's job, a line comes every 30 seconds instead.
@@ -215,7 +214,7 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], Callback]]:
         TextColumn("{task.fields[speed]}", markup=False),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_live) as bars:
 
         def new_bar(unit: str) -> Callback:
             task: TaskID | None = None
@@ -230,7 +229,7 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], Callback]]:
                 now = time.monotonic()
                 speed = f"{(done - first) / max(now - start, 1e-3):.0f} {unit}/s"
                 bars.update(task, completed=done, speed=speed)
-                if not console.is_terminal and now - told > LINE_EVERY_S:
+                if not console.is_live and now - told > LINE_EVERY_S:
                     told = now
                     console.print(f"{done}/{total} {unit}, {speed}")
 

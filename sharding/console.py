@@ -1,7 +1,9 @@
 """What people read on a terminal. Names, paths and messages of others are text there: neither markup nor commands."""
 
+import contextlib
 import io
 import logging
+import os
 import re
 import shlex
 import sys
@@ -55,9 +57,20 @@ class PlainConsole(Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether bars and tables can be drawn over themselves: on a terminal, and none that is dumb."""
+        return self.is_terminal and not self.is_dumb_terminal
+
     def error(self, message: object, *, title: str = "error:") -> None:
-        """Print what went wrong."""
-        self.print(Text(title, style="red"), str(message))
+        """Print what went wrong: to stderr, whatever else this console prints to."""
+        console = self if self.stderr else make_console(stderr=True)
+        console.print(Text(title, style="red"), str(message))
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a reader, as after `| head`: the display is not the work."""
+        self.quiet = True
+        discard_output(self.file)
 
 
 def make_console(*, stderr: bool = False, file: IO[str] | None = None, **settings: Any) -> PlainConsole:
@@ -65,6 +78,14 @@ def make_console(*, stderr: bool = False, file: IO[str] | None = None, **setting
     return PlainConsole(
         stderr=stderr, file=file, **{"highlight": False, "markup": False, "emoji": False, "soft_wrap": True, **settings}
     )
+
+
+def discard_output(stream: IO[str]) -> None:
+    """Send to nowhere what is still to be written to a stream that nobody reads any more."""
+    with contextlib.suppress(OSError, ValueError):  # no file, or closed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def guard_terminal() -> None:

@@ -1,6 +1,5 @@
 """The ranks of one machine."""
 
-import os
 from pathlib import Path
 
 from launch.machine.devices import count_cores, count_gpus
@@ -8,6 +7,7 @@ from launch.ranks.group import run_ranks
 from launch.ranks.interpreter import module_command
 from sharding.console import command_line, make_console
 from trainer.config.errors import ConfigError
+from trainer.ranks.threads import share_cores
 from trainer.runs.config import RunConfig
 
 
@@ -31,9 +31,7 @@ def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
     num_gpus, num_cores = count_gpus(), count_cores()
     config.check_hardware(num_gpus)
     num_procs = choose_num_procs(config, asked=asked, num_gpus=num_gpus, num_cores=num_cores)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores // num_procs)))
-    # Idle threads sleep: spinning, they take the core from DALI's threads and from other processes of the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    share_cores(max(1, num_cores // num_procs))
     if num_procs > 1:
         return _start_group(run, num_procs)
     from trainer.main import main

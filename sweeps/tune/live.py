@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.tune import Callback
-from rich.console import Console
 from rich.live import Live
 
-from sharding.console import make_console
+from sharding.console import PlainConsole, make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
 from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
@@ -32,7 +31,7 @@ class LiveTable(Callback):
         self.sweep = sweep
         self.name = name
         self._before = before
-        self._console: Console | None = None
+        self._console: PlainConsole | None = None
         self._live: Live | None = None
         self._drawn_s = 0.0
         self._told: dict[str, tuple[str, int]] = {}
@@ -40,7 +39,7 @@ class LiveTable(Callback):
     def setup(self, *args: Any, **info: Any) -> None:
         self._console = make_console(file=sys.__stdout__)
         self._began_s = time.monotonic()
-        if self._console.is_terminal:
+        if self._console.is_live:
             self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from trainer.ranks.threads import share_cores
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Rank:
 
     def __init__(self, folder: Path, *, num_threads: int) -> None:
         os.chdir(folder)
-        os.environ["OMP_NUM_THREADS"] = str(num_threads)
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray's own choice: the cores that it counts, which need not be whole
+        share_cores(num_threads)
         self._world: World | None = None
         self._trainer: Trainer | None = None
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from sharding.console import PlainConsole
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
@@ -69,7 +69,7 @@ def translate_folder(
     label: str | None = None,
     seed: int = 0,
     overwrite: bool = False,
-    console: Console,
+    console: PlainConsole,
 ) -> TranslationResult:
     """Translate each picture in `source` with a run's newest (or the given) checkpoint, to files of the target view.
 
@@ -130,7 +130,7 @@ def _write(target: Path, content: bytes) -> None:
         ) from error
 
 
-def _progress(console: Console) -> Progress:
+def _progress(console: PlainConsole) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -138,5 +138,5 @@ def _progress(console: Console) -> Progress:
         TextColumn("pictures", markup=False),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not console.is_live,
     )

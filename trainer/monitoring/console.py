@@ -3,10 +3,9 @@
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sharding.console import make_console, one_line
+from sharding.console import PlainConsole, make_console, one_line
 from trainer.monitoring import Metrics
 
 _PLAIN_PERIOD_S = 10.0
@@ -20,7 +19,7 @@ class ConsoleLogger:
         position: images seen so far.
     """
 
-    def __init__(self, *, total: int, position: int, console: Console | None = None) -> None:
+    def __init__(self, *, total: int, position: int, console: PlainConsole | None = None) -> None:
         self.console = console or make_console()
         self.total = total
         self._last_plain_s = 0.0
@@ -34,7 +33,7 @@ class ConsoleLogger:
             TimeRemainingColumn(),
             TextColumn("{task.fields[news]}", markup=False),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=not self.console.is_live,
         )
         self._task = self._progress.add_task("training", total=total, completed=position, news="")
         self._progress.start()
@@ -45,12 +44,12 @@ class ConsoleLogger:
         if any(key.startswith("eval/") for key in metrics):
             self.console.print(f"{metrics['position']:>8} images  {_scores(metrics)}")
         finished = metrics["position"] >= self.total
-        if not self.console.is_terminal and (finished or time.monotonic() - self._last_plain_s > _PLAIN_PERIOD_S):
+        if not self.console.is_live and (finished or time.monotonic() - self._last_plain_s > _PLAIN_PERIOD_S):
             self._last_plain_s = time.monotonic()
             self.console.print(f"{metrics['position']:>8}/{self.total} images  {_left(metrics, self.total)}  {news}")
 
     def picture(self, path: Path, position: int) -> None:
-        if not self.console.is_terminal or position == 0:
+        if not self.console.is_live or position == 0:
             self.console.print(f"{position:>8} images  picture: {path}")
 
     def close(self) -> None:
