@@ -8,7 +8,7 @@ from sharding.console import PlainConsole, command_line, guard_terminal, make_co
 from sharding.errors import DatasetError
 from trainer.checkpoints.files import CheckpointError
 from trainer.config.errors import ConfigError
-from trainer.engine.engine import forget_world
+from trainer.engine.deepspeed_config import forget_world
 from trainer.evaluation.evaluate import scores_table
 from trainer.loop.stop import INTERRUPTED, end_with_launcher
 from trainer.loop.trainer import Trainer, TrainingDivergedError

@@ -7,6 +7,7 @@ another number of ranks the slices are others, and DeepSpeed's own loading would
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,3 +50,19 @@ def join_states(folder: Path, *, num_ranks: int) -> OptimizerState:
         },
         of_all=shared,
     )
+
+
+def load_slice(engine: Any, whole: OptimizerState) -> None:
+    """This rank's slices of an optimizer's state. At ZeRO 1 and 2."""
+    optimizer = engine.optimizer.optimizer  # torch's, of one flat vector: this rank's slice of all parameters
+    (vector,) = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    state = {key: value.to(vector.device).clone() for key, value in whole.of_all.items()}
+    for name, parameter in engine.module.named_parameters():
+        mapping = parameter._hp_mapping
+        if mapping is None:
+            continue  # none of it is in this rank's slice
+        there, here = mapping.lp_fragment_address, mapping.hp_fragment_address
+        for key, values in whole.of_parameters[name].items():
+            own = state.setdefault(key, torch.zeros_like(vector))
+            own[here.start : here.start + here.numel] = values[there.start : there.start + there.numel]
+    optimizer.state[vector] = state

@@ -1,0 +1,52 @@
+"""DeepSpeed as this project sets it: its configuration, what it says, and how it lets go of its process group."""
+
+import logging
+import sys
+from typing import Any
+
+import torch
+
+from trainer.config.training import EngineConfig
+
+
+def to_deepspeed(config: EngineConfig, *, batch_size_per_gpu: int, dtype: torch.dtype) -> dict[str, Any]:
+    """DeepSpeed's configuration of one player computing in `dtype`; every key that changes results is written out."""
+    lowered = dtype != torch.float32
+    return {
+        "train_micro_batch_size_per_gpu": batch_size_per_gpu,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "gradient_clipping": config.gradient_clipping,  # DeepSpeed's own default is 1.0
+        "zero_optimization": {"stage": config.zero_stage},
+        "zero_allow_untested_optimizer": True,
+        "prescale_gradients": False,
+        # Weights stay float32; autocast lowers the arithmetic and, with ZeRO, what is sent between ranks.
+        "bf16": {"enabled": False},
+        "fp16": {"enabled": False},
+        "torch_autocast": {
+            "enabled": lowered,
+            "dtype": str(dtype if lowered else torch.bfloat16).removeprefix("torch."),
+        },
+        "steps_per_print": None,
+        "wall_clock_breakdown": False,
+    }
+
+
+def quieten_deepspeed() -> None:
+    """Keep information lines out of the user's progress display; DeepSpeed's warnings stay.
+
+    torch warns that there is no CUDA when it loads DeepSpeed's CPU operator, for which none is needed.
+    """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    from deepspeed.utils import logger
+
+    logger.setLevel(logging.WARNING)
+
+
+def forget_world() -> None:
+    """Make DeepSpeed let go of the process group, before it is left: else none can be trained with after another."""
+    if "deepspeed" not in sys.modules or not torch.distributed.is_initialized():
+        return
+    from deepspeed import comm
+
+    if comm.is_initialized():
+        comm.destroy_process_group()

@@ -1,0 +1,139 @@
+"""One player under DeepSpeed: its networks, its optimizer, its part of a checkpoint."""
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.config.training import EngineConfig, OptimizerConfig
+from trainer.engine.activations import recompute_activations
+from trainer.engine.deepspeed_config import to_deepspeed
+from trainer.engine.optimizers import make_optimizer
+from trainer.engine.precision import fastest_format
+from trainer.engine.tensors import MapLocation, load_tensors
+from trainer.engine.zero_states import join_states, load_slice
+from trainer.methods.base import Player
+from trainer.ranks.sync_norm import synchronise
+from trainer.ranks.world import World
+
+_TAG = "state"
+
+
+class _Router(nn.Module):
+    """Gives the networks of one player a single forward, as DeepSpeed and DDP want it."""
+
+    def __init__(self, networks: nn.ModuleDict) -> None:
+        super().__init__()
+        self.networks = networks
+
+    def forward(self, name: str, *inputs: Tensor) -> Any:
+        return self.networks[name](*inputs)
+
+
+class PlayerEngine:
+    """One player: its networks, optimizer and DeepSpeed engine."""
+
+    def __init__(
+        self,
+        player: Player,
+        *,
+        config: EngineConfig,
+        optimizer: OptimizerConfig,
+        batch_size_per_gpu: int,
+        dtype: torch.dtype,
+        world: World,
+    ) -> None:
+        import deepspeed
+
+        if config.sync_batch_norm:
+            synchronise(player.networks)
+        if config.activation_checkpointing:
+            recompute_activations(player.networks)
+        router = _Router(player.networks).to(world.device)
+        stepper = make_optimizer(router.parameters(), config=optimizer, weight_clip=player.weight_clip)
+        engine: Any
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
+            engine, *_ = deepspeed.initialize(
+                model=router,
+                optimizer=stepper,
+                config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
+            )
+        _read_no_code(engine)
+        self.engine = engine
+        self.player = player
+        self.networks = player.networks
+        self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
+        self._ddp: Any = None
+        if config.zero_stage == 0:
+            # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
+            # bytes, and ZeRO 1 to 3 flatten them.
+            router.to(memory_format=fastest_format(dtype, world.device))
+            self._use_own_reducer(router, world)
+
+    def _use_own_reducer(self, router: _Router, world: World) -> None:
+        """Let torch's DDP reduce gradients at ZeRO 0, overlapped with the backward pass.
+
+        DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
+        """
+        self.engine.enable_backward_allreduce = False
+        if world.size > 1:
+            self._ddp = DistributedDataParallel(router, broadcast_buffers=False)
+
+    def is_due(self, step: int) -> bool:
+        """Whether it steps in step number `step` of the run, counted from 0."""
+        return (step + 1) % self.player.period == 0
+
+    def forward(self, name: str, *inputs: Tensor) -> Any:
+        """The forward that trains: its graph ends in this player's `backward`."""
+        if self._ddp is None:
+            return self.engine(name, *inputs)
+        self._ddp.require_backward_grad_sync = self.engine.is_gradient_accumulation_boundary()
+        return self._ddp(name, *inputs)
+
+    def step(self, loss: Tensor) -> None:
+        """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
+        self.engine.backward(loss)
+        self.engine.step()
+
+    def set_learning_rate(self, lr: float) -> None:
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = lr * self._lr_factor
+
+    def save(self, folder: Path) -> None:
+        """Every rank writes its part."""
+        self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
+
+    def load(self, folder: Path, *, saved_ranks: int, is_cut_anew: bool) -> None:
+        """What `save` wrote on `saved_ranks` ranks; cut anew, each rank takes its own slice of the optimizer's state.
+
+        Raises:
+            RuntimeError: DeepSpeed found no complete state there.
+        """
+        found, _ = self.engine.load_checkpoint(str(folder), tag=_TAG, load_module_only=is_cut_anew)
+        if found is None:
+            raise RuntimeError(f"{folder} holds no complete DeepSpeed state; use an older checkpoint.")
+        if is_cut_anew:
+            load_slice(self.engine, join_states(folder / _TAG, num_ranks=saved_ranks))
+
+
+def _read_no_code(engine: Any) -> None:
+    """Let DeepSpeed read its files as tensors and plain values, and leave no scripts beside them.
+
+    Its own reading runs whatever a pickle in them names. All of it goes through this one function: the weights in
+    SDLoader, the optimizer's state at ZeRO 1 to 3. What is left out is universal checkpoints, which no run has.
+    """
+    assert type(engine.checkpoint_engine).__name__ == "TorchCheckpointEngine", engine.checkpoint_engine
+
+    def load(path: str, map_location: MapLocation = None) -> Any:
+        content = load_tensors(Path(path), map_location=map_location)
+        own = content.get("optimizer_state_dict") if isinstance(content, dict) else None
+        if isinstance(own, dict) and "loss_scaler" in own:
+            own["loss_scaler"] = engine.optimizer.loss_scaler
+        return content
+
+    engine.checkpoint_engine.load = load
+    engine._copy_recovery_script = lambda save_path: None  # programs in a checkpoint would be run by whoever gets it
