@@ -10,8 +10,9 @@ from trainer.checkpoints.files import CheckpointError
 from trainer.config.errors import ConfigError
 from trainer.engine.deepspeed_config import forget_world
 from trainer.evaluation.evaluate import scores_table
+from trainer.loop.setup import open_trainer
 from trainer.loop.stop import INTERRUPTED, end_with_launcher
-from trainer.loop.trainer import Trainer, TrainingDivergedError
+from trainer.loop.trainer import TrainingDivergedError
 from trainer.ranks.rendezvous import RendezvousError
 from trainer.ranks.world import close_world, init_world
 from trainer.runs.rundir import RunDir
@@ -40,7 +41,7 @@ def _train(run: RunDir, console: PlainConsole) -> int:
     config = run.config()
     run.check_dataset(config)
     world = init_world(config.engine.device)
-    trainer = Trainer(run, world=world)
+    trainer = open_trainer(run, world=world)
     try:
         finished = trainer.train()
         scores = trainer.finish() if finished else {}

@@ -43,7 +43,7 @@ class Rank:
         Raises:
             ConfigError: the data set is another than the run began with.
         """
-        from trainer.loop.trainer import Trainer
+        from trainer.loop.setup import open_trainer
         from trainer.ranks.world import init_world
 
         run = RunDir(folder)
@@ -51,7 +51,7 @@ class Rank:
         run.check_dataset(config)
         if self._world is None:
             self._world = init_world(config.engine.device)
-        self._trainer = Trainer(run, world=self._world, to_console=False)
+        self._trainer = open_trainer(run, world=self._world, to_console=False)
         return self._trainer.position
 
     @ray.method

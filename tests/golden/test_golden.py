@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.shrink import shrink
-from trainer.loop.trainer import Trainer
+from trainer.loop.setup import open_trainer
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import init_world
@@ -55,7 +55,7 @@ def _one_thread():
 
 
 def _train(run: RunDir, *, num_steps: int, copy_to: Path | None = None) -> None:
-    trainer = Trainer(run, world=init_world("cpu"), to_console=False)
+    trainer = open_trainer(run, world=init_world("cpu"), to_console=False)
     try:
         for _ in range(num_steps):
             trainer.step()

@@ -21,7 +21,7 @@ from tests.shrink import shrink
 from trainer.checkpoints.files import latest_checkpoint
 from trainer.data.batch import Batch
 from trainer.data.loader import Loader
-from trainer.loop.trainer import Trainer
+from trainer.loop.setup import open_trainer
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World
@@ -75,7 +75,8 @@ def seen_in(batch: Batch) -> list[Seen]:
 
 def train(world: World, run: RunDir, stop_at: int | None = None) -> list[Seen]:
     """What `trainer.main` does in each rank, with a recording loader. Returns what this rank saw."""
-    trainer = Trainer(run, world=world, to_console=False)
+    trainer = open_trainer(run, world=world, to_console=False)
+    assert isinstance(trainer.loader, Loader)
     recorder = trainer.loader = Recorder(trainer.loader, stop_at=stop_at)
     if trainer.train():
         trainer.finish()

@@ -7,9 +7,9 @@ from torch import nn
 from trainer.config.training import OptimizerConfig
 from trainer.data.randomness import derive_seed, seed_torch
 from trainer.engine.average import MovingAverage
+from trainer.loop.events import Event
 from trainer.loop.meter import Meter
 from trainer.loop.schedule import learning_rate
-from trainer.loop.trainer import Event
 from trainer.ranks.world import lone_world
 
 WORLD = lone_world(torch.device("cpu"))

@@ -1,0 +1,163 @@
+"""Opens a run: makes the parts of its training loop, goes to its newest checkpoint, and hands them over."""
+
+from sharding.console import make_console
+from sharding.format.manifest import Manifest
+from sharding.format.manifest_file import read_manifest
+from sharding.storage.records import RecordError
+from trainer.checkpoints.files import STATE_FILE, CheckpointError
+from trainer.checkpoints.save import Progress
+from trainer.checkpoints.store import Checkpoints
+from trainer.data.loader import Loader
+from trainer.data.randomness import seed_torch
+from trainer.engine.average import MovingAverage
+from trainer.engine.engine import Engine
+from trainer.evaluation.scores import check_kept_score, summaries
+from trainer.inference.translator import averaged_translator
+from trainer.loop.clock import Clock
+from trainer.loop.events import Event, every
+from trainer.loop.held_out import HeldOut
+from trainer.loop.meter import Meter
+from trainer.loop.trainer import Trainer
+from trainer.methods.registry import build_method
+from trainer.monitoring import Logger
+from trainer.monitoring.console import ConsoleLogger
+from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
+from trainer.ranks.world import World
+from trainer.reports.page import check_report
+from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.contents import checked_rank_states
+from trainer.runs.rundir import RunDir
+from trainer.runs.task import resolve_task
+
+
+def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Trainer:
+    """One run on one rank, to be continued from its newest whole checkpoint if it has one.
+
+    Args:
+        run: the run directory, with its run.json.
+        world: this rank among all.
+        to_console: show progress (sweeps have a table of their own).
+
+    Raises:
+        ConfigError: a file of the run is damaged, or the data set lacks what the run wants of it.
+        CheckpointError: it has checkpoints, and none can be loaded.
+    """
+    config = run.config()
+    read_metrics(run.metrics_file)  # if it is damaged, all ranks say so before anything is loaded
+    check_report(run)
+    manifest = read_manifest(config.data.path)
+    check_kept_score(config, manifest)
+    engine, average = _make_networks(config, manifest, world=world)
+    checkpoints = Checkpoints(
+        run.checkpoints, engine=engine, average=average, keep=config.log.keep_checkpoints, world=world
+    )
+    meter = Meter()
+    progress, elapsed_s = _resume(checkpoints, meter)
+    position = progress.position
+    clock = Clock(position=position, elapsed_s=elapsed_s)
+    held_out = _open_held_out(run, config, manifest, world=world, engine=engine, average=average)
+    trainer = Trainer(
+        config=config,
+        world=world,
+        engine=engine,
+        average=average,
+        loader=_open_loader(config, manifest, world=world, position=position),
+        held_out=held_out,
+        checkpoints=checkpoints,
+        loggers=_make_loggers(run, config, position=position, to_console=to_console) if world.is_main else [],
+        meter=meter,
+        clock=clock,
+        position=position,
+        step_number=progress.step,
+    )
+    trainer.events += _events(trainer)
+    return trainer
+
+
+def _events(trainer: Trainer) -> list[Event]:
+    """What is due on the way, in this order where several are."""
+    log = trainer.config.log
+    return [
+        every(log.metrics_kimg, trainer.log_metrics),
+        every(log.evaluate_kimg, trainer.evaluate),
+        every(log.samples_kimg, trainer.draw_samples),
+        every(log.checkpoint_kimg, trainer.save),
+    ]
+
+
+def _make_networks(config: RunConfig, manifest: Manifest, *, world: World) -> tuple[Engine, MovingAverage]:
+    """A method's players with their first weights, and the averages that follow them."""
+    seed_torch(config.train.seed, "weights")
+    engine = Engine(
+        build_method(config.method, resolve_task(config, manifest)),
+        config=config.engine,
+        optimizer=config.optimizer,
+        batch_size_per_gpu=config.train.batch_size_per_gpu,
+        world=world,
+    )
+    with engine.gathered() as networks:
+        return engine, MovingAverage(networks, half_life_kimg=config.train.ema_half_life_kimg)
+
+
+def _resume(checkpoints: Checkpoints, meter: Meter) -> tuple[Progress, float]:
+    """Go to the newest whole checkpoint, if any. Returns it and the seconds that training has taken so far."""
+    loaded = checkpoints.load()
+    if loaded is None:
+        return Progress(), 0.0
+    progress, states, folder = loaded
+    try:
+        checked_rank_states(states)
+    except RecordError as error:
+        remedy = f"Delete {folder} to fall back to an earlier one."
+        raise CheckpointError(f"{folder / STATE_FILE} {error}. {remedy}") from error
+    meter.load_state_dicts([state["meter"] for state in states], device=checkpoints.world.device)
+    return progress, states[0]["elapsed_s"]
+
+
+def _open_held_out(
+    run: RunDir, config: RunConfig, manifest: Manifest, *, world: World, engine: Engine, average: MovingAverage
+) -> HeldOut:
+    return HeldOut(
+        run,
+        config=config,
+        manifest=manifest,
+        world=world,
+        translator=averaged_translator(engine.method, average, config=config, device=world.device),
+        watched_split=next(name for name in ("val", "test", "train") if name in manifest.splits),
+    )
+
+
+def _open_loader(config: RunConfig, manifest: Manifest, *, world: World, position: int) -> Loader:
+    return Loader(
+        data=config.data,
+        pairing=config.method.pairing,
+        manifest=manifest,
+        split="train",
+        shuffle=True,
+        seed=config.train.seed,
+        batch_size=config.train.batch_size_per_gpu,
+        rank=world.rank,
+        world_size=world.size,
+        device_id=world.device_id,
+        start_position=position,
+    )
+
+
+def _make_loggers(run: RunDir, config: RunConfig, *, position: int, to_console: bool) -> list[Logger]:
+    loggers: list[Logger] = [JsonlLogger(run.metrics_file, position=position)]
+    if to_console:
+        loggers.append(ConsoleLogger(total=config.train.total_images, position=position))
+    if config.log.wandb != "disabled":
+        from trainer.monitoring.wandb import WandbLogger
+
+        wandb = WandbLogger(
+            config.log,
+            folder=run.path,
+            run_id=run.record()["wandb_id"],
+            values=config_to_dict(config),
+            summaries=summaries(),
+        )
+        loggers.append(wandb)
+        if wandb.notice and to_console:
+            make_console(stderr=True).print(wandb.notice)
+    return loggers
