@@ -1,6 +1,7 @@
 """What all tests share. The environment is set before anything imports torch, deepspeed or wandb."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ os.environ.setdefault("MKL_ENABLE_INSTRUCTIONS", "AVX2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the ranks and servers of a test
 if not Path("/dev/nvidiactl").exists():  # asked without torch, whose import would slow every small test down
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
+# A shell starts what runs behind a `&` with SIGINT ignored, and `nohup` with SIGHUP: the commands under test would
+# inherit that, and keep it, as they promise.
+for ignored in (number for number in signal.Signals if signal.getsignal(number) is signal.SIG_IGN):
+    if ignored not in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own
+        signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
 NUM_TINY_PAIRS = 24
 

@@ -15,6 +15,7 @@ from trainer.loop.stop import INTERRUPTED, end_with_launcher
 from trainer.loop.trainer import TrainingDivergedError
 from trainer.ranks.rendezvous import RendezvousError
 from trainer.ranks.world import close_world, init_world
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 
@@ -40,6 +41,13 @@ def main(folder: Path) -> int:
 def _train(run: RunDir, console: PlainConsole) -> int:
     config = run.config()
     run.check_dataset(config)
+    if os.environ.get("RANK", "0") == "0":
+        with run.only_process():
+            return _train_alone(run, config, console)
+    return _train_alone(run, config, console)
+
+
+def _train_alone(run: RunDir, config: RunConfig, console: PlainConsole) -> int:
     world = init_world(config.engine.device)
     trainer = open_trainer(run, world=world)
     try:

@@ -17,6 +17,7 @@ import json
 import subprocess
 import sys
 import uuid
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any
 from sharding.console import command_line
 from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.files import refuse_link, write_atomically
+from sharding.storage.lock import only_process
 from sharding.storage.place import Place
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
@@ -120,6 +122,11 @@ class RunDir:
             raise ConfigError("run", str(self.run_file), remedy) from error
         self.refuse_links()
         return record
+
+    def only_process(self) -> AbstractContextManager[None]:
+        """Train it in no other process meanwhile. Raises ConfigError, which names the process that does."""
+        remedy = "Wait for its end, or tell it to save and stop: kill PID."
+        return only_process(self.path, refuse=lambda held: ConfigError("run", str(self.path), f"{held}. {remedy}"))
 
     def refuse_links(self) -> None:
         """A run is written to, and its old checkpoints are removed: all of that must lie in its own folder.
