@@ -18,9 +18,10 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
+from trainer.config.engine import EngineConfig
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import EngineConfig, OptimizerConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision

@@ -53,7 +53,7 @@ def loader_wait(data: Path, folder: Path, *, num_images: int) -> list[str]:
         "--name": folder,
         "--data.path": data,
         "--train.total-kimg": num_images / 1000,
-        "--log.metrics-kimg": num_images / 4000,
+        "--log.period-kimg": num_images / 4000,
         "--log.wandb": "disabled",
     }
     arguments = [str(part) for option in options.items() for part in option]

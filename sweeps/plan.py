@@ -36,11 +36,11 @@ SMALL: dict[str, Any] = {
     "method.generator.num_filters": 16,
     "method.discriminator.num_filters": 16,
     "data.num_threads": 1,
-    "log.samples_kimg": 0.5,
-    "log.evaluate_kimg": 0.0,
-    "log.checkpoint_kimg": 0.0,
-    "log.keep_checkpoints": 1,
-    "log.keep_best": None,
+    "samples.period_kimg": 0.5,
+    "evaluate.period_kimg": 0.0,
+    "checkpoint.period_kimg": 0.0,
+    "checkpoint.keep": 1,
+    "checkpoint.keep_best": None,
 }
 """How a preset is made small enough for many trials; the command that trains the best one in full leaves it out. Scores
 and checkpoints come with a trial's reports, so the loop makes none of its own."""

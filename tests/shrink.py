@@ -37,15 +37,10 @@ def shrink(config: RunConfig, *, dataset: Path) -> RunConfig:
         ),
         train=replace(config.train, batch_size_per_gpu=4, total_kimg=0.08),
         engine=replace(config.engine, device="cpu", precision="fp32"),
-        log=replace(
-            config.log,
-            metrics_kimg=0.004,
-            samples_kimg=0,
-            evaluate_kimg=0,
-            checkpoint_kimg=0,
-            num_samples=1,
-            wandb="disabled",
-        ),
+        log=replace(config.log, period_kimg=0.004, wandb="disabled"),
+        samples=replace(config.samples, period_kimg=0, num_rows=1),
+        evaluate=replace(config.evaluate, period_kimg=0),
+        checkpoint=replace(config.checkpoint, period_kimg=0),
     )
 
 

@@ -19,9 +19,11 @@ from sharding.format.manifest_file import write_manifest
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
 from trainer.config.data import DataConfig
+from trainer.config.engine import EngineConfig
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import EngineConfig, LogConfig, TrainConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.engine.average import MovingAverage
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.registry import build_method
@@ -108,7 +110,7 @@ def tiny_config(dataset: Path) -> RunConfig:
         data=DataConfig(path=dataset, view_a="photo", view_b="map", load_size=36, crop_size=SIDE),
         train=TrainConfig(total_kimg=2),
         engine=EngineConfig(device="cpu", precision="fp32"),
-        log=LogConfig(num_samples=2),
+        samples=SamplesConfig(num_rows=2),
     )
 
 

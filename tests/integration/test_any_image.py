@@ -28,9 +28,9 @@ FLAGS = {
     "method.discriminator.num-layers": "1",
     "train.batch-size-per-gpu": "2",
     "train.total-kimg": "0.004",
-    "log.evaluate-kimg": "0.004",
-    "log.samples-kimg": "0.004",
-    "log.num-samples": "1",
+    "evaluate.period-kimg": "0.004",
+    "samples.period-kimg": "0.004",
+    "samples.num-rows": "1",
     "engine.device": "cpu",
     "engine.precision": "fp32",
 }

@@ -115,7 +115,7 @@ def config(dataset: Path) -> RunConfig:
         data=replace(small.data, shuffle_window_shards=2),
         train=replace(small.train, batch_size_per_gpu=1, total_kimg=TOTAL / 1000),
         engine=replace(small.engine, gradient_accumulation_steps=2),
-        log=replace(small.log, metrics_kimg=0.01),
+        log=replace(small.log, period_kimg=0.01),
     )
 
 

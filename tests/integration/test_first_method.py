@@ -20,8 +20,17 @@ SMALL = (
     *("--data.view-a", "a", "--data.view-b", "b", "--data.load-size", "64", "--data.crop-size", "64"),
     *("--method.generator.num-downs", "4", "--method.generator.num-filters", "4"),
     *("--method.discriminator.num-filters", "4", "--method.discriminator.num-layers", "1"),
-    *("--train.total-kimg", "0.004", "--train.batch-size-per-gpu", "2", "--log.metrics-kimg", "0.002"),
-    *("--log.samples-kimg", "0", "--log.evaluate-kimg", "0", "--engine.device", "cpu", "--engine.precision", "fp32"),
+    *("--train.total-kimg", "0.004", "--train.batch-size-per-gpu", "2", "--log.period-kimg", "0.002"),
+    *(
+        "--samples.period-kimg",
+        "0",
+        "--evaluate.period-kimg",
+        "0",
+        "--engine.device",
+        "cpu",
+        "--engine.precision",
+        "fp32",
+    ),
 )
 
 

@@ -92,7 +92,12 @@ from pathlib import Path
 
 from trainer.config.data import DataConfig
 from trainer.config.networks import GeneratorConfig
-from trainer.config.training import EngineConfig, LogConfig, TrainConfig
+from trainer.config.engine import EngineConfig
+from trainer.config.log import LogConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.evaluate import EvaluateConfig
+from trainer.config.checkpoint import CheckpointConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.toy.config import ToyConfig
 from trainer.runs.config import RunConfig
 
@@ -103,9 +108,10 @@ def preset() -> RunConfig:
         data=DataConfig(path=Path("nowhere"), view_a="a", view_b="b", load_size=36, crop_size=32, num_threads=1),
         train=TrainConfig(total_kimg=0.016, batch_size_per_gpu=2),
         engine=EngineConfig(device="cpu", precision="fp32"),
-        log=LogConfig(
-            metrics_kimg=0.004, samples_kimg=0, evaluate_kimg=0, checkpoint_kimg=0.008, num_samples=1, wandb="disabled"
-        ),
+        log=LogConfig(period_kimg=0.004, wandb="disabled"),
+        samples=SamplesConfig(period_kimg=0, num_rows=1),
+        evaluate=EvaluateConfig(period_kimg=0),
+        checkpoint=CheckpointConfig(period_kimg=0.008),
     )
 '''
 

@@ -33,7 +33,8 @@ def config(tiny_dataset: Path) -> RunConfig:
         small,
         train=replace(small.train, total_kimg=0.2),
         # Lines are means over 5 steps, and checkpoints come in the middle of that.
-        log=replace(small.log, metrics_kimg=0.01, checkpoint_kimg=0.016),
+        log=replace(small.log, period_kimg=0.01),
+        checkpoint=replace(small.checkpoint, period_kimg=0.016),
     )
 
 
@@ -141,5 +142,5 @@ def test_scores_are_identical(uninterrupted: RunDir, interrupted: RunDir):
 
 def test_no_half_checkpoint_stays(interrupted: RunDir, config: RunConfig):
     names = sorted(path.name for path in interrupted.checkpoints.iterdir())
-    assert len(names) == config.log.keep_checkpoints
+    assert len(names) == config.checkpoint.keep
     assert names[-1] == "00000200"

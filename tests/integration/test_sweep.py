@@ -54,7 +54,7 @@ SWEEP = {
     "data.load-size": 40,
     "data.crop-size": 32,
     "engine.device": "cpu",
-    "log.num-samples": 1,
+    "samples.num-rows": 1,
     "log.wandb": "offline",
 }
 

@@ -14,8 +14,8 @@ from tests.unit.data.tiny_shards import encode, write_dataset
 from trainer.checkpoints.files import CheckpointState, describe_file, write_state
 from trainer.checkpoints.save import EMA_FILE
 from trainer.config.data import DataConfig
+from trainer.config.engine import EngineConfig
 from trainer.config.method import MethodConfig
-from trainer.config.training import EngineConfig
 from trainer.engine.average import MovingAverage
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config.training import OptimizerConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.data.randomness import derive_seed, seed_torch
 from trainer.engine.average import MovingAverage
 from trainer.loop.events import Event

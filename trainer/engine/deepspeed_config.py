@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainer.config.training import EngineConfig
+from trainer.config.engine import EngineConfig
 
 
 def to_deepspeed(config: EngineConfig, *, batch_size_per_gpu: int, dtype: torch.dtype) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from trainer.config.training import EngineConfig, OptimizerConfig
+from trainer.config.engine import EngineConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions

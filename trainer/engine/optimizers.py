@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.config.training import OptimizerConfig
+from trainer.config.optimizer import OptimizerConfig
 
 
 def make_optimizer(

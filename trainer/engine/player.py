@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.config.training import EngineConfig, OptimizerConfig
+from trainer.config.engine import EngineConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.optimizers import make_optimizer

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from trainer.config.training import EngineConfig
+from trainer.config.engine import EngineConfig
 from trainer.methods.base import Network
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}

@@ -21,7 +21,7 @@ _LARGEST_SEARCH = 512  # images
 def _pick(config: RunConfig, manifest: Manifest, *, split: str, world: World) -> list[Batch]:
     """Evenly spaced images of a split; only its first ones are looked at if it is large."""
     num_images = min(manifest.num_samples(split), _LARGEST_SEARCH)
-    num_picks = min(config.log.num_samples, num_images)
+    num_picks = min(config.samples.num_rows, num_images)
     picks = {pick * num_images // num_picks for pick in range(num_picks)}
     images = split_images(
         config.data, manifest, split=split, world=lone_world(world.device), pairing=config.method.pairing
@@ -30,7 +30,7 @@ def _pick(config: RunConfig, manifest: Manifest, *, split: str, world: World) ->
 
 
 class SamplePictures:
-    """Draws the grid of the same few images each time: `log.num_samples`, evenly spaced over a split.
+    """Draws the grid of the same few images each time: `samples.num_rows`, evenly spaced over a split.
 
     Args:
         world: the main rank draws; the others' calls return at once.

@@ -203,10 +203,10 @@ def available_objectives(config: RunConfig, manifest: Manifest) -> dict[str, Sco
 
 def check_kept_score(config: RunConfig, manifest: Manifest) -> None:
     """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
-    kept = config.log.keep_best
+    kept = config.checkpoint.keep_best
     if kept is None or kept in available_objectives(config, manifest):
         return
     row = objectives().get(kept)
     fault = "is no score to choose by" if row is None else f"needs {', '.join(row.needs)}, which the data set lacks"
     there_are = ", ".join(available_objectives(config, manifest)) or "none; use None"
-    raise ConfigError("log.keep_best", kept, f"{fault}. Of {config.data.path} there are: {there_are}.")
+    raise ConfigError("checkpoint.keep_best", kept, f"{fault}. Of {config.data.path} there are: {there_are}.")

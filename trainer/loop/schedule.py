@@ -2,7 +2,7 @@
 
 import math
 
-from trainer.config.training import OptimizerConfig
+from trainer.config.optimizer import OptimizerConfig
 
 STEP_FACTOR = 0.1
 

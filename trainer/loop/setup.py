@@ -48,9 +48,7 @@ def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Train
     manifest = read_manifest(config.data.path)
     check_kept_score(config, manifest)
     engine, average = _make_networks(config, manifest, world=world)
-    checkpoints = Checkpoints(
-        run.checkpoints, engine=engine, average=average, keep=config.log.keep_checkpoints, world=world
-    )
+    checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
     progress, elapsed_s = _resume(checkpoints, meter)
     position = progress.position
@@ -76,12 +74,12 @@ def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Train
 
 def _events(trainer: Trainer) -> list[Event]:
     """What is due on the way, in this order where several are."""
-    log = trainer.config.log
+    config = trainer.config
     return [
-        every(log.metrics_kimg, trainer.log_metrics),
-        every(log.evaluate_kimg, trainer.evaluate),
-        every(log.samples_kimg, trainer.draw_samples),
-        every(log.checkpoint_kimg, trainer.save),
+        every(config.log.period_kimg, trainer.log_metrics),
+        every(config.evaluate.period_kimg, trainer.evaluate),
+        every(config.samples.period_kimg, trainer.draw_samples),
+        every(config.checkpoint.period_kimg, trainer.save),
     ]
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from sharding.console import printable
 from sharding.storage.files import refuse_link
 from trainer.config.errors import ConfigError
-from trainer.config.training import LogConfig
+from trainer.config.log import LogConfig
 from trainer.monitoring import Metrics
 
 _PROBE_TIMEOUT_S = 3.0

@@ -7,9 +7,13 @@ AVX-512 and bf16, which trains at 28 images/s: 19.22 dB.
 
 from pathlib import Path
 
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
+from trainer.config.evaluate import EvaluateConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.runs.config import RunConfig
 
@@ -26,5 +30,7 @@ def preset() -> RunConfig:
         train=TrainConfig(total_kimg=3.2, batch_size_per_gpu=4),
         # Twice the paper's rate: the run is a few minutes long.
         optimizer=OptimizerConfig(lr=4e-4),
-        log=LogConfig(samples_kimg=0.8, evaluate_kimg=1.6, checkpoint_kimg=1.6),
+        samples=SamplesConfig(period_kimg=0.8),
+        evaluate=EvaluateConfig(period_kimg=1.6),
+        checkpoint=CheckpointConfig(period_kimg=1.6),
     )

@@ -10,10 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
-from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.caae.config import CAAEConfig
@@ -43,7 +47,9 @@ def base(method: MethodConfig, *, characters: str = "digits", label: str | None 
         train=TrainConfig(total_kimg=32, batch_size_per_gpu=16, ema_half_life_kimg=1),
         # Twice the papers' rate: the runs are minutes long.
         optimizer=OptimizerConfig(lr=4e-4),
-        log=LogConfig(metrics_kimg=1.6, samples_kimg=8, checkpoint_kimg=16, num_samples=8),
+        log=LogConfig(period_kimg=1.6),
+        samples=SamplesConfig(period_kimg=8, num_rows=8),
+        checkpoint=CheckpointConfig(period_kimg=16),
     )
 
 

@@ -27,10 +27,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
+from trainer.config.evaluate import EvaluateConfig
+from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.caae.config import CAAEConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
@@ -47,7 +52,10 @@ def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size
         data=data,
         train=TrainConfig(total_kimg=total_kimg, batch_size_per_gpu=batch_size_per_gpu, ema_half_life_kimg=5),
         optimizer=OptimizerConfig(),
-        log=LogConfig(metrics_kimg=1, samples_kimg=10, evaluate_kimg=50, checkpoint_kimg=20),
+        log=LogConfig(period_kimg=1),
+        samples=SamplesConfig(period_kimg=10),
+        evaluate=EvaluateConfig(period_kimg=50),
+        checkpoint=CheckpointConfig(period_kimg=20),
     )
 
 

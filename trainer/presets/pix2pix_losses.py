@@ -8,9 +8,12 @@ Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-loss
 from dataclasses import replace
 from pathlib import Path
 
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.runs.config import RunConfig
 
@@ -29,7 +32,8 @@ def base() -> RunConfig:
         data=DataConfig(path=Path("data/earth-64"), view_a="satellite", view_b="map", load_size=64, crop_size=64),
         train=TrainConfig(total_kimg=2.4, batch_size_per_gpu=4),
         optimizer=OptimizerConfig(lr=4e-4),
-        log=LogConfig(samples_kimg=0.8, checkpoint_kimg=1.2),
+        samples=SamplesConfig(period_kimg=0.8),
+        checkpoint=CheckpointConfig(period_kimg=1.2),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from trainer.config.data import DegradeConfig
 from trainer.config.networks import GeneratorConfig
-from trainer.config.training import OptimizerConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.presets import pix2pix_losses
 from trainer.runs.config import RunConfig
 

@@ -12,12 +12,16 @@ Command: `diptych table unpaired` trains all; `diptych launch unpaired-cyclegan`
 from dataclasses import replace
 from pathlib import Path
 
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
+from trainer.config.evaluate import EvaluateConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
 from trainer.config.pretrained import PretrainedConfig
-from trainer.config.training import LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.bigan_image.config import BiGANImageConfig
 from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
@@ -39,7 +43,9 @@ def base(method: MethodConfig) -> RunConfig:
         data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="elevation", load_size=32, crop_size=32),
         train=TrainConfig(total_kimg=4.8, batch_size_per_gpu=8),
         optimizer=OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5),
-        log=LogConfig(samples_kimg=1.6, checkpoint_kimg=3.2, evaluate_kimg=1.6),
+        samples=SamplesConfig(period_kimg=1.6),
+        evaluate=EvaluateConfig(period_kimg=1.6),
+        checkpoint=CheckpointConfig(period_kimg=3.2),
     )
 
 

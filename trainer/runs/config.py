@@ -5,10 +5,16 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
+from trainer.config.engine import EngineConfig
 from trainer.config.errors import STRICT, first_error, require
+from trainer.config.evaluate import EvaluateConfig
+from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
-from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.samples import SamplesConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.registry import dump_method, parse_method
 
 
@@ -31,16 +37,28 @@ class RunConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    samples: SamplesConfig = field(default_factory=SamplesConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
         self.method.check(self.data)
         self._check_views()
         self._check_engine()
+        self._check_watched_score()
+
+    def _check_watched_score(self) -> None:
         require(
-            self.train.patience_kimg == 0 or self.log.keep_best is not None,
+            self.checkpoint.keep_best is None or self.evaluate.period_kimg > 0,
+            "checkpoint.keep_best",
+            self.checkpoint.keep_best,
+            "needs scores on the way: set evaluate.period_kimg to more than 0, or checkpoint.keep_best to None.",
+        )
+        require(
+            self.train.patience_kimg == 0 or self.checkpoint.keep_best is not None,
             "train.patience_kimg",
             self.train.patience_kimg,
-            "waits for a score to improve: name it in log.keep_best, e.g. eval/psnr, or use 0 (off).",
+            "waits for a score to improve: name it in checkpoint.keep_best, e.g. eval/psnr, or use 0 (off).",
         )
 
     def _check_views(self) -> None:

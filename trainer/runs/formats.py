@@ -63,12 +63,36 @@ def _as_it_is(record: Record) -> Record:
     return record
 
 
+_HOMES = {
+    "metrics_kimg": ("log", "period_kimg"),
+    "samples_kimg": ("samples", "period_kimg"),
+    "num_samples": ("samples", "num_rows"),
+    "evaluate_kimg": ("evaluate", "period_kimg"),
+    "checkpoint_kimg": ("checkpoint", "period_kimg"),
+    "keep_checkpoints": ("checkpoint", "keep"),
+    "keep_best": ("checkpoint", "keep_best"),
+}
+"""Where what was in the section `log` is now: section and field."""
+
+
+def _log_in_four(record: Record) -> Record:
+    """One section held all that a run writes. What is no section here is left to whoever checks the configuration."""
+    config = record.get("config")
+    if not isinstance(config, dict) or not isinstance(config.get("log"), dict):
+        return record
+    sections: dict[str, Record] = {"log": {}, "samples": {}, "evaluate": {}, "checkpoint": {}}
+    for name, value in config["log"].items():
+        section, field = _HOMES.get(name, ("log", name))
+        sections[section][field] = value
+    return record | {"config": config | sections}
+
+
 def _by_split(record: Record) -> Record:
     """The splits were all that there was."""
     return {"splits": record}
 
 
-RUN = Format((_as_it_is,))
+RUN = Format((_log_in_four,))
 STATE = Format((_as_it_is,))
 EVALUATION = Format((_by_split,))
-SWEEP = Format((_as_it_is,))
+SWEEP = Format((_log_in_four,))

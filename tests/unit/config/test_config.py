@@ -15,10 +15,13 @@ import tyro
 
 from trainer import config as config_module
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
+from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.config.training import EngineConfig, LogConfig, OptimizerConfig, TrainConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vae.config import VAEConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
@@ -140,11 +143,14 @@ def test_every_value_has_a_help_text():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda: LogConfig(keep_best="eval/psnr"), r"^log\.keep_best = 'eval/psnr': .*log\.evaluate_kimg"),
+        (
+            lambda: changed(checkpoint={"keep_best": "eval/psnr"}, evaluate={"period_kimg": 0}),
+            r"^checkpoint\.keep_best = 'eval/psnr': .*evaluate\.period_kimg",
+        ),
         (lambda: TrainConfig(patience_kimg=-1), r"^train\.patience_kimg = -1: .*0 \(off\)"),
         (
             lambda: replace(load_preset(DEFAULT), train=TrainConfig(patience_kimg=2)),
-            r"^train\.patience_kimg = 2: .*log\.keep_best",
+            r"^train\.patience_kimg = 2: .*checkpoint\.keep_best",
         ),
     ],
 )
@@ -154,6 +160,6 @@ def test_a_best_checkpoint_needs_scores_and_patience_needs_a_score_to_watch(chan
 
 
 def test_a_score_can_be_watched():
-    log = LogConfig(keep_best="eval/psnr", evaluate_kimg=1)
-    config = replace(load_preset(DEFAULT), train=TrainConfig(patience_kimg=2), log=log)
+    best = CheckpointConfig(keep_best="eval/psnr")
+    config = replace(load_preset(DEFAULT), train=TrainConfig(patience_kimg=2), checkpoint=best)
     assert config_from_dict(config_to_dict(config)) == config

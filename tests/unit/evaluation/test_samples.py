@@ -66,7 +66,7 @@ def test_the_same_images_and_noise_each_time(tiny_run, map_dataset, tmp_path):
         pictures.draw(translator, tmp_path / name)
     first, second = (tmp_path / name for name in ("first.png", "second.png"))
     assert first.read_bytes() == second.read_bytes()
-    assert Image.open(first).size == (3 * 128 + 4, 20 + 2 * 130 - 2)  # log.num_samples is 2
+    assert Image.open(first).size == (3 * 128 + 4, 20 + 2 * 130 - 2)  # samples.num_rows is 2
 
 
 def test_samples_are_spread_over_the_split(map_dataset):

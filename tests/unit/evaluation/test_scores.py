@@ -17,8 +17,10 @@ from tests.scores import ABSOLUTE_ERROR, COLOR_DISTANCE
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, tiny_config
 from tests.unit.data.tiny_shards import SIDE as UNPAIRED_SIDE
 from tests.unit.data.tiny_shards import UNPAIRED_SHARDS, noisy_pixels, write_unpaired_dataset
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.config.evaluate import EvaluateConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.contestants import make_metrics
@@ -207,7 +209,7 @@ def test_what_the_data_have_decides_which_metrics_are_made(tmp_path: Path, map_d
 
 
 def keeping(config: RunConfig, score: str | None) -> RunConfig:
-    return replace(config, log=replace(config.log, keep_best=score, evaluate_kimg=1))
+    return replace(config, evaluate=EvaluateConfig(period_kimg=1), checkpoint=CheckpointConfig(keep_best=score))
 
 
 def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_path: Path, map_dataset: Path) -> None:
@@ -215,8 +217,12 @@ def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_pat
     for score in ("eval/psnr", "eval/miou", None):
         check_kept_score(keeping(paired, score), manifest)
     for score in ("eval/iou/sea", "psnr"):
-        with pytest.raises(ConfigError, match=rf"^log\.keep_best = '{score}': is no score .*: eval/psnr, eval/ssim"):
+        with pytest.raises(
+            ConfigError, match=rf"^checkpoint\.keep_best = '{score}': is no score .*: eval/psnr, eval/ssim"
+        ):
             check_kept_score(keeping(paired, score), manifest)
     write_unpaired_dataset(tmp_path)
-    with pytest.raises(ConfigError, match=r"^log\.keep_best = 'eval/psnr': needs pairs, .*there are: none; use None"):
+    with pytest.raises(
+        ConfigError, match=r"^checkpoint\.keep_best = 'eval/psnr': needs pairs, .*there are: none; use None"
+    ):
         check_kept_score(keeping(unpaired_config(tmp_path), "eval/psnr"), read_manifest(tmp_path))

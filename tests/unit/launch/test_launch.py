@@ -17,8 +17,8 @@ from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
+from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
-from trainer.config.training import EngineConfig
 from trainer.data.subject import final_split
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.rundir import RunDir

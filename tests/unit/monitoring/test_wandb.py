@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.scores import ABSOLUTE_ERROR
 from trainer.config.errors import ConfigError
-from trainer.config.training import LogConfig
+from trainer.config.log import LogConfig
 from trainer.evaluation.scores import SCORES, summaries
 from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
 

@@ -12,7 +12,11 @@ from sharding.storage.records import RecordError
 from sharding.storage.seal import seal
 from trainer.checkpoints.files import latest_checkpoint, read_state
 from trainer.checkpoints.whole import newest_whole_checkpoint
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.errors import ConfigError
+from trainer.config.evaluate import EvaluateConfig
+from trainer.config.log import LogConfig
+from trainer.config.samples import SamplesConfig
 from trainer.evaluation.evaluate import write_evaluation
 from trainer.ranks.world import lone_world
 from trainer.runs.formats import Format
@@ -86,6 +90,40 @@ def test_a_record_that_is_read_can_be_written_again(run: RunDir):
     record = run.record()
     run.run_file.write_text(json.dumps(record))
     assert run.record() == record
+
+
+FORMER_LOG = {
+    "metrics_kimg": 0.1,
+    "samples_kimg": 0.2,
+    "evaluate_kimg": 0.3,
+    "checkpoint_kimg": 0.4,
+    "keep_checkpoints": 5,
+    "num_samples": 6,
+    "wandb": "offline",
+}
+
+
+def test_what_one_section_held_is_in_four(run: RunDir):
+    record = run.record()
+    for section in ("samples", "evaluate", "checkpoint"):
+        del record["config"][section]
+    record["config"]["log"] = FORMER_LOG
+    del record["format"]
+    run.run_file.write_text(json.dumps(record))
+    config = run.config()
+    assert config.log == LogConfig(period_kimg=0.1, wandb="offline")
+    assert config.samples == SamplesConfig(period_kimg=0.2, num_rows=6)
+    assert config.evaluate == EvaluateConfig(period_kimg=0.3)
+    assert config.checkpoint == CheckpointConfig(period_kimg=0.4, keep=5)
+
+
+@pytest.mark.parametrize("log", [None, [], "log", {"surprise": 1}, {"num_samples": {}}])
+def test_a_former_section_of_anything_is_an_error_that_names_it(log: Any, run: RunDir):
+    record = run.record() | {"config": {"log": log}}
+    del record["format"]
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"log|samples\.num_rows"):
+        run.config()
 
 
 def test_each_step_is_taken_once_from_where_a_file_stands(tmp_path: Path):

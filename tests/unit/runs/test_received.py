@@ -17,8 +17,9 @@ from tests.strange import Touches, poison, reseal
 from tests.unit.labelled import config_of, write_run
 from trainer import main as rank
 from trainer.checkpoints.files import read_state
+from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
-from trainer.config.training import TrainConfig
+from trainer.config.train import TrainConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.gan.config import GANConfig
 from trainer.monitoring.metrics_file import read_metrics
@@ -40,7 +41,7 @@ def config(tiny_dataset: Path) -> RunConfig:
         small,
         train=TrainConfig(batch_size_per_gpu=4, total_kimg=0.016),
         engine=replace(small.engine, zero_stage=1),
-        log=replace(small.log, checkpoint_kimg=0.008, keep_checkpoints=2),
+        checkpoint=CheckpointConfig(period_kimg=0.008, keep=2),
     )
 
 
