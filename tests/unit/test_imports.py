@@ -129,3 +129,18 @@ def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     code = f"import {module}, sys; print(sorted(set({heavy}) & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (shown.stdout.strip(), shown.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "unneeded"),
+    [
+        ("trainer.main", ("torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
+        ("trainer.inference.translate", ("deepspeed", "torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
+    ],
+)
+def test_the_first_step_and_the_first_picture_wait_for_no_library_that_they_do_not_need(
+    module: str, unneeded: tuple[str, ...]
+) -> None:
+    code = f"import {module}, sys; print(sorted(set({unneeded}) & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert shown.stdout.strip() == "[]", shown.stderr

@@ -7,8 +7,6 @@ from itertools import count
 from statistics import fmean, median
 from typing import Any, TypeGuard
 
-from matplotlib.ticker import MaxNLocator
-
 from sharding.console import printable
 from trainer.evaluation.scores import BASELINES, find, find_key
 
@@ -199,4 +197,6 @@ def _ticks(values: Sequence[float]) -> list[float]:
     if lowest == highest:
         margin = abs(lowest) / 2 or 1.0
         lowest, highest = lowest - margin, highest + margin
+    from matplotlib.ticker import MaxNLocator  # not above: a run that trains draws nothing for long
+
     return [float(tick) for tick in MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(lowest, highest)]

@@ -64,3 +64,12 @@ def test_totals_of_two_parts_add_up_to_the_whole():
 
 def test_no_images_have_no_score():
     assert ImageMean("psnr", psnr).compute() == {}
+
+
+def test_it_is_what_torchmetrics_finds():
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    fake, real = (torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1 for seed in (0, 1))
+    levels = [((image + 1) * 127.5).round() for image in (fake, real)]
+    theirs = peak_signal_noise_ratio(*levels, data_range=255.0, reduction="none", dim=(1, 2, 3))
+    torch.testing.assert_close(psnr(fake, real), theirs)

@@ -88,5 +88,15 @@ def test_rows_are_targets():
     assert class_ious(confusion).tolist() == pytest.approx([2 / 4, 1 / 3])
 
 
+def test_counts_are_what_torchmetrics_finds():
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    given, true = torch.randint(3, (2, 6, 8, 8), generator=torch.Generator().manual_seed(0))
+    colors = class_colors([SEA, LAND, LAKE])
+    collected = SegmentationScores([SEA, LAND, LAKE])
+    collected.update(paint_classes(given, colors), paint_classes(true, colors))
+    assert torch.equal(collected.totals, multiclass_confusion_matrix(given, true, num_classes=3).double())
+
+
 def test_no_images_have_no_scores():
     assert SegmentationScores([SEA, LAND]).compute() == {}
