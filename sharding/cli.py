@@ -152,7 +152,11 @@ def run_make(command: Make) -> int:
     start = time.monotonic()
     with progress_bars(console) as bar:
         manifest, is_new = make_dataset(
-            command.source, command.write, progress=bar("images"), looking=bar("files looked at")
+            command.source,
+            command.write,
+            progress=bar("images"),
+            looking=bar("files looked at"),
+            notice=lambda note: console.print(note, style="yellow"),
         )
     if not is_new:
         console.print(f"{command.write.out} is already there, made from the same input with the same options.")

@@ -1,5 +1,6 @@
 """What `diptych evaluate` and `diptych translate` take and do. Imports torch only once a command runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -178,9 +179,14 @@ def _print_result(result: "TranslationResult", *, options: TranslateOptions, con
         f"{len(result.written)} pictures translated, after {result.position} images of training, to "
         f"{options.destination}"
     )
-    if result.others:
-        names = ", ".join(one_line(path) for path in result.others[:_NUM_OTHERS_SHOWN])
-        more = ", …" if len(result.others) > _NUM_OTHERS_SHOWN else ""
-        console.print(f"{len(result.others)} other files are no pictures by their names: {names}{more}")
+    _print_names("other files are no pictures by their names", result.others, console=console)
+    _print_names("hidden files and folders are passed over", result.hidden, console=console)
     for path, reason in result.failed.items():
         console.print(one_line(f"not translated: {path} {reason}"))
+
+
+def _print_names(what: str, paths: Sequence[Path], *, console: PlainConsole) -> None:
+    if paths:
+        names = ", ".join(one_line(path) for path in paths[:_NUM_OTHERS_SHOWN])
+        more = ", …" if len(paths) > _NUM_OTHERS_SHOWN else ""
+        console.print(f"{len(paths)} {what}: {names}{more}")

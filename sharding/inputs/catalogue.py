@@ -16,7 +16,7 @@ from typing import Any
 from sharding.errors import DatasetError
 from sharding.format.codec.kinds import Header, Traits
 from sharding.format.names import name_bytes, name_from_bytes
-from sharding.inputs.files import FoundFile
+from sharding.inputs.files import ANY_NAME, FilesOptions, FoundFile, Search
 from sharding.inputs.splits import SplitOptions
 from sharding.work.problems import InputError, Problems, Rejected
 
@@ -49,8 +49,15 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
+        self.searches: list[Search] = []
+        """What the files were looked for with, and what was passed over."""
         self._database.text_factory = name_from_bytes
         self._database.executescript(_TABLE)
+
+    def search(self, options: FilesOptions, *, names: str = ANY_NAME) -> Search:
+        """A search for files of a view, which the catalogue keeps."""
+        self.searches.append(Search(options=options, names=names))
+        return self.searches[-1]
 
     def add(self, view: str, files: Iterable[FoundFile], splits: SplitOptions, *, prefix: str = "") -> None:
         """Take in the files of a view.
@@ -166,7 +173,7 @@ class Catalogue:
 
 def _split_of(file: FoundFile, splits: SplitOptions) -> str:
     try:
-        return splits.of(file.stem)
+        return splits.of(Path(file.path), file.stem)
     except InputError:
         return UNLISTED
 

@@ -23,8 +23,8 @@ def reject_duplicates(catalogue: Catalogue, problems: Problems) -> None:
     catalogue.reject(
         "(split, stem, view) IN (SELECT split, stem, view FROM file GROUP BY 1, 2, 3 HAVING COUNT(*) > 1)",
         problems=problems,
-        headline="files have one name with another but for the suffix; keep one of each",
-        reason="another file has the same name but for the suffix",
+        headline="files have one name with another but for the suffix (or how an accent is spelt); keep one of each",
+        reason="another file has the same name but for the suffix, or looks the same",
     )
 
 
@@ -35,14 +35,16 @@ def reject_lonely(catalogue: Catalogue, problems: Problems, folders: Mapping[str
     catalogue.reject(
         f"(split, stem) IN (SELECT split, stem FROM file GROUP BY 1, 2 HAVING {views})",
         problems=problems,
-        headline="images have no twin; add it, or remove them",
+        headline="images have no twin of the same name; add it, remove them, or tell with --names-a '*_A' --names-b "
+        "'*_B' which part of the names (the *) is the same",
         reason=lambda view, *_: f"has no twin in {others[view]}",
     )
 
 
 def reject_unequal(catalogue: Catalogue, problems: Problems, *, is_resized: bool) -> None:
-    """Pairs of unequal size; if they are resized anyway, one aspect ratio is enough."""
-    same = "a.width * b.height = b.width * a.height" if is_resized else "a.width = b.width AND a.height = b.height"
+    """Pairs of unequal size; if they are resized anyway, one aspect ratio is enough, up to the rounding of sides."""
+    resized = "ABS(a.width * b.height - b.width * a.height) < MAX(a.width, a.height, b.width, b.height)"
+    same = resized if is_resized else "a.width = b.width AND a.height = b.height"
     pairs = "file a JOIN file b ON a.split = b.split AND a.stem = b.stem AND a.id < b.id"
     catalogue.change(
         f"CREATE TEMP TABLE unequal AS SELECT a.split split, a.stem stem, a.path path, a.width wa, a.height ha, "

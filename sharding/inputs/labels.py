@@ -1,21 +1,19 @@
 """Labels of image files, from class folders, a CSV, or the names of the files."""
 
-import csv
-import hashlib
+import math
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sharding.errors import DatasetError, OptionError
+from sharding.errors import OptionError
 from sharding.format.manifest import LabelInfo
 from sharding.format.names import storable
-from sharding.work.problems import InputError, listing
+from sharding.inputs.tables import read_table, table_hash
+from sharding.work.problems import InputError
 
 CLASS = "class"
 """Name of the label that class folders give."""
@@ -32,8 +30,8 @@ UTKFACE = {
 _UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_.+")
 
 Infos = dict[str, LabelInfo]
-LabelReader = Callable[[Path], dict[str, str]]
-"""A file -> the text of each of its labels. Raises InputError if it has none."""
+LabelReader = Callable[[Path, str], dict[str, str]]
+"""A file and the name of its sample -> the text of each of its labels. Raises InputError if it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +62,11 @@ class LabelOptions:
         return {} if self.labels is None else {"labels": self.labels, "ordinal": list(self.ordinal)}
 
     def inputs(self) -> dict[str, str]:
-        """A hash of what is read beside the images. Raises `DatasetError` if it is missing."""
+        """A hash of what is read beside the images. Raises DatasetError if it cannot be read."""
         kind, _, rest = (self.labels or "").partition(":")
         if kind != "csv":
             return {}
-        if not Path(rest).is_file():
-            raise DatasetError(f"{rest} is no file. Give the CSV as --labels csv:FILE.")
-        return {"labels": hashlib.sha256(Path(rest).read_bytes()).hexdigest()}
+        return {"labels": table_hash(Path(rest))}
 
     @property
     def headline(self) -> str:
@@ -91,13 +87,14 @@ class LabelOptions:
         kind, _, rest = (self.labels or "").partition(":")
         match kind:
             case "folders":
-                return lambda path: check_filled({CLASS: path.parent.name}, path, where="its folder's name")
+                return _folder_label
             case "csv":
                 return csv_reader(Path(rest))
             case "pattern":
-                return partial(match_name, re.compile(rest))
+                pattern = re.compile(rest)
+                return lambda path, stem: match_name(pattern, path)
             case "utkface":
-                return lambda path: utkface_labels(match_name(_UTKFACE_NAME, path))
+                return lambda path, stem: utkface_labels(match_name(_UTKFACE_NAME, path))
             case _:
                 return None
 
@@ -106,6 +103,10 @@ class LabelOptions:
         if self.labels == "utkface":
             return dict(UTKFACE)
         return number_labels(texts, ordinal=self.ordinal)
+
+
+def _folder_label(path: Path, stem: str) -> dict[str, str]:
+    return check_filled({CLASS: stem.partition("/")[0]}, path, where="its folder's name")
 
 
 def check_pattern(pattern: str) -> None:
@@ -133,38 +134,22 @@ def utkface_labels(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def csv_reader(file: Path) -> LabelReader:
-    """Labels by file. The first column holds its name, with or without suffix and the folder it is in.
+    """Labels by file, from a CSV: see `read_table`.
 
     Rows of other files are none of our business: they may be in a part of the set that is not here.
 
     Raises:
-        DatasetError: no header, rows of other lengths, or a name twice.
+        DatasetError: it is not what it should be.
     """
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        header, *rows = [row for row in csv.reader(stream) if row] or [[]]
-    if len(header) < 2 or len(set(header)) < len(header) or not all(header[1:]):
-        raise DatasetError(f"{file}: its first line must name the columns: file, then each label once.")
-    uneven = [",".join(row) for row in rows if len(row) != len(header)]
-    if uneven:
-        raise DatasetError(f"{file}: {len(uneven)} rows do not have {len(header)} columns:\n{listing(uneven)}")
-    by_name = {name: labels for name, *labels in rows}
-    if len(by_name) < len(rows):
-        twice = sorted(name for name, number in Counter(row[0] for row in rows).items() if number > 1)
-        raise DatasetError(f"{file}: {len(twice)} names have two rows; keep one of each:\n{listing(twice)}")
+    table = read_table(file)
 
-    def read(path: Path) -> dict[str, str]:
-        labels = by_name.get(name_in_csv(path, by_name))
+    def read(path: Path, stem: str) -> dict[str, str]:
+        labels = table.find(path, stem)
         if labels is None:
             raise InputError(path, f"has no row in {file}")
-        return check_filled(dict(zip(header[1:], labels, strict=True)), path, where=str(file))
+        return check_filled(dict(zip(table.columns, labels, strict=True)), path, where=str(file))
 
     return read
-
-
-def name_in_csv(path: Path, known: Mapping[str, object]) -> str:
-    """How the CSV calls the file: the most exact of the names that it knows."""
-    names = (f"{path.parent.name}/{path.name}", path.name, path.stem)
-    return next((name for name in names if name in known), "")
 
 
 def check_filled(labels: dict[str, str], path: Path, *, where: str) -> dict[str, str]:
@@ -208,10 +193,20 @@ def order_names(label: str, found: set[str], order: str | None) -> list[str]:
             wrong = f"the files also have {', '.join(missing)}" if missing else "a name stands there twice"
             raise OptionError(f"--ordinal {label}={order}: {wrong}.")
         return names
+    numbers = {text: _number(text) for text in found}
+    if None not in numbers.values():
+        return sorted(found, key=lambda text: (numbers[text], text))
+    if order is not None:
+        words = sorted(text for text, number in numbers.items() if number is None)
+        example = ",".join(sorted(found)[:3])
+        raise OptionError(f"--ordinal {label}: its values are no numbers, as {words[0]!r}; write {label}={example},...")
+    return sorted(found)
+
+
+def _number(text: str) -> float | None:
+    """The number that a text means; None for words, to which `nan` belongs: it has no place in an order."""
     try:
-        return sorted(found, key=lambda text: (float(text), text))
+        number = float(text)
     except ValueError:
-        if order is not None:
-            example = ",".join(sorted(found)[:3])
-            raise OptionError(f"--ordinal {label}: its values are no numbers; write {label}={example},...") from None
-        return sorted(found)
+        return None
+    return None if math.isnan(number) else number

@@ -25,9 +25,9 @@ def read_labels(catalogue: Catalogue, options: LabelOptions, problems: Problems)
         return {}
     bad: list[Rejected] = []
     with catalogue.many() as change:
-        for id, path in catalogue.rows("SELECT id, path FROM file ORDER BY path"):
+        for id, path, stem in catalogue.rows("SELECT id, path, stem FROM file ORDER BY path"):
             try:
-                change("UPDATE file SET labels = ? WHERE id = ?", [(json.dumps(reader(Path(path))), id)])
+                change("UPDATE file SET labels = ? WHERE id = ?", [(json.dumps(reader(Path(path), stem)), id)])
             except InputError as error:
                 bad.append(rejected_by(error, path))
     catalogue.forget("SELECT split, stem FROM file WHERE labels IS NULL")

@@ -1,6 +1,5 @@
 """Which split a sample belongs to, where the folders do not tell: by its name's hash, or by a list."""
 
-import csv
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from sharding.errors import DatasetError, OptionError
 from sharding.format.names import name_bytes
+from sharding.inputs.tables import NameTable, read_table, table_hash
 from sharding.work.plan import SPLITS
 from sharding.work.problems import InputError
 
@@ -33,39 +33,39 @@ class SplitOptions:
         """The options as JSON values."""
         if self.split_list is None:
             return {"val": self.val, "test": self.test}
-        return {"split_list": hashlib.sha256(self._list_bytes).hexdigest()}
+        return {"split_list": table_hash(self.split_list)}
 
-    def of(self, stem: str) -> str:
-        """The split of the sample called `stem`.
+    def of(self, path: Path, stem: str) -> str:
+        """The split of the file `path`, whose sample is called `stem`.
 
         Raises:
             InputError: it is not in the list.
             DatasetError: the list is not what it should be.
         """
-        if self.split_list is None:
+        if self._listed is None:
             return split_by_hash(stem, val=self.val, test=self.test)
-        if stem not in self._listed:
-            raise InputError(stem, f"has no row in {self.split_list}")
-        return self._listed[stem]
+        row = self._listed.find(path, stem)
+        if row is None:
+            raise InputError(path, f"has no row in {self.split_list}")
+        return row[0]
 
     @cached_property
-    def _list_bytes(self) -> bytes:
-        assert self.split_list is not None
-        try:
-            return self.split_list.read_bytes()
-        except OSError as error:
-            raise DatasetError(f"--split-list {self.split_list}: {error.strerror}. Give a CSV file.") from error
+    def _listed(self) -> NameTable | None:
+        return None if self.split_list is None else read_splits(self.split_list)
 
-    @cached_property
-    def _listed(self) -> dict[str, str]:
-        rows = [row for row in csv.reader(self._list_bytes.decode("utf-8-sig").splitlines()) if row]
-        for number, row in enumerate(rows[1:], 2):
-            if len(row) != 2 or row[1] not in SPLITS:
-                raise DatasetError(
-                    f"{self.split_list}, line {number}: {','.join(row)!r} is not `file,split` with one of "
-                    f"{', '.join(SPLITS)}."
-                )
-        return {name[: -len(Path(name).suffix)] if Path(name).suffix else name: split for name, split in rows[1:]}
+
+def read_splits(file: Path) -> NameTable:
+    """A list of splits. Raises DatasetError unless it has two columns, of which the second holds names of splits."""
+    table = read_table(file)
+    names = ", ".join(SPLITS)
+    if len(table.columns) != 1:
+        raise DatasetError(f"{file}: has {len(table.columns) + 1} columns; it must have two, `file,split`.")
+    if table.columns[0] in SPLITS:
+        raise DatasetError(f"{file}: its first line is about a file; put `file,split` before it.")
+    for name, (split,) in table.rows.items():
+        if split not in SPLITS:
+            raise DatasetError(f"{file}, line {table.lines[name]}: {split!r} is none of {names}.")
+    return table
 
 
 def check_shares(val: float, test: float) -> None:

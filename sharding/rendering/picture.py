@@ -7,6 +7,7 @@ from PIL import Image
 
 from sharding.format import codec
 from sharding.format.codec.kinds import Header
+from sharding.storage.files import open_regular
 from sharding.work.problems import InputError
 
 
@@ -19,7 +20,8 @@ class Picture:
     @cached_property
     def content(self) -> bytes:
         try:
-            return self.header.path.read_bytes()
+            with open_regular(self.header.path, follow_links=True) as file:
+                return file.read()
         except OSError as error:
             raise InputError(self.header.path, f"cannot be read ({error.strerror})") from error
 

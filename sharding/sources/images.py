@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from sharding.inputs.catalogue import Catalogue
-from sharding.inputs.files import find_classes, find_splits
+from sharding.inputs.files import FilesOptions, find_classes, find_splits
 from sharding.inputs.labels import LabelOptions
+from sharding.inputs.passed import tell_passed_over
 from sharding.inputs.splits import SplitOptions
 from sharding.rendering.edges import EdgeOptions
 from sharding.rendering.options import ImageOptions
@@ -15,7 +16,7 @@ from sharding.work.crew import Crew
 from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the same files and options would make other bytes."""
 
 
@@ -27,6 +28,7 @@ class ImagesOptions:
     """Folder of the images; `{split}` in it stands for train, val and test."""
     view: str = "photo"
     """Name of the view that the images become, e.g. face."""
+    files: FilesOptions = field(default_factory=FilesOptions)
     images: ImageOptions = field(default_factory=ImageOptions)
     splits: SplitOptions = field(default_factory=SplitOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
@@ -39,10 +41,13 @@ class ImagesOptions:
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view": self.view}
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return recipe_of("images", RECIPE, options, (self.images, self.splits, self.labels, self.edges), inputs)
+        return recipe_of(
+            "images", RECIPE, options, (self.files, self.images, self.splits, self.labels, self.edges), inputs
+        )
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()
+        tell_passed_over(catalogue, problems)
         infos = survey(
             catalogue, images=self.images, splits=self.splits, labels=self.labels, crew=crew, problems=problems
         )
@@ -59,5 +64,5 @@ class ImagesOptions:
     def _catalogue(self) -> Catalogue:
         catalogue = Catalogue()
         find = find_classes if self.labels.has_class_folders else find_splits
-        catalogue.add(self.view, find(self.folder), self.splits)
+        catalogue.add(self.view, find(self.folder, catalogue.search(self.files)), self.splits)
         return catalogue

@@ -7,8 +7,9 @@ from typing import Any
 from sharding.errors import OptionError
 from sharding.inputs.catalogue import Catalogue
 from sharding.inputs.checks import halve
-from sharding.inputs.files import find_classes, find_splits
+from sharding.inputs.files import FilesOptions, find_classes, find_splits
 from sharding.inputs.labels import LabelOptions
+from sharding.inputs.passed import tell_passed_over
 from sharding.inputs.splits import SplitOptions
 from sharding.rendering.edges import EdgeOptions
 from sharding.rendering.options import ImageOptions
@@ -18,7 +19,7 @@ from sharding.work.crew import Crew
 from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the same files and options would make other bytes."""
 
 
@@ -32,6 +33,7 @@ class PairsOptions:
     """Name of the view in the left half, e.g. photo."""
     view_right: str = "b"
     """Name of the view in the right half, e.g. map."""
+    files: FilesOptions = field(default_factory=FilesOptions)
     images: ImageOptions = field(default_factory=ImageOptions)
     splits: SplitOptions = field(default_factory=SplitOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
@@ -46,10 +48,13 @@ class PairsOptions:
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view_left": self.view_left, "view_right": self.view_right}
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return recipe_of("pairs", RECIPE, options, (self.images, self.splits, self.labels, self.edges), inputs)
+        return recipe_of(
+            "pairs", RECIPE, options, (self.files, self.images, self.splits, self.labels, self.edges), inputs
+        )
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()
+        tell_passed_over(catalogue, problems)
         infos = survey(
             catalogue, images=self.images, splits=self.splits, labels=self.labels, crew=crew, problems=problems
         )
@@ -73,5 +78,5 @@ class PairsOptions:
     def _catalogue(self) -> Catalogue:
         catalogue = Catalogue()
         find = find_classes if self.labels.has_class_folders else find_splits
-        catalogue.add(self.view_left, find(self.folder), self.splits)
+        catalogue.add(self.view_left, find(self.folder, catalogue.search(self.files)), self.splits)
         return catalogue

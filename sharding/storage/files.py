@@ -80,8 +80,8 @@ def regular_descriptor(path: Path, *, follow_links: bool = False) -> int:
 
 
 def open_regular(path: Path, *, follow_links: bool = False) -> BufferedReader:
-    """A plain file to read. Raises as `regular_descriptor`."""
-    return os.fdopen(regular_descriptor(path, follow_links=follow_links), "rb")
+    """A plain file to read, which knows its name. Raises as `regular_descriptor`."""
+    return open(path, "rb", opener=lambda *_: regular_descriptor(path, follow_links=follow_links))
 
 
 def read_regular(path: Path, *, most: int, follow_links: bool = False) -> bytes:

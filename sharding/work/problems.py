@@ -47,6 +47,8 @@ class Problems:
     skip: bool = False
     """Leave unusable inputs out, instead of stopping."""
     rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What people should know, and nothing stops for."""
     _paragraphs: list[str] = field(default_factory=list)
 
     def add(self, found: Iterable[Rejected], *, headline: str) -> None:

@@ -63,7 +63,12 @@ class WriteOptions:
 
 
 def make_dataset(
-    source: Source, options: WriteOptions, *, progress: Callback, looking: Callback = unheard
+    source: Source,
+    options: WriteOptions,
+    *,
+    progress: Callback,
+    looking: Callback = unheard,
+    notice: Callable[[str], None] = print,
 ) -> tuple[Manifest, bool]:
     """The data set's manifest, and whether it was made now; False: the same set was there already.
 
@@ -72,6 +77,7 @@ def make_dataset(
     Args:
         progress: hears how many samples are done, and of how many.
         looking: the same of inputs that are looked at beforehand.
+        notice: hears what people should know of the inputs, line by line.
 
     Raises:
         DatasetError: an input is unusable, the disk is full, or something else is at `out`. Then nothing is left.
@@ -87,6 +93,8 @@ def make_dataset(
         problems = Problems(skip=options.skip_bad)
         with Crew(workers=options.workers, ray=options.ray, looking=looking) as crew:
             plan = source.plan(crew, problems)
+            for note in problems.notes:
+                notice(note)
             problems.check()
             return _write(
                 plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress

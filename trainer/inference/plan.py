@@ -1,13 +1,15 @@
 """What `diptych translate` will read and write, settled before any network is loaded. Imports no torch."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from sharding.format.manifest import Manifest, View
 from sharding.storage.files import refuse_link
+from sharding.storage.listing import PassedOver, list_files
 from trainer.config.errors import ConfigError
 from trainer.pictures.files import picture_suffixes
 from trainer.runs.config import RunConfig
@@ -23,6 +25,10 @@ class TranslationPlan:
     """Picture to read -> file to write, at the same place below the destination."""
     others: tuple[Path, ...]
     """Files that are no pictures by their names."""
+    hidden: tuple[Path, ...] = ()
+    """Hidden files and folders, which are passed over as `diptych shard` does; the first thousand."""
+    failed: Mapping[Path, str] = field(default_factory=dict)
+    """Folders below the source that cannot be entered: the reason for each."""
 
 
 def result_view(config: RunConfig, manifest: Manifest, *, direction: Direction) -> View:
@@ -43,7 +49,8 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
             in the source, a folder below it is a link, or a file would be overwritten: one to be read, or another
             without `overwrite`.
     """
-    files, root = _find_files(source)
+    passed = PassedOver()
+    files, root = _find_files(source, passed)
     _reject_nested(root, destination, is_file=source.is_file())
     suffixes = picture_suffixes()
     pictures = [file for file in files if file.suffix.lower() in suffixes]
@@ -54,16 +61,25 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
     _reject_links(targets, destination)
     if not overwrite:
         _reject_existing(targets)
-    return TranslationPlan(targets=targets, others=tuple(file for file in files if file not in targets))
+    return TranslationPlan(
+        targets=targets,
+        others=tuple(file for file in files if file not in targets),
+        hidden=tuple(sorted(map(Path, passed.hidden.paths))),
+        failed={Path(path): reason for path, reason in sorted(passed.failed.items())},
+    )
 
 
-def _find_files(source: Path) -> tuple[list[Path], Path]:
+def _find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:
     """All files, sorted, and the folder that their relative names begin at."""
     if source.is_file():
         return [source], source.parent
     if not source.is_dir():
         raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
-    return sorted(path for path in source.rglob("*") if path.is_file()), source
+    try:
+        found = list_files(source, recursive=True, passed=passed)
+        return sorted(source / place / entry.name for place, entry in found), source
+    except OSError as error:
+        raise ConfigError("in", str(source), f"cannot be read ({error.strerror}); give another folder.") from error
 
 
 def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:

@@ -1,5 +1,6 @@
 """Translates folders of pictures of any size with a trained run."""
 
+import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class TranslationResult:
     """Pictures that could not be read, or are too large for the memory: the reason for each."""
     others: tuple[Path, ...] = ()
     """Files that are no pictures by their names."""
+    hidden: tuple[Path, ...] = ()
+    """Hidden files and folders, which were passed over."""
 
 
 def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
@@ -98,7 +101,7 @@ def translate_folder(
         label=label,
         device=device,
     )
-    result = TranslationResult(position=position, others=plan.others)
+    result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
     with _progress(console) as progress:
         for file, target in progress.track(plan.targets.items(), description="translating"):
             name = target.relative_to(destination).as_posix()
@@ -107,22 +110,34 @@ def translate_folder(
                 image = from_stored(pixels, operation.source)
                 with seeded(seed, "translate", name, device=device):
                     translated = translate_image(operation, image, device=device)
-                content = encode_result(translated, view=operation.result, classes=manifest.classes)
+                _write(target, encode_result(translated, view=operation.result, classes=manifest.classes))
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
-            except torch.OutOfMemoryError:
-                result.failed[file] = "is too large for this device's memory: try --device cpu, or cut it up"
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                result.failed[file] = f"is too large for the memory of {device.type}; {_REMEDIES[device.type]}"
             else:
-                _write(target, content)
                 result.written.append(target)
     return result
 
 
+_REMEDIES = {"cpu": "cut it up", "cuda": "try --device cpu, or cut it up"}
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was asked for and there was none: on the CPU, torch raises an error of no kind of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def _write(target: Path, content: bytes) -> None:
+    """Raises UnreadablePictureError for a name that no file can have, OSError for all that concerns other files too."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UnreadablePictureError(f"would become {target.name}, which is too long a name") from error
         raise OSError(
             error.errno,
             f"could not write {target}: {error.strerror}. The pictures before it are whole; make room there, "

@@ -12,6 +12,7 @@ from sharding.format.codec import SUFFIXES, read_header
 from sharding.format.codec.decoding import decode, decode_indices
 from sharding.format.codec.header import pillow_formats
 from sharding.format.manifest import ClassInfo, View
+from sharding.storage.files import open_regular
 
 _NO_CLASS = 255
 _LARGEST = {"uint8": 255, "uint16": 65535}
@@ -48,7 +49,8 @@ def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -
     """
     try:
         has_alpha = _look(path)
-        content = path.read_bytes()
+        with open_regular(path, follow_links=True) as file:
+            content = file.read()
         if view.content == "classes":
             return _class_colors(content, classes=classes, has_alpha=has_alpha)
         pixels = decode(content, name=path.name)

@@ -1,6 +1,7 @@
 """Look at the beginning of an image file, and decode nothing."""
 
 import io
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from sharding.format.codec import npy, tiff
 from sharding.format.codec.arrays import check_shape
 from sharding.format.codec.kinds import Format, Header, check_dtype, is_npy, is_tiff
 from sharding.format.manifest import DType
+from sharding.storage.files import open_regular
 
 ORIENTATION = 0x0112
 """EXIF's tag for how to turn and mirror an image: 1 (as it is) to 8."""
@@ -37,8 +39,8 @@ def read_header(path: Path) -> Header:
         DatasetError: the file is no image of a known kind, or of a type that cannot be stored; the message names it.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        return _read(file, path, path.stat().st_size)
+    with open_regular(path, follow_links=True) as file:
+        return _read(file, path, os.fstat(file.fileno()).st_size)
 
 
 def header_of(content: bytes, *, name: str) -> Header:

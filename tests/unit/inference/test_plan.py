@@ -96,3 +96,14 @@ def test_a_link_to_nowhere_counts_as_a_file_that_is_there(tmp_path):
     (tmp_path / "out/a.png").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="exists"):
         plan(tmp_path)
+
+
+def test_the_pictures_of_a_folder_are_those_of_shard(tmp_path):
+    touch(tmp_path / "in/a.png", tmp_path / "in/._a.png", tmp_path / "in/.ipynb_checkpoints/a.png")
+    touch(tmp_path / "in/__MACOSX/a.png", tmp_path / "elsewhere/b.png")
+    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/back").symlink_to(tmp_path / "in")
+    found = plan(tmp_path)
+    assert [file.relative_to(tmp_path / "in").as_posix() for file in found.targets] == ["a.png", "linked/b.png"]
+    assert [path.name for path in found.hidden] == ["._a.png", ".ipynb_checkpoints", "__MACOSX"]
+    assert found.failed == {tmp_path / "in/back": "is a link to a folder that it lies in itself"}

@@ -12,7 +12,7 @@ from launch.commands.evaluate import TranslateOptions, translate_command
 from sharding.format.manifest import View
 from tests.tiny_run import POSITION
 from trainer.inference.operation import Operation
-from trainer.inference.translate import pad_to_multiple, translate_folder, translate_image
+from trainer.inference.translate import is_out_of_memory, pad_to_multiple, translate_folder, translate_image
 
 CPU = torch.device("cpu")
 STRIDE = 32
@@ -157,3 +157,22 @@ def test_names_of_files_are_text_on_the_terminal(tiny_run, inputs, tmp_path, cap
     for shown in ("␛]0;owned␇.png cannot be read", "caf\\xe9[bold].png", "a␊error: do this.png", "␛[2J.txt"):
         assert shown in said
     assert (tmp_path / "out" / os.fsdecode(b"na\xefve.png")).is_file()
+
+
+def test_what_no_file_can_be_read_or_written_for_is_its_own_fault(tiny_run, inputs, tmp_path):
+    (inputs / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(inputs / "pipe.png")
+    noise(8, 8).save(inputs / f"{'x' * 252}.bw", format="PNG")  # its result, .png, would have 256
+    noise(8, 8).save(inputs / f"{'y' * 251}.png")
+    result = translate(tiny_run, tmp_path)
+    assert sorted(path.name[:4] for path in result.failed) == ["gone", "pipe", "xxxx"]
+    assert len(result.written) == 4
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_memory_that_is_not_there_is_told_from_other_faults():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes differ"))

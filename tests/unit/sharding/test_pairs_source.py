@@ -130,6 +130,7 @@ def test_wrong_inputs_are_named_and_nothing_is_written(pairs: Path, tmp_path: Pa
     refuse("000.jpg: another file has the same name", "000.png: another file")
     (pairs / "000.jpg").unlink()
     (pairs / "extra").mkdir()
+    Image.new("RGB", (64, 32)).save(pairs / "extra" / "1.png")
     refuse("'extra'", "{split}")
     (pairs / "extra").rename(pairs / "val")
     refuse("images beside", "'val'")

@@ -101,7 +101,7 @@ def test_a_list_decides_the_splits(photos: Path, tmp_path: Path, shard: Run) -> 
     (tmp_path / "splits.csv").write_text("file,split\n00,later\n")
     code, said = shard(*make, "--overwrite")
     assert (code, "line 2" in said) == (1, True), said
-    assert SplitOptions(val=0.0, test=0.0).of("any") == "train"
+    assert SplitOptions(val=0.0, test=0.0).of(Path("any.png"), "any") == "train"
 
 
 MEASURED = """
