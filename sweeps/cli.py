@@ -5,22 +5,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from launch.arguments import parse_on_preset, split_preset
 from launch.commands.train import check_dataset
 from launch.embedded import ensure_dataset
 from launch.machine.devices import count_cores, count_gpus
 from sharding.format.manifest_file import read_manifest
-from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, check_counts, check_name, plan_resources
+from sweeps.metrics import check_name, choose_metric
+from sweeps.plan import Resources, Sweep, SweepDir, check_counts, plan_resources
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
-from sweeps.spaces.overrides import apply, check_space, load_space
+from sweeps.spaces.overrides import Overrides, changed, choose_space
+from sweeps.trials import in_group, trial_config
 from trainer.config.errors import ConfigError
-from trainer.evaluation.scores import find_key, met_needs
-from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
+
+_PROG = "diptych sweep"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +32,14 @@ class SweepOptions:
     """A new sweep over a preset with changes."""
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
-    space: str = "l1-skips"
-    """What differs between trials: l1-skips (the L1 weight, the U-Net's skips) or optimizer (lr, beta1)."""
+    space: str | None = None
+    """What differs between trials: l1-skips (the L1 weight, the U-Net's skips) or optimizer (lr, beta1); the first of
+    them that suits the method if not given."""
     num_trials: int = 4
     """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
-    metric: str = "eval/psnr"
-    """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou."""
+    metric: str | None = None
+    """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou; the first that the method has
+    on its data if not given."""
     num_reports: int = 8
     """How often a trial is scored and saved, evenly over --train.total-kimg."""
     reduction_factor: int = 2
@@ -74,76 +80,39 @@ def sweep_command(argv: list[str]) -> int:
         DatasetError: the data set is missing or damaged.
     """
     if any(argument.split("=")[0] == "--resume" for argument in argv):
-        folder = SweepDir(tyro.cli(ResumeOptions, args=argv, prog="diptych sweep").resume.absolute())
+        folder = SweepDir(tyro.cli(ResumeOptions, args=argv, prog=_PROG).resume.absolute())
         return _run(folder, *open_sweep(folder))
-    preset, options = parse_sweep(argv)
-    resources = check_options(options)
-    ensure_dataset(options.config.data.path)
-    check_dataset(options.config)
-    check_metric(options)
-    folder = SweepDir(_free_folder(options, preset).absolute())
-    sweep = make_sweep(options, preset=preset, name=folder.path.name, resources=resources)
+    sweep, folder = plan_sweep(argv)
     folder.create(sweep)
     return _run(folder, sweep, read_records(folder, sweep))
 
 
-def parse_sweep(argv: list[str]) -> tuple[str, SweepOptions]:
-    """The preset, which may come first, made small, and the options that change it.
+def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
+    """All that is settled before anything is written, but for an embedded data set, which is made if it is missing.
 
-    Raises:
-        ConfigError: no such preset, or an impossible value. A misspelt flag ends the process, with suggestions.
+    Raises: as `sweep_command`.
     """
-    named = bool(argv) and not argv[0].startswith("-")
-    preset = argv[0] if named else DEFAULT
-    default = SweepOptions(config=apply(load_preset(preset), SMALL))
-    description = (
-        "Search configurations with Ray Tune: short trials, of which those that fall behind are stopped early.\n\n"
-        f"{describe_preset(preset)}\n\nThe defaults below are those of the preset {preset}, made smaller. "
-        f"Another may come first: {', '.join(preset_names())}.\n\n"
-        "--resume sweep-runs/NAME, alone, continues a sweep that was stopped, and retries its failed trials."
-    )
-    options = tyro.cli(
-        SweepOptions, args=argv[named:], default=default, prog="diptych sweep [PRESET]", description=description
-    )
-    options.config.data.share_cache()
-    return preset, options
+    preset, _ = split_preset(argv)
+    options, asked = parse_sweep(argv), asked_by(argv)
+    space = choose_space(options.space, options.config)
+    resources = check_options(options)
+    ensure_dataset(options.config.data.path)
+    check_dataset(options.config)
+    metric = choose_metric(options.metric, options.config, read_manifest(options.config.data.path))
+    folder = SweepDir(_free_folder(options, f"{preset}-{space}").absolute())
+    chosen = replace(options, space=space, metric=metric, name=folder.path.name)
+    return make_sweep(chosen, preset=preset, asked=asked, resources=resources), folder
 
 
-def check_options(options: SweepOptions) -> Resources:
-    """What each rank may use. Raises ConfigError if trials could not run: before any data is made or touched."""
-    num_gpus = count_gpus()
-    options.config.check_hardware(num_gpus)
-    check_space(load_space(options.space), options.config)
-    check_name(options.metric)
-    return plan_resources(
-        num_trials=options.num_trials,
-        ranks_per_trial=options.ranks_per_trial,
-        cpus_per_rank=options.cpus_per_rank,
-        max_concurrent=options.max_concurrent,
-        num_cores=count_cores(),
-        num_gpus=0 if options.config.engine.device == "cpu" else num_gpus,
-    )
-
-
-def check_metric(options: SweepOptions) -> None:
-    """Raises ConfigError, with what there is instead, unless the configuration's data can have the score."""
-    config, manifest = options.config, read_manifest(options.config.data.path)
-    available = available_metrics(config, manifest)
-    if options.metric in available:
-        return
-    if "pairs" in find_key(options.metric).needs - met_needs(config, manifest):
-        reason = f"compares pairs, and of {config.data.path} it is not known which images belong together"
-    else:
-        reason = f"view {config.data.view_b!r} shows no classes"
-    remedy = f"use {' or '.join(available)}" if available else "sweep over a paired data set"
-    raise ConfigError("metric", options.metric, f"{reason}; {remedy}.")
-
-
-def make_sweep(options: SweepOptions, *, preset: str, name: str, resources: Resources) -> Sweep:
-    """All settings of the sweep called `name`, which is also its W&B group."""
+def make_sweep(options: SweepOptions, *, preset: str, asked: Overrides, resources: Resources) -> Sweep:
+    """All settings of a sweep whose space, metric and name, which is also its W&B group, have been chosen."""
+    assert options.space is not None
+    assert options.metric is not None
+    assert options.name is not None
     return Sweep(
         preset=preset,
-        config=replace(options.config, log=replace(options.config.log, wandb_group=name)),
+        config=in_group(options.config, options.name),
+        asked=asked,
         space=options.space,
         metric=options.metric,
         num_trials=options.num_trials,
@@ -157,10 +126,49 @@ def make_sweep(options: SweepOptions, *, preset: str, name: str, resources: Reso
     )
 
 
-def _free_folder(options: SweepOptions, preset: str) -> Path:
+def parse_sweep(argv: list[str]) -> SweepOptions:
+    """The flags' changes to a preset that was made small. Raises ConfigError as `parse_on_preset` does."""
+    options = parse_on_preset(
+        argv,
+        begin=lambda config: SweepOptions(config=trial_config(config)),
+        prog=_PROG,
+        about="Search configurations with Ray Tune: short trials, of which those that fall behind are stopped early. "
+        "Below, the preset is made small.",
+        after="--resume sweep-runs/NAME, alone, continues a sweep that was stopped, and retries its failed trials.",
+    )
+    options.config.data.share_cache()
+    return options
+
+
+def asked_by(argv: list[str]) -> dict[str, Any]:
+    """What the flags change of the preset itself, whatever is made small for trials.
+
+    The flags are read a second time, on the preset as it is: only so it is seen who has set a value, where the user
+    asks for the very number that trials have anyway.
+    """
+    whole = parse_on_preset(argv, begin=lambda config: SweepOptions(config=config), prog=_PROG)
+    return changed(whole.config, since=load_preset(split_preset(argv)[0]))
+
+
+def check_options(options: SweepOptions) -> Resources:
+    """What each rank may use. Raises ConfigError if trials could not run: before any data is made or touched."""
+    num_gpus = count_gpus()
+    options.config.check_hardware(num_gpus)
+    if options.metric is not None:
+        check_name(options.metric)
+    return plan_resources(
+        num_trials=options.num_trials,
+        ranks_per_trial=options.ranks_per_trial,
+        cpus_per_rank=options.cpus_per_rank,
+        max_concurrent=options.max_concurrent,
+        num_cores=count_cores(),
+        num_gpus=0 if options.config.engine.device == "cpu" else num_gpus,
+    )
+
+
+def _free_folder(options: SweepOptions, name: str) -> Path:
     if options.name is not None:
         return options.sweeps / options.name
-    name = f"{preset}-{options.space}"
     numbered = (options.sweeps / (name if number == 1 else f"{name}-{number}") for number in count(1))
     return next(path for path in numbered if not path.exists())
 

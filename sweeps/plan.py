@@ -19,31 +19,14 @@ from typing import Annotated, Any, Protocol
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sharding.console import command_line
-from sharding.format.manifest import Manifest
 from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
-from sweeps.spaces.overrides import Overrides, Space, apply, changed, draw, load_space, own_values
+from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_values
 from trainer.config.errors import ConfigError
-from trainer.evaluation.scores import Score, available_objectives, find_key, objectives
-from trainer.presets import load_preset
+from trainer.evaluation.scores import Score, find_key
 from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
-
-SMALL: dict[str, Any] = {
-    "train.total_kimg": 2.0,
-    "train.patience_kimg": 0.0,
-    "method.generator.num_filters": 16,
-    "method.discriminator.num_filters": 16,
-    "data.num_threads": 1,
-    "samples.period_kimg": 0.5,
-    "evaluate.period_kimg": 0.0,
-    "checkpoint.period_kimg": 0.0,
-    "checkpoint.keep": 1,
-    "checkpoint.keep_best": None,
-}
-"""How a preset is made small enough for many trials; the command that trains the best one in full leaves it out. Scores
-and checkpoints come with a trial's reports, so the loop makes none of its own."""
 
 _MOST_TRIALS = 10_000
 
@@ -66,6 +49,9 @@ class Sweep:
     preset: str
     config: RunConfig
     """What all trials have in common."""
+    asked: Overrides | None
+    """What the user changed of the preset: all that differs in `config` and is not there to make trials small. None of
+    a sweep of a former version, which did not note it."""
     space: str
     metric: str
     """Of the validation split."""
@@ -244,22 +230,3 @@ def plan_resources(
         gpus_per_rank=1 if num_gpus else 0,
         max_concurrent=room,
     )
-
-
-def check_name(metric: str) -> None:
-    """Raises ConfigError if sweeps cannot choose by it, whatever the data set."""
-    if metric not in objectives():
-        raise ConfigError("metric", metric, f"there are: {', '.join(objectives())}.")
-
-
-def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
-    """Scores of the validation split that sweeps can choose by, and the configuration's data can have."""
-    return tuple(available_objectives(config, manifest))
-
-
-def full_overrides(sweep: Sweep, best: Overrides) -> dict[str, Any]:
-    """Changes to the preset that train a trial in full: what the user asked of all trials, and what this one found."""
-    preset = load_preset(sweep.preset)
-    asked = changed(sweep.config, since=apply(preset, SMALL))
-    kept = {path: value for path, value in asked.items() if path not in SMALL and path != "log.wandb_group"}
-    return kept | dict(best)

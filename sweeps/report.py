@@ -15,9 +15,10 @@ from rich.text import Text
 
 from sharding.console import command_line, markdown_text, printable
 from sharding.storage.files import write_atomically
-from sweeps.plan import Sweep, SweepDir, full_overrides
+from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, State
 from sweeps.spaces.overrides import Overrides, as_flags
+from sweeps.trials import full_overrides, length_note
 
 _STYLES = {
     "finished": "green",
@@ -196,7 +197,7 @@ def best_of(rows: list[Row]) -> Row | None:
 
 
 def full_command(sweep: Sweep, best: Row) -> str:
-    """The command that trains the best trial's configuration at the preset's own size and length."""
+    """The command that trains the best trial's configuration, without what made trials small."""
     return command_line("diptych", "train", sweep.preset, *as_flags(full_overrides(sweep, best.overrides)))
 
 
@@ -233,6 +234,7 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     if best is not None:
         command = textwrap.indent(printable(full_command(sweep, best)), "    ")
         lines += ["", f"Train the best, {markdown_text(best.trial)}, in full:", "", command]
+        lines += ["\n" + markdown_text(note) for note in [length_note(sweep)] if note]
     return "\n".join(lines) + "\n"
 
 

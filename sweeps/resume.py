@@ -8,9 +8,10 @@ from functools import partial
 
 from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
-from sweeps.plan import Resources, Sweep, SweepDir, check_name, plan_resources
+from sweeps.metrics import check_name
+from sweeps.plan import Resources, Sweep, SweepDir, plan_resources
 from sweeps.records import Record, check_run, read_records
-from sweeps.spaces.overrides import check_space
+from sweeps.spaces.overrides import apply, check_space
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
@@ -34,7 +35,7 @@ def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
 
 
 def _check_folders(folder: SweepDir) -> None:
-    for path in (folder.trials, folder.records):
+    for path in (folder.trials, folder.records, folder.ray_log):
         refuse_link(path, error=partial(ConfigError, "resume", str(folder.path)))
     if not folder.records.is_dir():
         reason = (
@@ -46,7 +47,7 @@ def _check_folders(folder: SweepDir) -> None:
 
 def _check_settings(sweep: Sweep) -> None:
     """What the command line checks for a new sweep."""
-    load_preset(sweep.preset)
+    apply(load_preset(sweep.preset), sweep.asked or {})
     check_space(sweep.search_space, sweep.config)
     check_name(sweep.metric)
     if not sweep.folder.is_dir():

@@ -1,10 +1,13 @@
 """Any configuration made small enough for a test, keeping what makes it differ from others."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from trainer.config.shrink import shrink as shrunk
 from trainer.runs.config import RunConfig
+
+_Section = TypeVar("_Section")
 
 SIDE = 32
 
@@ -44,13 +47,6 @@ def shrink(config: RunConfig, *, dataset: Path) -> RunConfig:
     )
 
 
-def shrink_section(section: Any) -> Any:
-    """A section with no number above those in `_LARGEST`, in whatever depth."""
-    changes = {}
-    for field in fields(section):
-        value = getattr(section, field.name)
-        if is_dataclass(value):
-            changes[field.name] = shrink_section(value)
-        elif field.name in _LARGEST:
-            changes[field.name] = min(value, _LARGEST[field.name])
-    return replace(section, **changes)
+def shrink_section(section: _Section) -> _Section:
+    """A section with no number above those in `_LARGEST`, in whatever depth, as it says itself."""
+    return shrunk(section, _LARGEST)

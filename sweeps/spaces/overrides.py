@@ -171,6 +171,23 @@ def check_space(space: Space, config: RunConfig) -> None:
         apply(config, dict(zip(space, values, strict=True)))
 
 
+def choose_space(name: str | None, config: RunConfig) -> str:
+    """The space that was asked for, or the first whose paths the configuration has.
+
+    Raises:
+        ConfigError: no such space, or it changes what the configuration does not have, or to what it cannot be.
+    """
+    known = flatten(config_to_dict(config))
+    fitting = [other for other, space in SPACES.items() if space.keys() <= known.keys()]
+    chosen = name or fitting[0]
+    missing = [path for path in load_space(chosen) if path not in known]
+    if missing:
+        reason = f"changes {' and '.join(missing)}, which method.name = {config.method.name!r} does not have"
+        raise ConfigError("space", name, f"{reason}; use {' or '.join(fitting)}.")
+    check_space(load_space(chosen), config)
+    return chosen
+
+
 def own_values(space: Space, config: RunConfig) -> dict[str, Any] | None:
     """What `config` itself has at the space's paths, or None if that lies outside the space."""
     known = flatten(config_to_dict(config))
@@ -198,7 +215,8 @@ def as_flags(overrides: Overrides) -> list[str]:
         if isinstance(value, bool):
             flags.append(f"--{section}.{'' if value else 'no-'}{name}")
         else:
-            flags += [f"--{section}.{name}", str(value)]
+            values = value if isinstance(value, list | tuple) else [value]
+            flags += [f"--{section}.{name}", *map(str, values)]
     return flags
 
 

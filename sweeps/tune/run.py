@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -11,18 +12,20 @@ from ray import tune
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
-from sharding.console import command_line, make_console
+from sharding.console import command_line, make_console, one_line
 from sharding.storage.files import open_to_append
 from sharding.work.local_ray import local_ray
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, read_records
 from sweeps.report import best_of, describe_state, full_command, make_table, rows_on_record, trial_name, write_report
+from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.trial import Trial, placement
 from trainer.loop.stop import INTERRUPTED
 
+FAILED = 1
 _MAX_FAILURES = 2
 _OBJECT_STORE_BYTES = 80 * 2**20
 """Near Ray's minimum: trials pass figures around, never images or weights."""
@@ -49,6 +52,8 @@ def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> 
             _train(folder, sweep, records)
         except KeyboardInterrupt:  # before Tune began to listen to signals
             return _interrupted(folder, console)
+        except Exception as error:  # those of Ray and Tune have no common kind
+            return _failed(folder, error)
     return _conclude(folder, sweep, console)
 
 
@@ -149,9 +154,10 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
             console.print(f"{row.trial} {describe_state(row)}: {reason}{_shown(folder.errors(row.trial))}")
     best = best_of(rows)
     if best is not None:
-        console.print(f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}")
+        command = f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}"
+        console.print("\n  ".join(filter(None, [command, length_note(sweep)])))
     console.print(f"report: {_shown(folder.report_markdown)}")
-    return 1 if any(row.state == "failed" for row in rows) else 0
+    return FAILED if any(row.state == "failed" for row in rows) else 0
 
 
 def _interrupted(folder: SweepDir, console: Console) -> int:
@@ -159,6 +165,18 @@ def _interrupted(folder: SweepDir, console: Console) -> int:
         f"stopped and saved. Continue with: {command_line('diptych', 'sweep', '--resume', _shown(folder.path))}"
     )
     return INTERRUPTED
+
+
+def _failed(folder: SweepDir, error: Exception) -> int:
+    """Ray did not come up, or Tune broke off: no fault of a single trial, which its record tells."""
+    with open_to_append(folder.ray_log) as log:
+        traceback.print_exception(error, file=log)
+    reason = one_line(str(error).strip().partition("\n")[0] or type(error).__name__)
+    resume = command_line("diptych", "sweep", "--resume", _shown(folder.path))
+    make_console(stderr=True).error(
+        f"Ray failed: {reason}; all of it: {_shown(folder.ray_log)}. To go on: {resume}",
+    )
+    return FAILED
 
 
 def _describe(sweep: Sweep) -> str:

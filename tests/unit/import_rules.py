@@ -169,11 +169,18 @@ RULES = (
     Rule(
         of=("sweeps",),
         forbidden=("launch",),
-        allowed=("launch.machine.devices", "launch.embedded", "launch.commands.train", "launch.ranks.interpreter"),
+        allowed=(
+            "launch.arguments",
+            "launch.commands.train",
+            "launch.embedded",
+            "launch.machine.devices",
+            "launch.ranks.interpreter",
+        ),
         reason="sweeps use what launch knows of machines and data, not how it starts ranks",
     ),
     Rule(
-        of=("sweeps.cli", "sweeps.plan", "sweeps.records", "sweeps.report", "sweeps.resume", "sweeps.spaces"),
+        of=("sweeps",),
+        besides=("sweeps.tune",),
         forbidden=("ray", "torch"),
         reason="a mistake in a sweep's settings is answered at once",
     ),

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, fields
 from math import lcm
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import STRICT
 from trainer.config.networks import GeneratorConfig
+from trainer.config.shrink import Limits, shrink_fields
 
 _Part = TypeVar("_Part")
 
@@ -42,6 +43,12 @@ class MethodConfig:
     """Whether it takes `data.label`."""
     fixed_size: ClassVar[bool] = False
     """Whether its networks take images of the size of the crops only."""
+    translates: ClassVar[bool] = True
+    """Whether it makes view b of view a, or of view b itself where that is the only one: what most scores judge."""
+    translates_back: ClassVar[bool] = False
+    """Whether it makes view a of view b, too."""
+    shows_labels: ClassVar[bool] = False
+    """Whether it makes images of a wanted label, which a reader of labels can judge: by drawing or changing them."""
 
     @property
     def stride(self) -> int:
@@ -52,6 +59,10 @@ class MethodConfig:
     def differentiates_gradients(self) -> bool:
         """Whether a loss holds gradients of its own, which ZeRO 3 cannot compute."""
         return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig))
+
+    def small(self, most: Limits) -> Self:
+        """The section made small, for sweeps and tests. Extend it where more must follow than smaller numbers."""
+        return shrink_fields(self, most)
 
     def check(self, data: DataConfig) -> None:
         """Raise ConfigError for images that the networks cannot take. Extend it where they do not take all."""

@@ -44,6 +44,8 @@ class Score:
     """Of one class, or in the other convention for absent classes: shown, and not in front."""
     is_headline: bool = False
     """Shown large on the report page."""
+    is_reference: bool = False
+    """Says something of the data, to compare with: no method is better by it."""
 
     def __post_init__(self) -> None:
         kinds = self.needs & {"pairs", "sets"}
@@ -61,7 +63,7 @@ class Score:
     @property
     def is_objective(self) -> bool:
         """Whether sweeps and best checkpoints can be chosen by it: one number, whatever classes a split shows."""
-        return bool(self.metric) and not self.is_pattern
+        return not (self.is_pattern or self.is_reference)
 
     @property
     def mode(self) -> Literal["max", "min"]:
@@ -119,8 +121,8 @@ def _catalogue() -> Iterator[Score]:
     yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
     yield Score(name="back_psnr", title="PSNR, b to a", **db, needs=way_back | pairs)
     yield Score(name="label_accuracy", title="wanted label read", needs=labels)
-    yield Score(name="label_accuracy_real", title="label read of real images", needs=labels)
-    yield Score(name="label_accuracy_chance", title="label by chance", needs=labels)
+    yield Score(name="label_accuracy_real", title="label read of real images", needs=labels, is_reference=True)
+    yield Score(name="label_accuracy_chance", title="label by chance", needs=labels, is_reference=True)
     yield Score(name="kept_{name}_real", title="{name} read of originals", needs=labels)
     yield Score(name="kept_{name}", title="{name} kept", needs=labels)
 
@@ -184,13 +186,20 @@ def summaries() -> dict[str, Literal["max", "min"]]:
 
 
 def met_needs(config: RunConfig, manifest: Manifest) -> frozenset[Need]:
-    """What the run's data have for metrics: see `Need`. A way back is the method's to have."""
-    met: set[Need] = {"sets"}
-    if config.method.pairing == "single" or knows_truth(config.data, manifest):
-        met.add("pairs")
-    if manifest.classes and trained_view(manifest, config.data.view_b).renders_classes:
-        met.add("classes")
-    if config.data.label is not None:
+    """What the run's data and what its method can do have for metrics: see `Need`."""
+    method = config.method
+    has_truth = method.pairing == "single" or knows_truth(config.data, manifest)
+    met: set[Need] = set()
+    if method.translates:
+        met.add("sets")
+        if has_truth:
+            met.add("pairs")
+        if manifest.classes and trained_view(manifest, config.data.view_b).renders_classes:
+            met.add("classes")
+    if method.translates_back:
+        met.add("way back")
+    # of unpaired images, labels are those of views a
+    if config.data.label is not None and method.shows_labels and (has_truth or method.pairing != "unpaired"):
         met.add("labels")
     return frozenset(met)
 
@@ -201,12 +210,26 @@ def available_objectives(config: RunConfig, manifest: Manifest) -> dict[str, Sco
     return {key: score for key, score in objectives().items() if score.needs <= met}
 
 
+def why_absent(key: str, config: RunConfig, manifest: Manifest) -> str:
+    """The first of a score's needs that the run's data and method do not meet, as a reason for people."""
+    method, data = config.method, config.data
+    missing = find_key(key).needs - met_needs(config, manifest)
+    if missing & {"pairs", "sets", "classes"} and not method.translates:
+        return f"judges translations, and method.name = {method.name!r} makes none"
+    if "way back" in missing:
+        return f"judges the way from b to a, which method.name = {method.name!r} does not have"
+    if "pairs" in missing:
+        return f"compares pairs, and of {data.path} it is not known which images belong together"
+    if "classes" in missing:
+        return f"view {data.view_b!r} shows no classes"
+    return f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
+
+
 def check_kept_score(config: RunConfig, manifest: Manifest) -> None:
     """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
     kept = config.checkpoint.keep_best
     if kept is None or kept in available_objectives(config, manifest):
         return
-    row = objectives().get(kept)
-    fault = "is no score to choose by" if row is None else f"needs {', '.join(row.needs)}, which the data set lacks"
+    fault = why_absent(kept, config, manifest) if kept in objectives() else "is no score to choose by"
     there_are = ", ".join(available_objectives(config, manifest)) or "none; use None"
     raise ConfigError("checkpoint.keep_best", kept, f"{fault}. Of {config.data.path} there are: {there_are}.")

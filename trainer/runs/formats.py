@@ -92,7 +92,12 @@ def _by_split(record: Record) -> Record:
     return {"splits": record}
 
 
+def _with_nothing_noted(record: Record) -> Record:
+    """What the user had asked of a sweep's preset was not written down."""
+    return {**record, "asked": None}
+
+
 RUN = Format((_log_in_four,))
 STATE = Format((_as_it_is,))
 EVALUATION = Format((_by_split,))
-SWEEP = Format((_log_in_four,))
+SWEEP = Format((_log_in_four, _with_nothing_noted))

@@ -200,7 +200,7 @@ def test_without_metrics_of_sets_an_unpaired_set_has_no_scores(tmp_path: Path) -
 def test_what_the_data_have_decides_which_metrics_are_made(tmp_path: Path, map_dataset: Path) -> None:
     write_unpaired_dataset(tmp_path)
     unpaired, paired = unpaired_config(tmp_path), tiny_config(map_dataset)
-    assert met_needs(unpaired, read_manifest(tmp_path)) == {"sets"}
+    assert met_needs(unpaired, read_manifest(tmp_path)) == {"sets", "way back"}
     met = met_needs(paired, read_manifest(map_dataset))
     assert met == {"sets", "pairs", "classes"}
     view = ScoredView(eight_bits=True, classes=CLASSES)
@@ -223,6 +223,6 @@ def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_pat
             check_kept_score(keeping(paired, score), manifest)
     write_unpaired_dataset(tmp_path)
     with pytest.raises(
-        ConfigError, match=r"^checkpoint\.keep_best = 'eval/psnr': needs pairs, .*there are: none; use None"
+        ConfigError, match=r"^checkpoint\.keep_best = 'eval/psnr': compares pairs, .*: eval/round_trip_psnr"
     ):
         check_kept_score(keeping(unpaired_config(tmp_path), "eval/psnr"), read_manifest(tmp_path))

@@ -4,14 +4,17 @@ import subprocess
 import sys
 from importlib import import_module
 from inspect import get_annotations
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
 import trainer.methods
+from tests.shrink import SIDE, shrink
 from trainer.config.errors import ConfigError
-from trainer.config.method import MethodConfig
-from trainer.methods.registry import config_class, method_names, parse_method
+from trainer.config.method import MethodConfig, Task
+from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
+from trainer.methods.registry import build_method, config_class, method_names, parse_method
 from trainer.presets import load_preset, preset_names
 
 
@@ -75,3 +78,17 @@ def test_a_folder_with_two_sections_is_told(monkeypatch: pytest.MonkeyPatch):
     trainer.methods.registry._section.cache_clear()
     with pytest.raises(AssertionError, match=r"trainer\.methods\.gan\.config must have one subclass .* it has 2"):
         config_class("gan")
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_section_says_what_its_method_can_do(name: str):
+    """Sweeps and scores ask the section, because the method itself needs torch."""
+    preset = next(preset for preset in preset_names() if load_preset(preset).method.name == name)
+    config = shrink(load_preset(preset), dataset=Path("unused"))
+    section = config.method
+    labels = 2 if section.needs_label else 0
+    method = build_method(section, Task(channels_a=3, channels_b=3, side=SIDE, num_labels=labels))
+    assert section.translates == isinstance(method, Translates)
+    assert section.translates_back == isinstance(method, TranslatesBack)
+    draws_labels = isinstance(method, Samples) and section.needs_label
+    assert section.shows_labels == (draws_labels or isinstance(method, Relabels | Encodes))

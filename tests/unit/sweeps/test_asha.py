@@ -25,9 +25,11 @@ CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
 def small_sweep(*, metric: str = "eval/psnr") -> Sweep:
     """800 images in 8 reports: rungs at 100, 200, 400 and 800."""
-    options = SweepOptions(config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}), metric=metric)
+    options = SweepOptions(
+        config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}), space="l1-skips", metric=metric, name="test"
+    )
     resources = Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=1)
-    return make_sweep(options, preset=DEFAULT, name="test", resources=resources)
+    return make_sweep(options, preset=DEFAULT, asked={}, resources=resources)
 
 
 def scheduler(folder: SweepDir, *, ended: Sequence[str] = (), metric: str = "eval/psnr") -> RememberingAsha:
@@ -125,7 +127,5 @@ def test_a_diverged_trial_is_behind_all_others(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_rungs_are_not_beyond_a_very_short_trial(tmp_path: Path) -> None:
-    options = SweepOptions(config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.001}))
-    resources = Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=1)
-    sweep = make_sweep(options, preset=DEFAULT, name="test", resources=resources)
+    sweep = replace(small_sweep(), config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.001}))
     RememberingAsha(SweepDir(tmp_path), replace(sweep, num_reports=8))

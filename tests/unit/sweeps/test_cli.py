@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from launch.machine.devices import count_cores, count_gpus
-from sweeps.cli import SweepOptions, check_metric, check_options, make_sweep, parse_sweep, sweep_command
-from sweeps.plan import SMALL
-from sweeps.spaces.overrides import apply
+from sharding.format.manifest_file import read_manifest
+from sweeps.cli import check_options, parse_sweep, sweep_command
+from sweeps.metrics import choose_metric
+from sweeps.trials import in_group, trial_config
 from tests.scores import COLOR_DISTANCE
 from tests.unit.data.tiny_shards import write_unpaired_dataset
 from trainer.config.data import DataConfig
@@ -19,19 +20,14 @@ from trainer.config.errors import ConfigError
 from trainer.evaluation.scores import SCORES
 from trainer.presets import load_preset, preset_names
 
-PIX2PIX = [name for name in preset_names() if load_preset(name).method.name == "pix2pix"]
-"""The method that the spaces are of."""
 
-
-@pytest.mark.parametrize("preset", PIX2PIX)
+@pytest.mark.parametrize("preset", preset_names())
 def test_a_sweep_begins_with_the_preset_made_small(preset: str) -> None:
-    name, options = parse_sweep([preset])
-    assert name == preset
-    assert options.config == apply(load_preset(preset), SMALL)
+    assert parse_sweep([preset]).config == trial_config(load_preset(preset))
 
 
 def test_flags_change_the_sweep_and_what_its_trials_share() -> None:
-    _, options = parse_sweep(["--num-trials", "7", "--train.total-kimg", "0.5", "--optimizer.lr", "1e-3"])
+    options = parse_sweep(["--num-trials", "7", "--train.total-kimg", "0.5", "--optimizer.lr", "1e-3"])
     assert options.num_trials == 7
     assert options.config.train.total_kimg == 0.5
     assert options.config.optimizer.lr == 1e-3
@@ -87,37 +83,33 @@ def test_a_misuse_is_answered_within_three_seconds_of_processor_time(tmp_path: P
 
 
 def test_a_score_that_the_target_lacks_is_refused(map_dataset: Path) -> None:
-    to_photo = SweepOptions(
-        config=replace(
-            load_preset("earth-relief2satellite"), data=DataConfig(path=map_dataset, view_a="map", view_b="photo")
-        ),
-        metric="eval/miou",
-    )
-    with pytest.raises(
-        ConfigError, match="metric = 'eval/miou': view 'photo' shows no classes; use eval/psnr or eval/ssim"
-    ):
-        check_metric(to_photo)
-    data = replace(to_photo.config.data, view_a="photo", view_b="map")
-    check_metric(replace(to_photo, config=replace(to_photo.config, data=data)))
+    manifest = read_manifest(map_dataset)
+    data = DataConfig(path=map_dataset, view_a="map", view_b="photo")
+    to_photo = replace(load_preset("earth-relief2satellite"), data=data)
+    message = "metric = 'eval/miou': view 'photo' shows no classes; use eval/psnr or eval/ssim"
+    with pytest.raises(ConfigError, match=message):
+        choose_metric("eval/miou", to_photo, manifest)
+    to_map = replace(to_photo, data=replace(data, view_a="photo", view_b="map"))
+    assert choose_metric("eval/miou", to_map, manifest) == "eval/miou"
+    assert choose_metric(None, to_map, manifest) == "eval/psnr"
 
 
 def test_a_score_of_pairs_is_refused_where_none_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_unpaired_dataset(tmp_path)
-    options = SweepOptions(
-        config=replace(
-            load_preset("earth-relief2satellite"), data=DataConfig(path=tmp_path, view_a="photo", view_b="map")
-        ),
-    )
-    with pytest.raises(ConfigError, match=r"'eval/psnr': compares pairs, .*; sweep over a paired data set"):
-        check_metric(options)
+    manifest = write_unpaired_dataset(tmp_path)
+    data = DataConfig(path=tmp_path, view_a="photo", view_b="map")
+    config = replace(load_preset("earth-relief2satellite"), data=data)
+    with pytest.raises(ConfigError, match=r"'eval/psnr': compares pairs, .*; sweep over another preset or data set"):
+        choose_metric("eval/psnr", config, manifest)
     monkeypatch.setitem(SCORES, COLOR_DISTANCE.name, COLOR_DISTANCE)
     with pytest.raises(ConfigError, match=r"'eval/psnr': compares pairs, .*; use eval/color_distance"):
-        check_metric(options)
-    check_metric(replace(options, metric="eval/color_distance"))
+        choose_metric("eval/psnr", config, manifest)
+    assert choose_metric("eval/color_distance", config, manifest) == "eval/color_distance"
+    assert choose_metric(None, config, manifest) == "eval/color_distance"
 
 
 def test_runs_of_a_sweep_are_one_group() -> None:
-    _, options = parse_sweep([])
-    sweep = make_sweep(options, preset="earth-relief2satellite", name="monday", resources=check_options(options))
-    assert sweep.config.log.wandb_group == "monday"
-    assert sweep.resources.gpus_per_rank == min(1, count_gpus())
+    assert in_group(parse_sweep([]).config, "monday").log.wandb_group == "monday"
+
+
+def test_trials_have_gpus_where_there_are_any() -> None:
+    assert check_options(parse_sweep([])).gpus_per_rank == min(1, count_gpus())

@@ -1,13 +1,16 @@
 """Settings of a sweep: what fits on a machine, what is kept in sweep.json, which scores exist."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sharding.format.manifest_file import read_manifest
-from sweeps.plan import SMALL, Resources, Sweep, SweepDir, available_metrics, full_overrides, plan_resources
+from sweeps.metrics import available_metrics
+from sweeps.plan import Resources, Sweep, SweepDir, plan_resources
 from sweeps.spaces.overrides import apply
+from sweeps.trials import full_overrides, in_group, length_note, trial_config
 from tests.scores import COLOR_DISTANCE
 from trainer.config.data import DataConfig, DegradeConfig
 from trainer.config.errors import ConfigError
@@ -17,10 +20,10 @@ from trainer.presets import DEFAULT, load_preset
 
 @pytest.fixture
 def sweep() -> Sweep:
-    config = apply(load_preset(DEFAULT), SMALL)
     return Sweep(
         preset=DEFAULT,
-        config=replace(config, log=replace(config.log, wandb_group="test")),
+        config=in_group(trial_config(load_preset(DEFAULT)), "test"),
+        asked={},
         space="l1-skips",
         metric="eval/psnr",
         num_trials=4,
@@ -134,14 +137,22 @@ def test_scores_of_pairs_exist_only_where_pairs_are_known(
     assert available_metrics(config, manifest) == ("eval/color_distance",)
 
 
-def test_the_best_trial_is_trained_at_the_presets_own_size(sweep: Sweep) -> None:
-    """Of the user's flags those stay that are not about the size of trials."""
-    asked = replace(
-        sweep, config=apply(sweep.config, {"optimizer.lr": 0.001, "train.total_kimg": 0.5, "data.flip": False})
-    )
-    assert full_overrides(sweep, {"method.weight_l1": 30.0}) == {"method.weight_l1": 30.0}
-    assert full_overrides(asked, {"method.weight_l1": 30.0}) == {
-        "optimizer.lr": 0.001,
-        "data.flip": False,
-        "method.weight_l1": 30.0,
-    }
+def test_what_a_trial_found_goes_before_what_the_user_asked_of_all(sweep: Sweep) -> None:
+    asked = replace(sweep, asked={"optimizer.lr": 0.001, "method.weight_l1": 10.0})
+    assert full_overrides(asked, {"method.weight_l1": 30.0}) == {"optimizer.lr": 0.001, "method.weight_l1": 30.0}
+
+
+def test_the_full_command_tells_of_a_length_that_is_the_users(sweep: Sweep) -> None:
+    assert length_note(sweep) == ""
+    assert "--train.total-kimg 0.5 is yours" in length_note(replace(sweep, asked={"train.total_kimg": 0.5}))
+
+
+def test_a_sweep_of_a_former_version_keeps_what_still_shows(sweep: Sweep, tmp_path: Path) -> None:
+    changes = {"optimizer.lr": 0.001, "train.total_kimg": 0.5, "data.flip": False}
+    folder = SweepDir(tmp_path / "sweep")
+    folder.create(replace(sweep, config=apply(sweep.config, changes)))
+    record = json.loads(folder.sweep_file.read_text())
+    del record["asked"]
+    folder.sweep_file.write_text(json.dumps(record | {"format": 1}))
+    assert folder.sweep().asked is None
+    assert full_overrides(folder.sweep(), {}) == {"optimizer.lr": 0.001, "data.flip": False}

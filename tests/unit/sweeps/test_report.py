@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from launch.commands.train import parse_train
-from sweeps.plan import SMALL, Resources, Sweep, SweepDir
+from sweeps.plan import Resources, Sweep, SweepDir
 from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
 from sweeps.spaces.overrides import apply
+from sweeps.trials import trial_config
 from tests.scores import ABSOLUTE_ERROR
 from trainer.evaluation.scores import SCORES
 from trainer.presets import DEFAULT, load_preset
@@ -58,7 +59,8 @@ def written(folder: Path, text: str) -> str:
 def sweep() -> Sweep:
     return Sweep(
         preset=DEFAULT,
-        config=apply(load_preset(DEFAULT), SMALL | {"data.flip": False}),
+        config=apply(trial_config(load_preset(DEFAULT)), {"data.flip": False}),
+        asked={"data.flip": False},
         space="l1-skips",
         metric="eval/psnr",
         num_trials=4,

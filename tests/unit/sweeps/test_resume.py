@@ -21,8 +21,10 @@ FINISHED = Record(state="finished", position=2000, scores={"eval/psnr": 20.0})
 @pytest.fixture
 def sweep(tiny_dataset: Path) -> Sweep:
     changes = {"data.path": str(tiny_dataset), "data.view_a": "a", "data.view_b": "b", "engine.device": "cpu"}
-    options = SweepOptions(config=apply(load_preset(DEFAULT), changes))
-    return make_sweep(options, preset=DEFAULT, name="test", resources=check_options(options))
+    options = SweepOptions(
+        config=apply(load_preset(DEFAULT), changes), space="l1-skips", metric="eval/psnr", name="test"
+    )
+    return make_sweep(options, preset=DEFAULT, asked=changes, resources=check_options(options))
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def folder(sweep: Sweep, tmp_path: Path) -> SweepDir:
     folder.create(sweep)
     for name, overrides in list(sweep.trials().items())[:2]:
         folder.run(name).create(apply(sweep.config, overrides), preset=DEFAULT, command=[])
+    folder.ray_log.touch()
     write_record(folder, "000", FINISHED)
     write_record(folder, "001", Record(state="training", position=250, num_restarts=1))
     return folder
@@ -121,8 +124,8 @@ def test_a_run_of_another_configuration_is_not_taken_for_a_trial(folder: SweepDi
         open_sweep(folder)
 
 
-@pytest.mark.parametrize("name", ["trials", "records", "trials/001"])
-def test_a_linked_folder_is_refused(folder: SweepDir, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["trials", "records", "trials/001", "ray.log"])
+def test_a_link_is_refused(folder: SweepDir, tmp_path: Path, name: str) -> None:
     (folder.path / name).rename(tmp_path / "elsewhere")
     (folder.path / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match=r"is a link to .*elsewhere, which is not followed"):
@@ -144,3 +147,10 @@ def test_records_are_not_written_through_links(folder: SweepDir, tmp_path: Path)
     folder.record("002").symlink_to(victim)
     write_record(folder, "002", FINISHED)
     assert victim.read_text() == "the user's"
+
+
+def test_what_the_user_asked_of_the_preset_is_checked(folder: SweepDir) -> None:
+    """It is printed as a command at the end."""
+    rewrite(folder.sweep_file, asked={"optimizer.lr; rm -r ~": 1})
+    with pytest.raises(ConfigError, match="the configuration has no such field"):
+        open_sweep(folder)

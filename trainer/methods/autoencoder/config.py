@@ -15,6 +15,7 @@ class AutoencoderConfig(MethodConfig):
     name: Literal["autoencoder"] = "autoencoder"
     pairing = "single"
     fixed_size = True
+    shows_labels = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

@@ -28,6 +28,7 @@ class BiGANConfig(MethodConfig):
     name: Literal["bigan"] = "bigan"
     pairing = "single"
     fixed_size = True
+    shows_labels = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     generator: DecoderConfig = field(default_factory=DecoderConfig)

@@ -20,6 +20,7 @@ class BiGANImageConfig(MethodConfig):
     """
 
     name: Literal["bigan_image"] = "bigan_image"
+    translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

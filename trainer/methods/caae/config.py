@@ -25,6 +25,8 @@ class CAAEConfig(MethodConfig):
     pairing = "single"
     needs_label = True
     fixed_size = True
+    translates = False
+    shows_labels = True
 
     num_filters: int = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128

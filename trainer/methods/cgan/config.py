@@ -18,6 +18,8 @@ class CGANConfig(MethodConfig):
     pairing = "single"
     needs_label = True
     fixed_size = True
+    translates = False
+    shows_labels = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

@@ -28,6 +28,7 @@ class CoGANConfig(MethodConfig):
 
     name: Literal["cogan"] = "cogan"
     fixed_size = True
+    translates_back = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

@@ -20,6 +20,7 @@ class CycleGANConfig(MethodConfig):
     """
 
     name: Literal["cyclegan"] = "cyclegan"
+    translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

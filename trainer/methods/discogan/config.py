@@ -47,6 +47,7 @@ class DiscoGANConfig(MethodConfig):
     """
 
     name: Literal["discogan"] = "discogan"
+    translates_back = True
 
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)

@@ -21,6 +21,7 @@ class DualGANConfig(MethodConfig):
     """
 
     name: Literal["dualgan"] = "dualgan"
+    translates_back = True
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: PatchGANConfig = field(default_factory=PatchGANConfig)

@@ -19,6 +19,7 @@ class GANConfig(MethodConfig):
     name: Literal["gan"] = "gan"
     pairing = "single"
     fixed_size = True
+    translates = False
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

@@ -16,6 +16,7 @@ class VAEConfig(MethodConfig):
     name: Literal["vae"] = "vae"
     pairing = "single"
     fixed_size = True
+    shows_labels = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

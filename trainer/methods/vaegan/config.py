@@ -30,6 +30,7 @@ class VAEGANConfig(MethodConfig):
     name: Literal["vaegan"] = "vaegan"
     pairing = "single"
     fixed_size = True
+    shows_labels = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

@@ -1,0 +1,47 @@
+"""Command lines that begin with a preset: `diptych train [PRESET] [FLAGS]` and others."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import tyro
+
+from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.runs.config import RunConfig
+
+_Options = TypeVar("_Options")
+
+
+def split_preset(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The preset, which may come first, and the flags behind it."""
+    is_named = bool(argv) and not argv[0].startswith("-")
+    return (argv[0] if is_named else DEFAULT), list(argv[is_named:])
+
+
+def parse_on_preset(
+    argv: Sequence[str], *, begin: Callable[[RunConfig], _Options], prog: str, about: str = "", after: str = ""
+) -> _Options:
+    """The options that flags make of those that a preset begins with.
+
+    Args:
+        begin: a preset's configuration -> the options whose values the flags change, and `--help` shows.
+        prog: the command, e.g. `diptych train`.
+        about: of the command, in front of what help says of the preset; `after` stands behind it.
+
+    Raises:
+        ConfigError: no such preset, or an impossible value. A misspelt flag ends the process, with suggestions.
+    """
+    preset, flags = split_preset(argv)
+    default = begin(load_preset(preset))
+    paragraphs = [
+        about,
+        describe_preset(preset),
+        f"The defaults below are those of the preset {preset}. Another may come first: {', '.join(preset_names())}.",
+        after,
+    ]
+    return tyro.cli(
+        type(default),
+        args=flags,
+        default=default,
+        prog=f"{prog} [PRESET]",
+        description="\n\n".join(filter(None, paragraphs)),
+    )

@@ -1,0 +1,60 @@
+"""How a configuration is made small enough for many trials, and what of that is undone to train the best in full."""
+
+from dataclasses import replace
+from typing import Any
+
+from sweeps.plan import Sweep
+from sweeps.spaces.overrides import Overrides, changed
+from trainer.config.shrink import shrink
+from trainer.presets import load_preset
+from trainer.runs.config import RunConfig
+
+MOST = {"num_filters": 16}
+"""Of networks, whatever section of a method they are in."""
+
+_MOST_KIMG = 2.0
+
+
+def trial_config(config: RunConfig) -> RunConfig:
+    """Narrow networks, few images, one thread for loading.
+
+    Scores and checkpoints come with a trial's reports, so the loop makes none of its own.
+    """
+    return replace(
+        config,
+        method=shrink(config.method, MOST),
+        train=replace(config.train, total_kimg=min(config.train.total_kimg, _MOST_KIMG), patience_kimg=0.0),
+        data=replace(config.data, num_threads=1),
+        samples=replace(config.samples, period_kimg=0.5),
+        evaluate=replace(config.evaluate, period_kimg=0.0),
+        checkpoint=replace(config.checkpoint, period_kimg=0.0, keep=1, keep_best=None),
+    )
+
+
+def in_group(config: RunConfig, name: str) -> RunConfig:
+    """The configuration of runs that W&B shows together."""
+    return replace(config, log=replace(config.log, wandb_group=name))
+
+
+def asked_of(sweep: Sweep) -> dict[str, Any]:
+    """What the user changed of the preset for all trials.
+
+    Of a sweep that did not note it: what still shows, which is no change of a field that is made small anyway.
+    """
+    if sweep.asked is not None:
+        return dict(sweep.asked)
+    preset = load_preset(sweep.preset)
+    small = trial_config(preset)
+    made_small = changed(small, since=preset).keys() | {"log.wandb_group"}
+    return {path: value for path, value in changed(sweep.config, since=small).items() if path not in made_small}
+
+
+def full_overrides(sweep: Sweep, found: Overrides) -> dict[str, Any]:
+    """Changes to the preset that train a trial in full: what the user asked of all trials, and what this one found."""
+    return asked_of(sweep) | dict(found)
+
+
+def length_note(sweep: Sweep) -> str:
+    """What to know of a full training whose length the user has set for the trials, too; empty where he has not."""
+    length = asked_of(sweep).get("train.total_kimg")
+    return "" if length is None else f"--train.total-kimg {length} is yours: without it, the length is the preset's."
