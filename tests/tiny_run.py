@@ -28,6 +28,7 @@ from trainer.engine.average import MovingAverage
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.registry import build_method
 from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.formats import RUN
 from trainer.runs.rundir import RunDir, dataset_digest
 
 SIDE = 32
@@ -128,7 +129,7 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
         "dataset_sha256": dataset_digest(config.data.path),
         "config": config_to_dict(config),
     }
-    run.run_file.write_text(json.dumps(record))
+    run.run_file.write_text(json.dumps(RUN.stamp(record)))
     checkpoint = run.checkpoints / f"{POSITION:08d}"
     checkpoint.mkdir(parents=True)
     torch.manual_seed(0)

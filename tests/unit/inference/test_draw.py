@@ -157,7 +157,7 @@ def test_the_command_explains_a_folder_that_cannot_be_written(runs, tmp_path, ca
     (tmp_path / "file").touch()
     options = SampleOptions(run=runs["gan"].path, destination=tmp_path / "file" / "out", num=2, device="cpu")
     assert sample_command(options) == 1
-    assert f"could not write to {tmp_path / 'file' / 'out'}" in capsys.readouterr().out
+    assert f"could not write to {tmp_path / 'file' / 'out'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("num", "between"), [(0, None), (1, (Path("x"), Path("y")))])

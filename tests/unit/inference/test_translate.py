@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 
 from launch.commands.evaluate import TranslateOptions, translate_command
+from sharding.console import make_console
 from sharding.format.manifest import View
 from tests.tiny_run import POSITION
 from trainer.inference.operation import Operation
@@ -29,7 +29,7 @@ def translate(run, folder, **options):
         source=folder / "in",
         destination=folder / "out",
         device=CPU,
-        console=Console(quiet=True),
+        console=make_console(quiet=True),
         **options,
     )
 
@@ -131,7 +131,7 @@ def test_the_command_explains_a_result_that_cannot_be_written(tiny_run, inputs, 
     (tmp_path / "out" / "sub").write_text("a file where a folder is needed")
     options = TranslateOptions(run=tiny_run.path, source=inputs, destination=tmp_path / "out", device="cpu")
     assert translate_command(options) == 1
-    assert "could not write" in capsys.readouterr().out
+    assert "could not write" in capsys.readouterr().err
 
 
 def test_a_link_among_the_results_is_replaced_and_not_followed(tiny_run, inputs, tmp_path):
