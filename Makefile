@@ -15,6 +15,8 @@ PYTHON ?= python3
 # pip's own 15 s are short for wheels of half a gigabyte.
 export PIP_DEFAULT_TIMEOUT ?= 60
 BIN := .venv/bin
+# Two processes, one file of tests each at a time: its fixtures are made once. Most tests keep one core busy.
+PYTEST_TWO := $(BIN)/pytest --numprocesses 2 --dist loadfile
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
@@ -49,10 +51,10 @@ launch: setup ## Make the data, train, evaluate, and show where the pictures and
 
 # Without the tiers that train each preset on several ranks and through the command line.
 check: lint ## Lint, then the unit tests, in minutes: before each commit
-	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+	@$(PYTEST_TWO) tests/unit $(PYTEST_ARGS)
 
 test: setup ## Run the tests, but for the slow tier
-	@$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+	@$(PYTEST_TWO) -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into copies of the tree
 	@$(BIN)/pytest -m slow $(PYTEST_ARGS)
