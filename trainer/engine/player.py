@@ -82,7 +82,7 @@ class PlayerEngine:
         """
         self.engine.enable_backward_allreduce = False
         if world.size > 1:
-            self._ddp = DistributedDataParallel(router, broadcast_buffers=False)
+            self._ddp = DistributedDataParallel(router, forward_sync_buffers=False)
 
     def is_due(self, step: int) -> bool:
         """Whether it steps in step number `step` of the run, counted from 0."""
