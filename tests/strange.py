@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from trainer.checkpoints.files import STATE_FILE, describe_file, read_state, write_state
+from trainer.checkpoints.layout import STATE_FILE, describe_file, read_state, write_state
 
 
 class Touches:

@@ -16,8 +16,7 @@ from wds2idx import IndexCreator
 
 from sharding.format.manifest import ClassInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
-from trainer.checkpoints.files import CheckpointState, describe_file, write_state
-from trainer.checkpoints.save import EMA_FILE
+from trainer.checkpoints.layout import EMA_FILE, CheckpointState, describe_file, write_state
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
 from trainer.config.method import Task

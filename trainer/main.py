@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sharding.console import PlainConsole, command_line, guard_terminal, make_console
 from sharding.errors import DatasetError
-from trainer.checkpoints.files import CheckpointError
+from trainer.checkpoints.layout import CheckpointError
 from trainer.config.errors import ConfigError
 from trainer.engine.deepspeed_config import forget_world
 from trainer.evaluation.evaluate import scores_table

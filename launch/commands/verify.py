@@ -12,7 +12,7 @@ import tyro
 
 from sharding.console import make_console
 from sharding.storage.records import RecordError
-from trainer.checkpoints.files import CheckpointError, check_content, check_folder, numbered_folders, read_state
+from trainer.checkpoints.layout import CheckpointError, check_content, check_folder, numbered_folders, read_state
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.monitoring.wandb import is_own_link

@@ -68,6 +68,7 @@ class Rank:
         try:
             metrics = trainer.advance(period - trainer.position % period)
             trainer.save()
+            trainer.checkpoints.wait()  # Tune may count on it from now on
         except TrainingDivergedError:
             return {"position": trainer.position, "diverged": True}
         return metrics

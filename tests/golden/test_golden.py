@@ -61,6 +61,7 @@ def _train(run: RunDir, *, num_steps: int, copy_to: Path | None = None) -> None:
             trainer.step()
             if copy_to is not None and trainer.step_number == SAVED_STEP:
                 trainer.save()
+                trainer.checkpoints.wait()
                 shutil.copytree(run.path, copy_to)
     finally:
         trainer.close()

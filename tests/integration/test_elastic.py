@@ -18,7 +18,7 @@ from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.pairs import write_pairs
 from tests.shrink import shrink
-from trainer.checkpoints.files import latest_checkpoint
+from trainer.checkpoints.layout import latest_checkpoint
 from trainer.data.batch import Batch
 from trainer.data.loader import Loader
 from trainer.loop.setup import open_trainer
@@ -156,7 +156,7 @@ def run(stopped: RunDir, tmp_path: Path) -> RunDir:
 def assert_complete(run: RunDir, *, end: int) -> None:
     assert (run.checkpoints / f"{end:08d}").is_dir()
     assert run.evaluations()["test"]["position"] == end
-    lines = read_metrics(run.metrics_file)
+    lines = [line for line in read_metrics(run.metrics_file) if "lr" in line]
     positions, seconds = ([line[name] for line in lines] for name in ("position", "time_s"))
     assert positions == sorted(set(positions))
     assert seconds == sorted(seconds), "the clock goes on"

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.shrink import shrink
-from trainer.checkpoints.files import latest_checkpoint
+from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.rundir import RunDir

@@ -26,7 +26,7 @@ from sweeps.tune.rank import Rank
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
 from tests.sockets import open_to_others
-from trainer.checkpoints.files import latest_checkpoint
+from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World

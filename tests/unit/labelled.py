@@ -11,8 +11,7 @@ from torch import Tensor
 from sharding.format.manifest import LabelInfo, View
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import encode, write_dataset
-from trainer.checkpoints.files import CheckpointState, describe_file, write_state
-from trainer.checkpoints.save import EMA_FILE
+from trainer.checkpoints.layout import EMA_FILE, CheckpointState, describe_file, write_state
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
 from trainer.config.method import MethodConfig

@@ -1,14 +1,45 @@
-"""The checkpoints of one run, as its training loop uses them."""
+"""The checkpoints of one run, as its training loop uses them: save, wait, load, close.
 
+Training waits while all ranks write their files. What makes a checkpoint durable, and removes older ones, is done by a
+thread of the main rank while training goes on. It does nothing collective: ranks have but one order of those.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sharding.console import make_console
-from trainer.checkpoints.save import Progress, load_checkpoint, save_checkpoint
+from trainer.checkpoints.layout import CheckpointError, folder_of
+from trainer.checkpoints.load import load_checkpoint
+from trainer.checkpoints.progress import Progress
+from trainer.checkpoints.publish import hidden_name, prune, publish
+from trainer.checkpoints.save import explained, write_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.ranks.world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The checkpoint that a run goes on from."""
+
+    folder: Path
+    progress: Progress
+    rank_states: list[dict[str, Any]]
+    """This rank's; of a checkpoint of another number of ranks, those of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveTimes:
+    """Of one checkpoint, in seconds."""
+
+    stall_s: float
+    """Training waited so long."""
+    durable_s: float
+    """From its beginning until it would have outlived a power failure."""
 
 
 class Checkpoints:
@@ -16,7 +47,7 @@ class Checkpoints:
 
     Args:
         folder: of all checkpoints.
-        keep: how many of the newest.
+        keep: how many of the newest, beside the best.
     """
 
     def __init__(self, folder: Path, *, engine: Engine, average: MovingAverage, keep: int, world: World) -> None:
@@ -27,12 +58,12 @@ class Checkpoints:
         self.world = world
         self.newest: int | None = None
         """Position of the checkpoint that was loaded or saved last."""
+        self._publisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._pending: Future[SaveTimes] | None = None
+        self._times: list[SaveTimes] = []
 
-    def load(self) -> tuple[Progress, list[dict[str, Any]], Path] | None:
+    def load(self) -> Loaded | None:
         """Go to the newest whole checkpoint, if any; say which newer ones are damaged.
-
-        Returns:
-            As `load_checkpoint`, and where it lies.
 
         Raises:
             CheckpointError: there are checkpoints, and none can be loaded.
@@ -45,17 +76,74 @@ class Checkpoints:
                 make_console(stderr=True).print(note)
         progress, states = load_checkpoint(whole.folder, engine=self.engine, average=self.average, world=self.world)
         self.newest = progress.position
-        return progress, states, whole.folder
+        return Loaded(folder=whole.folder, progress=progress, rank_states=states)
 
     def save(self, progress: Progress, *, rank_state: dict[str, Any]) -> None:
-        """Write a checkpoint. Raises CheckpointError."""
-        save_checkpoint(
-            self.folder,
-            progress=progress,
-            engine=self.engine,
-            average=self.average,
-            rank_state=rank_state,
-            keep=self.keep,
-            world=self.world,
-        )
+        """Begin a checkpoint: when this returns, training can go on; when `wait` returns, it is there for good.
+
+        Args:
+            rank_state: JSON values of this rank, which `load` returns.
+
+        Raises:
+            CheckpointError: the disk is full or not writable, on all ranks if that was found by the last save's end.
+        """
+        began = time.monotonic()
+        self.wait()  # for the one before: there is one at a time
+        final = folder_of(self.folder, progress.position)
+        with explained(hidden_name(final), final):
+            write_checkpoint(
+                hidden_name(final),
+                progress=progress,
+                engine=self.engine,
+                average=self.average,
+                rank_state=rank_state,
+                world=self.world,
+            )
         self.newest = progress.position
+        if self.world.is_main:
+            stall_s = time.monotonic() - began
+            self._pending = self._publisher.submit(self._publish, final, progress, began=began, stall_s=stall_s)
+
+    def _publish(self, final: Path, progress: Progress, *, began: float, stall_s: float) -> SaveTimes:
+        """Runs in the thread."""
+        best = None if progress.standing is None else progress.standing.best
+        with explained(hidden_name(final), final):
+            publish(hidden_name(final), final)
+            durable_s = time.monotonic() - began
+            prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best))
+        return SaveTimes(stall_s=stall_s, durable_s=durable_s)
+
+    def wait(self) -> None:
+        """Until the last save is durable. All ranks call it. Raises CheckpointError on all if it failed."""
+        fault: CheckpointError | None = None
+        try:
+            self._collect()
+        except CheckpointError as error:
+            fault = error
+        faults = self.world.gather(None if fault is None else str(fault))
+        if fault is not None:
+            raise fault
+        if faults[0] is not None:
+            raise CheckpointError(faults[0])
+
+    def _collect(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._times.append(pending.result())
+
+    def times(self) -> dict[str, float]:
+        """The longest of the saves that have ended since the last call, as metrics; empty if none has."""
+        if self._pending is not None and self._pending.done() and self._pending.exception() is None:
+            self._collect()
+        times, self._times = self._times, []
+        if not times:
+            return {}
+        return {
+            "time/save_stall_s": max(time.stall_s for time in times),
+            "time/save_durable_s": max(time.durable_s for time in times),
+        }
+
+    def close(self) -> None:
+        """End the thread, after the last save. This rank alone. Raises CheckpointError if that save failed."""
+        self._publisher.shutdown()
+        self._collect()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharding.storage.records import RecordError
-from trainer.checkpoints.files import (
+from trainer.checkpoints.layout import (
     CheckpointError,
     CheckpointState,
     check_content,

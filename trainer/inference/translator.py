@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
-from trainer.checkpoints.files import CheckpointError, CheckpointState
-from trainer.checkpoints.save import EMA_FILE, load_average
+from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState
+from trainer.checkpoints.load import load_average
 from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch

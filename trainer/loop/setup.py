@@ -4,8 +4,8 @@ from sharding.console import make_console
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.records import RecordError
-from trainer.checkpoints.files import STATE_FILE, CheckpointError
-from trainer.checkpoints.save import Progress
+from trainer.checkpoints.layout import STATE_FILE, CheckpointError
+from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
@@ -102,14 +102,13 @@ def _resume(checkpoints: Checkpoints, meter: Meter) -> tuple[Progress, float]:
     loaded = checkpoints.load()
     if loaded is None:
         return Progress(), 0.0
-    progress, states, folder = loaded
     try:
-        checked_rank_states(states)
+        states = checked_rank_states(loaded.rank_states)
     except RecordError as error:
-        remedy = f"Delete {folder} to fall back to an earlier one."
-        raise CheckpointError(f"{folder / STATE_FILE} {error}. {remedy}") from error
+        remedy = f"Delete {loaded.folder} to fall back to an earlier one."
+        raise CheckpointError(f"{loaded.folder / STATE_FILE} {error}. {remedy}") from error
     meter.load_state_dicts([state["meter"] for state in states], device=checkpoints.world.device)
-    return progress, states[0]["elapsed_s"]
+    return loaded.progress, states[0]["elapsed_s"]
 
 
 def _open_held_out(

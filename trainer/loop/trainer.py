@@ -1,11 +1,12 @@
 """The training loop: fetch, step the players, and what is due: log, samples, evaluate, checkpoint."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 
-from trainer.checkpoints.save import Progress
+from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.batch import Batch
 from trainer.data.randomness import seed_torch
@@ -70,6 +71,8 @@ class Trainer:
             while not self.is_finished and not self.world.any(stop.is_set):
                 self.step()
             self.save()
+            self.checkpoints.wait()
+        self._emit_times()
         return self.is_finished
 
     def advance(self, num_images: int) -> Metrics:
@@ -112,7 +115,7 @@ class Trainer:
         losses = self.meter.means(self.world)
         self._require_finite(losses)
         named = {f"loss/{name}": value for name, value in losses.items()}
-        self._emit({**named, "lr": self._learning_rate(), **self.clock.lap(self.position)})
+        self._emit({**named, "lr": self._learning_rate(), **self.clock.lap(self.position), **self.checkpoints.times()})
 
     def evaluate(self) -> None:
         """Score the watched split."""
@@ -131,8 +134,14 @@ class Trainer:
             for logger in self.loggers:
                 logger.picture(path, self.position)
 
+    def _emit_times(self) -> None:
+        """Those of the last save, for which no other line comes."""
+        times = self.checkpoints.times()
+        if times:
+            self._emit(times)
+
     def save(self) -> None:
-        """Write a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
+        """Begin a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
         if self.checkpoints.newest == self.position:
             return
         self._require_finite(self.meter.peek(self.world))
@@ -161,7 +170,7 @@ class Trainer:
             logger.log(stamped)
 
     def close(self) -> None:
-        """Free the data pipeline and flush the loggers."""
-        self.loader.close()
-        for logger in self.loggers:
-            logger.close()
+        """End the last save, free the data pipeline, flush the loggers. Raises CheckpointError if that save failed."""
+        with ExitStack() as stack:
+            for part in (*reversed(self.loggers), self.loader, self.checkpoints):  # the last is closed first
+                stack.callback(part.close)

@@ -39,6 +39,8 @@ class ConsoleLogger:
         self._progress.start()
 
     def log(self, metrics: Metrics) -> None:
+        if all(key.startswith("time/") for key in metrics.keys() - {"position", "kimg", "time_s"}):
+            return
         news = _news(metrics)
         self._progress.update(self._task, completed=metrics["position"], news=news)
         if any(key.startswith("eval/") for key in metrics):

@@ -1,7 +1,10 @@
 """What a checkpoint restores beside weights: steps, pools, what a rank keeps; and on another number of ranks."""
 
 from dataclasses import replace
+from errno import ENOSPC
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,8 +12,10 @@ import torch
 from torch import Tensor
 
 from tests.shrink import SIDE, shrink
-from trainer.checkpoints.files import CheckpointError, latest_checkpoint, read_state, write_state
-from trainer.checkpoints.save import Progress, load_checkpoint, save_checkpoint
+from trainer.checkpoints.layout import CheckpointError, folder_of, latest_checkpoint, read_state, write_state
+from trainer.checkpoints.load import load_checkpoint
+from trainer.checkpoints.progress import Progress, Standing
+from trainer.checkpoints.store import Checkpoints
 from trainer.config.method import Task
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
@@ -21,6 +26,7 @@ from trainer.ranks.world import World, init_world
 from trainer.runs.config import RunConfig
 
 POOL_SIZE = 4
+PROGRESS = Progress(position=24, step=7)
 
 
 def make_engine(*, zero_stage: int = 0) -> Engine:
@@ -65,10 +71,15 @@ def fill(engine: Engine, **images: list[Tensor]) -> None:
         pool.load_state_dict({"images": images.get(name, [])})
 
 
-def save(folder: Path, engine: Engine, **options: Any) -> Path:
-    defaults = {"progress": Progress(position=24, step=7), "rank_state": {"rank": 0}, "keep": 2}
-    average = average_of(engine)
-    return save_checkpoint(folder, engine=engine, average=average, world=rank_of(1, rank=0), **defaults | options)
+def checkpoints_in(folder: Path, engine: Engine, *, keep: int = 2) -> Checkpoints:
+    return Checkpoints(folder, engine=engine, average=average_of(engine), keep=keep, world=rank_of(1, rank=0))
+
+
+def save(folder: Path, engine: Engine, *, progress: Progress = PROGRESS, keep: int = 2) -> Path:
+    checkpoints = checkpoints_in(folder, engine, keep=keep)
+    checkpoints.save(progress, rank_state={"rank": 0})
+    checkpoints.close()
+    return folder_of(folder, progress.position)
 
 
 def save_of_ranks(folder: Path, engine: Engine, *, pools: list[dict[str, list[Tensor]]]) -> Path:
@@ -91,7 +102,7 @@ def test_the_number_of_steps_and_the_pools_are_restored(engine: Engine, tmp_path
     assert latest_checkpoint(tmp_path) == written
     fill(engine, a=numbered(9))
     progress, states = load(written, engine, rank_of(1, rank=0))
-    assert progress == Progress(position=24, step=7)
+    assert progress == PROGRESS
     assert states == [{"rank": 0}]
     assert numbers(engine) == {"a": [1, 2, 3], "b": [4]}
 
@@ -113,7 +124,7 @@ def test_each_rank_gets_its_own_pools(rank: int, engine: Engine, tmp_path: Path)
 def test_fewer_ranks_share_all_pools_up_to_their_size(engine: Engine, tmp_path: Path):
     written = save_of_ranks(tmp_path, engine, pools=TWO_RANKS)
     progress, states = load(written, engine, rank_of(1, rank=0))
-    assert progress == Progress(position=24, step=7)
+    assert progress == PROGRESS
     assert states == [{"rank": 0}, {"rank": 1}]
     found = numbers(engine)
     assert found["b"] == [11, 12, 13]
@@ -158,3 +169,64 @@ def test_only_the_newest_are_kept(engine: Engine, tmp_path: Path):
     for position in (8, 16, 24):
         save(tmp_path, engine, progress=Progress(position=position, step=1), keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000016", "00000024"]
+
+
+def standing(*, position: int, since: int, value: float | None = 1.5) -> Standing:
+    return Standing(score="eval/psnr", position=position, value=value, since=since)
+
+
+def test_the_best_is_kept_beside_the_newest_and_survives_a_resume(engine: Engine, tmp_path: Path):
+    checkpoints = checkpoints_in(tmp_path, engine, keep=1)
+    for position, since in ((8, 8), (16, 8), (24, 8), (32, 32), (40, 32)):
+        progress = Progress(position=position, step=1, standing=standing(position=position, since=since))
+        checkpoints.save(progress, rank_state={})
+        checkpoints.wait()
+        assert {path.name for path in tmp_path.iterdir()} == {f"{since:08d}", f"{position:08d}"}
+    checkpoints.close()
+    loaded = checkpoints_in(tmp_path, engine).load()
+    assert loaded is not None
+    assert loaded.progress.standing == standing(position=40, since=32)
+
+
+def test_a_score_that_was_never_a_number_has_no_best(engine: Engine, tmp_path: Path):
+    never = standing(position=24, since=8, value=None)
+    written = save(tmp_path, engine, progress=Progress(position=24, step=1, standing=never))
+    assert read_state(written).standing == never
+    assert never.best is None
+
+
+def test_training_goes_on_while_the_disk_takes_its_time(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    disk_is_ready = Event()
+    monkeypatch.setattr("trainer.checkpoints.publish.sync", lambda path: disk_is_ready.wait())
+    checkpoints = checkpoints_in(tmp_path, engine)
+    checkpoints.save(PROGRESS, rank_state={})
+    assert latest_checkpoint(tmp_path) is None, "it is not durable, and does not count"
+    assert checkpoints.times() == {}
+    disk_is_ready.set()
+    checkpoints.wait()
+    assert latest_checkpoint(tmp_path) == tmp_path / "00000024"
+    times = checkpoints.times()
+    assert 0 < times["time/save_stall_s"] < times["time/save_durable_s"]
+    assert checkpoints.times() == {}, "each save is told of once"
+    checkpoints.close()
+
+
+@pytest.mark.parametrize("ask", ["save", "wait", "close"])
+def test_what_goes_wrong_behind_the_training_is_told_at_the_next_occasion(
+    ask: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save(tmp_path, engine, progress=Progress(position=16, step=1))
+
+    def full(path: Path) -> None:
+        raise OSError(ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("trainer.checkpoints.publish.sync", full)
+    checkpoints = checkpoints_in(tmp_path, engine)
+    checkpoints.save(PROGRESS, rank_state={})
+    again = partial(checkpoints.save, Progress(position=32, step=9), rank_state={})
+    with pytest.raises(CheckpointError, match=r"could not write .*00000024: .*No space left .*Earlier .* untouched"):
+        {"save": again, "wait": checkpoints.wait, "close": checkpoints.close}[ask]()
+    assert [path.name for path in tmp_path.iterdir()] == ["00000016"]
+    checkpoints.close()  # and it is told once

@@ -11,8 +11,7 @@ import torch
 
 from sharding.storage.records import RecordError
 from tests.distributed.launcher import run_ranks
-from trainer.checkpoints import save as checkpoint
-from trainer.checkpoints.files import (
+from trainer.checkpoints.layout import (
     CheckpointError,
     CheckpointState,
     checkpoint_folders,
@@ -23,6 +22,7 @@ from trainer.checkpoints.files import (
     read_state,
     write_state,
 )
+from trainer.checkpoints.publish import prune, publish
 from trainer.checkpoints.whole import WholeCheckpoint, newest_whole_checkpoint
 from trainer.ranks.world import World, lone_world
 
@@ -237,7 +237,7 @@ def test_only_checkpoints_are_pruned_and_damaged_later_ones_do_not_count(folder:
     (folder / "00000004").mkdir()
     (folder / "00000004" / "thesis.txt").write_text("mine")
     (folder / "7 ideas").mkdir()
-    checkpoint._prune(folder / "00000024", keep=1)
+    prune(folder / "00000024", keep=1)
     assert sorted(path.name for path in folder.iterdir()) == ["00000004", "00000024", "00000040", "7 ideas"]
 
 
@@ -246,7 +246,7 @@ def test_what_is_no_checkpoint_is_put_aside_not_removed(folder: Path):
     thesis.mkdir()
     (thesis / "thesis.txt").write_text("mine")
     temporary = write_checkpoint(folder, position=32).rename(folder / ".00000024.tmp")
-    checkpoint._publish(temporary, thesis)
+    publish(temporary, thesis)
     assert thesis in checkpoint_folders(folder)
     (aside,) = folder.glob("00000024.replaced-*")
     assert (aside / "thesis.txt").read_text() == "mine"

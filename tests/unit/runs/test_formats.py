@@ -10,7 +10,7 @@ import torch
 
 from sharding.storage.records import RecordError
 from sharding.storage.seal import seal
-from trainer.checkpoints.files import latest_checkpoint, read_state
+from trainer.checkpoints.layout import latest_checkpoint, read_state
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.errors import ConfigError

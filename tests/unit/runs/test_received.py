@@ -16,7 +16,7 @@ from tests.shrink import shrink
 from tests.strange import Touches, poison, reseal
 from tests.unit.labelled import config_of, write_run
 from trainer import main as rank
-from trainer.checkpoints.files import read_state
+from trainer.checkpoints.layout import read_state
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
 from trainer.config.train import TrainConfig

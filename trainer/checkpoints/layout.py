@@ -1,7 +1,16 @@
 """The files of a checkpoint: which there are, how large, with which checksums; and which checkpoint is whole.
 
-`state.json` lists them, and ends with a checksum of itself, as a data set's manifest does. So a flipped bit is noticed
-before anything is loaded. It is no signature: whoever passes a run on can seal what he likes.
+    checkpoints/00002000/           after 2000 images
+        discriminator/ generator/   weights and optimizer state, one DeepSpeed engine each
+        ema.pt                      averaged generators
+        pools-0000.pt               histories of generated images, one file for each rank of methods that have them
+        state.json                  position, number of steps, what each rank keeps between two log lines, how the best
+                                    checkpoint was chosen, and the checksums of all these files
+
+Order, crops, noise, curriculum and learning rate are functions of the position, so nothing of them is stored.
+
+`state.json` ends with a checksum of itself, as a data set's manifest does. So a flipped bit is noticed before anything
+is loaded. It is no signature: whoever passes a run on can seal what he likes.
 
 Imports no torch: `diptych verify` needs none.
 """
@@ -21,9 +30,11 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, open_record, parse_json, read_record
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
+from trainer.checkpoints.progress import Standing
 from trainer.runs.formats import FORMAT_KEY, STATE
 
 STATE_FILE = "state.json"
+EMA_FILE = "ema.pt"
 LARGEST_STATE = 64 * MEBIBYTE
 _MOST_FILES = 100_000
 _FOLDER_NAME = re.compile(r"[0-9]{8,16}")
@@ -59,6 +70,8 @@ class CheckpointState:
     """What each rank keeps between two log lines."""
     files: dict[str, StoredFile] | None = None
     """By path in the checkpoint; None in checkpoints of versions that kept no checksums."""
+    standing: Standing | None = None
+    """Of the score by which the run's best checkpoint is chosen; None if there is none."""
 
 
 @cache
@@ -68,7 +81,8 @@ def _adapter() -> TypeAdapter[CheckpointState]:
 
 def write_state(folder: Path, state: CheckpointState) -> None:
     """Write state.json, which makes the folder a checkpoint."""
-    write_atomically(folder / STATE_FILE, seal(json.dumps(STATE.stamp(asdict(state)), indent=1).encode()))
+    record = {key: value for key, value in asdict(state).items() if key != "standing" or value is not None}
+    write_atomically(folder / STATE_FILE, seal(json.dumps(STATE.stamp(record), indent=1).encode()))
 
 
 def read_state(folder: Path) -> CheckpointState:
@@ -107,6 +121,16 @@ def _parse_state(content: bytes, *, path: Path) -> CheckpointState:
 
 def _checked_state(record: dict[str, Any]) -> CheckpointState:
     return checked({key: value for key, value in record.items() if key != FORMAT_KEY}, _adapter)
+
+
+def pools_file(folder: Path, rank: int) -> Path:
+    """Of a rank's histories of generated images."""
+    return folder / f"pools-{rank:04d}.pt"
+
+
+def folder_of(checkpoints: Path, position: int) -> Path:
+    """Where the checkpoint of a position lies, or will lie."""
+    return checkpoints / f"{position:08d}"
 
 
 def numbered_folders(folder: Path) -> list[Path]:
