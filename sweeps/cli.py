@@ -20,7 +20,7 @@ from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import Overrides, changed, choose_space
 from sweeps.trials import in_group, trial_config
-from trainer.config.errors import ConfigError
+from trainer.config.errors import ConfigError, require
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 
@@ -154,6 +154,8 @@ def check_options(options: SweepOptions) -> Resources:
     """What each rank may use. Raises ConfigError if trials could not run: before any data is made or touched."""
     num_gpus = count_gpus()
     options.config.check_hardware(num_gpus)
+    patience = options.config.train.patience_kimg
+    require(patience == 0, "train.patience_kimg", patience, "sweeps stop what falls behind by themselves; use 0 (off).")
     if options.metric is not None:
         check_name(options.metric)
     return plan_resources(

@@ -56,6 +56,10 @@ def _train_alone(run: RunDir, config: RunConfig, console: PlainConsole) -> int:
     finally:
         trainer.close()
     if world.is_main and finished:
+        if trainer.stop.reason:
+            console.print(f"training ended early, after {trainer.position} images: {trainer.stop.reason}")
+        if trainer.best_checkpoint is not None:
+            console.print(f"best checkpoint: {trainer.best_checkpoint}")
         console.print(scores_table(scores, title=f"{run.path}: held-out images after {trainer.position} images"))
         console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     elif world.is_main:

@@ -33,7 +33,7 @@ class EvaluateOptions:
     split: str = "test"
     """Split of the data set: train, val or test."""
     checkpoint: Path | None = None
-    """A folder in RUN/checkpoints; the newest if not given."""
+    """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
 
@@ -49,7 +49,7 @@ class TranslateOptions:
     destination: Annotated[Path, tyro.conf.arg(name="out")]
     """Folder to write to; made if it is not there."""
     checkpoint: Path | None = None
-    """A folder in RUN/checkpoints; the newest if not given."""
+    """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     direction: Literal["a2b", "b2a"] = "a2b"
     """`b2a` turns view b into view a, with methods that learn both ways."""
     label: str | None = None
@@ -79,7 +79,7 @@ class SampleOptions:
     between: tuple[Path, Path] | None = None
     """Two pictures: go from the first to the second in equal steps of their codes."""
     checkpoint: Path | None = None
-    """A folder in RUN/checkpoints; the newest if not given."""
+    """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     seed: int = 0

@@ -19,7 +19,7 @@ from trainer.monitoring.wandb import is_own_link
 from trainer.runs.rundir import RunDir
 
 _KNOWN = re.compile(
-    r"run\.json|metrics\.jsonl|evaluation\.(json|png)|report\.html|checkpoints|samples(/\d{8,}\.png)?|wandb"
+    r"run\.json|metrics\.jsonl|evaluation\.(json|png)|early_stop\.json|report\.html|checkpoints|samples(/\d{8,}\.png)?|wandb"
 )
 _LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+)\.tmp")
 _MOST_NOTES = 20
@@ -67,7 +67,7 @@ def verify_command(argv: list[str]) -> int:
 
 def verify_run(run: RunDir) -> Iterator[Finding]:
     """All that is wrong with a run, or worth a note."""
-    for read in (run.config, run.refuse_links, run.evaluations, lambda: read_metrics(run.metrics_file)):
+    for read in (run.config, run.refuse_links, run.evaluations, run.early_stop, lambda: read_metrics(run.metrics_file)):
         try:
             read()
         except ConfigError as error:

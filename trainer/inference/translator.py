@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from sharding.console import make_console
 from sharding.format.manifest_file import read_manifest
-from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState
+from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, folder_of
 from trainer.checkpoints.load import load_average
-from trainer.checkpoints.whole import look_at, newest_whole_checkpoint
+from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_checkpoint
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
@@ -22,6 +22,9 @@ from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
+
+BEST = Path("best")
+"""Asked for instead of a checkpoint's folder: the one that `checkpoint.keep_best` has kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +99,15 @@ def averaged_translator(
 
 
 def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
-    """The translator of a run's newest whole (or the given) checkpoint, and the position (images) it was made at.
+    """The translator of a run's newest whole checkpoint, and the position (images) it was made at.
 
     Says on the console which one it is, and which newer ones are damaged.
 
     Raises:
-        ConfigError: there is no run or no whole checkpoint there, or its name is no number of images.
+        ConfigError: there is no run or no whole checkpoint there, its name is no number of images, or no best is kept.
     """
     config = run.config()
-    folder = _newest(run) if checkpoint is None else _given(run, checkpoint)
+    folder = _chosen(run, checkpoint)
     make_console(stderr=True).print(f"checkpoint: {folder}")
     method = build_method(config.method, resolve_task(config, read_manifest(config.data.path)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
@@ -118,7 +121,21 @@ def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | Non
     return averaged_translator(method, average, config=config, device=device), int(folder.name)
 
 
-def _newest(run: RunDir) -> Path:
+def _chosen(run: RunDir, checkpoint: Path | None) -> Path:
+    if checkpoint is None:
+        return _newest(run).folder
+    return _given(run, _best(run) if checkpoint == BEST else checkpoint)
+
+
+def _best(run: RunDir) -> Path:
+    standing = _newest(run).state.standing
+    if standing is None or standing.best is None:
+        remedy = f"was not kept; give a folder in {run.checkpoints}. A run keeps it from its start, by "
+        raise ConfigError("checkpoint", str(BEST), f"{remedy}checkpoint.keep_best.")
+    return folder_of(run.checkpoints, standing.best)
+
+
+def _newest(run: RunDir) -> WholeCheckpoint:
     try:
         whole = newest_whole_checkpoint(run.checkpoints, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
     except CheckpointError as error:
@@ -127,7 +144,7 @@ def _newest(run: RunDir) -> Path:
         raise ConfigError("run", str(run.path), "has no complete checkpoint yet; train it further.")
     for note in whole.notes:
         make_console(stderr=True).print(note)
-    return whole.folder
+    return whole
 
 
 def _given(run: RunDir, folder: Path) -> Path:

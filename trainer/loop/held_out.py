@@ -59,13 +59,20 @@ class HeldOut:
         self._pictures.draw(self.translator, path)
         return path
 
-    def finish(self, position: int) -> dict[str, float]:
-        """Score the test split (where there is none, see `final_split`) and write evaluation and report."""
+    def finish(self, position: int, *, early_stop: str = "") -> dict[str, float]:
+        """Score the test split (where there is none, see `final_split`) and write evaluation and report.
+
+        Args:
+            position: images that were trained on.
+            early_stop: why they are fewer than planned.
+        """
         split = final_split(self.manifest)
         scores = self._evaluator_of(split)(self.translator)
         self._pictures_of(split).draw(self.translator, self.run.evaluation_picture)
         if self.world.is_main:
             num_images = self.manifest.num_samples(split)
             write_evaluation(self.run, split=split, position=position, num_images=num_images, scores=scores)
+            if early_stop:
+                self.run.write_early_stop(position=position, reason=early_stop)
             write_report(self.run)
         return scores

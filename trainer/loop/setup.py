@@ -16,6 +16,7 @@ from trainer.inference.translator import averaged_translator
 from trainer.loop.clock import Clock
 from trainer.loop.events import Event, every
 from trainer.loop.held_out import HeldOut
+from trainer.loop.keepers import make_keepers
 from trainer.loop.meter import Meter
 from trainer.loop.trainer import Trainer
 from trainer.methods.registry import build_method
@@ -67,8 +68,12 @@ def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Train
         clock=clock,
         position=position,
         step_number=progress.step,
+        standing=progress.standing,
+        keepers=make_keepers(config),
     )
     trainer.events += _events(trainer)
+    if world.is_main and not trainer.is_finished:
+        run.forget_early_stop()  # as of a later checkpoint, which is gone
     return trainer
 
 

@@ -23,7 +23,9 @@ LAST_SAVE_S = 60.0
 
 
 class StopFlag:
-    """Set by the first signal; a second one of the same kind ends the process as usual.
+    """The one way to stop: for now, by a signal, or for good.
+
+    Set by the first signal; a second one of the same kind ends the process as usual.
 
     Except in a rank that has a launcher, which decides when it is to end: batch systems signal all processes at once,
     so that each rank hears of it twice. And a terminal that is closed is told of by the kernel and by the shell.
@@ -31,6 +33,13 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.is_set = False
+        """A signal came: the run is to be continued later."""
+        self.reason = ""
+        """Why training is over before its last image; empty if it is not."""
+
+    def end(self, reason: str) -> None:
+        """Let training be over, on all ranks alike: as at its last image."""
+        self.reason = reason
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.is_set = True
@@ -39,9 +48,13 @@ class StopFlag:
 
 
 @contextmanager
-def stop_signals() -> Iterator[StopFlag]:
-    """While inside, signals to stop only set the flag: the step in progress is finished and saved."""
-    stop = StopFlag()
+def stop_signals(stop: StopFlag | None = None) -> Iterator[StopFlag]:
+    """While inside, signals to stop only set the flag: the step in progress is finished and saved.
+
+    Args:
+        stop: a new one if not given.
+    """
+    stop = StopFlag() if stop is None else stop
     former = handle(stop)
     try:
         yield stop

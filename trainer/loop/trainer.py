@@ -2,11 +2,13 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from trainer.checkpoints.progress import Progress
+from trainer.checkpoints.layout import folder_of
+from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.batch import Batch
 from trainer.data.randomness import seed_torch
@@ -15,9 +17,10 @@ from trainer.engine.engine import Engine
 from trainer.loop.clock import Clock
 from trainer.loop.events import Event
 from trainer.loop.held_out import HeldOut
+from trainer.loop.keepers import Keeper, Verdict, after_evaluation
 from trainer.loop.meter import Meter
 from trainer.loop.schedule import learning_rate
-from trainer.loop.stop import stop_signals
+from trainer.loop.stop import StopFlag, stop_signals
 from trainer.monitoring import Logger, Metrics
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
@@ -55,20 +58,36 @@ class Trainer:
     position: int
     """Images that the whole job has seen."""
     step_number: int
+    standing: Standing | None = None
+    """Of the score that the keepers watch."""
+    keepers: list[Keeper] = field(default_factory=list)
+    """On all ranks."""
     events: list[Event] = field(default_factory=list)
     last_scores: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.total = self.config.train.total_images
+        self.stop = StopFlag()
+        self._verdicts: list[Verdict] = []
+        if self.standing is not None:
+            self._ask_keepers(self.standing)
+            self._obey()
 
     @property
     def is_finished(self) -> bool:
-        return self.position >= self.total
+        """Whether training is over, at its last image or early."""
+        return self.position >= self.total or bool(self.stop.reason)
+
+    @property
+    def best_checkpoint(self) -> Path | None:
+        """Where the one lies that is kept as the best."""
+        best = None if self.standing is None else self.standing.best
+        return None if best is None else folder_of(self.checkpoints.folder, best)
 
     def train(self) -> bool:
         """Train to the end, or until SIGTERM or SIGINT, and save. Returns whether the end was reached."""
-        with stop_signals() as stop:
-            while not self.is_finished and not self.world.any(stop.is_set):
+        with stop_signals(self.stop):
+            while not self.is_finished and not self.world.any(self.stop.is_set):
                 self.step()
             self.save()
             self.checkpoints.wait()
@@ -81,6 +100,7 @@ class Trainer:
         while self.position < until:
             self.step()
         self.evaluate()
+        self._obey()
         return {"position": self.position, **self.last_scores}
 
     def step(self) -> None:
@@ -98,6 +118,7 @@ class Trainer:
         for event in self.events:
             if event.is_due(before, self.position):
                 event.action()
+        self._obey()
 
     def _micro_step(self) -> None:
         with self.clock.waiting():
@@ -122,10 +143,27 @@ class Trainer:
         with self.clock.stopped():
             self.last_scores = self.held_out.score()
         self._emit(self.last_scores)
+        score = self.config.checkpoint.keep_best
+        if score is not None:
+            value = self.world.gather(self.last_scores[score])[0]  # one rank's, should the last digits ever differ
+            self.standing = after_evaluation(self.standing, score=score, value=value, position=self.position)
+            self._ask_keepers(self.standing)
+
+    def _ask_keepers(self, standing: Standing) -> None:
+        self._verdicts = [keeper.hear(standing) for keeper in self.keepers]
+
+    def _obey(self) -> None:
+        """Do what keepers have said, after all that was due: a checkpoint then knows of all of it."""
+        verdicts, self._verdicts = self._verdicts, []
+        if any(verdict.keep for verdict in verdicts):
+            self.save()
+        for verdict in verdicts:
+            if verdict.stop:
+                self.stop.end(verdict.stop)
 
     def finish(self) -> dict[str, float]:
         """Score the held-out images once and for all, and write evaluation and report."""
-        return self.held_out.finish(self.position)
+        return self.held_out.finish(self.position, early_stop=self.stop.reason)
 
     def draw_samples(self) -> None:
         """Translate the same few validation images as always."""
@@ -147,7 +185,7 @@ class Trainer:
         self._require_finite(self.meter.peek(self.world))
         with self.clock.stopped():
             self.checkpoints.save(
-                Progress(position=self.position, step=self.step_number),
+                Progress(position=self.position, step=self.step_number, standing=self.standing),
                 rank_state={"meter": self.meter.state_dict(), "elapsed_s": self.clock.elapsed_s},
             )
 

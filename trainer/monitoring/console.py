@@ -39,8 +39,9 @@ class ConsoleLogger:
         self._progress.start()
 
     def log(self, metrics: Metrics) -> None:
-        if all(key.startswith("time/") for key in metrics.keys() - {"position", "kimg", "time_s"}):
-            return
+        news_of = metrics.keys() - {"position", "kimg", "time_s"}
+        if news_of and all(key.startswith("time/save_") for key in news_of):
+            return  # the last save's times, which no other line brings: nothing for people
         news = _news(metrics)
         self._progress.update(self._task, completed=metrics["position"], news=news)
         if any(key.startswith("eval/") for key in metrics):

@@ -55,6 +55,14 @@ class _Evaluations:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _EarlyStop:
+    """What early_stop.json holds."""
+
+    position: Count
+    reason: _Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Meter:
     """What `trainer.loop.meter.Meter` keeps."""
 
@@ -76,6 +84,11 @@ def _record_adapter() -> TypeAdapter[_RunRecord]:
 
 
 @cache
+def _early_stop_adapter() -> TypeAdapter[_EarlyStop]:
+    return TypeAdapter(_EarlyStop)
+
+
+@cache
 def _evaluations_adapter() -> TypeAdapter[_Evaluations]:
     return TypeAdapter(_Evaluations)
 
@@ -84,6 +97,13 @@ def parse_record(content: bytes, *, path: Path) -> dict[str, Any]:
     """All of run.json in its present form, checked. Raises RecordError, and ConfigError if a later version made it."""
     record = formats.RUN.read(content, path=path)
     checked(record, _record_adapter)
+    return record
+
+
+def parse_early_stop(content: bytes, *, path: Path) -> dict[str, Any]:
+    """All of early_stop.json in its present form, checked. Raises as `parse_record`."""
+    record = formats.EARLY_STOP.read(content, path=path)
+    checked(record, _early_stop_adapter)
     return record
 
 

@@ -1,4 +1,4 @@
-"""The forms that run.json, state.json, evaluation.json and sweep.json have had: each file says which one it has.
+"""The forms that files of runs and sweeps have had: each file says which one it has.
 
 A number goes up where former versions would read a file wrongly, or not at all; an entry that they can do without needs
 no new one. Whatever form a file has, its reader sees the present one: there is no other place that knows a former form.
@@ -100,4 +100,5 @@ def _with_nothing_noted(record: Record) -> Record:
 RUN = Format((_log_in_four,))
 STATE = Format((_as_it_is,))
 EVALUATION = Format((_by_split,))
+EARLY_STOP = Format((_as_it_is,))
 SWEEP = Format((_log_in_four, _with_nothing_noted))

@@ -7,6 +7,7 @@ runs/<name>/
     checkpoints/    00002000/: complete or absent
     evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
     evaluation.png  the translations of a few of its images
+    early_stop.json where training ended and why, if that was before its last image
     report.html     all of it on one page
     wandb/          what W&B keeps locally
 """
@@ -32,7 +33,7 @@ from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
 from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
-from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_evaluations, parse_record
+from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 
@@ -68,6 +69,10 @@ class RunDir:
         return self.path / "evaluation.png"
 
     @property
+    def early_stop_file(self) -> Path:
+        return self.path / "early_stop.json"
+
+    @property
     def report_file(self) -> Path:
         return self.path / "report.html"
 
@@ -97,13 +102,40 @@ class RunDir:
             remedy = f"{error}. Move it away, and score the run again with `diptych evaluate`."
             raise ConfigError("evaluation", str(self.evaluation_file), remedy) from error
 
+    def early_stop(self) -> dict[str, Any] | None:
+        """Where training ended before its last image (`position`), and why (`reason`); None if it did not.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        try:
+            content = read_record(self.early_stop_file, most=LARGEST_RECORD)
+            return parse_early_stop(content, path=self.early_stop_file)
+        except FileNotFoundError:
+            return None
+        except RecordError as error:
+            remedy = f"{error}. Move it away, and continue the run: it ends at once, and writes it again."
+            raise ConfigError("early_stop", str(self.early_stop_file), remedy) from error
+
+    def write_early_stop(self, *, position: int, reason: str) -> None:
+        """Put on record that training is over, and the run scored."""
+        record = formats.EARLY_STOP.stamp({"position": position, "reason": reason})
+        write_atomically(self.early_stop_file, json.dumps(record, indent=1).encode())
+
+    def forget_early_stop(self) -> None:
+        """Training goes on."""
+        self.early_stop_file.unlink(missing_ok=True)
+
     def is_finished(self, split: str) -> bool:
-        """Whether `split` was scored after the last image of training, and not on the way.
+        """Whether training has ended, at its last image or early, and `split` was scored then, and not on the way.
 
         Raises ConfigError as `config` does.
         """
         scored = self.evaluations().get(split)
-        return scored is not None and scored["position"] >= self.config().train.total_images
+        if scored is None:
+            return False
+        # What ended early was scored before that was put on record; its best checkpoint may have been scored since.
+        return scored["position"] >= self.config().train.total_images or self.early_stop() is not None
 
     def record(self) -> dict[str, Any]:
         """All of run.json, in its present form.

@@ -29,6 +29,7 @@ SCORES = {"eval/psnr": 11.5}
 @pytest.fixture
 def run(tiny_run: RunDir) -> RunDir:
     write_evaluation(tiny_run, split="test", position=1200, num_images=3, scores=SCORES)
+    tiny_run.write_early_stop(position=1200, reason="no better")
     return tiny_run
 
 
@@ -48,6 +49,7 @@ def change(path: Path, **changes: Any) -> None:
 FILES: dict[str, tuple[Callable[[RunDir], Path], Callable[[RunDir], Any]]] = {
     "run.json": (lambda run: run.run_file, RunDir.record),
     "evaluation.json": (lambda run: run.evaluation_file, RunDir.evaluations),
+    "early_stop.json": (lambda run: run.early_stop_file, RunDir.early_stop),
     "state.json": (state_file, lambda run: read_state(state_file(run).parent)),
 }
 

@@ -19,6 +19,7 @@ EVALUATION = {"test": {"position": 1200, "num_images": 3, "scores": {"eval/psnr"
 @pytest.fixture
 def run(tiny_run: RunDir) -> RunDir:
     tiny_run.evaluation_file.write_text(json.dumps(EVALUATION))
+    tiny_run.write_early_stop(position=16, reason="no better")
     tiny_run.metrics_file.write_text('{"position": 8, "loss/l1": 0.5}\n{"position": 16, "loss/l1": NaN}\n')
     return tiny_run
 
@@ -26,6 +27,7 @@ def run(tiny_run: RunDir) -> RunDir:
 READERS: dict[str, Callable[[RunDir], Any]] = {
     "run.json": RunDir.config,
     "evaluation.json": RunDir.evaluations,
+    "early_stop.json": RunDir.early_stop,
     "metrics.jsonl": lambda run: read_metrics(run.metrics_file),
 }
 
@@ -33,6 +35,7 @@ READERS: dict[str, Callable[[RunDir], Any]] = {
 def test_whole_records_are_read(run: RunDir):
     assert run.record()["preset"] == "tiny-preset"
     assert run.evaluations() == EVALUATION
+    assert run.early_stop() == {"format": 1, "position": 16, "reason": "no better"}
     assert [line["position"] for line in read_metrics(run.metrics_file)] == [8, 16]
 
 

@@ -113,3 +113,9 @@ def test_runs_of_a_sweep_are_one_group() -> None:
 
 def test_trials_have_gpus_where_there_are_any() -> None:
     assert check_options(parse_sweep([])).gpus_per_rank == min(1, count_gpus())
+
+
+def test_trials_have_no_patience_of_their_own():
+    asked = ["--train.patience-kimg", "1", "--checkpoint.keep-best", "eval/psnr", "--evaluate.period-kimg", "1"]
+    with pytest.raises(ConfigError, match=r"^train\.patience_kimg = 1.*use 0 \(off\)"):
+        check_options(parse_sweep(asked))
