@@ -43,6 +43,8 @@ class MethodConfig:
     """Whether it takes `data.label`."""
     fixed_size: ClassVar[bool] = False
     """Whether its networks take images of the size of the crops only."""
+    smallest_batch: ClassVar[int] = 1
+    """Images of one micro-batch on one rank that its networks need at least: a norm over one value has none."""
     translates: ClassVar[bool] = True
     """Whether it makes view b of view a, or of view b itself where that is the only one: what most scores judge."""
     translates_back: ClassVar[bool] = False

@@ -44,6 +44,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         self.method.check(self.data)
         self._check_views()
+        self._check_batch()
         self._check_engine()
         self._check_watched_score()
 
@@ -73,6 +74,15 @@ class RunConfig:
             self.data.view_b,
             f"must differ from data.view_a: method.name = {self.method.name!r} translates one view to another; "
             "or set data.degrade.kind, to make the input of the view itself.",
+        )
+
+    def _check_batch(self) -> None:
+        least = self.method.smallest_batch
+        require(
+            self.train.batch_size_per_gpu >= least,
+            "train.batch_size_per_gpu",
+            self.train.batch_size_per_gpu,
+            f"method.name = {self.method.name!r} normalises over the images of a rank's batch; use {least} or more.",
         )
 
     def _check_engine(self) -> None:

@@ -25,6 +25,7 @@ class CAAEConfig(MethodConfig):
     pairing = "single"
     needs_label = True
     fixed_size = True
+    smallest_batch = 2  # the discriminator of codes, which have no pixels, normalises over the batch
     translates = False
     shows_labels = True
 
