@@ -67,6 +67,8 @@ class View:
     height: int | None = None
     renders_classes: bool = False
     """The image shows `Manifest.classes` in their flat colours, so class scores can be computed from it."""
+    alpha: Literal["refuse", "drop", "keep"] = "refuse"
+    """What became of the files' transparency. `refuse`: there was none. `keep`: it is the last channel."""
 
     @property
     def most_bytes(self) -> int:

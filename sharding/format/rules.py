@@ -98,6 +98,8 @@ def _view_problems(manifest: Manifest) -> Iterator[str]:
                 f"view {shown(name)} holds numbers of {len(manifest.classes)} classes; there must be no more than "
                 f"{MOST_CLASS_NUMBERS}"
             )
+        if view.alpha == "keep" and view.channels < 2:
+            yield f"view {shown(name)} keeps alpha in {view.channels} channels; it is the last of 2 or more"
     extensions = [view.extension for view in manifest.views.values()]
     yield from _repeated("view extensions", [*extensions, *[LABELS_EXTENSION] * bool(manifest.labels)])
 

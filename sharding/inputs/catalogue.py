@@ -27,7 +27,7 @@ TRAITS = tuple(field.name for field in fields(Traits))
 _TABLE = f"""
 CREATE TABLE file (
     id INTEGER PRIMARY KEY, view TEXT, split TEXT, stem TEXT, path TEXT, num_bytes INTEGER, mtime_ns INTEGER,
-    labels TEXT, width INTEGER, height INTEGER, {", ".join(TRAITS)}
+    is_drawn INTEGER, labels TEXT, width INTEGER, height INTEGER, {", ".join(TRAITS)}
 );
 """
 
@@ -65,7 +65,7 @@ class Catalogue:
         Args:
             prefix: of the stems, to tell samples of an unpaired data set apart.
         """
-        columns = "view, split, stem, path, num_bytes, mtime_ns"
+        is_drawn = splits.split_list is None
         rows = (
             (
                 view,
@@ -74,11 +74,16 @@ class Catalogue:
                 name_bytes(file.path),
                 file.num_bytes,
                 file.mtime_ns,
+                is_drawn and file.split is None,
             )
             for file in files
         )
         with self.many() as change:
-            change(f"INSERT INTO file ({columns}) VALUES (?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)", rows)
+            change(
+                "INSERT INTO file (view, split, stem, path, num_bytes, mtime_ns, is_drawn) "
+                "VALUES (?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
+                rows,
+            )
         self._database.execute("CREATE INDEX IF NOT EXISTS place ON file (split, stem, view)")
 
     def fingerprint(self) -> dict[str, Any]:

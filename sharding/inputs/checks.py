@@ -1,6 +1,6 @@
 """What is wrong with files beside each other: names, twins and sizes that do not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sharding.inputs.catalogue import TRAITS, UNLISTED, Catalogue
@@ -67,5 +67,55 @@ def halve(catalogue: Catalogue, problems: Problems, *, left: str, right: str) ->
         reason=lambda view, width, *_: f"{width} pixels wide",
     )
     catalogue.change("UPDATE file SET width = width / 2")
-    rest = ", ".join(("split", "stem", "path", "num_bytes", "mtime_ns", "labels", "width", "height", *TRAITS))
+    rest = ", ".join(
+        ("split", "stem", "path", "num_bytes", "mtime_ns", "is_drawn", "labels", "width", "height", *TRAITS)
+    )
     catalogue.change(f"INSERT INTO file (view, {rest}) SELECT ?, {rest} FROM file WHERE view = ?", (right, left))
+
+
+def settle_splits(catalogue: Catalogue, problems: Problems, views: Sequence[str]) -> None:
+    """See to it that each split has images of each view, where names' hashes decide which split they are in.
+
+    A split for validation or the test that lacks a view goes to training, and training takes in such a split if it
+    lacks one itself.
+
+    Raises:
+        DatasetError: train lacks a view that others have, and the splits are the user's.
+    """
+    for split in ("test", "val"):
+        missing = _missing(catalogue, split, views)
+        if 0 < len(missing) < len(views):
+            _move_to_train(catalogue, split, problems, why=f"{split} would have no image of {_listed(missing)}")
+    for split in ("val", "test"):
+        missing = _missing(catalogue, "train", views)
+        if missing:
+            _move_to_train(catalogue, split, problems, why=f"train would have no image of {_listed(missing)}")
+    for split in ("val", "test"):
+        missing = _missing(catalogue, split, views)
+        if 0 < len(missing) < len(views):
+            problems.notes.append(f"{split} has no image of {_listed(missing)}, so it cannot be scored; add some.")
+    missing = _missing(catalogue, "train", views)
+    if 0 < len(missing) < len(views):
+        raise problems.nothing_left(
+            f"No usable image of {_listed(missing)} is in train; put some there, in the folders or in --split-list."
+        )
+
+
+def _missing(catalogue: Catalogue, split: str, views: Sequence[str]) -> list[str]:
+    there = {view for (view,) in catalogue.rows("SELECT DISTINCT view FROM file WHERE split = ?", (split,))}
+    return [view for view in views if view not in there]
+
+
+def _move_to_train(catalogue: Catalogue, split: str, problems: Problems, *, why: str) -> None:
+    drawn = "FROM file WHERE split = ? AND is_drawn"
+    count = next(catalogue.rows(f"SELECT COUNT(*) {drawn}", (split,)))[0]
+    if count:
+        catalogue.change("UPDATE file SET split = 'train' WHERE split = ? AND is_drawn", (split,))
+        problems.notes.append(
+            f"{why}, so the {count} images of {split} are in train: there are too few for --val and --test; give "
+            "larger shares, or --split-list."
+        )
+
+
+def _listed(views: Sequence[str]) -> str:
+    return f"view {' and '.join(map(repr, views))}"

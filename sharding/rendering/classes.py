@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from sharding.errors import DatasetError, OptionError
-from sharding.format.codec.header import open_picture
+from sharding.format.codec.header import open_picture, read_header
 from sharding.format.manifest import ClassInfo
+from sharding.storage.files import open_regular
 
 NO_CLASS = 255
 """The index of pixels that belong to no class, as `View.content` tells."""
@@ -41,14 +42,21 @@ def parse_classes(text: str) -> list[tuple[str, tuple[int, int, int] | None]]:
 def class_infos(entries: Sequence[tuple[str, tuple[int, int, int] | None]], example: Path) -> list[ClassInfo]:
     """The classes with their colours; where the option gives none, those of the palette of `example`."""
     if any(color is None for _, color in entries):
-        with example.open("rb") as file, open_picture(file, name=str(example), most_pixels=None) as image:
-            palette = palette_colors(image)
+        palette = _stored_palette(example) if read_header(example).has_palette else None
         if palette is None or len(palette) < len(entries):
             raise DatasetError(
                 f"{example}: holds no palette of {len(entries)} colours; write --classes name=#rrggbb,..."
             )
         entries = [(name, palette[index]) for index, (name, _) in enumerate(entries)]
     return [ClassInfo(name=name, color=color) for name, color in entries if color is not None]
+
+
+def _stored_palette(file: Path) -> list[tuple[int, int, int]] | None:
+    with (
+        open_regular(file, follow_links=True) as stream,
+        open_picture(stream, name=str(file), most_pixels=None) as image,
+    ):
+        return palette_colors(image)
 
 
 def palette_colors(image: Image.Image) -> list[tuple[int, int, int]] | None:

@@ -8,6 +8,7 @@ from sharding.format import codec
 from sharding.format.codec.kinds import Traits
 from sharding.format.manifest import View
 from sharding.inputs.catalogue import Catalogue
+from sharding.inputs.checks import settle_splits
 from sharding.rendering.edges import EdgeOptions, hed_method
 from sharding.rendering.options import ImageOptions
 from sharding.rendering.ranges import value_range
@@ -38,6 +39,7 @@ def plan_rendering(
     ranges = {view: value_range(view, catalogue, options=options, crew=crew, problems=problems) for view in photos}
     for view in views:
         most_common(catalogue, view, problems=problems)
+    settle_splits(catalogue, problems, views)
     problems.check()
     classes = options.read_classes(catalogue.first(options.classes_view or views[0]).path)
     if edges.hed_weights is not None:
@@ -87,7 +89,8 @@ def _plan_view(name: str, kinds: Sequence[Traits], size: tuple[int, int] | None,
             renders_classes=not is_index,
         )
     colors = max(kind.colors for kind in kinds)
-    channels = colors + (options.alpha == "keep" and any(kind.has_alpha for kind in kinds))
+    keeps_alpha = options.alpha == "keep" and any(kind.has_alpha for kind in kinds)
+    channels = colors + keeps_alpha
     dtype = kinds[0].dtype
     if options.is_original:
         format = kinds[0].format
@@ -97,7 +100,14 @@ def _plan_view(name: str, kinds: Sequence[Traits], size: tuple[int, int] | None,
         format = _auto_format(dtype, channels, is_lossy=all(kind.is_lossy for kind in kinds))
     if not options.is_original and not codec.can_encode(format, dtype=dtype, channels=channels):
         raise DatasetError(f"--encoding {format}: cannot hold the {channels} channels of {dtype} of view {name!r}.")
-    return View(extension=f"{name}.{format}", channels=channels, dtype=kinds[0].dtype, width=width, height=height)
+    return View(
+        extension=f"{name}.{format}",
+        channels=channels,
+        dtype=dtype,
+        width=width,
+        height=height,
+        alpha="keep" if keeps_alpha else "drop" if options.alpha == "drop" else "refuse",
+    )
 
 
 def _auto_format(dtype: str, channels: int, *, is_lossy: bool) -> str:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from sharding.errors import DatasetError
 from sharding.format import codec
+from sharding.format.codec.channels import fit_channels
 from sharding.format.manifest import ClassInfo, View
 from sharding.rendering.classes import class_colors, class_indices
 from sharding.rendering.edges import EXTENSION as EDGES_EXTENSION
@@ -15,8 +16,8 @@ from sharding.rendering.edges import VIEW as EDGES
 from sharding.rendering.edges import EdgeOptions
 from sharding.rendering.options import ImageOptions
 from sharding.rendering.picture import Picture
-from sharding.rendering.ranges import DEFAULT_RANGES
 from sharding.work.problems import InputError
+from sharding.work.seen import Seen, look_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,22 +59,20 @@ class Renderer:
         return class_colors(picture.image, classes=self.classes, is_lossy=header.is_lossy, path=path)
 
     def _image_pixels(self, picture: Picture) -> np.ndarray:
-        header, pixels = picture.header, picture.pixels
-        colors = pixels.shape[2] - header.has_alpha
-        keeps_alpha = self.options.alpha == "keep" and self.view.channels in (2, 4)
-        wanted = self.view.channels - keeps_alpha
-        opaque = DEFAULT_RANGES.get(pixels.dtype.name, (0.0, 1.0))[1]
-        alpha = pixels[:, :, colors:]  # of no channel where the file has none
-        if self.options.alpha == "refuse" and (alpha < opaque).any():
-            raise InputError(header.path, "has transparent pixels; give --alpha drop or keep, or flatten it")
-        pixels = pixels[:, :, :colors]
-        if colors == 1 and wanted == 3:
-            pixels = pixels.repeat(3, axis=2)
-        if not keeps_alpha:
-            return pixels
-        if not header.has_alpha:
-            alpha = np.full((*pixels.shape[:2], 1), opaque, pixels.dtype)
-        return np.concatenate([pixels, alpha], axis=2)
+        view, header = self.view, picture.header
+        return fit_channels(
+            picture.pixels, has_alpha=header.has_alpha, alpha=view.alpha, wanted=view.channels, name=str(header.path)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """The views of a sample, to be stored."""
+
+    members: Mapping[str, bytes]
+    """By `View.extension`."""
+    seen: Mapping[str, Seen]
+    """By view; nothing of photos that are copied untouched, which nobody has decoded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +91,23 @@ class Rendering:
             views[EDGES] = View(extension=EDGES_EXTENSION, channels=1, width=photo.width, height=photo.height)
         return views
 
-    def encode(self, pictures: Mapping[str, Picture]) -> dict[str, bytes]:
-        """The members of a sample: its views, or in an unpaired data set the one that is given, and the edges.
+    def encode(self, pictures: Mapping[str, Picture]) -> Rendered:
+        """What is stored of a sample: its views, or in an unpaired data set the one that is given, and the edges.
 
         Raises:
             DatasetError: a file is broken, or shows what it should not.
         """
-        members, edges = {}, {}
+        members, edges, seen = {}, {}, {}
         for name, renderer in self.renderers.items():
             if name not in pictures:
                 continue
             picture, is_drawn = pictures[name], name == self.edges.edges
             try:
                 is_copied = renderer.options.is_original and not is_drawn
-                pixels = np.empty(0) if is_copied else renderer.render(picture)
+                is_looked_at = not is_copied or bool(renderer.classes)
+                pixels = renderer.render(picture) if is_looked_at else np.empty(0)
+                if is_looked_at:
+                    seen[name] = look_at(pixels, view=renderer.view, classes=renderer.classes)
                 members[renderer.view.extension] = renderer.encode(picture, pixels)
             except InputError:
                 raise
@@ -115,7 +117,7 @@ class Rendering:
             if is_drawn:
                 grey_or_rgb = pixels.squeeze(2) if renderer.view.channels == 1 else pixels
                 edges[EDGES_EXTENSION] = codec.encode(self.edges.draw(grey_or_rgb), "png")
-        return members | edges
+        return Rendered(members=members | edges, seen=seen)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:

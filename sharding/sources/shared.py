@@ -15,7 +15,7 @@ from sharding.rendering.edges import EdgeOptions
 from sharding.rendering.options import ImageOptions
 from sharding.rendering.picture import HalfPicture, Picture
 from sharding.rendering.plan import plan_rendering
-from sharding.rendering.renderer import Rendering
+from sharding.rendering.renderer import Rendered, Rendering
 from sharding.work.crew import Crew
 from sharding.work.plan import Draft, Plan, Sample
 from sharding.work.problems import Problems
@@ -52,7 +52,7 @@ class FilesEncoder:
 
     def __call__(self, draft: Draft) -> Sample:
         pictures = {view: Picture(header) for view, header in draft.origin.items()}
-        return draft.sample(self.rendering.encode(pictures))
+        return _sample(draft, self.rendering.encode(pictures))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,11 @@ class HalvesEncoder:
         header = draft.origin[self.left]
         whole = Picture(header)
         halves = {self.left: HalfPicture(whole, is_left=True), self.right: HalfPicture(whole, is_left=False)}
-        return draft.sample(self.rendering.encode(halves))
+        return _sample(draft, self.rendering.encode(halves))
+
+
+def _sample(draft: Draft, rendered: Rendered) -> Sample:
+    return draft.sample(rendered.members, seen=rendered.seen)
 
 
 def survey(

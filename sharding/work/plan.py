@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from sharding.format.manifest import LABELS_EXTENSION, ClassInfo, LabelInfo, View
 from sharding.work.crew import Crew
 from sharding.work.problems import Problems
+from sharding.work.seen import Seen
 
 SPLITS = ("train", "val", "test")
 
@@ -24,6 +25,8 @@ class Sample:
     """Index of each of `Plan.labels`; stored as one more member, unless there are none."""
     view: str | None = None
     """In an unpaired data set: the only view of the sample."""
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    """What its views show; not stored."""
 
     def files(self) -> dict[str, bytes]:
         """All members by extension, in the order in which they are stored: the views, then the labels."""
@@ -49,9 +52,11 @@ class Draft:
     num_bytes: int | None = None
     """That the sample will take up in a tar, where that is known: its files are stored as they are."""
 
-    def sample(self, members: Mapping[str, bytes]) -> Sample:
-        """The sample, with the encoded images of its views."""
-        return Sample(key=self.key, split=self.split, members=members, labels=self.labels, view=self.view)
+    def sample(self, members: Mapping[str, bytes], *, seen: Mapping[str, Seen] | None = None) -> Sample:
+        """The sample, with the encoded images of its views, and what they show."""
+        return Sample(
+            key=self.key, split=self.split, members=members, labels=self.labels, view=self.view, seen=seen or {}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

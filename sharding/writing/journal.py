@@ -18,6 +18,7 @@ from sharding.format.manifest import Shard, index_path
 from sharding.storage.files import refuse_link
 from sharding.work.plan import SPLITS
 from sharding.work.problems import Rejected
+from sharding.work.seen import Seen
 from sharding.writing.own_files import JOURNAL, files_below, foreign_file, remove_own
 
 
@@ -28,6 +29,8 @@ class Finished:
     split: str
     shard: Shard
     rejected: list[Rejected] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """What its views show."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ def partial_folder(out: Path) -> Path:
 def check_neighbours(out: Path) -> None:
     """Raises DatasetError if `out` cannot be made or replaced without harm to folders beside it that are the user's."""
     check_workspace(partial_folder(out))
-    replaced = _replaced_folder(out)
+    replaced = replaced_folder(out)
     refuse_link(replaced, error=DatasetError)
     foreign = foreign_file(replaced)
     if foreign is None and not (replaced / FILE_NAME).is_file():
@@ -36,7 +36,7 @@ def recover(out: Path) -> None:
     """Finish or undo a publication that was killed between its steps; call it while holding the lock."""
     if is_journal(out / JOURNAL):
         (out / JOURNAL).unlink()
-    replaced = _replaced_folder(out)
+    replaced = replaced_folder(out)
     if replaced.exists():
         if out.exists():
             remove_own(replaced)
@@ -82,7 +82,7 @@ def same_recipe(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def publish(partial: Path, out: Path) -> None:
     """Rename `partial` to `out`, after moving what is there out of the way."""
-    replaced = _replaced_folder(out)
+    replaced = replaced_folder(out)
     for folder in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
         sync(folder)
     if out.exists():
@@ -94,5 +94,6 @@ def publish(partial: Path, out: Path) -> None:
     remove_own(replaced)
 
 
-def _replaced_folder(out: Path) -> Path:
+def replaced_folder(out: Path) -> Path:
+    """Where a data set that is replaced is put for a moment."""
     return out.with_name(out.name + ".replaced")

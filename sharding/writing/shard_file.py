@@ -107,8 +107,3 @@ def _header(name: str, content: bytes) -> tarfile.TarInfo:
     header.mtime = 0
     header.mode = 0o444
     return header
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

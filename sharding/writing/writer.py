@@ -21,9 +21,17 @@ from sharding.storage.files import write_atomically
 from sharding.work.crew import Callback, Crew, Tick, adding, unheard
 from sharding.work.plan import Draft, Plan, Sample, Source
 from sharding.work.problems import Problems, Rejected, rejected_by
+from sharding.work.seen import Seen, check_seen, merge_seen
 from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.writing.journal import Finished, Workspace, open_workspace
-from sharding.writing.publish import check_neighbours, is_already_there, partial_folder, publish, recover
+from sharding.writing.publish import (
+    check_neighbours,
+    is_already_there,
+    partial_folder,
+    publish,
+    recover,
+    replaced_folder,
+)
 from sharding.writing.shard_file import tar_bytes, write_shard
 
 BYTES_PER_MB = 10**6
@@ -97,7 +105,14 @@ def make_dataset(
                 notice(note)
             problems.check()
             return _write(
-                plan, made_by=made_by, out=out, options=options, crew=crew, problems=problems, progress=progress
+                plan,
+                made_by=made_by,
+                out=out,
+                options=options,
+                crew=crew,
+                problems=problems,
+                progress=progress,
+                notice=notice,
             )
     except sqlite3.OperationalError as error:
         raise DatasetError(
@@ -105,7 +120,19 @@ def make_dataset(
             "name another in the variable SQLITE_TMPDIR."
         ) from error
     except OSError as error:
-        raise DatasetError(f"{error.filename or out}: {error.strerror}. Choose another --out.") from error
+        raise DatasetError(_blame(error, out)) from error
+
+
+def _blame(error: OSError, out: Path) -> str:
+    """Whether it is the output's fault or an input's, and the remedy."""
+    reason = error.strerror or error
+    if error.filename is None:
+        return f"{out}: {reason}. Choose another --out."
+    path = Path(os.fsdecode(error.filename)).absolute()
+    written = (out, partial_folder(out), replaced_folder(out))
+    if path in out.parents or any(folder in (path, *path.parents) for folder in written):
+        return f"{path}: {reason}. Choose another --out."
+    return f"{path} cannot be read ({reason}). Give another input, or mend that one."
 
 
 def software_versions() -> dict[str, str]:
@@ -128,6 +155,7 @@ def _write(
     crew: Crew,
     problems: Problems,
     progress: Callback,
+    notice: Callable[[str], None],
 ) -> tuple[Manifest, bool]:
     check_manifest(_manifest(plan, name=out.name, made_by=made_by, splits={}), path=f"{out / FILE_NAME} to be")
     with DraftStore() as store:
@@ -145,6 +173,9 @@ def _write(
             )
             if not workspace.finished:
                 raise problems.nothing_left(f"No sample is left of {len(store)}: all were left out.")
+            seen = merge_seen(one.seen for one in workspace.finished)
+            for note in check_seen(seen, views=plan.views, classes=plan.classes):
+                notice(note)
             manifest = _manifest(plan, name=out.name, made_by=made_by, splits=workspace.splits())
             _write_rejected(workspace.folder / REJECTED, problems.rejected)
             write_manifest(workspace.folder, manifest)
@@ -234,6 +265,7 @@ class ShardResult:
 def make_shard(job: ShardJob, plan: ShardPlan, *, tick: Tick) -> ShardResult:
     """Encode the samples one by one, and write them."""
     rejected: list[Rejected] = []
+    seen: dict[str, Seen] = {}
 
     def usable() -> Iterator[Sample]:
         for draft in plan.drafts:
@@ -243,12 +275,15 @@ def make_shard(job: ShardJob, plan: ShardPlan, *, tick: Tick) -> ShardResult:
                 rejected.append(rejected_by(error, draft.key))
             else:
                 if job.skip_bad or not (rejected or plan.is_only_checked):
+                    seen.update(merge_seen(iter((seen, sample.seen))))
                     yield sample
             tick(1)
 
     shard = write_shard(job.folder, plan.path, usable())
     is_whole = shard is not None and (job.skip_bad or not rejected)
-    finished = Finished(split=plan.split, shard=shard, rejected=rejected) if shard is not None and is_whole else None
+    if shard is None or not is_whole:
+        return ShardResult(finished=None, rejected=rejected)
+    finished = Finished(split=plan.split, shard=shard, rejected=rejected, seen=seen)
     return ShardResult(finished=finished, rejected=rejected)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_PIXELS
 from sharding.format.codec import SUFFIXES, read_header
+from sharding.format.codec.channels import fit_channels
 from sharding.format.codec.decoding import decode, decode_indices
 from sharding.format.codec.header import pillow_formats
 from sharding.format.manifest import ClassInfo, View
@@ -40,8 +41,9 @@ def class_palette(classes: Sequence[ClassInfo]) -> np.ndarray:
 def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -> np.ndarray:
     """The pixels (H, W, C) of a file in a view's type and channels, upright as its EXIF orientation says.
 
-    Transparent parts show white paper where the view has no alpha. Grey becomes RGB and RGB grey; 8 bits become 16 by
-    multiplying by 257, and back by dividing. For a view of classes their flat colours (C = 3): of a file with numbers,
+    What is transparent is treated as in training, and shows white paper where training saw nothing transparent. Grey
+    becomes RGB and RGB grey; where the view has the whole range of its type, 8 bits become 16 by multiplying by 257,
+    and back by dividing. For a view of classes their flat colours (C = 3): of a file with numbers,
     or as a file with colours has them. Of an animation, the first frame.
 
     Raises:
@@ -54,13 +56,26 @@ def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -
         if view.content == "classes":
             return _class_colors(content, classes=classes, has_alpha=has_alpha)
         pixels = decode(content, name=path.name)
+        _check_depth(pixels, view)
+        return _with_channels(_with_depth(pixels, view.dtype), view, has_alpha=has_alpha)
     except (OSError, DatasetError) as error:
         raise UnreadablePictureError(f"cannot be read: {error}") from error
-    if len({"float32", str(pixels.dtype), view.dtype}) == 3 or pixels.dtype == view.dtype:
-        return _with_channels(_with_depth(pixels, view.dtype), view.channels, has_alpha=has_alpha)
-    raise UnreadablePictureError(
-        f"has values of {pixels.dtype}, and the run's view of {view.dtype}: of unknown range; save it in that type"
-    )
+
+
+def _check_depth(pixels: np.ndarray, view: View) -> None:
+    """Raises UnreadablePictureError where nobody knows which value of one type is which of the other."""
+    if pixels.dtype == view.dtype:
+        return
+    low, high = view.value_range
+    if "float32" in (pixels.dtype, view.dtype):
+        raise UnreadablePictureError(
+            f"has values of {pixels.dtype}, and the run's view of {view.dtype}: of unknown range; save it in that type"
+        )
+    if (low, high) != (0, _LARGEST[view.dtype]):
+        raise UnreadablePictureError(
+            f"has values of {pixels.dtype}, and the run's view of {view.dtype} with the range {low:g}:{high:g}: which "
+            "is which is unknown; save it in that type, with such values"
+        )
 
 
 def _look(path: Path) -> bool | None:
@@ -79,7 +94,7 @@ def _class_colors(content: bytes, *, classes: Sequence[ClassInfo], has_alpha: bo
         numbers = decode_indices(content, name="it")[:, :, 0]
     except DatasetError:
         pixels = decode(content, name="it")
-        return _with_channels(_with_depth(pixels, "uint8"), 3, has_alpha=has_alpha)
+        return _with_channels(_with_depth(pixels, "uint8"), View(extension="x.png"), has_alpha=has_alpha)
     return class_palette(classes)[np.minimum(numbers, _NO_CLASS)]
 
 
@@ -92,16 +107,23 @@ def _with_depth(pixels: np.ndarray, dtype: str) -> np.ndarray:
     return (pixels.astype(np.float32) / 257).round().astype(np.uint8)
 
 
-def _with_channels(pixels: np.ndarray, wanted: int, *, has_alpha: bool | None) -> np.ndarray:
+def _with_channels(pixels: np.ndarray, view: View, *, has_alpha: bool | None) -> np.ndarray:
+    """The channels of the view, as sharding makes them; besides, white paper behind what is transparent where training
+    saw no transparency, and the brightness of colours where it saw no colours."""
     channels = pixels.shape[2]
-    if channels != wanted and has_alpha is not False and channels in (2, 4) and pixels.dtype != np.float32:
-        pixels = _on_paper(pixels)
-    if pixels.shape[2] == 1 and wanted == 3:
-        return pixels.repeat(3, axis=2)
-    if pixels.shape[2] == 3 and wanted == 1:
-        return _grey(pixels)
-    if pixels.shape[2] != wanted:
-        raise UnreadablePictureError(f"has {channels} channels, and the run's view {wanted}")
+    if has_alpha is None:
+        has_alpha = channels in (2, 4) and channels != view.channels and pixels.dtype != np.float32
+    if view.alpha == "refuse":
+        if channels == view.channels:
+            return pixels
+        if has_alpha and pixels.dtype != np.float32:
+            pixels, has_alpha = _on_paper(pixels), False
+    keeps_alpha = view.alpha == "keep"
+    if pixels.shape[2] - has_alpha == 3 and view.channels - keeps_alpha == 1:
+        pixels = np.concatenate([_grey(pixels[:, :, :3]), pixels[:, :, 3:]], axis=2)
+    pixels = fit_channels(pixels, has_alpha=has_alpha, alpha=view.alpha, wanted=view.channels, name="the picture")
+    if pixels.shape[2] != view.channels:
+        raise UnreadablePictureError(f"has {channels} channels, and the run's view {view.channels}")
     return pixels
 
 

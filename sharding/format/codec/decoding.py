@@ -1,6 +1,7 @@
 """Encoded bytes -> pixels."""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,7 +13,11 @@ from sharding.format.codec.arrays import check_shape, finish
 from sharding.format.codec.header import open_picture, orientation_of, png_depth
 from sharding.format.codec.kinds import check_dtype, is_npy, is_tiff
 
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_JPEG_START = b"\xff\xd8"
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
+"""Between and in the pixels: neither a byte 255 of theirs, nor a restart."""
+_JPEG_END, _JPEG_ALONE = 0xD9, frozenset({0x01, 0xD8})
+"""Codes of markers; behind the latter stands no length."""
 _RIFF_START = b"RIFF"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 _DEEP_MODES = ("I", "F")
@@ -60,17 +65,30 @@ def decode_picture(content: bytes, *, name: str) -> Image.Image:
         DatasetError: the file is truncated, no picture of 8 bits, or has transparent pixels.
     """
     try:
-        _check_end(content)
-        with open_picture(io.BytesIO(content), name=name, most_pixels=None) as file:
-            file.load()
-            image = ImageOps.exif_transpose(file)
+        image = _array_picture(content) if is_npy(content) else _turned_picture(content, name=name)
+    except DatasetError:
+        raise
     except Exception as error:  # decoders raise almost anything on a broken file
-        raise DatasetError(f"{name}: cannot be decoded ({error})") from error
+        raise DatasetError(f"{name}: cannot be decoded ({error or type(error).__name__})") from error
     if image.mode.startswith(_DEEP_MODES):
         raise DatasetError(f"{name}: has more than 8 bits per channel (Pillow mode {image.mode}); save it with 8")
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise DatasetError(f"{name}: has transparent pixels; flatten it onto a background")
     return image
+
+
+def _array_picture(content: bytes) -> Image.Image:
+    pixels = npy.read_pixels(content)
+    if pixels.dtype != np.uint8:
+        raise ValueError(f"it holds values of {pixels.dtype}; save it as uint8")
+    return Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+
+def _turned_picture(content: bytes, *, name: str) -> Image.Image:
+    _check_end(content)
+    with open_picture(io.BytesIO(content), name=name, most_pixels=None) as file:
+        file.load()
+        return ImageOps.exif_transpose(file)
 
 
 def check_whole(content: bytes, *, name: str) -> None:
@@ -141,10 +159,21 @@ def picture_pixels(image: Image.Image, *, keeps_indices: bool) -> np.ndarray:
 
 def _check_end(content: bytes) -> None:
     """A file whose end is missing, or was filled with zeros, may decode to grey pixels without an error."""
-    # Not by a second rfind: searching a whole file backwards takes as long as the copying of it.
-    if content.startswith(_JPEG_START) and _JPEG_SCAN in content[max(0, content.rfind(_JPEG_END)) :]:
+    if content.startswith(_JPEG_START) and not _reaches_its_end(content):
         raise ValueError("the file is truncated: its end marker is missing")
     if content.startswith(_PNG_START) and content.rfind(_PNG_END) < 0:
         raise ValueError("the file is truncated: its last chunk is missing")
     if content.startswith(_RIFF_START) and len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise ValueError("the file is truncated: it is shorter than its header says")
+
+
+def _reaches_its_end(content: bytes) -> bool:
+    """Whether a JPEG's own segments lead to its end; what lies behind it, as the film of a moving photo, is none."""
+    place = len(_JPEG_START)
+    while (found := _JPEG_MARKER.search(content, place)) is not None:
+        marker, place = found[1][0], found.end()
+        if marker == _JPEG_END:
+            return True
+        if marker not in _JPEG_ALONE:
+            place += int.from_bytes(content[place : place + 2])
+    return False

@@ -30,6 +30,8 @@ _FORMATS: dict[str | None, Format] = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png",
 _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "LA": 2, "P": 3, "RGB": 3, "CMYK": 3, "YCbCr": 3, "PA": 4, "RGBA": 4}
 _PNG_DEPTH, _PNG_COLOR = 24, 25  # offsets of the bytes with the bits of a channel, and the kind of colour
 _PNG_GREY_ALPHA = 4
+_FEW = 4
+"""Channels that a picture may have, where an array's first axis is so short and the others are not."""
 
 
 def read_header(path: Path) -> Header:
@@ -180,6 +182,8 @@ def _npy_header(file: BinaryIO, start: bytes, path: Path, num_bytes: int) -> Hea
     except Exception as error:
         raise DatasetError(f"{path}: is no array of NumPy, or its beginning is damaged ({error})") from error
     height, width, channels = check_shape(shape, name=str(path))
+    if height <= _FEW < min(width, channels):
+        raise DatasetError(f"{path}: has the shape {shape}, channels first; save it as (height, width, channels)")
     return Header(
         path=path,
         size=(width, height),

@@ -15,9 +15,15 @@ from sharding.format.manifest import ClassInfo, View
 from trainer.pictures.files import UnreadablePictureError, picture_suffixes, read_picture
 
 
+def view_of(*, channels=3, dtype="uint8", **fields):
+    whole = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0)}
+    fields = {"value_range": whole[dtype], **fields}
+    return View(extension="x.png", channels=channels, dtype=dtype, **fields)
+
+
 def read(path, *, channels, dtype="uint8"):
     """As the numbers of a view of so many channels: [H, W] of one, else [H, W, C]."""
-    pixels = read_picture(path, view=View(extension="x.png", channels=channels, dtype=dtype))
+    pixels = read_picture(path, view=view_of(channels=channels, dtype=dtype))
     assert pixels.dtype == dtype
     return pixels[:, :, 0] if channels == 1 else pixels
 
@@ -153,3 +159,23 @@ def test_postscript_is_not_handed_to_another_program(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_text(text)
     with pytest.raises(UnreadablePictureError, match="is no image"):
         read(tmp_path / "a.png", channels=3)
+
+
+def test_types_are_not_converted_where_the_range_is_of_another_scale(tmp_path):
+    Image.fromarray(np.array([[0, 100, 255]], np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UnreadablePictureError, match="with the range 0:4095: which is which is unknown"):
+        read_picture(tmp_path / "a.png", view=view_of(channels=1, dtype="uint16", value_range=(0.0, 4095.0)))
+    (tmp_path / "b.png").write_bytes(encode(np.array([[0, 100, 255]], np.uint16), "png"))
+    with pytest.raises(UnreadablePictureError, match="with the range 0:15"):
+        read_picture(tmp_path / "b.png", view=view_of(channels=1, value_range=(0.0, 15.0)))
+
+
+def test_transparency_is_what_it_was_in_training(tmp_path):
+    pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels[:, :, :3]).save(tmp_path / "b.png")
+    assert levels(read_picture(tmp_path / "a.png", view=view_of(alpha="drop"))) == levels(pixels[:, :, :3])
+    keeping = view_of(channels=4, alpha="keep")
+    assert levels(read_picture(tmp_path / "a.png", view=keeping)) == levels(pixels)
+    assert levels(read_picture(tmp_path / "b.png", view=keeping)) == [[[10, 20, 30, 255]] * 2]
+    assert levels(read_picture(tmp_path / "a.png", view=view_of(channels=2, alpha="keep"))) == [[[18, 255], [18, 0]]]

@@ -155,3 +155,12 @@ def test_a_pair_may_differ_by_rounding(tmp_path: Path, shard: Run, small: tuple[
     command = ("folders", "--a", tmp_path / "a", "--b", tmp_path / "b", *ALL, "--out", tmp_path / "out")
     code, said = shard(*command, "--size", 16)
     assert code == (0 if fits else 1), said
+
+
+def test_a_name_that_no_folder_can_have_is_the_inputs_fault(tmp_path: Path, shard: Run) -> None:
+    folder = tmp_path / ("x" * 300)
+    code, said = shard("images", "--folder", folder, "--out", tmp_path / "out")
+    assert (code, "cannot be read" in said, "--out" in said) == (1, True, False), said
+    save(tmp_path / "in", "1.png")
+    code, said = shard("images", "--folder", tmp_path / "in", "--out", folder)
+    assert (code, "--out" in said) == (1, True), said
