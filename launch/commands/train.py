@@ -81,8 +81,14 @@ def _resume(options: ResumeOptions) -> int:
 
 def _start(run: RunDir, *, preset: str, options: TrainOptions) -> int:
     run.create(options.config, preset=preset, command=sys.argv)
-    _console.print(f"run: {run.path}")
-    return start_ranks(run.path, config=options.config, asked=options.num_procs)
+    status = 1
+    try:
+        _console.print(f"run: {run.path}")
+        status = start_ranks(run.path, config=options.config, asked=options.num_procs)
+    finally:
+        if status:
+            run.discard_unless_begun()
+    return status
 
 
 def _new_run(options: TrainOptions, preset: str) -> RunDir:

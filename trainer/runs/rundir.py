@@ -12,9 +12,11 @@ runs/<name>/
     wandb/          what W&B keeps locally
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+import shutil
 import subprocess
 import sys
 import uuid
@@ -27,7 +29,7 @@ from typing import Any
 from sharding.console import command_line
 from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.files import refuse_link, write_atomically
-from sharding.storage.lock import only_process
+from sharding.storage.lock import LOCK_FILE, only_process
 from sharding.storage.place import Place
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
@@ -195,6 +197,23 @@ class RunDir:
             "config": config_to_dict(config),
         }
         write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
+
+    def discard_unless_begun(self) -> None:
+        """Remove what `create` made, if nothing came of it: a run that fails at once does not keep its name.
+
+        Files of others in the folder stay, and with them the folder.
+        """
+        kept = (self.metrics_file, *self.samples.glob("*"), *self.checkpoints.glob("[!.]*"))
+        if any(path.exists() and (path.is_dir() or path.stat().st_size) for path in kept):
+            return
+        self.refuse_links()
+        for folder in (self.path / "wandb", self.checkpoints):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.run_file, self.metrics_file, self.path / LOCK_FILE):
+            file.unlink(missing_ok=True)
+        for folder in (self.samples, self.path):
+            with contextlib.suppress(OSError):  # it holds something, or is gone
+                folder.rmdir()
 
     def check_dataset(self, config: RunConfig) -> None:
         """A resumed run must see the samples that it began with. Raises ConfigError if the data set was replaced."""
