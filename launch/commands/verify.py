@@ -19,7 +19,8 @@ from trainer.monitoring.wandb import is_own_link
 from trainer.runs.rundir import RunDir
 
 _KNOWN = re.compile(
-    r"run\.json|metrics\.jsonl|evaluation\.(json|png)|early_stop\.json|report\.html|checkpoints|samples(/\d{8,}\.png)?|wandb"
+    r"run\.json|metrics\.jsonl|evaluation\.(json|png)|early_stop\.json|report\.html|\.lock"
+    r"|checkpoints|samples(/\d{8,}\.png)?|wandb"
 )
 _LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+)\.tmp")
 _MOST_NOTES = 20

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from launch.commands.train import same_config
+from launch.commands.verify import verify_run
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
 from trainer.checkpoints.layout import checkpoint_folders, latest_checkpoint, read_state
@@ -85,6 +86,10 @@ def assert_ended_early(run: RunDir, *, position: int) -> None:
     assert f"{SCORE} has not improved" in stopped["reason"]
     assert run.evaluations()["test"]["position"] == end
     assert run.is_finished("test")
+    assert list(verify_run(run)) == []
+    page = run.report_file.read_text()
+    assert "ended early" in page
+    assert stopped["reason"] in page
 
 
 @pytest.fixture(scope="module")

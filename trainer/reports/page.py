@@ -63,6 +63,7 @@ def check_report(run: RunDir) -> None:
     """Asked before long work, at whose end the report is. Raises ConfigError if the run's files do not do for one."""
     run.config()
     run.evaluations()
+    run.early_stop()
     read_metrics(run.metrics_file)
 
 
@@ -87,6 +88,7 @@ def render_report(run: RunDir) -> str:
             started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
             position=position,
             total=total,
+            early_stop=run.early_stop(),
             tiles=_tiles(metrics, evaluations, position=position, total=total),
             evaluations=evaluations,
             comparison=comparison,
