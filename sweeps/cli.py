@@ -178,4 +178,5 @@ def _free_folder(options: SweepOptions, name: str) -> Path:
 def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
     from sweeps.tune.run import run_sweep
 
-    return run_sweep(folder, sweep, records)
+    with folder.only_process():
+        return run_sweep(folder, sweep, records)

@@ -12,6 +12,7 @@ Ray and Tune keep their own files in a folder of this machine that ends with the
 """
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -20,6 +21,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sharding.console import command_line
 from sharding.storage.files import write_atomically
+from sharding.storage.lock import only_process
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_values
 from trainer.config.errors import ConfigError
@@ -130,6 +132,11 @@ class SweepDir:
     @property
     def report_markdown(self) -> Path:
         return self.path / "report.md"
+
+    def only_process(self) -> AbstractContextManager[None]:
+        """Run it in no other process meanwhile. Raises ConfigError, which names the process that does."""
+        remedy = "Wait for its end, or tell it to save and stop: kill PID."
+        return only_process(self.path, refuse=lambda held: ConfigError("resume", str(self.path), f"{held}. {remedy}"))
 
     def run(self, trial: str) -> RunDir:
         return RunDir(self.trials / trial)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from launch.cli import main
 from sweeps.cli import SweepOptions, check_options, make_sweep
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
@@ -154,3 +155,9 @@ def test_what_the_user_asked_of_the_preset_is_checked(folder: SweepDir) -> None:
     rewrite(folder.sweep_file, asked={"optimizer.lr; rm -r ~": 1})
     with pytest.raises(ConfigError, match="the configuration has no such field"):
         open_sweep(folder)
+
+
+def test_a_sweep_that_is_running_is_not_run_again(folder: SweepDir, capsys: pytest.CaptureFixture[str]) -> None:
+    with folder.only_process():
+        assert main(["sweep", "--resume", str(folder.path)]) == 2
+    assert f"resume = '{folder.path}': is in use by process {os.getpid()}" in capsys.readouterr().err
