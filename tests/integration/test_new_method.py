@@ -42,7 +42,7 @@ class ToyConfig(MethodConfig):
     """Weight of that."""
 
     def check(self, data: DataConfig) -> None:
-        check_stride(self.mapping, data)
+        check_stride(data, mapping=self.mapping)
 '''
 
 METHOD = '''"""A toy."""

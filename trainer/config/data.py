@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
-from trainer.config.errors import STRICT, require
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
+from trainer.config.errors import require
+from trainer.config.section import Section
 
 Size = int | tuple[int, int]
 """Pixels: the side of a square, or height and width."""
@@ -39,53 +41,39 @@ _NOT_STORED = (Field(exclude=True), PlainValidator(lambda value: None))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DegradeConfig:
+class DegradeConfig(Section):
     """How view a is made from view b, for a method that is to restore it."""
-
-    __pydantic_config__ = STRICT
 
     kind: Literal["none", "blur", "downscale", "noise", "jpeg"] = "none"
     """`none`: view a is read. `blur`: Gaussian; `downscale`: fewer pixels, enlarged again (super-resolution); `noise`:
     white and Gaussian; `jpeg`: the artefacts of compression."""
-    blur_sigma: float = 2.0
+    blur_sigma: Annotated[float, MoreThan(0, "use more than 0, at most 32.", most=32)] = 2.0
     """Pixels: standard deviation of the blur."""
     factor: Literal[2, 4] = 2
     """How many times smaller `downscale` makes the sides of the crop."""
-    noise_sigma: float = 25.0
+    noise_sigma: Annotated[float, MoreThan(0, "use more than 0, at most 255.", most=255)] = 25.0
     """Grey levels of 255: standard deviation of the noise, before values are cut to 0..255 and rounded."""
-    jpeg_quality: int = 20
+    jpeg_quality: Annotated[int, AtLeast(1, "use 1 to 100.", most=100)] = 20
     """1 (worst) to 100, as JPEG libraries count; colour has half the resolution."""
 
-    def __post_init__(self) -> None:
-        require(0 < self.blur_sigma <= 32, "data.degrade.blur_sigma", self.blur_sigma, "use more than 0, at most 32.")
-        require(
-            0 < self.noise_sigma <= 255, "data.degrade.noise_sigma", self.noise_sigma, "use more than 0, at most 255."
-        )
-        require(1 <= self.jpeg_quality <= 100, "data.degrade.jpeg_quality", self.jpeg_quality, "use 1 to 100.")
+
+_Strength = Annotated[float, AtLeast(0, "use 0 (off) to 1.", most=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JitterConfig:
+class JitterConfig(Section):
     """Random changes of brightness and colour, of one view only: geometry is shared by all views, light is not."""
-
-    __pydantic_config__ = STRICT
 
     view: Literal["a", "b"] = "a"
     """The view that is changed; the other stays as it is."""
-    brightness: float = 0.0
+    brightness: _Strength = 0.0
     """Values are multiplied by up to this much more or less than 1, e.g. 0.2; 0 is off."""
-    contrast: float = 0.0
+    contrast: _Strength = 0.0
     """Distances from middle grey, likewise."""
-    saturation: float = 0.0
+    saturation: _Strength = 0.0
     """Distances from grey of the same brightness, likewise; of RGB views only."""
-    hue: float = 0.0
+    hue: Annotated[float, AtLeast(0, "use 0 (off) to 180 degrees.", most=180)] = 0.0
     """Degrees by which hues are turned at most, either way; of RGB views only."""
-
-    def __post_init__(self) -> None:
-        for name in ("brightness", "contrast", "saturation"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"data.jitter.{name}", value, "use 0 (off) to 1.")
-        require(0 <= self.hue <= 180, "data.jitter.hue", self.hue, "use 0 (off) to 180 degrees.")
 
     @property
     def is_on(self) -> bool:
@@ -99,10 +87,8 @@ class JitterConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(Section):
     """Which two views of which data set, and how they are cropped."""
-
-    __pydantic_config__ = STRICT
 
     path: DataPlace = Path("data/earth-128")
     """Folder of a data set made by `diptych shard`: it holds dataset.json. Or its address: s3://BUCKET/FOLDER,
@@ -116,7 +102,7 @@ class DataConfig:
     load_size: Size = 143
     """Pixels: training images are resized to this before they are cropped; one number is a square, two are height and
     width."""
-    crop_size: Size = 128
+    crop_size: Annotated[Size, AtLeast(16, "use at least 16 pixels.")] = 128
     """Pixels: the random crop that is trained on, likewise; sides are multiples of the generator's stride."""
     resize: Resize = "stretch"
     """`stretch`: to the load size, whatever the image's shape. `cover`: as small as covers it, in the image's own
@@ -127,39 +113,29 @@ class DataConfig:
     """Turn training pairs by 0, 90, 180 or 270 degrees; for images without an upside, and square crops only."""
     jitter: JitterConfig = field(default_factory=JitterConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    shuffle_window_shards: int = 8
+    shuffle_window_shards: AtLeastOne = 8
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
-    num_threads: int = 4
+    num_threads: AtLeastOne = 4
     """DALI's decoding threads for each rank; twice its cores is best, as they wait for each other."""
     cache_dir: Annotated[Path | None, *_NOT_STORED] = None
     """Where shards of remote data sets are kept on this machine: a folder for nothing else. Unless given: what the
     variable DIPTYCH_CACHE says, else ~/.cache/diptych. Not stored with the run: --resume and other commands go by the
     variable."""
-    cache_gb: Annotated[float | None, *_NOT_STORED] = None
+    cache_gb: Annotated[float | None, *_NOT_STORED, MoreThan(0, "use a positive number.")] = None
     """Gigabytes: the most that the cache may hold; what was not used for longest goes first. Unless given: what the
     variable DIPTYCH_CACHE_GB says, else 50. Not stored with the run, either."""
 
-    def __post_init__(self) -> None:
-        require(min(self.crop_shape) >= 16, "data.crop_size", self.crop_size, "use at least 16 pixels.")
+    def check_fields(self) -> None:
+        """Raise ConfigError for a place that is none, or crops, changes and degradations that exclude each other."""
         require(
             self.resize == "none"
             or all(load >= crop for load, crop in zip(self.load_shape, self.crop_shape, strict=True)),
-            "data.load_size",
+            "load_size",
             self.load_size,
             f"must be at least data.crop_size ({self.crop_size}).",
         )
-        require(
-            self.shuffle_window_shards >= 1,
-            "data.shuffle_window_shards",
-            self.shuffle_window_shards,
-            "use 1 or more.",
-        )
-        require(self.num_threads >= 1, "data.num_threads", self.num_threads, "use 1 or more.")
-        require(
-            self.cache_gb is None or _is_size(self.cache_gb), "data.cache_gb", self.cache_gb, "use a positive number."
-        )
         problem = place_problem(self.path)
-        require(problem is None, "data.path", str(self.path), str(problem))
+        require(problem is None, "path", str(self.path), str(problem))
         self._check_augmentation()
         self._check_degrade()
 
@@ -178,7 +154,7 @@ class DataConfig:
             value = float(text)
         except ValueError:
             value = math.nan
-        require(_is_size(value), CACHE_GB, text, "use a positive number: gigabytes, e.g. 50.")
+        require(0 < value < math.inf, CACHE_GB, text, "use a positive number: gigabytes, e.g. 50.")
         return value
 
     def share_cache(self) -> None:
@@ -207,13 +183,13 @@ class DataConfig:
         height, width = self.crop_shape
         require(
             not self.rotate or height == width,
-            "data.rotate",
+            "rotate",
             self.rotate,
             f"turns squares only; use false, or a square in place of data.crop_size = {self.crop_size}.",
         )
         require(
             not (self.jitter.is_on and self.is_degraded),
-            "data.jitter",
+            "jitter",
             self.jitter,
             f"would make input and target of data.degrade.kind = {self.degrade.kind!r} differ in light; use one.",
         )
@@ -221,21 +197,17 @@ class DataConfig:
     def _check_degrade(self) -> None:
         require(
             not self.is_degraded or self.view_a == self.view_b,
-            "data.view_a",
+            "view_a",
             self.view_a,
             f"must equal data.view_b = {self.view_b!r}, of which data.degrade.kind = {self.degrade.kind!r} makes the "
             "input; set both to one view, or the kind to none.",
         )
         require(
             self.degrade.kind != "downscale" or not any(side % self.degrade.factor for side in self.crop_shape),
-            "data.degrade.factor",
+            "degrade.factor",
             self.degrade.factor,
             f"must divide data.crop_size = {self.crop_size}.",
         )
-
-
-def _is_size(value: float) -> bool:
-    return 0 < value < math.inf
 
 
 def height_and_width(size: Size) -> tuple[int, int]:

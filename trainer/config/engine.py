@@ -3,25 +3,25 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.config.errors import STRICT, require
+from trainer.config.bounds import AtLeastOne, NumberOrOff
+from trainer.config.errors import require
+from trainer.config.section import Section
 
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineConfig:
+class EngineConfig(Section):
     """How the players are distributed: DeepSpeed's settings."""
-
-    __pydantic_config__ = STRICT
 
     zero_stage: Literal[0, 1, 2, 3] = 0
     """ZeRO: what is split over the ranks. 0 nothing, 1 optimizer state, 2 and gradients, 3 and parameters."""
     precision: Precision = "auto"
     """Of the networks' arithmetic; weights and losses stay float32. `auto` is bf16 where the hardware
     computes in it, else fp32. fp16 needs a GPU."""
-    gradient_accumulation_steps: int = 1
+    gradient_accumulation_steps: AtLeastOne = 1
     """Micro-batches to one optimizer step."""
-    gradient_clipping: float = 0.0
+    gradient_clipping: NumberOrOff = 0.0
     """Largest gradient norm of a player; 0 is off."""
     activation_checkpointing: bool = False
     """Keep fewer feature maps and compute the others again in the backward pass: less memory, a third more time."""
@@ -30,20 +30,19 @@ class EngineConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: GPUs where there are any."""
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Raise ConfigError for settings of DeepSpeed that exclude each other."""
         steps = self.gradient_accumulation_steps
-        require(steps >= 1, "engine.gradient_accumulation_steps", steps, "use 1 or more.")
         require(
             not (self.zero_stage == 3 and steps > 1),
-            "engine.gradient_accumulation_steps",
+            "gradient_accumulation_steps",
             steps,
             "gives wrong gradients with engine.zero_stage = 3 when a generator's pass is shared by two players; "
             "use 1, or zero_stage 0 to 2.",
         )
-        require(self.gradient_clipping >= 0, "engine.gradient_clipping", self.gradient_clipping, "use 0 (off) or more.")
         require(
             not (self.precision == "fp16" and self.device == "cpu"),
-            "engine.precision",
+            "precision",
             self.precision,
             "DeepSpeed has no fp16 on the CPU; use bf16 or fp32.",
         )

@@ -1,16 +1,13 @@
 """How a configuration says what is wrong with it."""
 
-from pydantic import ConfigDict, ValidationError
-
-STRICT = ConfigDict(extra="forbid")
-"""Of every section: an unknown field in a stored configuration is an error."""
+from pydantic import ValidationError
 
 
 class ConfigError(ValueError):
     """A field has an impossible value. The message names the field, the value and what would work."""
 
     def __init__(self, name: str, value: object, remedy: str) -> None:
-        self.name = name
+        self.name, self.value, self.remedy = name, value, remedy
         super().__init__(f"{name} = {value!r}: {remedy}")
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
-from trainer.config.errors import STRICT, require
+from trainer.config.errors import require
 from trainer.config.networks import Norm
+from trainer.config.section import Section
 
 Noise = Literal["normal", "uniform"]
 
@@ -35,30 +37,21 @@ def check_side(data: DataConfig) -> None:
     )
 
 
-def check_code_size(size: int) -> None:
-    """Raises ConfigError for a code without dimensions."""
-    require(size >= 1, "method.code_size", size, "use 1 or more.")
-
-
 @dataclass(frozen=True, kw_only=True)
-class EncoderConfig:
+class EncoderConfig(Section):
     """The convolutional encoder of an image to a code: DCGAN's discriminator up to its last layer."""
 
-    __pydantic_config__ = STRICT
-
-    num_filters: int = 64
+    num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
     norm: Norm = "batch"
     """Normalisation of all levels but the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderConfig:
+class DecoderConfig(Section):
     """The convolutional decoder of a code to an image: DCGAN's generator."""
 
-    __pydantic_config__ = STRICT
-
-    num_filters: int = 128
+    num_filters: AtLeastOne = 128
     """Channels before the last convolution; doubled at each level towards the code up to 8 times as many: with 128 an
     image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
     norm: Norm = "batch"
@@ -66,21 +59,13 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(Section):
     """The convolutional discriminator that judges whole images: DCGAN's."""
 
-    __pydantic_config__ = STRICT
-
-    num_filters: int = 64
+    num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
     norm: Norm = "batch"
     """Normalisation of all levels but the first. With a gradient penalty use one that does not mix samples: instance,
     group or none (Gulrajani et al. 2017, section 4)."""
     spectral_norm: bool = False
     """Divide each weight by its largest singular value (Miyato et al. 2018)."""
-
-
-def check_filters(**sections: EncoderConfig | DecoderConfig | DiscriminatorConfig) -> None:
-    """Raises ConfigError for a section of no channels; the keyword is the section's name within the method."""
-    for name, section in sections.items():
-        require(section.num_filters >= 1, f"method.{name}.num_filters", section.num_filters, "use 1 or more.")

@@ -6,8 +6,8 @@ from typing import ClassVar, Self, TypeVar
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, Pairing
-from trainer.config.errors import STRICT
 from trainer.config.networks import GeneratorConfig
+from trainer.config.section import Section, within
 from trainer.config.shrink import Limits, shrink_fields
 
 _Part = TypeVar("_Part")
@@ -26,15 +26,13 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodConfig:
+class MethodConfig(Section):
     """The section of a method. Each has one of its own, in `trainer/methods/NAME/config.py`, which is found there, and
     says which one it is by `name: Literal["NAME"] = "NAME"`.
 
     Nothing outside a method's folder asks its section for more than this. Parts that methods share, such as
     `AdversarialConfig`, are found by their type, whatever the method calls them.
     """
-
-    __pydantic_config__ = STRICT
 
     name: str
     pairing: ClassVar[Pairing] = "unpaired"
@@ -55,12 +53,12 @@ class MethodConfig:
     @property
     def stride(self) -> int:
         """Pixels: sides of images must be multiples of this, unless the size is fixed."""
-        return lcm(*(generator.stride for generator in self._parts(GeneratorConfig)))
+        return lcm(*(generator.stride for generator in self._parts(GeneratorConfig).values()))
 
     @property
     def differentiates_gradients(self) -> bool:
         """Whether a loss holds gradients of its own, which ZeRO 3 cannot compute."""
-        return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig))
+        return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig).values())
 
     def small(self, most: Limits) -> Self:
         """The section made small, for sweeps and tests. Extend it where more must follow than smaller numbers."""
@@ -71,9 +69,10 @@ class MethodConfig:
 
     def check_shapes(self, task: Task) -> None:
         """Raise ConfigError for channels and labels that the method cannot take. Extend it, and call this one first."""
-        for generator in self._parts(GeneratorConfig):
-            generator.check_channels(task.channels_a, task.channels_b)
+        for name, generator in self._parts(GeneratorConfig).items():
+            with within(f"method.{name}"):
+                generator.check_channels(task.channels_a, task.channels_b)
 
-    def _parts(self, kind: type[_Part]) -> list[_Part]:
-        """The sections within this one that are of a kind."""
-        return [part for field in fields(self) if isinstance(part := getattr(self, field.name), kind)]
+    def _parts(self, kind: type[_Part]) -> dict[str, _Part]:
+        """The sections within this one that are of a kind, by their names here."""
+        return {field.name: part for field in fields(self) if isinstance(part := getattr(self, field.name), kind)}

@@ -1,50 +1,42 @@
 """Sections of networks that several methods use."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from trainer.config.errors import STRICT, require
+from trainer.config.bounds import AtLeast, AtLeastOne
+from trainer.config.errors import require
+from trainer.config.section import Section
 
 Skips = Literal["concatenate", "add", "dense", "none"]
 Norm = Literal["batch", "instance", "group", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class GeneratorConfig(Section):
     """A generator from image to image: U-Net (Isola et al. 2017, section 6.1.1) or ResNet (Zhu et al. 2017, 7.2)."""
-
-    __pydantic_config__ = STRICT
 
     architecture: Literal["unet", "resnet"] = "unet"
     """`unet` with skips `none` is the encoder-decoder of the papers."""
-    num_filters: int = 64
+    num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each level, in the U-Net up to 8 times as many."""
-    num_blocks: int = 9
+    num_blocks: Annotated[int, AtLeast(1, "use 1 to 64.", most=64)] = 9
     """Residual blocks of the ResNet: the paper has 6 for 128 pixels and 9 from 256 on."""
-    num_halvings: int = 2
+    num_halvings: Annotated[int, AtLeast(0, "use 0 to 4.", most=4)] = 2
     """Halvings of the ResNet's image in front of its blocks, which work on what is left: 2 is the paper's; 0 works on
     every pixel, as networks for restoration do (SRResNet, Ledig et al. 2017, arXiv:1609.04802)."""
-    num_downs: int = 8
+    num_downs: Annotated[int, AtLeast(2, "use 2 to 12.", most=12)] = 8
     """Halvings of the U-Net's image down to the bottleneck: 8 brings 256 pixels to 1, 7 brings 128 to 1."""
     skips: Skips = "concatenate"
     """How a level of the encoder enters its mirror in the decoder; `dense` brings all shallower levels as well; `none`
     is the paper's encoder-decoder ablation."""
     norm: Norm = "batch"
     """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
-    dropout: float = 0.5
+    dropout: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.5
     """Probability in the decoder's three innermost full-width levels, or within each residual block: in pix2pix and
     DualGAN the only noise, at test time too."""
     residual: bool = False
     """Learn the difference to the input, which is added to it: for restoration, where the output is the input but for
     details. Both views must have the same channels."""
-
-    def __post_init__(self) -> None:
-        name = "method.generator"
-        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
-        require(1 <= self.num_blocks <= 64, f"{name}.num_blocks", self.num_blocks, "use 1 to 64.")
-        require(0 <= self.num_halvings <= 4, f"{name}.num_halvings", self.num_halvings, "use 0 to 4.")
-        require(2 <= self.num_downs <= 12, f"{name}.num_downs", self.num_downs, "use 2 to 12.")
-        require(0 <= self.dropout < 1, f"{name}.dropout", self.dropout, "use 0 (off) up to, not including, 1.")
 
     @property
     def stride(self) -> int:
@@ -52,10 +44,11 @@ class GeneratorConfig:
         return 2 ** (self.num_downs if self.architecture == "unet" else self.num_halvings)
 
     def check_channels(self, channels_a: int, channels_b: int) -> None:
-        """Raises ConfigError unless images of these channels can be made of each other."""
+        """Raises ConfigError, naming a field as it is called here, unless images of these channels can be made of each
+        other."""
         require(
             not self.residual or channels_a == channels_b,
-            "method.generator.residual",
+            "residual",
             self.residual,
             f"one view has {channels_a} channels and the other {channels_b}, so that neither can be added to the "
             "other; use False.",
@@ -63,25 +56,18 @@ class GeneratorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchGANConfig:
+class PatchGANConfig(Section):
     """The patch discriminator (Isola et al. 2017, section 6.1.2)."""
 
-    __pydantic_config__ = STRICT
-
-    num_filters: int = 64
+    num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each layer up to 8 times as many."""
-    num_layers: int = 3
+    num_layers: Annotated[int, AtLeast(0, "use 0 to 6.", most=6)] = 3
     """Strided convolutions: 1, 3 and 5 give receptive fields of 16, 70 and 286 pixels; 0 is the PixelGAN, which judges
     each pixel by itself."""
     norm: Norm = "batch"
     """Normalisation of all but the first and the last layer."""
     spectral_norm: bool = False
     """Divide each weight by its largest singular value (Miyato et al. 2018)."""
-
-    def __post_init__(self) -> None:
-        name = "method.discriminator"
-        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
-        require(0 <= self.num_layers <= 6, f"{name}.num_layers", self.num_layers, "use 0 to 6.")
 
     @property
     def smallest_image(self) -> int:

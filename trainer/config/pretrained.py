@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from trainer.config.errors import STRICT, require
+from trainer.config.errors import require
+from trainer.config.section import Section
 
 _CONVOLUTIONS_OF_VGG16 = (2, 2, 3, 3, 3)
 
@@ -20,10 +21,8 @@ LAYERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedConfig:
+class PretrainedConfig(Section):
     """The fixed network, trained on ImageNet, in whose features images are compared."""
-
-    __pydantic_config__ = STRICT
 
     network: Literal["vgg16", "mobilenet_v2"] = "vgg16"
     """`vgg16` is the paper's (528 MB of weights); `mobilenet_v2` needs 14 MB, and a thirtieth of the arithmetic."""
@@ -37,12 +36,13 @@ class PretrainedConfig:
     """Pixels: images are resized to this square before they enter the network, as in the authors' code, since the
     network knows objects of that scale; 0 leaves them as they are, for speed."""
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Raise ConfigError for a layer that the network lacks, or a side that it cannot take."""
         layers = LAYERS[self.network]
         require(
             self.layer in layers,
-            "method.pretrained.layer",
+            "layer",
             self.layer,
-            f"method.pretrained.network = {self.network!r} has: {', '.join(layers)}.",
+            f"network = {self.network!r} has: {', '.join(layers)}.",
         )
-        require(self.side == 0 or self.side >= 32, "method.pretrained.side", self.side, "use 0 (off), or 32 or more.")
+        require(self.side == 0 or self.side >= 32, "side", self.side, "use 0 (off), or 32 or more.")

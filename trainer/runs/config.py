@@ -8,12 +8,13 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationErr
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
-from trainer.config.errors import STRICT, first_error, require
+from trainer.config.errors import first_error, require
 from trainer.config.evaluate import EvaluateConfig
 from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.config.samples import SamplesConfig
+from trainer.config.section import Section, check_section
 from trainer.config.train import TrainConfig
 from trainer.methods.registry import dump_method, parse_method
 
@@ -24,10 +25,8 @@ def _default_method() -> MethodConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(Section):
     """All of one training run."""
-
-    __pydantic_config__ = STRICT
 
     method: Annotated[MethodConfig, PlainValidator(parse_method), PlainSerializer(dump_method)] = field(
         default_factory=_default_method
@@ -42,6 +41,11 @@ class RunConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
+        """Check all sections, wherever the configuration comes from: only here they know their places."""
+        check_section(self)
+
+    def check_fields(self) -> None:
+        """Raise ConfigError for sections that contradict each other."""
         self.method.check(self.data)
         self._check_views()
         self._check_batch()
@@ -91,7 +95,7 @@ class RunConfig:
             "engine.zero_stage",
             self.engine.zero_stage,
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
-            "or set method.adversarial.weight_gradient_penalty and weight_r1 to 0.",
+            "or set the method's weight_gradient_penalty and weight_r1 to 0.",
         )
 
     def check_hardware(self, num_gpus: int) -> None:

@@ -16,6 +16,7 @@ from tests.unit.data.loading import assert_equal, data_config, evaluate, open_lo
 from tests.unit.data.tiny_shards import SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
 from trainer.config.data import DataConfig, DegradeConfig
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.data.degrade import standard_normals
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.runs.config import RunConfig
@@ -223,9 +224,12 @@ def test_a_gpu_degrades_as_the_cpu_does(smooth_set, kind):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DegradeConfig(blur_sigma=0), r"data\.degrade\.blur_sigma = 0: "),
-        (lambda: DegradeConfig(noise_sigma=300), r"data\.degrade\.noise_sigma = 300: "),
-        (lambda: DegradeConfig(jpeg_quality=101), r"data\.degrade\.jpeg_quality = 101: use 1 to 100"),
+        (lambda: DataConfig(degrade=DegradeConfig(blur_sigma=0)), r"data\.degrade\.blur_sigma = 0: "),
+        (lambda: DataConfig(degrade=DegradeConfig(noise_sigma=300)), r"data\.degrade\.noise_sigma = 300: "),
+        (
+            lambda: DataConfig(degrade=DegradeConfig(jpeg_quality=101)),
+            r"data\.degrade\.jpeg_quality = 101: use 1 to 100",
+        ),
         (lambda: DataConfig(degrade=DegradeConfig(kind="blur")), r"data\.view_a = 'relief': must equal data\.view_b"),
         (
             lambda: data_config(Path("d"), crop_size=18, **options("downscale", factor=4)),
@@ -235,7 +239,7 @@ def test_a_gpu_degrades_as_the_cpu_does(smooth_set, kind):
 )
 def test_an_impossible_degradation_is_named(make, message):
     with pytest.raises(ConfigError, match=message):
-        make()
+        check_section(make(), "data")
 
 
 def test_a_method_may_restore_a_view():

@@ -18,6 +18,7 @@ from tests.unit.data.loading import take
 from tests.unit.data.tiny_shards import write_dataset
 from trainer.config.data import DataConfig, JitterConfig
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.data.geometry import known_size, turning_matrices
 from trainer.data.order import augmentation
 from trainer.data.split import evaluation_size, split_images
@@ -272,9 +273,9 @@ def test_evaluation_cuts_the_middle(tmp_path, geometry):
         assert abs(places(image)[0].mean() - 0.5) < 0.02
 
 
-def test_what_cannot_be_cropped_is_said_when_the_configuration_is_built():
+def test_what_cannot_be_cropped_is_said():
     with pytest.raises(ConfigError, match=r"data\.rotate = True: turns squares only"):
-        DataConfig(rotate=True, crop_size=(64, 128), load_size=256)
+        check_section(DataConfig(rotate=True, crop_size=(64, 128), load_size=256), "data")
     with pytest.raises(ConfigError, match=r"data\.load_size = \(64, 256\): must be at least data\.crop_size"):
-        DataConfig(crop_size=(64, 257), load_size=(64, 256))
-    DataConfig(crop_size=(64, 257), load_size=(64, 256), resize="none")
+        check_section(DataConfig(crop_size=(64, 257), load_size=(64, 256)), "data")
+    check_section(DataConfig(crop_size=(64, 257), load_size=(64, 256), resize="none"), "data")

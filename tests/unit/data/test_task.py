@@ -74,7 +74,7 @@ def test_networks_are_sized_by_the_views_the_crop_and_the_label():
 
 def test_views_of_other_channels_rule_out_a_residual_before_anything_starts():
     config = run(residual=True)
-    with pytest.raises(ConfigError, match=r"method\.generator\.residual = True: one view has 1 .* the other 3"):
+    with pytest.raises(ConfigError, match=r"^method\.mapping\.residual = True: one view has 1 .* the other 3"):
         check_task(config, PAIRED)
     config.data = degraded().data
     check_task(config, PAIRED)

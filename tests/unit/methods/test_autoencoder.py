@@ -13,6 +13,7 @@ from tests.unit.methods.latent_parts import (
     stubs,
 )
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.autoencoder.method import Autoencoder
 from trainer.methods.base import Encodes, Samples, Translates
@@ -53,4 +54,4 @@ def test_both_networks_learn():
 
 def test_a_code_without_dimensions_is_refused():
     with pytest.raises(ConfigError, match=r"method\.code_size = 0: use 1"):
-        AutoencoderConfig(code_size=0)
+        check_section(AutoencoderConfig(code_size=0), "method")

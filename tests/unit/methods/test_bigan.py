@@ -12,6 +12,7 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.method import Task
+from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Encodes, Networks, Samples, Translates, TranslatesBack
 from trainer.methods.bigan.config import BiGANConfig
@@ -148,8 +149,8 @@ def test_abilities():
 
 def test_impossible_values_are_rejected():
     with pytest.raises(ConfigError, match=r"method\.code_size = 0: "):
-        BiGANConfig(code_size=0)
+        check_section(BiGANConfig(code_size=0), "method")
     with pytest.raises(ConfigError, match=r"method\.generator\.num_filters = 0: "):
-        BiGANConfig(generator=DecoderConfig(num_filters=0))
+        check_section(BiGANConfig(generator=DecoderConfig(num_filters=0)), "method")
     with pytest.raises(ConfigError, match=r"data\.crop_size = 48: must be a power of two"):
         BiGANConfig().check(DataConfig(load_size=64, crop_size=48))

@@ -9,6 +9,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.section import check_section
 from trainer.methods.base import Networks, TranslatesBack
 from trainer.methods.bigan_image.config import BiGANImageConfig
 from trainer.methods.bigan_image.method import BiGANImage
@@ -71,6 +72,6 @@ def test_translates_both_ways():
 
 def test_impossible_values_are_rejected():
     with pytest.raises(ConfigError, match=r"method\.pool_size = -1: "):
-        BiGANImageConfig(pool_size=-1)
+        check_section(BiGANImageConfig(pool_size=-1), "method")
     with pytest.raises(ConfigError, match=r"data\.crop_size = 62: must be a multiple of 4"):
         BiGANImageConfig().check(DataConfig(load_size=64, crop_size=62))

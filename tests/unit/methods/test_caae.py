@@ -11,6 +11,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
+from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Relabels, Translates
 from trainer.methods.caae.config import CAAEConfig
@@ -147,10 +148,13 @@ def test_critic_steps_and_clipping():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CAAEConfig(code_size=0), r"method\.code_size = 0: "),
-        (lambda: CAAEConfig(num_filters=2), r"method\.num_filters = 2: use 4"),
-        (lambda: CAAEConfig(weight_reconstruction=0), r"method\.weight_reconstruction = 0: .*identity"),
-        (lambda: CAAEConfig(weight_gan_z=-1), r"method\.weight_gan_z = -1: use 0"),
+        (lambda: check_section(CAAEConfig(code_size=0), "method"), r"method\.code_size = 0: "),
+        (lambda: check_section(CAAEConfig(num_filters=2), "method"), r"method\.num_filters = 2: use 4"),
+        (
+            lambda: check_section(CAAEConfig(weight_reconstruction=0), "method"),
+            r"method\.weight_reconstruction = 0: .*identity",
+        ),
+        (lambda: check_section(CAAEConfig(weight_gan_z=-1), "method"), r"method\.weight_gan_z = -1: use 0"),
         (lambda: CAAEConfig().check(DataConfig(load_size=64, crop_size=48)), r"data\.crop_size = 48: .*power of two"),
     ],
 )

@@ -13,6 +13,7 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
 from trainer.config.method import Task
+from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Samples, TranslatesBack
 from trainer.methods.cogan.config import CoGANConfig
@@ -157,8 +158,8 @@ def test_both_images_of_a_pair_come_from_one_code():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CoGANConfig(num_restarts=0), r"method\.num_restarts = 0: use 1"),
-        (lambda: CoGANConfig(inversion_lr=0), r"method\.inversion_lr = 0: use a positive"),
+        (lambda: check_section(CoGANConfig(num_restarts=0), "method"), r"method\.num_restarts = 0: use 1"),
+        (lambda: check_section(CoGANConfig(inversion_lr=0), "method"), r"method\.inversion_lr = 0: use a positive"),
         (
             lambda: CoGANConfig(num_private_generator_layers=4).check(DataConfig(load_size=32, crop_size=32)),
             r"method\.num_private_generator_layers = 4: networks for 32 pixels have 4 layers, .* use 3 or fewer",

@@ -12,6 +12,7 @@ from trainer.config.errors import ConfigError
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.pretrained import PretrainedConfig
+from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Translates
 from trainer.methods.feature_gan.config import FeatureGANConfig
@@ -113,13 +114,16 @@ def test_missing_weights_are_named_when_the_method_is_built(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PretrainedConfig(layer="conv9"), r"method\.pretrained\.layer = 'conv9': .*relu4_2"),
         (
-            lambda: PretrainedConfig(network="mobilenet_v2"),
+            lambda: check_section(PretrainedConfig(layer="conv9"), "method.pretrained"),
+            r"method\.pretrained\.layer = 'conv9': .*relu4_2",
+        ),
+        (
+            lambda: check_section(PretrainedConfig(network="mobilenet_v2"), "method.pretrained"),
             r"method\.pretrained\.layer = 'relu4_2': .*features\.0, .*features\.18",
         ),
-        (lambda: PretrainedConfig(side=8), r"method\.pretrained\.side = 8: use 0"),
-        (lambda: FeatureGANConfig(weight_feature=-1), r"method\.weight_feature = -1: use 0"),
+        (lambda: check_section(PretrainedConfig(side=8), "method.pretrained"), r"method\.pretrained\.side = 8: use 0"),
+        (lambda: check_section(FeatureGANConfig(weight_feature=-1), "method"), r"method\.weight_feature = -1: use 0"),
         (lambda: build_method(CONFIG, Task(channels_a=2, channels_b=3, side=32)), r"data\.view_a = '2 channels': "),
         (lambda: CONFIG.check(DataConfig(crop_size=16)), r"method\.pretrained\.side = 0: .*use 224"),
     ],

@@ -11,6 +11,7 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Method, Networks, Translates, TranslatesBack
 from trainer.methods.pixel_gan.config import PixelGANConfig
@@ -113,7 +114,7 @@ def test_views_that_cannot_be_compared_are_rejected():
 )
 def test_impossible_values_are_rejected(changes, message):
     with pytest.raises(ConfigError, match=message):
-        PixelGANConfig(**changes)
+        check_section(PixelGANConfig(**changes), "method")
 
 
 def test_crops_must_suit_the_networks():

@@ -14,8 +14,9 @@ from tests.shrink import SIDE, shrink
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig, Task
 from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
-from trainer.methods.registry import build_method, config_class, method_names, parse_method
+from trainer.methods.registry import build_method, config_class, method_names
 from trainer.presets import load_preset, preset_names
+from trainer.runs.config import config_from_dict
 
 
 def test_all_methods_are_there():
@@ -67,7 +68,7 @@ def test_sections_are_listed_and_read_without_torch():
 )
 def test_what_is_wrong_with_a_stored_section_is_named(values: object, message: str):
     with pytest.raises(ConfigError, match=message):
-        parse_method(values)
+        config_from_dict({"method": values})
 
 
 def test_a_folder_with_two_sections_is_told(monkeypatch: pytest.MonkeyPatch):

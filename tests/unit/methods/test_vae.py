@@ -16,6 +16,7 @@ from tests.unit.methods.latent_parts import (
     stubs,
 )
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.methods.base import Encodes, Samples, Translates
 from trainer.methods.vae.config import VAEConfig
 from trainer.methods.vae.method import VAE
@@ -108,4 +109,4 @@ def test_networks_fit_each_other(likelihood):
 
 def test_a_negative_beta_is_refused():
     with pytest.raises(ConfigError, match=r"method\.beta = -1: use 0"):
-        VAEConfig(beta=-1)
+        check_section(VAEConfig(beta=-1), "method")

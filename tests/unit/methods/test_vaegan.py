@@ -20,6 +20,7 @@ from tests.unit.methods.latent_parts import (
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.methods.base import Encodes, Samples, Translates
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.methods.vaegan.method import VAEGAN
@@ -138,4 +139,4 @@ def test_a_layer_that_the_discriminator_lacks_is_refused():
 
 def test_sections_errors_name_their_place():
     with pytest.raises(ConfigError, match=r"method\.decoder\.num_filters = 0: use 1"):
-        VAEGANConfig(decoder=type(DECODER)(num_filters=0))
+        check_section(VAEGANConfig(decoder=type(DECODER)(num_filters=0)), "method")

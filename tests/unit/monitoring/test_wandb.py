@@ -18,6 +18,7 @@ from PIL import Image
 from tests.scores import ABSOLUTE_ERROR
 from trainer.config.errors import ConfigError
 from trainer.config.log import LogConfig
+from trainer.config.section import check_section
 from trainer.evaluation.scores import SCORES, summaries
 from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
 
@@ -140,7 +141,7 @@ def test_the_links_that_wandb_lays_itself_do_not_stop_the_next_part_of_a_run(tmp
 @pytest.mark.parametrize("project", ["", "a/b", "x" * 129])
 def test_a_project_that_wandb_refuses_is_told_before_the_run(project: str):
     with pytest.raises(ConfigError, match=r"log\.wandb_project"):
-        LogConfig(wandb_project=project)
+        check_section(LogConfig(wandb_project=project), "log")
 
 
 def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch):

@@ -54,7 +54,7 @@ def test_the_difference_is_added_and_the_sum_cut():
 
 def test_views_of_other_channels_cannot_be_added():
     assert build(channels=(1, 3))(torch.zeros(1, 1, 8, 8)).shape == (1, 3, 8, 8)
-    with pytest.raises(ConfigError, match=r"method\.generator\.residual = True: one view has 1 channels"):
+    with pytest.raises(ConfigError, match=r"^residual = True: one view has 1 channels"):
         build(channels=(1, 3), residual=True)
 
 

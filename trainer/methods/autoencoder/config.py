@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
-from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
+from trainer.config.latent import DecoderConfig, EncoderConfig, check_side
 from trainer.config.method import MethodConfig
 
 
@@ -19,14 +20,10 @@ class AutoencoderConfig(MethodConfig):
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    code_size: int = 128
+    code_size: AtLeastOne = 128
     """Dimensions of the code."""
     distance: Literal["l1", "l2"] = "l2"
     """What the reconstruction minimises: the mean absolute (`l1`) or squared (`l2`) error of a pixel."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(encoder=self.encoder, decoder=self.decoder)
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

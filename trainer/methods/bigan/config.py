@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
     EncoderConfig,
     Noise,
-    check_code_size,
-    check_filters,
     check_side,
 )
 from trainer.config.method import MethodConfig
@@ -34,16 +33,12 @@ class BiGANConfig(MethodConfig):
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    code_size: int = 200
+    code_size: AtLeastOne = 200
     """Dimensions of the code z."""
     noise: Noise = "uniform"
     """The prior of each dimension of z: `uniform` in [-1, 1), or `normal`."""
     posterior: Literal["deterministic", "gaussian"] = "deterministic"
     """The code of an image: what the encoder says (BiGAN), or a draw from the Gaussian that it describes (ALI)."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(encoder=self.encoder, generator=self.generator, discriminator=self.discriminator)
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import CountOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
@@ -25,13 +25,10 @@ class BiGANImageConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
-    pool_size: int = 50
+    pool_size: CountOrOff = 50
     """Joint pairs of each kind kept for the discriminator to see again, as in the authors' code; 0 is off."""
-
-    def __post_init__(self) -> None:
-        require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)

@@ -1,12 +1,12 @@
 """The section of the conditional adversarial auto-encoder."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, NumberOrOff
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
-from trainer.config.latent import check_code_size, check_side
+from trainer.config.latent import check_side
 from trainer.config.method import MethodConfig
 from trainer.config.networks import Norm
 
@@ -29,7 +29,7 @@ class CAAEConfig(MethodConfig):
     translates = False
     shows_labels = True
 
-    num_filters: int = 64
+    num_filters: Annotated[int, AtLeast(4, "use 4 or more.")] = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
     pixels. The generator mirrors them, and the discriminator of images begins with a quarter of them."""
     norm: Norm = "batch"
@@ -38,30 +38,18 @@ class CAAEConfig(MethodConfig):
     spectral_norm: bool = False
     """Divide each weight of the discriminators by its largest singular value (Miyato et al. 2018)."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    code_size: int = 50
+    code_size: AtLeastOne = 50
     """Dimensions of the code z, each in [-1, 1]; the label is repeated until it is about as long."""
     distance: Literal["l1", "l2"] = "l2"
     """What the reconstruction minimises: the mean absolute (`l1`) or squared (`l2`, equation 1) error of a pixel."""
-    weight_reconstruction: float = 100.0
+    weight_reconstruction: Annotated[float, MoreThan(0, "use more than 0: nothing else keeps the identity.")] = 100.0
     """Weight of that (lambda of equation 4)."""
-    weight_total_variation: float = 10.0
+    weight_total_variation: NumberOrOff = 10.0
     """Weight of the total variation of generated images (gamma of equation 4), against ghosts; 0 is off."""
-    weight_gan_z: float = 1.0
+    weight_gan_z: NumberOrOff = 1.0
     """Weight of the term that draws the codes of images to the uniform prior (equation 2); 0 is off."""
-    weight_gan_image: float = 1.0
+    weight_gan_image: NumberOrOff = 1.0
     """Weight of the term that makes images look real and of their label (equation 3); 0 is off."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        require(self.num_filters >= 4, "method.num_filters", self.num_filters, "use 4 or more.")
-        require(
-            self.weight_reconstruction > 0,
-            "method.weight_reconstruction",
-            self.weight_reconstruction,
-            "use more than 0: nothing else keeps the identity.",
-        )
-        for name in ("weight_total_variation", "weight_gan_z", "weight_gan_image"):
-            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeastOne, NumberOrOff
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
-from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_side
 from trainer.config.method import MethodConfig, Task
 
 
@@ -24,19 +25,13 @@ class CGANConfig(MethodConfig):
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    code_size: int = 100
+    code_size: AtLeastOne = 100
     """Dimensions of the noise z."""
     noise: Noise = "uniform"
     """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
-    weight_wrong_condition: float = 0.0
+    weight_wrong_condition: NumberOrOff = 0.0
     """Weight of a third kind of example for the discriminator, a real image with another label, to be told from the
     real one (Reed et al. 2016, arXiv:1605.05396, algorithm 1); 0 is off."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(generator=self.generator, discriminator=self.discriminator)
-        weight = self.weight_wrong_condition
-        require(weight >= 0, "method.weight_wrong_condition", weight, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

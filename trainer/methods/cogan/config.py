@@ -1,17 +1,16 @@
 """The section of coupled GANs."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeastOne, MoreThan
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
     Noise,
-    check_code_size,
-    check_filters,
     check_side,
     num_levels,
 )
@@ -33,32 +32,20 @@ class CoGANConfig(MethodConfig):
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    code_size: int = 100
+    code_size: AtLeastOne = 100
     """Dimensions of the noise z."""
     noise: Noise = "uniform"
     """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
-    num_private_generator_layers: int = 1
+    num_private_generator_layers: AtLeastOne = 1
     """Last layers that each generator has for itself; those before, from z on, are shared."""
-    num_private_discriminator_layers: int = 1
+    num_private_discriminator_layers: AtLeastOne = 1
     """First layers that each discriminator has for itself; those after, up to the logit, are shared."""
-    num_inversion_steps: int = 200
+    num_inversion_steps: AtLeastOne = 200
     """Steps that look for the code of an image, in order to translate it."""
-    num_restarts: int = 4
+    num_restarts: AtLeastOne = 4
     """Codes that the search starts from; the best counts. Time and memory of a translation grow with it."""
-    inversion_lr: float = 0.1
+    inversion_lr: Annotated[float, MoreThan(0, "use a positive number, e.g. 0.1.")] = 0.1
     """Step size of that search (Adam; the paper has L-BFGS, of which it gives no settings)."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(generator=self.generator, discriminator=self.discriminator)
-        for name in (
-            "num_private_generator_layers",
-            "num_private_discriminator_layers",
-            "num_inversion_steps",
-            "num_restarts",
-        ):
-            require(getattr(self, name) >= 1, f"method.{name}", getattr(self, name), "use 1 or more.")
-        require(self.inversion_lr > 0, "method.inversion_lr", self.inversion_lr, "use a positive number, e.g. 0.1.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take, and networks that would share nothing."""

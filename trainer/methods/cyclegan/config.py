@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import CountOrOff, NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
@@ -25,23 +26,18 @@ class CycleGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
-    weight_cycle: float = 10.0
+    weight_cycle: NumberOrOff = 10.0
     """Weight of the L1 distance between an image and its round trip (lambda of equation 3); 0 is off."""
-    weight_identity: float = 0.5
+    weight_identity: NumberOrOff = 0.5
     """Weight, in units of `weight_cycle`, of the L1 distance between an image of the target view and its translation
     (section 5.2; always on in the authors' code); 0 is off, as it must be where the views differ in channels."""
-    pool_size: int = 50
+    pool_size: CountOrOff = 50
     """Generated images kept, of each view, for the discriminators to see again (section 4); 0 is off."""
-
-    def __post_init__(self) -> None:
-        for name in ("weight_cycle", "weight_identity"):
-            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
-        require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)
 
     def check_shapes(self, task: Task) -> None:
         """Reject views that rule out the identity."""

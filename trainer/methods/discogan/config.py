@@ -1,35 +1,29 @@
 """The section of DiscoGAN."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.checks import check_stride
+from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff, Share
+from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
-from trainer.config.errors import STRICT, require
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, Norm
+from trainer.config.section import Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureDiscriminatorConfig:
+class FeatureDiscriminatorConfig(Section):
     """The discriminator of DiscoGAN, whose features can be matched (Kim et al. 2017, section 3.1)."""
 
-    __pydantic_config__ = STRICT
-
-    num_filters: int = 64
+    num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each layer up to 8 times as many."""
-    num_layers: int = 4
+    num_layers: Annotated[int, AtLeast(1, "use 1 to 8.", most=8)] = 4
     """Halvings before the last convolution, of 4x4: 4 leave of 64 pixels one logit, 5 of 128."""
     norm: Norm = "batch"
     """Normalisation of all but the first and the last layer."""
     spectral_norm: bool = False
     """Divide each weight by its largest singular value (Miyato et al. 2018)."""
-
-    def __post_init__(self) -> None:
-        name = "method.discriminator"
-        require(self.num_filters >= 1, f"{name}.num_filters", self.num_filters, "use 1 or more.")
-        require(1 <= self.num_layers <= 8, f"{name}.num_layers", self.num_layers, "use 1 to 8.")
 
     @property
     def smallest_image(self) -> int:
@@ -52,29 +46,18 @@ class DiscoGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    const_share: float = 0.5
+    const_share: Share = 0.5
     """Share of the reconstruction L_CONST in the generators' loss, beside L_GAN; half is the paper's plain sum."""
-    const_share_start: float = 0.01
+    const_share_start: Share = 0.01
     """The share during the curriculum."""
-    curriculum_kimg: float = 0.0
+    curriculum_kimg: NumberOrOff = 0.0
     """Thousands of images before `const_share` takes the place of `const_share_start`; 0 is no curriculum. The authors'
     code has 10,000 steps of 64 images: 640."""
-    feature_share: float = 0.0
+    feature_share: Share = 0.0
     """Share, within L_GAN, of the distance between mean features of real and generated images; 0 is off, and 0.9 the
     authors' code. Means are those of a micro-batch of all ranks."""
 
-    def __post_init__(self) -> None:
-        for name in ("const_share", "const_share_start", "feature_share"):
-            require(0 <= getattr(self, name) <= 1, f"method.{name}", getattr(self, name), "use a share of 0 to 1.")
-        require(self.curriculum_kimg >= 0, "method.curriculum_kimg", self.curriculum_kimg, "use 0 (off) or more.")
-
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        require(
-            min(data.crop_shape) >= self.discriminator.smallest_image,
-            "data.crop_size",
-            data.crop_size,
-            f"method.discriminator.num_layers = {self.discriminator.num_layers} needs at least "
-            f"{self.discriminator.smallest_image} pixels.",
-        )
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 
@@ -28,17 +28,13 @@ class DualGANConfig(MethodConfig):
     adversarial: AdversarialConfig = field(
         default_factory=lambda: AdversarialConfig(objective="wasserstein", weight_clip=0.01, num_discriminator_steps=3)
     )
-    weight_u: float = 500.0
+    weight_u: NumberOrOff = 500.0
     """Weight of the L1 distance between an image of view a and its round trip (lambda_U): 100 to 1000 in the paper,
     20, 200 and 500 in the authors' code over time. Smaller than `weight_v` where only view a shows natural scenes."""
-    weight_v: float = 500.0
+    weight_v: NumberOrOff = 500.0
     """The same of view b (lambda_V)."""
-
-    def __post_init__(self) -> None:
-        for name in ("weight_u", "weight_v"):
-            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)

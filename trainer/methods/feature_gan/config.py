@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import CountOrOff, NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
@@ -27,19 +28,15 @@ class FeatureGANConfig(MethodConfig):
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
-    weight_feature: float = 10.0
+    weight_feature: NumberOrOff = 10.0
     """Weight of the L1 distance between the features of the output and of the input; 0 leaves the GAN alone."""
-    pool_size: int = 50
+    pool_size: CountOrOff = 50
     """Generated images kept for the discriminator to see again (SimGAN, section 2.3); 0 is off."""
-
-    def __post_init__(self) -> None:
-        require(self.weight_feature >= 0, "method.weight_feature", self.weight_feature, "use 0 (off) or more.")
-        require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)
         side = self.pretrained.side or min(data.crop_shape)
         require(side >= 32, "method.pretrained.side", self.pretrained.side, "crops are below 32 pixels; use 224.")
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
-from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_code_size, check_filters, check_side
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_side
 from trainer.config.method import MethodConfig
 
 
@@ -24,14 +25,10 @@ class GANConfig(MethodConfig):
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    code_size: int = 100
+    code_size: AtLeastOne = 100
     """Dimensions of the noise z."""
     noise: Noise = "uniform"
     """Of each dimension of z: `uniform` in [-1, 1) as in DCGAN, or `normal`."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(generator=self.generator, discriminator=self.discriminator)
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
@@ -23,18 +24,17 @@ class Pix2PixConfig(MethodConfig):
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     conditional: bool = True
     """The discriminator sees the input beside the output (cGAN); without it, the output alone (GAN)."""
-    weight_gan: float = 1.0
+    weight_gan: NumberOrOff = 1.0
     """Weight of the adversarial loss; 0 leaves L1 alone, and trains no discriminator."""
-    weight_l1: float = 100.0
+    weight_l1: NumberOrOff = 100.0
     """Weight of the L1 distance to the target (lambda of equation 4); 0 leaves the GAN alone."""
 
-    def __post_init__(self) -> None:
-        for name in ("weight_gan", "weight_l1"):
-            require(getattr(self, name) >= 0, f"method.{name}", getattr(self, name), "use 0 (off) or more.")
-        require(self.weight_gan + self.weight_l1 > 0, "method.weight_l1", self.weight_l1, "one weight must be above 0.")
+    def check_fields(self) -> None:
+        """Raise ConfigError for a method without a loss."""
+        require(self.weight_gan + self.weight_l1 > 0, "weight_l1", self.weight_l1, "one weight must be above 0.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
+        check_stride(data, generator=self.generator)
         if self.weight_gan > 0:
-            check_patches(self.discriminator, data)
+            check_patches(data, discriminator=self.discriminator)

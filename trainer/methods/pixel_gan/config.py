@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import CountOrOff, NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
@@ -26,19 +27,15 @@ class PixelGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
-    weight_pixel: float = 10.0
+    weight_pixel: NumberOrOff = 10.0
     """Weight of the L1 distance between the output and the input; 0 leaves the GAN alone."""
-    pool_size: int = 50
+    pool_size: CountOrOff = 50
     """Generated images kept for the discriminator to see again (SimGAN, section 2.3); 0 is off."""
-
-    def __post_init__(self) -> None:
-        require(self.weight_pixel >= 0, "method.weight_pixel", self.weight_pixel, "use 0 (off) or more.")
-        require(self.pool_size >= 0, "method.pool_size", self.pool_size, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
-        check_stride(self.generator, data)
-        check_patches(self.discriminator, data)
+        check_stride(data, generator=self.generator)
+        check_patches(data, discriminator=self.discriminator)
 
     def check_shapes(self, task: Task) -> None:
         """Reject views that cannot be compared."""

@@ -1,11 +1,11 @@
 """The section of the variational auto-encoder."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
-from trainer.config.latent import DecoderConfig, EncoderConfig, check_code_size, check_filters, check_side
+from trainer.config.latent import DecoderConfig, EncoderConfig, check_side
 from trainer.config.method import MethodConfig
 
 
@@ -20,18 +20,13 @@ class VAEConfig(MethodConfig):
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    code_size: int = 20
+    code_size: AtLeastOne = 20
     """Dimensions of the code (the paper: 2 to 20 for faces, up to 200 for digits)."""
-    beta: float = 1.0
+    beta: Annotated[float, AtLeast(0, "use 0 (no prior) or more; the paper's bound has 1.")] = 1.0
     """Weight of the divergence from the prior: 1 is the paper's bound, more is beta-VAE (Higgins et al. 2017)."""
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     """Of a pixel given the code: `gaussian` with variance 1 around the decoder's value, or `bernoulli` (for images
     that are nearly black and white), a grey value being the probability of white."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(encoder=self.encoder, decoder=self.decoder)
-        require(self.beta >= 0, "method.beta", self.beta, "use 0 (no prior) or more; the paper's bound has 1.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

@@ -1,17 +1,16 @@
 """The section of VAE/GAN."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.latent import (
     DecoderConfig,
     DiscriminatorConfig,
     EncoderConfig,
-    check_code_size,
-    check_filters,
     check_side,
     num_levels,
 )
@@ -36,20 +35,14 @@ class VAEGANConfig(MethodConfig):
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="minimax"))
-    code_size: int = 128
+    code_size: AtLeastOne = 128
     """Dimensions of the code."""
-    layer: int = 3
+    layer: Annotated[int, AtLeast(1, "use 1 (the first convolution) or more.")] = 3
     """Level of the discriminator, counted from 1, whose features tell how alike two images are: the third of 64
     pixels has 256 features at 8x8 pixels, as many as the authors'."""
-    gamma: float = 1e-6
+    gamma: NumberOrOff = 1e-6
     """Weight of likeness against the adversarial loss in the decoder (the authors' code, like ours, sums the squared
     differences over all features)."""
-
-    def __post_init__(self) -> None:
-        check_code_size(self.code_size)
-        check_filters(encoder=self.encoder, decoder=self.decoder, discriminator=self.discriminator)
-        require(self.layer >= 1, "method.layer", self.layer, "use 1 (the first convolution) or more.")
-        require(self.gamma >= 0, "method.gamma", self.gamma, "use 0 (off) or more.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take, and a layer that they do not have."""

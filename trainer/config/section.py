@@ -1,0 +1,72 @@
+"""What sections of a configuration have in common: they are frozen, know all of their fields, and are checked in place.
+
+A section does not know where in the configuration it stands: `check_section` goes through the whole, and names each
+error by its path. So one kind of section can stand in several places, under whatever names.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import get_type_hints
+
+from pydantic import ConfigDict
+
+from trainer.config.bounds import Bound
+from trainer.config.errors import ConfigError, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Some fields of a configuration, with their bounds in their annotations; other sections may be among them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # an unknown field in a stored configuration is an error
+
+    def check_fields(self) -> None:
+        """Raise ConfigError where fields contradict each other, naming one as it is called here. Bounds hold already.
+
+        Extend it where bounds do not say all.
+        """
+
+
+def check_section(section: Section, path: str = "") -> None:
+    """Check all fields of a section and of those within it, each section's own before what it says of them together.
+
+    Args:
+        path: where the section stands in the configuration, e.g. `method.generator`; the whole has none.
+
+    Raises:
+        ConfigError: a value is out of its bounds, or contradicts another; names it by its whole path.
+    """
+    for name, bounds in _bounds(type(section)).items():
+        value, place = getattr(section, name), _join(path, name)
+        for bound in bounds:
+            require(bound.fits(value), place, value, bound.remedy)
+        if isinstance(value, Section):
+            check_section(value, place)
+    with within(path):
+        section.check_fields()
+
+
+@contextmanager
+def within(path: str) -> Iterator[None]:
+    """Let errors that name a field of a section name it by its whole path."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(_join(path, error.name), error.value, error.remedy) from None
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+@cache
+def _bounds(kind: type[Section]) -> dict[str, tuple[Bound, ...]]:
+    """Of each field, in their order; of most, none."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: _bounds_of(hints[field.name]) for field in fields(kind)}
+
+
+def _bounds_of(hint: object) -> tuple[Bound, ...]:
+    return tuple(extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bound))
