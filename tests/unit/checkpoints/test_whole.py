@@ -3,14 +3,19 @@
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
+from itertools import count, takewhile
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from sharding.storage.records import RecordError
 from tests.distributed.launcher import run_ranks
+from trainer.checkpoints import publish as publishing
 from trainer.checkpoints.layout import (
     CheckpointError,
     CheckpointState,
@@ -251,6 +256,55 @@ def test_what_is_no_checkpoint_is_put_aside_not_removed(folder: Path):
     (aside,) = folder.glob("00000024.replaced-*")
     assert (aside / "thesis.txt").read_text() == "mine"
     assert thesis.is_dir()
+
+
+def kill_at(call: int, name: str, work: Callable[[], None]) -> bool:
+    """Do the work in a process that is killed at its n-th call of a function of `publish`. Whether it was."""
+    child = os.fork()
+    if child == 0:
+        calls = iter(range(1, call))
+        *path, name = name.split(".")
+        module = attrgetter(*path)(publishing) if path else publishing
+        original = getattr(module, name)
+
+        def killed(*args: Any, **options: Any) -> None:
+            if next(calls, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            original(*args, **options)
+
+        setattr(module, name, killed)
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("name", "at_least"), [("sync", 10), ("shutil.rmtree", 2)])
+def test_whenever_publishing_is_killed_a_checkpoint_is_whole_or_absent(
+    name: str, at_least: int, tmp_path: Path
+) -> None:
+    """At each of its steps to the disk in turn, until one is reached that it does not take."""
+    folders = (tmp_path / str(call) for call in count(1))
+    num_kills = sum(1 for _ in takewhile(lambda folder: publish_killed(folder, name), folders))
+    assert num_kills >= at_least
+
+
+def publish_killed(folder: Path, name: str) -> bool:
+    for position in (8, 16):
+        write_checkpoint(folder, position=position)
+    temporary, final = folder / ".00000024.tmp", folder / "00000024"
+    write_checkpoint(folder, position=24).rename(temporary)
+
+    def work() -> None:
+        publish(temporary, final)
+        prune(final, keep=1)
+
+    was_killed = kill_at(int(folder.name), name, work)
+    newest = newest_whole_checkpoint(folder, world=ALONE)
+    assert newest is not None
+    assert newest.notes == [], "nothing passes for damaged"
+    assert newest.folder.name == ("00000016" if temporary.exists() else "00000024")
+    assert was_killed or [path.name for path in folder.iterdir()] == ["00000024"]
+    return was_killed
 
 
 def look(world: World, folder: Path) -> tuple[str, list[str]]:
