@@ -28,7 +28,8 @@ from sharding.storage.place import PLACE_ARGUMENT, Place
 from sharding.verifying.verify import verify
 from sharding.work.crew import Callback
 from sharding.work.plan import SPLITS
-from sharding.writing.writer import WriteOptions, make_dataset
+from sharding.writing.options import WriteOptions
+from sharding.writing.writer import make_dataset
 
 LINE_EVERY_S = 30.0
 OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130

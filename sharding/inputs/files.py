@@ -177,7 +177,12 @@ def find_images(folder: Path, search: Search, *, split: str | None, prefix: str 
         is_empty = False
         yield _found(entry, split=split, stem=prefix + stem)
     for path in search.passed.folders.paths[num_folders:]:
-        if first_image(Path(path)):
+        try:
+            is_meant = first_image(Path(path)) is not None
+        except DatasetError as error:
+            search.passed.failed[path] = str(error).removeprefix(f"{path} ")
+            continue
+        if is_meant:
             raise DatasetError(
                 f"{path} holds images, and is a sub-folder of the folder to be read. Add --recursive to take the "
                 "images of all sub-folders, or move it away."
@@ -199,11 +204,17 @@ def _found(entry: os.DirEntry[str], *, split: str | None, stem: str) -> FoundFil
 
 
 def first_image(folder: Path) -> str | None:
-    """The path of an image in a folder or below it; None if there is none."""
-    try:
-        return next((entry.path for _, entry in _image_files(folder, Search(options=_ALL))), None)
-    except DatasetError:
-        return None
+    """The path of an image in a folder or below it; None if there is none.
+
+    Raises:
+        DatasetError: none is found, and not all folders can be read.
+    """
+    search = Search(options=_ALL)
+    found = next((entry.path for _, entry in _image_files(folder, search)), None)
+    unreadable = next((path for path, reason in search.passed.failed.items() if reason.startswith("cannot")), None)
+    if found is None and unreadable is not None:
+        raise DatasetError(f"{unreadable} {search.passed.failed[unreadable]}")
+    return found
 
 
 _ALL = FilesOptions(recursive=True)

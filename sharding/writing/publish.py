@@ -1,5 +1,6 @@
 """Put a finished data set in its place by renaming its folder, so that it is there whole or not at all."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def partial_folder(out: Path) -> Path:
 def check_neighbours(out: Path) -> None:
     """Raises DatasetError if `out` cannot be made or replaced without harm to folders beside it that are the user's."""
     check_workspace(partial_folder(out))
-    replaced = replaced_folder(out)
+    replaced = _replaced_folder(out)
     refuse_link(replaced, error=DatasetError)
     foreign = foreign_file(replaced)
     if foreign is None and not (replaced / FILE_NAME).is_file():
@@ -36,7 +37,7 @@ def recover(out: Path) -> None:
     """Finish or undo a publication that was killed between its steps; call it while holding the lock."""
     if is_journal(out / JOURNAL):
         (out / JOURNAL).unlink()
-    replaced = replaced_folder(out)
+    replaced = _replaced_folder(out)
     if replaced.exists():
         if out.exists():
             remove_own(replaced)
@@ -82,7 +83,7 @@ def same_recipe(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def publish(partial: Path, out: Path) -> None:
     """Rename `partial` to `out`, after moving what is there out of the way."""
-    replaced = replaced_folder(out)
+    replaced = _replaced_folder(out)
     for folder in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
         sync(folder)
     if out.exists():
@@ -94,6 +95,18 @@ def publish(partial: Path, out: Path) -> None:
     remove_own(replaced)
 
 
-def replaced_folder(out: Path) -> Path:
+def blame(error: OSError, out: Path) -> str:
+    """The message of an OS error that ended everything: whether the output is at fault or an input, and the remedy."""
+    reason = error.strerror or error
+    if error.filename is None:
+        return f"{out}: {reason}. Choose another --out."
+    path = Path(os.fsdecode(error.filename)).absolute()
+    written = (out, partial_folder(out), _replaced_folder(out))
+    if path in out.parents or any(folder in (path, *path.parents) for folder in written):
+        return f"{path}: {reason}. Choose another --out."
+    return f"{path} cannot be read ({reason}). Give another input, or mend that one."
+
+
+def _replaced_folder(out: Path) -> Path:
     """Where a data set that is replaced is put for a moment."""
     return out.with_name(out.name + ".replaced")

@@ -1,73 +1,44 @@
 """Make a data set from a source: encode, write shards, publish when all are whole."""
 
 import json
-import os
-import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sharding.errors import DatasetError, OptionError
+from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
 from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
 from sharding.format.names import storable
 from sharding.storage.files import write_atomically
 from sharding.work.crew import Callback, Crew, Tick, adding, unheard
 from sharding.work.plan import Draft, Plan, Sample, Source
-from sharding.work.problems import Problems, Rejected, rejected_by
-from sharding.work.seen import Seen, check_seen, merge_seen
+from sharding.work.problems import Problems, Rejected
+from sharding.work.seen import check_seen, merge_seen
 from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
-from sharding.writing.journal import Finished, Workspace, open_workspace
+from sharding.writing.job import ShardJob, make_shard
+from sharding.writing.journal import Workspace, open_workspace
+from sharding.writing.options import WriteOptions
 from sharding.writing.publish import (
+    blame,
     check_neighbours,
     is_already_there,
     partial_folder,
     publish,
     recover,
-    replaced_folder,
 )
-from sharding.writing.shard_file import tar_bytes, write_shard
+from sharding.writing.shard_file import tar_bytes
 
 BYTES_PER_MB = 10**6
 NUM_PROBES = 32
 """Samples that are encoded beforehand, to tell how many fit a shard."""
 FEW_SAMPLES = 400
 """Up to so many are encoded in this process: starting others takes a second."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WriteOptions:
-    """Where the data set goes, in what pieces, and who makes it."""
-
-    out: Path
-    """Folder to make. It appears when the data set is whole, and not before."""
-    overwrite: bool = False
-    """Replace a different data set that is there."""
-    shard_mb: int = 64
-    """Megabytes that a shard is to have, about."""
-    shard_samples: int = 1000
-    """A shard holds at most this many samples: small sets, too, are to have several, which are made side by side."""
-    skip_bad: bool = False
-    """Leave out what cannot be used, and list it with the reasons in rejected.jsonl, instead of stopping."""
-    workers: int = len(os.sched_getaffinity(0))
-    """Processes that decode and encode images. The shards do not depend on it."""
-    ray: str | None = None
-    """Work on a Ray cluster instead, whose machines all see the input and --out: `auto`, `local` or an address."""
-
-    def __post_init__(self) -> None:
-        if re.match(r"\w+:/", str(self.out)):
-            raise OptionError(
-                f"--out {self.out}: is an address. Write to a folder, then copy it there with its own tool."
-            )
-        for name in ("shard_samples", "shard_mb", "workers"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: use 1 or more.")
 
 
 def make_dataset(
@@ -120,19 +91,7 @@ def make_dataset(
             "name another in the variable SQLITE_TMPDIR."
         ) from error
     except OSError as error:
-        raise DatasetError(_blame(error, out)) from error
-
-
-def _blame(error: OSError, out: Path) -> str:
-    """Whether it is the output's fault or an input's, and the remedy."""
-    reason = error.strerror or error
-    if error.filename is None:
-        return f"{out}: {reason}. Choose another --out."
-    path = Path(os.fsdecode(error.filename)).absolute()
-    written = (out, partial_folder(out), replaced_folder(out))
-    if path in out.parents or any(folder in (path, *path.parents) for folder in written):
-        return f"{path}: {reason}. Choose another --out."
-    return f"{path} cannot be read ({reason}). Give another input, or mend that one."
+        raise DatasetError(blame(error, out)) from error
 
 
 def software_versions() -> dict[str, str]:
@@ -242,49 +201,6 @@ def _write_shards(
     encoding.sort(key=lambda one: one.file)
     problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
     problems.check()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardJob:
-    """What all shards of a data set have in common."""
-
-    folder: Path
-    encode: Callable[[Draft], Sample]
-    skip_bad: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardResult:
-    """What became of one shard."""
-
-    finished: Finished | None
-    """None: no sample was usable, or one was not and must be mended first."""
-    rejected: list[Rejected]
-
-
-def make_shard(job: ShardJob, plan: ShardPlan, *, tick: Tick) -> ShardResult:
-    """Encode the samples one by one, and write them."""
-    rejected: list[Rejected] = []
-    seen: dict[str, Seen] = {}
-
-    def usable() -> Iterator[Sample]:
-        for draft in plan.drafts:
-            try:
-                sample = job.encode(draft)
-            except DatasetError as error:
-                rejected.append(rejected_by(error, draft.key))
-            else:
-                if job.skip_bad or not (rejected or plan.is_only_checked):
-                    seen.update(merge_seen(iter((seen, sample.seen))))
-                    yield sample
-            tick(1)
-
-    shard = write_shard(job.folder, plan.path, usable())
-    is_whole = shard is not None and (job.skip_bad or not rejected)
-    if shard is None or not is_whole:
-        return ShardResult(finished=None, rejected=rejected)
-    finished = Finished(split=plan.split, shard=shard, rejected=rejected, seen=seen)
-    return ShardResult(finished=finished, rejected=rejected)
 
 
 def _num_bytes(draft: Draft, *, mean: float) -> float:

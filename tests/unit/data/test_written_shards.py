@@ -6,7 +6,8 @@ import torch
 from sharding.format.manifest import LabelInfo, View
 from sharding.format.manifest_file import read_manifest
 from sharding.work.plan import Draft, Plan
-from sharding.writing.writer import WriteOptions, make_dataset
+from sharding.writing.options import WriteOptions
+from sharding.writing.writer import make_dataset
 from tests.unit.data.tiny_shards import encode
 from trainer.config.data import DataConfig
 from trainer.data.loader import Loader

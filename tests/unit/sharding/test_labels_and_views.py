@@ -17,8 +17,9 @@ from sharding.format.manifest_file import read_manifest, seal_manifest
 from sharding.verifying.verify import verify
 from sharding.work.plan import Draft, Plan, Sample
 from sharding.writing.drafts import plan_shards
+from sharding.writing.options import WriteOptions
 from sharding.writing.shard_file import write_shard
-from sharding.writing.writer import WriteOptions, make_dataset
+from sharding.writing.writer import make_dataset
 from tests.unit.sharding.damage import seal_as
 
 LABELS = {"size": LabelInfo(names=["small", "large"], ordinal=True), "kind": LabelInfo(names=["cat", "dog", "owl"])}

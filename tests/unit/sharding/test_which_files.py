@@ -1,6 +1,7 @@
 """Which files of a folder become samples, under which names; and that none goes in silence."""
 
 import os
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -164,3 +165,29 @@ def test_a_name_that_no_folder_can_have_is_the_inputs_fault(tmp_path: Path, shar
     save(tmp_path / "in", "1.png")
     code, said = shard("images", "--folder", tmp_path / "in", "--out", folder)
     assert (code, "--out" in said) == (1, True), said
+
+
+@pytest.mark.parametrize("options", [(), ("--recursive",)])
+def test_a_folder_that_cannot_be_read_is_listed(tmp_path: Path, shard: Run, options: tuple[str, ...]) -> None:
+    save(tmp_path / "in" / "train", "1.png")
+    deepest = _too_deep(tmp_path / "in" / "train")
+    command = ("images", "--folder", tmp_path / "in", *ALL, "--out", tmp_path / "out", *options)
+    try:
+        code, said = shard(*command)
+        skipped, said_then = shard(*command, "--skip-bad")
+    finally:
+        shutil.rmtree(deepest)
+    assert (code, skipped, keys(tmp_path / "out")) == (1, 0, ["1"]), said + said_then
+    assert "cannot be read (File name too long)" in said
+
+
+def _too_deep(folder: Path) -> Path:
+    """Folders within each other, of which the last have paths longer than the system takes."""
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("x" * 250, dir_fd=place)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+    return folder / ("x" * 250)

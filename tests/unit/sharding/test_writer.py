@@ -124,7 +124,8 @@ import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from sharding.sources.pairs import PairsOptions
-from sharding.writing.writer import WriteOptions, make_dataset
+from sharding.writing.options import WriteOptions
+from sharding.writing.writer import make_dataset
 
 def kill_at_seven(done, total):
     if done == 7:
