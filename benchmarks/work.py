@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from sharding.format.manifest_file import read_manifest
 from trainer.config.data import DataConfig
 from trainer.data.loader import Loader
+from trainer.data.subject import Subject
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.ranks.world import lone_world
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +40,5 @@ def open_loader(work: Work) -> Loader:
         crop_size=work.crop_size,
         num_threads=work.num_threads,
     )
-    return Loader(
-        data=data,
-        pairing="paired",
-        manifest=read_manifest(work.folder),
-        split="train",
-        shuffle=True,
-        seed=work.seed,
-        batch_size=work.batch_size,
-        rank=0,
-        world_size=1,
-        device_id=None,
-    )
+    subject = Subject(data=data, method=Pix2PixConfig(), manifest=read_manifest(work.folder))
+    return Loader(subject, world=lone_world(torch.device("cpu")), batch_size=work.batch_size, seed=work.seed)

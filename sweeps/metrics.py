@@ -2,6 +2,7 @@
 
 from sharding.format.manifest import Manifest
 from trainer.config.errors import ConfigError
+from trainer.data.subject import Subject
 from trainer.evaluation.scores import available_objectives, objectives, why_absent
 from trainer.runs.config import RunConfig
 
@@ -13,8 +14,8 @@ def check_name(metric: str) -> None:
 
 
 def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
-    """Scores of the validation split that sweeps can choose by, and that the method gives on these data."""
-    return tuple(available_objectives(config, manifest))
+    """Scores of the watched split that sweeps can choose by, and that the method gives on these data."""
+    return tuple(available_objectives(_subject(config, manifest)))
 
 
 def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest) -> str:
@@ -31,4 +32,8 @@ def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest) -> s
         raise ConfigError("metric", asked, f"{reason} method.name = {config.method.name!r} on {config.data.path}.")
     check_name(asked)
     remedy = f"use {' or '.join(available)}" if available else "sweep over another preset or data set"
-    raise ConfigError("metric", asked, f"{why_absent(asked, config, manifest)}; {remedy}.")
+    raise ConfigError("metric", asked, f"{why_absent(asked, _subject(config, manifest))}; {remedy}.")
+
+
+def _subject(config: RunConfig, manifest: Manifest) -> Subject:
+    return Subject.begin(data=config.data, method=config.method, manifest=manifest)

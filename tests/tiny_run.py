@@ -15,7 +15,7 @@ from PIL import Image
 from wds2idx import IndexCreator
 
 from sharding.format.manifest import ClassInfo, Manifest, Shard, View
-from sharding.format.manifest_file import write_manifest
+from sharding.format.manifest_file import manifest_bytes, read_manifest, write_manifest
 from trainer.checkpoints.layout import EMA_FILE, CheckpointState, describe_file, write_state
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
@@ -23,12 +23,13 @@ from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.samples import SamplesConfig
 from trainer.config.train import TrainConfig
+from trainer.data.subject import Subject
 from trainer.engine.average import MovingAverage
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.registry import build_method
 from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.formats import RUN
-from trainer.runs.rundir import RunDir, dataset_digest
+from trainer.runs.rundir import RunDir
 
 SIDE = 32
 POSITION = 1200
@@ -114,6 +115,11 @@ def tiny_config(dataset: Path) -> RunConfig:
     )
 
 
+def subject_of(config: RunConfig) -> Subject:
+    """What a run sees that holds nothing out."""
+    return Subject(data=config.data, method=config.method, manifest=read_manifest(config.data.path))
+
+
 def write_tiny_run(run: RunDir, config: RunConfig) -> None:
     """After 1200 of 2000 images, with random weights."""
     run.samples.mkdir(parents=True)
@@ -125,8 +131,9 @@ def write_tiny_run(run: RunDir, config: RunConfig) -> None:
         "python": "3.11.0",
         "versions": {"torch": "2.14.1"},
         "wandb_id": "0123456789ab",
-        "dataset_sha256": dataset_digest(config.data.path),
+        "dataset_sha256": hashlib.sha256(manifest_bytes(config.data.path)).hexdigest(),
         "config": config_to_dict(config),
+        "held_out": {},
     }
     run.run_file.write_text(json.dumps(RUN.stamp(record)))
     checkpoint = run.checkpoints / f"{POSITION:08d}"

@@ -15,7 +15,7 @@ from trainer.loop.stop import INTERRUPTED, end_with_launcher
 from trainer.loop.trainer import TrainingDivergedError
 from trainer.ranks.rendezvous import RendezvousError
 from trainer.ranks.world import close_world, init_world
-from trainer.runs.config import RunConfig
+from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
 
@@ -39,17 +39,17 @@ def main(folder: Path) -> int:
 
 
 def _train(run: RunDir, console: PlainConsole) -> int:
-    config = run.config()
-    run.check_dataset(config)
+    opened = open_run(run)
     if os.environ.get("RANK", "0") == "0":
         with run.only_process():
-            return _train_alone(run, config, console)
-    return _train_alone(run, config, console)
+            return _train_alone(opened, console)
+    return _train_alone(opened, console)
 
 
-def _train_alone(run: RunDir, config: RunConfig, console: PlainConsole) -> int:
-    world = init_world(config.engine.device)
-    trainer = open_trainer(run, world=world)
+def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
+    run = opened.run
+    world = init_world(opened.config.engine.device)
+    trainer = open_trainer(opened, world=world)
     try:
         finished = trainer.train()
         scores = trainer.finish() if finished else {}

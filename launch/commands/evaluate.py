@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sharding.console import PlainConsole, make_console, one_line
-from sharding.format.manifest_file import read_manifest
 from trainer.config.errors import ConfigError
 from trainer.inference.plan import plan_translation, result_view
 from trainer.pictures.kinds import result_suffix
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class EvaluateOptions:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
     split: str = "test"
-    """Split of the data set: train, val or test."""
+    """Split of the data set: train, val or test; train:held-out is what training left out to be watched."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     device: Device = "auto"
@@ -92,14 +92,13 @@ class SampleOptions:
 
 def sample_command(options: SampleOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    run = RunDir(options.run)
-    run.config()
+    opened = open_run(RunDir(options.run), is_same_data=False)
     from trainer.inference.draw import draw_pictures
 
     console = make_console()
     try:
         files = draw_pictures(
-            run,
+            opened,
             destination=options.destination,
             num=options.num,
             label=options.label,
@@ -118,14 +117,14 @@ def sample_command(options: SampleOptions) -> int:
 def evaluate_command(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     run = RunDir(options.run)
-    run.config()  # a wrong folder is answered before torch is loaded
+    opened = open_run(run)  # a wrong folder is answered before torch is loaded
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 
     console = make_console()
     check_report(run)
     evaluate_run(
-        run,
+        opened,
         split=options.split,
         device=choose_device(options.device),
         checkpoint=options.checkpoint,
@@ -138,16 +137,15 @@ def evaluate_command(options: EvaluateOptions) -> int:
 
 def translate_command(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    run = RunDir(options.run)
-    config = run.config()
-    view = result_view(config, read_manifest(config.data.path), direction=options.direction)
+    opened = open_run(RunDir(options.run), is_same_data=False)
+    view = result_view(opened.subject, direction=options.direction)
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.inference.translate import translate_folder
 
     console = make_console()
     try:
         result = translate_folder(
-            run,
+            opened,
             source=options.source,
             destination=options.destination,
             device=choose_device(options.device),

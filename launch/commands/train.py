@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from launch.commands.options import ResumeOptions, TrainOptions
 from launch.embedded import ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import start_ranks
-from sharding.console import make_console
+from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
 from trainer.config.errors import ConfigError
-from trainer.data.subject import final_split
+from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.scores import check_kept_score
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
 
@@ -68,27 +70,42 @@ def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
 
 def check_dataset(config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
-    manifest = read_manifest(config.data.path)
-    check_task(config, manifest)
-    check_kept_score(config, manifest)
+    _check(_new_subject(config), config)
+
+
+def _check(subject: Subject, config: RunConfig) -> None:
+    check_task(subject)
+    check_kept_score(config.checkpoint.keep_best, subject)
+
+
+def _new_subject(config: RunConfig) -> Subject:
+    return Subject.begin(data=config.data, method=config.method, manifest=read_manifest(config.data.path))
 
 
 def _resume(options: ResumeOptions) -> int:
-    config = RunDir(options.resume).config()
-    check_dataset(config)
-    return start_ranks(options.resume, config=config, asked=options.num_procs)
+    opened = open_run(RunDir(options.resume))
+    _check(opened.subject, opened.config)
+    _tell_watched(opened.subject)
+    return start_ranks(options.resume, config=opened.config, asked=options.num_procs)
 
 
 def _start(run: RunDir, *, preset: str, options: TrainOptions) -> int:
-    run.create(options.config, preset=preset, command=sys.argv)
+    subject = run.create(options.config, preset=preset, command=sys.argv)
     status = 1
     try:
         _console.print(f"run: {run.path}")
+        _tell_watched(subject)
         status = start_ranks(run.path, config=options.config, asked=options.num_procs)
     finally:
         if status:
             run.discard_unless_begun()
     return status
+
+
+def _tell_watched(subject: Subject) -> None:
+    text = describe_watched(subject)
+    if text is not None:
+        _console.print(one_line(text))
 
 
 def _new_run(options: TrainOptions, preset: str) -> RunDir:
@@ -111,8 +128,8 @@ def _unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
     if not runs or not runs[-1].run_file.is_file() or not same_config(runs[-1], options.config):
         return None
     # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
-    split = final_split(read_manifest(options.config.data.path))
-    return None if runs[-1].is_finished(split) else runs[-1]
+    subject = replace(_new_subject(options.config), held_out=runs[-1].held_out())
+    return None if runs[-1].is_finished(subject.final_split) else runs[-1]
 
 
 def same_config(run: RunDir, config: RunConfig) -> bool:

@@ -1,6 +1,5 @@
 """Which split a sample belongs to, where the folders do not tell: by its name's hash, or by a list."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sharding.errors import DatasetError, OptionError
-from sharding.format.names import name_bytes
+from sharding.format.shares import name_hash
 from sharding.inputs.tables import NameTable, read_table, table_hash
 from sharding.work.plan import SPLITS
 from sharding.work.problems import InputError
@@ -76,7 +75,7 @@ def check_shares(val: float, test: float) -> None:
 
 def split_by_hash(stem: str, *, val: float, test: float) -> str:
     """The split by where SHA-256 puts the name in [0, 1): whatever else is there, so shares are kept on average."""
-    place = int.from_bytes(hashlib.sha256(name_bytes(stem)).digest()[:8], "big") / 2**64
+    place = int.from_bytes(name_hash(stem)[:8], "big") / 2**64
     if place < test:
         return "test"
     return "val" if place < test + val else "train"
@@ -87,7 +86,7 @@ def split_exactly(stems: Collection[str], *, val: float, test: float) -> dict[st
 
     A share above 0 gets at least one sample if there are three or more.
     """
-    ranked = sorted(stems, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+    ranked = sorted(stems, key=name_hash)
     counts = {}
     for split, share in (("test", test), ("val", val)):
         least = 1 if share > 0 and len(ranked) >= len(SPLITS) else 0

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -15,6 +15,7 @@ from sharding.errors import DatasetError
 from sharding.format.codec.stored import check_stored
 from sharding.format.manifest import LABELS_EXTENSION, LabelInfo, Manifest, Shard, index_path, is_key, most_member_bytes
 from sharding.format.member import HEADER_BYTES, unpack_member
+from sharding.format.shares import ALL, Share
 from sharding.reading.shard_files import REMEDY, CachedFiles, shard_files
 from sharding.storage.cache import Cache
 from sharding.storage.place import Place
@@ -35,6 +36,11 @@ class ShardIndex:
     """[num_samples, num_members] bytes from the beginning of the tar."""
     sizes: NDArray[np.int64]
     """[num_samples, num_members] bytes."""
+
+    def only(self, names: Collection[str]) -> "ShardIndex":
+        """The samples of these names."""
+        rows = [row for row, key in enumerate(self.keys) if key in names]
+        return ShardIndex(keys=[self.keys[row] for row in rows], offsets=self.offsets[rows], sizes=self.sizes[rows])
 
 
 def select_shards(folder: Place, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
@@ -145,13 +151,14 @@ def _parse_members(path: Place, line: str, *, extensions: Sequence[str]) -> tupl
 
 
 class ShardReader:
-    """The samples of one split. Not for several threads at once.
+    """The samples of one split, or of a share of it. Not for several threads at once.
 
     Opening it reads all indexes; a folder that was copied in part fails there, before training begins. Each file of a
     sample is checked as it is read. Checksums of whole tars are the business of `diptych shard verify`, and of the
     cache that remote ones come through.
 
     Args:
+        share: of the split's samples; the others, and shards that hold none of it, are as if they were not there.
         cache: through which the files of a remote data set come.
         max_open: tars that are kept open.
     """
@@ -164,6 +171,7 @@ class ShardReader:
         split: str,
         views: Sequence[str],
         label: str | None = None,
+        share: Share = ALL,
         cache: Cache | None = None,
         max_open: int = MAX_OPEN_SHARDS,
     ) -> None:
@@ -183,13 +191,24 @@ class ShardReader:
             parse_index(content, shard, path=folder / index_path(shard.path), most_bytes=most_bytes)
             for shard, content in zip(self._shards, self._files.read_indexes(self._shards), strict=True)
         ]
+        if not share.is_all:
+            self._take(share, split=split)
         self._max_open = max_open
         self._open: dict[int, int] = {}  # shard -> file descriptor, the least recently used first
+
+    def _take(self, share: Share, *, split: str) -> None:
+        names = share.of(key for index in self._indexes for key in index.keys)
+        if not names:
+            num = sum(self.shard_sizes)
+            raise DatasetError(f"{self.folder}: split {split!r} has no samples in {share}, of {num}.")
+        taken = [(shard, index.only(names)) for shard, index in zip(self._shards, self._indexes, strict=True)]
+        self._shards = [shard for shard, index in taken if index.keys]
+        self._indexes = [index for _, index in taken if index.keys]
 
     @property
     def shard_sizes(self) -> list[int]:
         """Number of samples in each shard."""
-        return [shard.num_samples for shard in self._shards]
+        return [len(index.keys) for index in self._indexes]
 
     def key(self, shard: int, index: int) -> str:
         """The name of a sample."""

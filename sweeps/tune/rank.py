@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from trainer.ranks.threads import share_cores
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ class Rank:
         from trainer.loop.setup import open_trainer
         from trainer.ranks.world import init_world
 
-        run = RunDir(folder)
-        config = run.config()
-        run.check_dataset(config)
+        opened = open_run(RunDir(folder))
         if self._world is None:
-            self._world = init_world(config.engine.device)
-        self._trainer = open_trainer(run, world=self._world, to_console=False)
+            self._world = init_world(opened.config.engine.device)
+        self._trainer = open_trainer(opened, world=self._world, to_console=False)
         return self._trainer.position
 
     @ray.method

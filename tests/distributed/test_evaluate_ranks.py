@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
 from tests.scores import COLOR_DISTANCE
-from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
+from tests.tiny_run import subject_of, tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.data.tiny_shards import SIDE, write_unpaired_dataset
 from trainer.config.data import DataConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.evaluation.evaluate import evaluate_split
+from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.evaluation.scores import SCORES
 from trainer.inference.translator import Translator, load_translator
@@ -20,15 +19,15 @@ from trainer.methods.base import Networks
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.ranks.world import World, lone_world
 from trainer.runs.config import RunConfig
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 
 def evaluate_and_draw(world: World, run: RunDir, picture: Path) -> dict[str, float]:
-    config = run.config()
-    manifest = read_manifest(config.data.path)
-    translator, _ = load_translator(run, device=world.device)
-    SamplePictures(config=config, manifest=manifest, world=world).draw(translator, picture)
-    return evaluate_split(translator, config=config, manifest=manifest, split="test", world=world)
+    opened = open_run(run)
+    translator, _ = load_translator(opened, device=world.device)
+    SamplePictures(opened.subject, num=2, split="val", seed=0, world=world).draw(translator, picture)
+    return SplitEvaluator(opened.subject, seed=0, split="test", world=world)(translator)
 
 
 class Negative:
@@ -45,8 +44,8 @@ def evaluate_unpaired(world: World, folder: Path) -> dict[str, float]:
         method = CycleGANConfig(generator=GeneratorConfig(num_downs=3), discriminator=PatchGANConfig(num_layers=1))
         data = DataConfig(path=folder, view_a="photo", view_b="map", load_size=SIDE, crop_size=SIDE)
         translator = Translator(Negative(), Networks({}, {}), torch.contiguous_format)  # pyright: ignore
-        config = RunConfig(method=method, data=data)
-        return evaluate_split(translator, config=config, manifest=read_manifest(folder), split="test", world=world)
+        subject = subject_of(RunConfig(method=method, data=data))
+        return SplitEvaluator(subject, seed=0, split="test", world=world)(translator)
     finally:
         del SCORES[COLOR_DISTANCE.name]
 

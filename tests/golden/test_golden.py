@@ -13,6 +13,7 @@ from trainer.loop.setup import open_trainer
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import init_world
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 NUM_STEPS = 20
@@ -55,7 +56,7 @@ def _one_thread():
 
 
 def _train(run: RunDir, *, num_steps: int, copy_to: Path | None = None) -> None:
-    trainer = open_trainer(run, world=init_world("cpu"), to_console=False)
+    trainer = open_trainer(open_run(run), world=init_world("cpu"), to_console=False)
     try:
         for _ in range(num_steps):
             trainer.step()

@@ -20,6 +20,7 @@ from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World, init_world
 from trainer.runs.config import RunConfig
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 SCORE = "eval/psnr"
@@ -48,7 +49,7 @@ def make_run(folder: Path, config: RunConfig) -> RunDir:
 
 def train(world: World, run: RunDir, num_steps: int | None = None) -> int:
     """Some steps, saved; or to the end, scored. Returns the position."""
-    trainer = open_trainer(run, world=world, to_console=False)
+    trainer = open_trainer(open_run(run), world=world, to_console=False)
     try:
         if num_steps is None:
             assert trainer.train()
@@ -126,7 +127,7 @@ def test_what_ended_early_is_not_trained_again(unbroken: RunDir, capsys: pytest.
 
 
 def test_the_best_is_found_by_its_name(unbroken: RunDir, config: RunConfig) -> None:
-    _, position = load_translator(unbroken, device=torch.device("cpu"), checkpoint=BEST)
+    _, position = load_translator(open_run(unbroken), device=torch.device("cpu"), checkpoint=BEST)
     assert position == expected(unbroken)[0]
     assert same_config(unbroken, config)
 
@@ -140,7 +141,7 @@ def test_without_a_best_the_remedy_is_told(config: RunConfig, tmp_path: Path) ->
     run = make_run(tmp_path / "plain", plain)
     train(init_world("cpu"), run, 1)
     with pytest.raises(ConfigError, match=r"checkpoint = 'best': was not kept; give a folder in .*keep_best"):
-        load_translator(run, device=torch.device("cpu"), checkpoint=BEST)
+        load_translator(open_run(run), device=torch.device("cpu"), checkpoint=BEST)
 
 
 def test_a_run_that_goes_on_from_an_earlier_checkpoint_is_not_over(config: RunConfig, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 from torch import Tensor
 
 from sharding.cli import main as shard
@@ -21,11 +22,13 @@ from tests.shrink import shrink
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.data.batch import Batch
 from trainer.data.loader import Loader
+from trainer.data.subject import Subject
 from trainer.loop.setup import open_trainer
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
-from trainer.ranks.world import World
+from trainer.ranks.world import World, lone_world
 from trainer.runs.config import RunConfig
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.slow
@@ -75,7 +78,7 @@ def seen_in(batch: Batch) -> list[Seen]:
 
 def train(world: World, run: RunDir, stop_at: int | None = None) -> list[Seen]:
     """What `trainer.main` does in each rank, with a recording loader. Returns what this rank saw."""
-    trainer = open_trainer(run, world=world, to_console=False)
+    trainer = open_trainer(open_run(run), world=world, to_console=False)
     assert isinstance(trainer.loader, Loader)
     recorder = trainer.loader = Recorder(trainer.loader, stop_at=stop_at)
     if trainer.train():
@@ -123,9 +126,11 @@ def config(dataset: Path) -> RunConfig:
 def expected(config: RunConfig) -> list[Seen]:
     """One process, one sample at a time, never stopped."""
     loader = Loader(
-        data=config.data, pairing="paired", manifest=read_manifest(config.data.path), split="train", shuffle=True,
-        seed=config.train.seed, batch_size=1, rank=0, world_size=1, device_id=None,
-    )  # fmt: skip
+        Subject(data=config.data, method=config.method, manifest=read_manifest(config.data.path)),
+        world=lone_world(torch.device("cpu")),
+        batch_size=1,
+        seed=config.train.seed,
+    )
     seen = [row for _ in range(TOTAL + 8) for row in seen_in(next(loader))]
     loader.close()
     return seen

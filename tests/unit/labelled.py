@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from sharding.format.manifest import LabelInfo, View
-from sharding.format.manifest_file import read_manifest
+from tests.tiny_run import subject_of
 from tests.unit.data.tiny_shards import encode, write_dataset
 from trainer.checkpoints.layout import EMA_FILE, CheckpointState, describe_file, write_state
 from trainer.config.data import DataConfig
@@ -141,7 +141,7 @@ def write_run(run: RunDir, config: RunConfig) -> RunDir:
     """With a checkpoint of random weights, so large that other codes are other images, after 1200 images."""
     run.create(config, preset="none", command=[])
     torch.manual_seed(0)
-    method = build_method(config.method, resolve_task(config, read_manifest(config.data.path)))
+    method = build_method(config.method, resolve_task(subject_of(config)))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     for network in average.networks.values():

@@ -1,10 +1,7 @@
-"""Batches: for training without end, for evaluation once over a split."""
+"""Batches for training, without end."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import Any, Self
 
 import torch
@@ -15,17 +12,16 @@ from sharding.reading.reader import ShardReader
 from sharding.reading.shard_files import REMEDY
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
-from trainer.config.data import DataConfig, JitterConfig, Pairing, Size
+from trainer.config.data import DataConfig, Pairing
 from trainer.data.batch import Batch
 from trainer.data.dali import PixelStream, first_unusable
-from trainer.data.order import Order, rank_positions, rank_share
+from trainer.data.order import Order, rank_positions
 from trainer.data.prefetch import open_prefetcher
-from trainer.data.source import BatchSource, Strand, centre_placement, random_placement
+from trainer.data.source import BatchSource, Strand, random_placement
 from trainer.data.spec import PixelSpec
-from trainer.data.subject import check_views, knows_truth
-
-_AHEAD_IN_STORED_ORDER = 2
-"""Shards of a remote data set that are fetched before evaluation comes to them."""
+from trainer.data.subject import Subject
+from trainer.data.views import check_views
+from trainer.ranks.world import World
 
 
 class BatchStream:
@@ -112,30 +108,27 @@ class Loader:
 
     def __init__(
         self,
+        subject: Subject,
         *,
-        data: DataConfig,
-        pairing: Pairing,
-        manifest: Manifest,
-        split: str,
-        shuffle: bool,
-        seed: int,
+        world: World,
         batch_size: int,
-        rank: int,
-        world_size: int,
-        device_id: int | None,
+        seed: int,
         start_position: int = 0,
+        split: str = "train",
+        shuffle: bool = True,
     ) -> None:
         """Raises DatasetError if the data set is damaged or lacks the split or label, ConfigError for its views."""
-        self.global_batch_size = batch_size * world_size
+        self.global_batch_size = batch_size * world.size
         self.position = start_position
         """Samples that the whole job has taken: what a checkpoint keeps, to resume from."""
+        data = subject.data
 
         def positions(number: int) -> range:
             step_position = start_position + number * self.global_batch_size
-            return rank_positions(step_position, batch_size_per_gpu=batch_size, rank=rank, world_size=world_size)
+            return rank_positions(step_position, batch_size_per_gpu=batch_size, rank=world.rank, world_size=world.size)
 
         strands = []
-        for number, reader in enumerate(_open_readers(data, manifest, split=split, pairing=pairing)):
+        for number, reader in enumerate(open_readers(subject, split=split, pairing=subject.pairing)):
             make_order = partial(
                 Order,
                 reader.shard_sizes,
@@ -150,9 +143,9 @@ class Loader:
             place = partial(random_placement, seed, flip=data.flip, strand=number)
             strands.append(Strand(reader, make_order(), place=place, prefetcher=prefetcher))
         self.num_samples = strands[0].order.num_samples
-        """Of the split: the length of an epoch (of a's, if unpaired)."""
+        """Of the split that are trained on: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
-        spec = _pixel_spec(data, manifest, source, batch_size=batch_size, device_id=device_id)
+        spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
         self._stream = BatchStream(source, spec=spec, has_labels=data.label is not None, seed=seed)
 
     def __iter__(self) -> Self:
@@ -168,63 +161,14 @@ class Loader:
         self._stream.close()
 
 
-def evaluation_batches(
-    *,
-    data: DataConfig,
-    pairing: Pairing,
-    manifest: Manifest,
-    split: str,
-    load_size: Size,
-    batch_size: int,
-    rank: int,
-    world_size: int,
-    device_id: int | None,
-) -> Iterator[Batch]:
-    """One pass over a split in stored order, cropped from the centre; the last batch holds what is left.
+def open_readers(subject: Subject, *, split: str, pairing: Pairing, most: int | None = None) -> list[ShardReader]:
+    """One for each strand; the first one's labels are the batch's.
 
-    Each rank gets a part of its own; the parts differ by one sample at most, and some are empty where there
-    are fewer samples than ranks. `Batch.index` is the place in the stored order.
-
-    With `pairing` "unpaired", a and b belong together wherever the data set knows it. Where it does not, the n-th a
-    comes with the n-th b, up to the shorter of the two.
-
-    Raises:
-        DatasetError: at the call, if the data set is damaged or lacks the split or the label.
-        ConfigError: likewise, for a view.
+    Args:
+        pairing: which may be another than that of training.
+        most: samples that are read, of the split's.
     """
-    if pairing == "unpaired" and knows_truth(data, manifest):
-        pairing = "paired"
-    readers = _open_readers(data, manifest, split=split, pairing=pairing)
-    num_samples = min(sum(reader.shard_sizes) for reader in readers)
-    share = rank_share(num_samples, rank=rank, world_size=world_size)
-
-    def positions(number: int) -> range:
-        return share[number * batch_size : (number + 1) * batch_size]
-
-    def strand(reader: ShardReader) -> Strand:
-        order = partial(Order, reader.shard_sizes, seed=0, shuffle_window_shards=1, shuffle=False)
-        prefetcher = open_prefetcher(reader, order, start=share.start, stop=share.stop, ahead=_AHEAD_IN_STORED_ORDER)
-        return Strand(reader, order(), place=centre_placement, prefetcher=prefetcher)
-
-    def start() -> BatchStream:
-        source = BatchSource([strand(reader) for reader in readers], positions=positions)
-        as_is = replace(data, load_size=load_size, rotate=False, jitter=JitterConfig())
-        spec = _pixel_spec(as_is, manifest, source, batch_size=batch_size, device_id=device_id)
-        return BatchStream(source, spec=spec, has_labels=data.label is not None, seed=0)
-
-    return _then_close(start)
-
-
-def _then_close(start: Callable[[], BatchStream]) -> Iterator[Batch]:
-    stream = start()
-    try:
-        yield from chain(stream)  # by itself, `yield from` would close an abandoned stream a second time
-    finally:
-        stream.close()
-
-
-def _open_readers(data: DataConfig, manifest: Manifest, *, split: str, pairing: Pairing) -> list[ShardReader]:
-    """One for each strand; the first one's labels are the batch's."""
+    data, manifest = subject.data, subject.manifest
     check_views(data, manifest, pairing=pairing)
     if pairing == "unpaired":
         strands = [(data.view_a,), (data.view_b,)]
@@ -232,18 +176,25 @@ def _open_readers(data: DataConfig, manifest: Manifest, *, split: str, pairing: 
         strands = [(data.view_b,)]
     else:
         strands = [(data.view_a, data.view_b)]
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"split": subject.stored_split(split)}
     if isinstance(data.path, Url):
         # Evicted files take room as long as they are open: no more than the order goes back and forth between.
         options["cache"] = Cache(data.cache_folder, max_bytes=int(data.cache_limit_gb * 1e9))
         options["max_open"] = 2 * data.shuffle_window_shards
     return [
-        ShardReader(data.path, manifest, split=split, views=views, label=None if number else data.label, **options)
+        ShardReader(
+            data.path,
+            manifest,
+            views=views,
+            label=None if number else data.label,
+            share=subject.share(split, views[0], most=most),
+            **options,
+        )
         for number, views in enumerate(strands)
     ]
 
 
-def _pixel_spec(
+def pixel_spec(
     data: DataConfig, manifest: Manifest, source: BatchSource, *, batch_size: int, device_id: int | None
 ) -> PixelSpec:
     return PixelSpec(

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
+from trainer.data.split import side_images
 from trainer.evaluation.contestants import Contestant, Metrics, make_metrics, one_thread
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.passes import Passes
@@ -33,8 +34,8 @@ def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -
         baselines.append(
             Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(of_classes=True))
         )
-    channels_b = passes.view_b.channels
-    if not passes.is_single and passes.view_a.channels in (1, channels_b):
+    channels_b = passes.subject.view_b.channels
+    if passes.subject.pairing != "single" and passes.subject.view_a.channels in (1, channels_b):
         baselines.append(
             Contestant(
                 prefix="baseline/identity",
@@ -48,17 +49,18 @@ def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -
 @one_thread()
 def _constant_images(passes: Passes, classes: Sequence[ClassInfo]) -> tuple[Tensor, Tensor]:
     """The mean of the training split's targets, pixel by pixel, and the commonest class's colour."""
-    shape, world = passes.config.data.crop_shape, passes.world
-    total = torch.zeros(1, passes.view_b.channels, *shape, dtype=torch.float64, device=world.device)
+    subject, world = passes.subject, passes.world
+    shape = subject.data.crop_shape
+    total = torch.zeros(1, subject.view_b.channels, *shape, dtype=torch.float64, device=world.device)
     votes = torch.zeros(1, len(classes), *shape, dtype=torch.float64, device=world.device)
     colors = class_colors(classes)
-    read = passes.together if passes.knows_truth else passes.targets
-    for batch in read("train", batch_size=_TARGETS_AT_ONCE):
+    targets = side_images(subject, view=subject.data.view_b, split="train", world=world, batch_size=_TARGETS_AT_ONCE)
+    for batch in targets:
         total += batch.b.sum(dim=0, dtype=torch.float64)
         if classes:
             chosen = F.one_hot(nearest_class(batch.b, colors), num_classes=len(classes))
             votes += chosen.sum(dim=0).movedim(-1, 0)
-    mean = (world.sum(total) / passes.manifest.num_samples("train", passes.config.data.view_b)).float()
+    mean = (world.sum(total) / subject.num_images("train", subject.data.view_b)).float()
     if not classes:
         return mean, mean
     return mean, paint_classes(world.sum(votes).argmax(dim=1), colors)

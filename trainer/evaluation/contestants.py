@@ -112,7 +112,7 @@ def translations(
 
     def seeded_predict(predict: Images) -> Images:
         def run(batch: Batch) -> Tensor:
-            with seeded(passes.config.train.seed, "evaluate", *batch.keys, device=passes.world.device):
+            with seeded(passes.seed, "evaluate", *batch.keys, device=passes.world.device):
                 return predict(batch)
 
         return run
@@ -123,8 +123,8 @@ def translations(
         predict = seeded_predict(lambda batch: translator.translate(batch.a))
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
     if isinstance(translator.method, TranslatesBack):
-        view_a = ScoredView(eight_bits=passes.view_a.dtype == "uint8")
-        for name, trip in _trips(translator, knows_truth=passes.knows_truth).items():
+        view_a = ScoredView(eight_bits=passes.subject.view_a.dtype == "uint8")
+        for name, trip in _trips(translator, knows_truth=passes.subject.knows_truth).items():
             of_trip = Metrics(pairs=[make_psnr(view_a, name=name)])
             contestants.append(
                 Contestant(prefix="eval", predict=seeded_predict(trip), metrics=of_trip, truth=lambda batch: batch.a)

@@ -11,28 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
-from sharding.format.manifest import Manifest
-from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
-from trainer.inference.translator import Translator, load_translator
+from trainer.inference.translator import load_translator
 from trainer.ranks.world import World, lone_world
 from trainer.runs import formats
-from trainer.runs.config import RunConfig
+from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
 
 
-def evaluate_split(
-    translator: Translator, *, config: RunConfig, manifest: Manifest, split: str, world: World
-) -> dict[str, float]:
-    """Scores of a method and of the baselines, once: see `SplitEvaluator`."""
-    return SplitEvaluator(config=config, manifest=manifest, split=split, world=world)(translator)
-
-
 def evaluate_run(
-    run: RunDir,
+    opened: OpenRun,
     *,
     split: str = "test",
     device: torch.device,
@@ -42,21 +33,24 @@ def evaluate_run(
     """Score a run's newest (or the given) checkpoint, write evaluation.json and evaluation.png.
 
     Raises:
-        ConfigError: there is no run or checkpoint, or the run's data set was replaced.
+        ConfigError: there is no checkpoint.
         DatasetError: the data set is damaged, or lacks the split.
     """
-    config = run.config()
-    run.check_dataset(config)
+    run, subject, world = opened.run, opened.subject, lone_world(device)
     run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
-    manifest, world = read_manifest(config.data.path), lone_world(device)
-    evaluator = SplitEvaluator(config=config, manifest=manifest, split=split, world=world)
-    translator, position = load_translator(run, device=device, checkpoint=checkpoint)
+    evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
+    translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
     scores = evaluator(translator)
-    pictures = SamplePictures(config=config, manifest=manifest, world=world, split=split)
-    pictures.draw(translator, run.evaluation_picture)
-    write_evaluation(run, split=split, position=position, num_images=manifest.num_samples(split), scores=scores)
+    open_pictures(opened, split=split, world=world).draw(translator, run.evaluation_picture)
+    write_evaluation(run, split=split, position=position, num_images=subject.num_images(split), scores=scores)
     console.print(scores_table(scores, title=f"{run.path}: split {split} after {position} images"))
     return scores
+
+
+def open_pictures(opened: OpenRun, *, split: str, world: World) -> SamplePictures:
+    """What draws the run's `samples.num_rows` images of a split."""
+    num, seed = opened.config.samples.num_rows, opened.config.train.seed
+    return SamplePictures(opened.subject, num=num, split=split, seed=seed, world=world)
 
 
 def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int, scores: dict[str, float]) -> None:

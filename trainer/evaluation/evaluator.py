@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sharding.format.manifest import Manifest
 from sharding.reading.reader import select_shards
+from trainer.data.subject import Subject
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.label_scores import LabelScores
@@ -12,7 +12,6 @@ from trainer.evaluation.passes import Passes
 from trainer.evaluation.scores import met_needs
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
-from trainer.runs.config import RunConfig
 
 
 class SplitEvaluator:
@@ -21,22 +20,23 @@ class SplitEvaluator:
     Images pass one at a time, so that scores depend neither on the batch size nor on the number of ranks.
 
     Args:
-        split: of the data set; all of it is used.
+        split: of the subject; all of it is used.
+        seed: of the run.
         world: every rank takes part, and gets the scores of the whole split.
 
     Raises:
         DatasetError: there is no such split, no `train` split for the baselines, or nothing in it.
     """
 
-    def __init__(self, *, config: RunConfig, manifest: Manifest, split: str, world: World) -> None:
-        for name in ("train", split):
-            select_shards(config.data.path, manifest, split=name)
+    def __init__(self, subject: Subject, *, seed: int, split: str, world: World) -> None:
+        for name in ("train", subject.stored_split(split)):
+            select_shards(subject.data.path, subject.manifest, split=name)
         self.split = split
-        self.passes = Passes(config=config, manifest=manifest, world=world)
-        self.met = met_needs(config, manifest)
-        classes = manifest.classes if "classes" in self.met else []
-        self.view = ScoredView(eight_bits=self.passes.view_b.dtype == "uint8", classes=classes)
-        self.labels = LabelScores.make(config=config, manifest=manifest, split=split, world=world)
+        self.passes = Passes(subject=subject, seed=seed, world=world)
+        self.met = met_needs(subject)
+        classes = subject.manifest.classes if "classes" in self.met else []
+        self.view = ScoredView(eight_bits=subject.view_b.dtype == "uint8", classes=classes)
+        self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
         self._baselines: dict[str, float] | None = None
 
     def __call__(self, translator: Translator) -> dict[str, float]:
@@ -60,8 +60,8 @@ class SplitEvaluator:
         return (self._baselines or {}) | scores | (self.labels(translator) if self.labels else {})
 
     def _score(self, contestants: Sequence[Contestant]) -> dict[str, float]:
-        together = [each for each in contestants if self.passes.knows_truth or each.metrics.pairs]
-        apart = [each for each in contestants if not (self.passes.knows_truth or each.metrics.pairs)]
+        together = [each for each in contestants if self.passes.subject.knows_truth or each.metrics.pairs]
+        apart = [each for each in contestants if not (self.passes.subject.knows_truth or each.metrics.pairs)]
         for batch in self.passes.together(self.split) if together else ():
             for contestant in together:
                 contestant.compare(batch)

@@ -7,17 +7,15 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from sharding.format.manifest import Manifest
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images
-from trainer.data.subject import knows_truth
+from trainer.data.subject import Subject
 from trainer.evaluation.metrics.label_reader import LabelReader
 from trainer.inference.attributes import AttributeVectors
 from trainer.inference.translator import Translator
 from trainer.methods.base import Encodes, Relabels, Samples
-from trainer.ranks.world import World, lone_world
-from trainer.runs.config import RunConfig
+from trainer.ranks.world import lone_world
 
 MOST_TRAINING_IMAGES = 8192
 MOST_IMAGES = 96
@@ -37,28 +35,27 @@ class LabelScores:
     in which the reader finds it at all. Every rank computes the same.
     """
 
-    def __init__(self, *, config: RunConfig, manifest: Manifest, split: str, world: World) -> None:
-        assert config.data.label is not None
-        self.config = config
-        self.manifest = manifest
+    def __init__(self, subject: Subject, *, seed: int, split: str, device: torch.device) -> None:
+        assert subject.data.label is not None
+        self.subject = subject
+        self.seed = seed
         self.split = split
-        self.world = lone_world(world.device)
-        self.label = config.data.label
+        self.world = lone_world(device)
+        self.label = subject.data.label
         self._readers: dict[str, LabelReader] = {}
 
     @classmethod
-    def make(cls, *, config: RunConfig, manifest: Manifest, split: str, world: World) -> "LabelScores | None":
+    def make(cls, subject: Subject, *, seed: int, split: str, device: torch.device) -> "LabelScores | None":
         """None where the run uses no label, or views b have none: labels of unpaired images are those of views a."""
-        belong_together = config.method.pairing != "unpaired" or knows_truth(config.data, manifest)
-        if config.data.label is None or not belong_together:
+        if subject.data.label is None or not subject.knows_truth:
             return None
-        return cls(config=config, manifest=manifest, split=split, world=world)
+        return cls(subject, seed=seed, split=split, device=device)
 
     def __call__(self, translator: Translator) -> dict[str, float]:
         """Scores by key; empty where the method neither samples by label nor changes labels."""
         method = translator.method
-        with seeded(self.config.train.seed, "labels", device=self.world.device):
-            if isinstance(method, Samples) and self.config.method.needs_label:
+        with seeded(self.seed, "labels", device=self.world.device):
+            if isinstance(method, Samples) and self.subject.method.needs_label:
                 return self._sampled(translator)
             if isinstance(method, Relabels | Encodes):
                 return self._relabelled(translator)
@@ -81,7 +78,7 @@ class LabelScores:
             wanted.append(labels)
         images = torch.cat(made)
         scores = self._accuracies(images, torch.cat(wanted))
-        for name in self.manifest.labels:
+        for name in self.subject.manifest.labels:
             if name != self.label:
                 scores |= self._kept(name, images, originals)
         return scores
@@ -105,13 +102,13 @@ class LabelScores:
         }
 
     def _num_labels(self, name: str) -> int:
-        return len(self.manifest.labels[name].names)
+        return len(self.subject.manifest.labels[name].names)
 
     def _reader(self, name: str) -> LabelReader:
         """Trained once, and the same for every method."""
         if name not in self._readers:
             images, labels = self._real(name, "train", most=MOST_TRAINING_IMAGES)
-            with seeded(self.config.train.seed, "reader", name, device=self.world.device):
+            with seeded(self.seed, "reader", name, device=self.world.device):
                 self._readers[name] = LabelReader(images, labels, num_labels=self._num_labels(name))
         return self._readers[name]
 
@@ -121,14 +118,8 @@ class LabelScores:
         return torch.cat([batch.b for batch in batches])[:most], torch.cat(labels)[:most]
 
     def _batches(self, split: str = "train", name: str | None = None) -> Iterator[Batch]:
-        return split_images(
-            replace(self.config.data, label=name or self.label),
-            self.manifest,
-            split=split,
-            world=self.world,
-            batch_size=_AT_ONCE,
-            pairing=self.config.method.pairing,
-        )
+        labelled = replace(self.subject, data=replace(self.subject.data, label=name or self.label))
+        return split_images(labelled, split=split, world=self.world, batch_size=_AT_ONCE)
 
 
 def _share(hits: Tensor) -> float:

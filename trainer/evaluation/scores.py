@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sharding.format.manifest import Manifest
 from trainer.config.errors import ConfigError
-from trainer.data.subject import knows_truth, trained_view
-from trainer.runs.config import RunConfig
+from trainer.data.subject import Subject
 
 Need = Literal["pairs", "sets", "classes", "labels", "way back"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
@@ -185,35 +183,34 @@ def summaries() -> dict[str, Literal["max", "min"]]:
     return {f"eval/{row.name}": row.mode for row in SCORES.values() if not row.is_pattern}
 
 
-def met_needs(config: RunConfig, manifest: Manifest) -> frozenset[Need]:
+def met_needs(subject: Subject) -> frozenset[Need]:
     """What the run's data and what its method can do have for metrics: see `Need`."""
-    method = config.method
-    has_truth = method.pairing == "single" or knows_truth(config.data, manifest)
+    method = subject.method
     met: set[Need] = set()
     if method.translates:
         met.add("sets")
-        if has_truth:
+        if subject.knows_truth:
             met.add("pairs")
-        if manifest.classes and trained_view(manifest, config.data.view_b).renders_classes:
+        if subject.manifest.classes and subject.view_b.renders_classes:
             met.add("classes")
     if method.translates_back:
         met.add("way back")
     # of unpaired images, labels are those of views a
-    if config.data.label is not None and method.shows_labels and (has_truth or method.pairing != "unpaired"):
+    if subject.data.label is not None and method.shows_labels and subject.knows_truth:
         met.add("labels")
     return frozenset(met)
 
 
-def available_objectives(config: RunConfig, manifest: Manifest) -> dict[str, Score]:
+def available_objectives(subject: Subject) -> dict[str, Score]:
     """Those of `objectives` that the run's data can have, by key."""
-    met = met_needs(config, manifest)
+    met = met_needs(subject)
     return {key: score for key, score in objectives().items() if score.needs <= met}
 
 
-def why_absent(key: str, config: RunConfig, manifest: Manifest) -> str:
+def why_absent(key: str, subject: Subject) -> str:
     """The first of a score's needs that the run's data and method do not meet, as a reason for people."""
-    method, data = config.method, config.data
-    missing = find_key(key).needs - met_needs(config, manifest)
+    method, data = subject.method, subject.data
+    missing = find_key(key).needs - met_needs(subject)
     if missing & {"pairs", "sets", "classes"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
     if "way back" in missing:
@@ -225,11 +222,10 @@ def why_absent(key: str, config: RunConfig, manifest: Manifest) -> str:
     return f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
 
 
-def check_kept_score(config: RunConfig, manifest: Manifest) -> None:
+def check_kept_score(kept: str | None, subject: Subject) -> None:
     """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
-    kept = config.checkpoint.keep_best
-    if kept is None or kept in available_objectives(config, manifest):
+    if kept is None or kept in available_objectives(subject):
         return
-    fault = why_absent(kept, config, manifest) if kept in objectives() else "is no score to choose by"
-    there_are = ", ".join(available_objectives(config, manifest)) or "none; use None"
-    raise ConfigError("checkpoint.keep_best", kept, f"{fault}. Of {config.data.path} there are: {there_are}.")
+    fault = why_absent(kept, subject) if kept in objectives() else "is no score to choose by"
+    there_are = ", ".join(available_objectives(subject)) or "none; use None"
+    raise ConfigError("checkpoint.keep_best", kept, f"{fault}. Of {subject.data.path} there are: {there_are}.")

@@ -7,11 +7,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sharding.format.manifest import Manifest
-from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.data.randomness import seeded
+from trainer.data.subject import Subject
 from trainer.inference.operation import find_label, name_method
 from trainer.inference.translator import Translator, load_translator
 from trainer.methods.base import Encodes, Samples
@@ -20,14 +19,13 @@ from trainer.pictures.grid import save_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image, to_picture
-from trainer.runs.config import RunConfig
-from trainer.runs.rundir import RunDir
+from trainer.runs.opened import OpenRun
 
 _AT_ONCE = 64
 
 
 def draw_pictures(
-    run: RunDir,
+    opened: OpenRun,
     *,
     destination: Path,
     num: int,
@@ -50,22 +48,19 @@ def draw_pictures(
         OSError: a picture cannot be written.
     """
     _require_new(destination)
-    config = run.config()
-    manifest = read_manifest(config.data.path)
-    translator, _ = load_translator(run, device=device, checkpoint=checkpoint)
+    subject = opened.subject
+    translator, _ = load_translator(opened, device=device, checkpoint=checkpoint)
     with seeded(seed, "draw", device=device):
         if between is None:
-            images = _sample(translator, config=config, manifest=manifest, num=num, label=label, device=device)
+            images = _sample(translator, subject, num=num, label=label, device=device)
         else:
-            images = _interpolate(
-                translator, between, config=config, manifest=manifest, num=num, label=label, device=device
-            )
+            images = _interpolate(translator, between, subject, num=num, label=label, device=device)
     pictures = [to_picture(image) for image in images]
     destination.mkdir(parents=True, exist_ok=True)
-    view = manifest.views[config.data.view_b]
+    view = subject.manifest.views[subject.data.view_b]
     files = [destination / f"{place:04d}{result_suffix(view)}" for place in range(num)]
     for file, image in zip(files, images, strict=True):
-        write_atomically(file, encode_result(image, view=view, classes=manifest.classes))
+        write_atomically(file, encode_result(image, view=view, classes=subject.manifest.classes))
     save_picture(destination / "grid.png", _mosaic(pictures))
     return files
 
@@ -77,43 +72,32 @@ def _require_new(destination: Path) -> None:
         raise ConfigError("out", str(destination), "is not empty; give a new folder.")
 
 
-def _sample(
-    translator: Translator,
-    *,
-    config: RunConfig,
-    manifest: Manifest,
-    num: int,
-    label: str | None,
-    device: torch.device,
-) -> Tensor:
+def _sample(translator: Translator, subject: Subject, *, num: int, label: str | None, device: torch.device) -> Tensor:
     if not isinstance(translator.method, Samples):
-        raise ConfigError("method.name", config.method.name, "draws no pictures; use `diptych translate`.")
-    labels = _labels(config, manifest, num=num, name=label, device=device)
+        raise ConfigError("method.name", subject.method.name, "draws no pictures; use `diptych translate`.")
+    labels = _labels(subject, num=num, name=label, device=device)
     parts = [slice(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
     return torch.cat(
         [translator.sample(part.stop - part.start, None if labels is None else labels[part]) for part in parts]
     )
 
 
-def _labels(
-    config: RunConfig, manifest: Manifest, *, num: int, name: str | None, device: torch.device
-) -> Tensor | None:
-    if not config.method.needs_label:
+def _labels(subject: Subject, *, num: int, name: str | None, device: torch.device) -> Tensor | None:
+    if not subject.method.needs_label:
         if name is not None:
-            raise ConfigError("label", name, f"{name_method(config)} draws pictures of no label.")
+            raise ConfigError("label", name, f"{name_method(subject.method)} draws pictures of no label.")
         return None
     if name is not None:
-        return torch.full((num,), find_label(name, config=config, manifest=manifest), device=device)
-    assert config.data.label is not None
-    return torch.arange(num, device=device) % len(manifest.labels[config.data.label].names)
+        return torch.full((num,), find_label(name, subject), device=device)
+    assert subject.data.label is not None
+    return torch.arange(num, device=device) % len(subject.manifest.labels[subject.data.label].names)
 
 
 def _interpolate(
     translator: Translator,
     between: tuple[Path, Path],
+    subject: Subject,
     *,
-    config: RunConfig,
-    manifest: Manifest,
     num: int,
     label: str | None,
     device: torch.device,
@@ -123,10 +107,10 @@ def _interpolate(
     if label is not None:
         raise ConfigError("label", label, "is of no use with --between; give one of the two.")
     if not isinstance(translator.method, Encodes):
-        raise ConfigError("between", names, f"{name_method(config)} has no codes to go between.")
-    side, view = min(config.data.crop_shape), manifest.views[config.data.view_b]
+        raise ConfigError("between", names, f"{name_method(subject.method)} has no codes to go between.")
+    side, view = min(subject.data.crop_shape), subject.manifest.views[subject.data.view_b]
     try:
-        pixels = [read_picture(path, view=view, classes=manifest.classes) for path in between]
+        pixels = [read_picture(path, view=view, classes=subject.manifest.classes) for path in between]
     except UnreadablePictureError as error:
         raise ConfigError("between", names, f"one of them {error}.") from error
     ends = (resize_image(from_stored(picture, view), side)[None].to(device) for picture in pixels)

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from sharding.format.manifest import Manifest, View
+from sharding.format.manifest import View
 from sharding.storage.files import refuse_link
 from sharding.storage.listing import PassedOver, list_files
 from trainer.config.errors import ConfigError
+from trainer.data.subject import Subject
 from trainer.pictures.files import picture_suffixes
-from trainer.runs.config import RunConfig
 
 Direction = Literal["a2b", "b2a"]
 
@@ -31,11 +31,11 @@ class TranslationPlan:
     """Folders below the source that cannot be entered: the reason for each."""
 
 
-def result_view(config: RunConfig, manifest: Manifest, *, direction: Direction) -> View:
+def result_view(subject: Subject, *, direction: Direction) -> View:
     """The view, as stored, that results are files of."""
-    data = config.data
-    name = data.view_a if direction == "b2a" and config.method.pairing != "single" else data.view_b
-    return manifest.views[name]
+    data = subject.data
+    name = data.view_a if direction == "b2a" and subject.pairing != "single" else data.view_b
+    return subject.manifest.views[name]
 
 
 def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool) -> TranslationPlan:

@@ -10,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from sharding.console import PlainConsole
-from sharding.format.manifest_file import read_manifest
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
 from trainer.inference.operation import Operation, choose_operation
@@ -20,7 +19,7 @@ from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored
 from trainer.pictures.tensors import resize_image
-from trainer.runs.rundir import RunDir
+from trainer.runs.opened import OpenRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,7 @@ def translate_image(operation: Operation, image: Tensor, *, device: torch.device
 
 
 def translate_folder(
-    run: RunDir,
+    opened: OpenRun,
     *,
     source: Path,
     destination: Path,
@@ -85,32 +84,24 @@ def translate_folder(
         label: name of the label that the pictures are to show, with methods that can change it.
 
     Raises:
-        ConfigError: there is no run or checkpoint, or see `plan_translation` and `choose_operation`.
+        ConfigError: there is no checkpoint, or see `plan_translation` and `choose_operation`.
         OSError: a result cannot be written; those before it are whole.
     """
-    config = run.config()
-    manifest = read_manifest(config.data.path)
-    suffix = result_suffix(result_view(config, manifest, direction=direction))
+    subject = opened.subject
+    suffix = result_suffix(result_view(subject, direction=direction))
     plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite)
-    translator, position = load_translator(run, device=device, checkpoint=checkpoint)
-    operation = choose_operation(
-        translator,
-        config=config,
-        manifest=manifest,
-        direction=direction,
-        label=label,
-        device=device,
-    )
+    translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
+    operation = choose_operation(translator, subject, direction=direction, label=label, device=device)
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
     with _progress(console) as progress:
         for file, target in progress.track(plan.targets.items(), description="translating"):
             name = target.relative_to(destination).as_posix()
             try:
-                pixels = read_picture(file, view=operation.source, classes=manifest.classes)
+                pixels = read_picture(file, view=operation.source, classes=subject.manifest.classes)
                 image = from_stored(pixels, operation.source)
                 with seeded(seed, "translate", name, device=device):
                     translated = translate_image(operation, image, device=device)
-                _write(target, encode_result(translated, view=operation.result, classes=manifest.classes))
+                _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
             except (MemoryError, RuntimeError) as error:

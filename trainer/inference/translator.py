@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from sharding.console import make_console
-from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, folder_of
 from trainer.checkpoints.load import load_average
 from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_checkpoint
@@ -20,6 +19,7 @@ from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, T
 from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
+from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
 
@@ -98,18 +98,18 @@ def averaged_translator(
     return Translator(method, Networks(calls, modules), layout)
 
 
-def load_translator(run: RunDir, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
+def load_translator(opened: OpenRun, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
     """The translator of a run's newest whole checkpoint, and the position (images) it was made at.
 
     Says on the console which one it is, and which newer ones are damaged.
 
     Raises:
-        ConfigError: there is no run or no whole checkpoint there, its name is no number of images, or no best is kept.
+        ConfigError: there is no whole checkpoint there, its name is no number of images, or no best is kept.
     """
-    config = run.config()
-    folder = _chosen(run, checkpoint)
+    config = opened.config
+    folder = _chosen(opened.run, checkpoint)
     make_console(stderr=True).print(f"checkpoint: {folder}")
-    method = build_method(config.method, resolve_task(config, read_manifest(config.data.path)))
+    method = build_method(config.method, resolve_task(opened.subject))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     try:

@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-from sharding.format.manifest import Manifest
-from trainer.data.subject import final_split
-from trainer.evaluation.evaluate import write_evaluation
+from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
-from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 from trainer.reports.page import write_report
-from trainer.runs.config import RunConfig
-from trainer.runs.rundir import RunDir
+from trainer.runs.opened import OpenRun
 
 
 class HeldOut:
@@ -19,38 +15,24 @@ class HeldOut:
 
     Args:
         translator: the averaged networks, which go on following the training.
-        watched_split: looked at on the way.
     """
 
-    def __init__(
-        self,
-        run: RunDir,
-        *,
-        config: RunConfig,
-        manifest: Manifest,
-        world: World,
-        translator: Translator,
-        watched_split: str,
-    ) -> None:
-        self.run = run
-        self.config = config
-        self.manifest = manifest
+    def __init__(self, opened: OpenRun, *, world: World, translator: Translator) -> None:
+        self.opened = opened
+        self.run = opened.run
+        self.subject = opened.subject
         self.world = world
         self.translator = translator
-        self.watched_split = watched_split
-        self._pictures = self._pictures_of(watched_split)
+        self._pictures = open_pictures(opened, split=self.subject.watched_split, world=world)
         self._evaluator: SplitEvaluator | None = None
 
-    def _pictures_of(self, split: str) -> SamplePictures:
-        return SamplePictures(config=self.config, manifest=self.manifest, world=self.world, split=split)
-
     def _evaluator_of(self, split: str) -> SplitEvaluator:
-        return SplitEvaluator(config=self.config, manifest=self.manifest, split=split, world=self.world)
+        return SplitEvaluator(self.subject, seed=self.opened.config.train.seed, split=split, world=self.world)
 
     def score(self) -> dict[str, float]:
         """Scores of the watched split, equal on all ranks."""
         if self._evaluator is None:
-            self._evaluator = self._evaluator_of(self.watched_split)
+            self._evaluator = self._evaluator_of(self.subject.watched_split)
         return self._evaluator(self.translator)
 
     def draw(self, position: int) -> Path:
@@ -60,17 +42,17 @@ class HeldOut:
         return path
 
     def finish(self, position: int, *, early_stop: str = "") -> dict[str, float]:
-        """Score the test split (where there is none, see `final_split`) and write evaluation and report.
+        """Score the test split (where there is none, see `Subject.final_split`) and write evaluation and report.
 
         Args:
             position: images that were trained on.
             early_stop: why they are fewer than planned.
         """
-        split = final_split(self.manifest)
+        split = self.subject.final_split
         scores = self._evaluator_of(split)(self.translator)
-        self._pictures_of(split).draw(self.translator, self.run.evaluation_picture)
+        open_pictures(self.opened, split=split, world=self.world).draw(self.translator, self.run.evaluation_picture)
         if self.world.is_main:
-            num_images = self.manifest.num_samples(split)
+            num_images = self.subject.num_images(split)
             write_evaluation(self.run, split=split, position=position, num_images=num_images, scores=scores)
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)

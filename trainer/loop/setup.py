@@ -1,14 +1,13 @@
 """Opens a run: makes the parts of its training loop, goes to its newest checkpoint, and hands them over."""
 
 from sharding.console import make_console
-from sharding.format.manifest import Manifest
-from sharding.format.manifest_file import read_manifest
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import STATE_FILE, CheckpointError
 from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
+from trainer.data.subject import Subject
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.evaluation.scores import check_kept_score, summaries
@@ -27,15 +26,16 @@ from trainer.ranks.world import World
 from trainer.reports.page import check_report
 from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.contents import checked_rank_states
+from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
 
 
-def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Trainer:
+def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> Trainer:
     """One run on one rank, to be continued from its newest whole checkpoint if it has one.
 
     Args:
-        run: the run directory, with its run.json.
+        opened: the run, with what it learns from.
         world: this rank among all.
         to_console: show progress (sweeps have a table of their own).
 
@@ -43,25 +43,24 @@ def open_trainer(run: RunDir, *, world: World, to_console: bool = True) -> Train
         ConfigError: a file of the run is damaged, or the data set lacks what the run wants of it.
         CheckpointError: it has checkpoints, and none can be loaded.
     """
-    config = run.config()
+    run, config, subject = opened.run, opened.config, opened.subject
     read_metrics(run.metrics_file)  # if it is damaged, all ranks say so before anything is loaded
     check_report(run)
-    manifest = read_manifest(config.data.path)
-    check_kept_score(config, manifest)
-    engine, average = _make_networks(config, manifest, world=world)
+    check_kept_score(config.checkpoint.keep_best, subject)
+    engine, average = _make_networks(config, subject, world=world)
     checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
     progress, elapsed_s = _resume(checkpoints, meter)
     position = progress.position
     clock = Clock(position=position, elapsed_s=elapsed_s)
-    held_out = _open_held_out(run, config, manifest, world=world, engine=engine, average=average)
+    translator = averaged_translator(engine.method, average, config=config, device=world.device)
     trainer = Trainer(
         config=config,
         world=world,
         engine=engine,
         average=average,
-        loader=_open_loader(config, manifest, world=world, position=position),
-        held_out=held_out,
+        loader=_open_loader(config, subject, world=world, position=position),
+        held_out=HeldOut(opened, world=world, translator=translator),
         checkpoints=checkpoints,
         loggers=_make_loggers(run, config, position=position, to_console=to_console) if world.is_main else [],
         meter=meter,
@@ -88,11 +87,11 @@ def _events(trainer: Trainer) -> list[Event]:
     ]
 
 
-def _make_networks(config: RunConfig, manifest: Manifest, *, world: World) -> tuple[Engine, MovingAverage]:
+def _make_networks(config: RunConfig, subject: Subject, *, world: World) -> tuple[Engine, MovingAverage]:
     """A method's players with their first weights, and the averages that follow them."""
     seed_torch(config.train.seed, "weights")
     engine = Engine(
-        build_method(config.method, resolve_task(config, manifest)),
+        build_method(config.method, resolve_task(subject)),
         config=config.engine,
         optimizer=config.optimizer,
         batch_size_per_gpu=config.train.batch_size_per_gpu,
@@ -116,31 +115,12 @@ def _resume(checkpoints: Checkpoints, meter: Meter) -> tuple[Progress, float]:
     return loaded.progress, states[0]["elapsed_s"]
 
 
-def _open_held_out(
-    run: RunDir, config: RunConfig, manifest: Manifest, *, world: World, engine: Engine, average: MovingAverage
-) -> HeldOut:
-    return HeldOut(
-        run,
-        config=config,
-        manifest=manifest,
-        world=world,
-        translator=averaged_translator(engine.method, average, config=config, device=world.device),
-        watched_split=next(name for name in ("val", "test", "train") if name in manifest.splits),
-    )
-
-
-def _open_loader(config: RunConfig, manifest: Manifest, *, world: World, position: int) -> Loader:
+def _open_loader(config: RunConfig, subject: Subject, *, world: World, position: int) -> Loader:
     return Loader(
-        data=config.data,
-        pairing=config.method.pairing,
-        manifest=manifest,
-        split="train",
-        shuffle=True,
-        seed=config.train.seed,
+        subject,
+        world=world,
         batch_size=config.train.batch_size_per_gpu,
-        rank=world.rank,
-        world_size=world.size,
-        device_id=world.device_id,
+        seed=config.train.seed,
         start_position=position,
     )
 

@@ -166,7 +166,7 @@ class Trainer:
         return self.held_out.finish(self.position, early_stop=self.stop.reason)
 
     def draw_samples(self) -> None:
-        """Translate the same few validation images as always."""
+        """Translate the same few watched images as always."""
         with self.clock.stopped():
             path = self.held_out.draw(self.position)
             for logger in self.loggers:

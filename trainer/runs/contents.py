@@ -36,6 +36,8 @@ class _RunRecord:
     dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     config: dict[str, Any]
     """Checked by `trainer.config`."""
+    held_out: Annotated[dict[_Name, Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=2)]
+    """View -> training images that are not trained on, but watched."""
 
 
 @dataclass(frozen=True, kw_only=True)

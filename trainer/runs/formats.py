@@ -87,6 +87,11 @@ def _log_in_four(record: Record) -> Record:
     return record | {"config": config | sections}
 
 
+def _nothing_held_out(record: Record) -> Record:
+    """Runs trained on all of the training split, and go on so."""
+    return record | {"held_out": {}}
+
+
 def _by_split(record: Record) -> Record:
     """The splits were all that there was."""
     return {"splits": record}
@@ -97,7 +102,7 @@ def _with_nothing_noted(record: Record) -> Record:
     return {**record, "asked": None}
 
 
-RUN = Format((_log_in_four,))
+RUN = Format((_log_in_four, _nothing_held_out))
 STATE = Format((_as_it_is,))
 EVALUATION = Format((_by_split,))
 EARLY_STOP = Format((_as_it_is,))

@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 from sharding.console import command_line
-from sharding.format.manifest_file import manifest_bytes
+from sharding.format.manifest import FILE_NAME
+from sharding.format.manifest_file import manifest_bytes, parse_manifest
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.lock import LOCK_FILE, only_process
-from sharding.storage.place import Place
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
+from trainer.data.subject import Subject
 from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
@@ -88,6 +89,10 @@ class RunDir:
             ConfigError: the folder is no run, or its run.json does not fit this version.
         """
         return config_from_dict(self.record()["config"])
+
+    def held_out(self) -> dict[str, int]:
+        """View -> training images that are not trained on, because they are watched. Raises as `config`."""
+        return self.record()["held_out"]
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """What evaluation.json holds: position (images) and scores of each split that was scored; empty if none was.
@@ -177,12 +182,20 @@ class RunDir:
                 remedy = "would tell W&B where to send your key, and no run needs it. Remove it."
                 raise ConfigError("run", str(settings), remedy)
 
-    def create(self, config: RunConfig, *, preset: str, command: list[str]) -> None:
-        """Make the directory with its run.json. Raises ConfigError if it is there already."""
+    def create(self, config: RunConfig, *, preset: str, command: list[str]) -> Subject:
+        """Make the directory with its run.json; what the run will learn from.
+
+        Raises:
+            ConfigError: it is there already.
+            DatasetError: there is no data set.
+        """
         if self.run_file.exists():
             resume = command_line("diptych", "train", "--resume", self.path)
             raise ConfigError("run", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.refuse_links()
+        content = manifest_bytes(config.data.path)
+        manifest = parse_manifest(content, path=str(config.data.path / FILE_NAME))
+        subject = Subject.begin(data=config.data, method=config.method, manifest=manifest)
         self.samples.mkdir(parents=True, exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
         record = {
@@ -193,10 +206,12 @@ class RunDir:
             "python": sys.version.split()[0],
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "wandb_id": uuid.uuid4().hex[:12],
-            "dataset_sha256": dataset_digest(config.data.path),
+            "dataset_sha256": hashlib.sha256(content).hexdigest(),
             "config": config_to_dict(config),
+            "held_out": dict(subject.held_out),
         }
         write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
+        return subject
 
     def discard_unless_begun(self) -> None:
         """Remove what `create` made, if nothing came of it: a run that fails at once does not keep its name.
@@ -214,18 +229,6 @@ class RunDir:
         for folder in (self.samples, self.path):
             with contextlib.suppress(OSError):  # it holds something, or is gone
                 folder.rmdir()
-
-    def check_dataset(self, config: RunConfig) -> None:
-        """A resumed run must see the samples that it began with. Raises ConfigError if the data set was replaced."""
-        if dataset_digest(config.data.path) != self.record()["dataset_sha256"]:
-            raise ConfigError(
-                "data.path", str(config.data.path), "is not the data set that this run began with; start a new run."
-            )
-
-
-def dataset_digest(place: Place) -> str:
-    """SHA-256 of the manifest, which holds those of all shards. Raises DatasetError if it cannot be read."""
-    return hashlib.sha256(manifest_bytes(place)).hexdigest()
 
 
 def _commit() -> str | None:

@@ -8,47 +8,36 @@ from sharding.storage.place import Url
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
-from trainer.data.subject import check_views, knows_truth, trained_view, view_fields
-from trainer.runs.config import RunConfig
+from trainer.data.subject import Subject
+from trainer.data.views import check_views
 
 
-def resolve_task(config: RunConfig, manifest: Manifest) -> Task:
+def resolve_task(subject: Subject) -> Task:
     """What the run's networks are sized by. Raises as `check_task`."""
-    check_task(config, manifest)
-    return _task(config, manifest)
+    check_task(subject)
+    return subject.task
 
 
-def _task(config: RunConfig, manifest: Manifest) -> Task:
-    data = config.data
-    channels_b = trained_view(manifest, data.view_b).channels
-    is_single = config.method.pairing == "single"
-    return Task(
-        channels_a=channels_b if is_single else trained_view(manifest, data.view_a).channels,
-        channels_b=channels_b,
-        side=min(data.crop_shape),
-        num_labels=0 if data.label is None else len(manifest.labels[data.label].names),
-    )
-
-
-def check_task(config: RunConfig, manifest: Manifest) -> None:
+def check_task(subject: Subject) -> None:
     """Check that the data set has what the run wants of it.
 
     Raises:
         ConfigError: a view or label is missing or of the wrong kind, or the method cannot learn from what there is.
         DatasetError: there is nothing to train on.
     """
-    check_views(config.data, manifest, pairing=config.method.pairing)
-    _check_pairs(config, manifest)
-    _check_label(config, manifest)
-    config.method.check_shapes(_task(config, manifest))
-    for name in {getattr(config.data, field) for field in view_fields(config.method.pairing)}:
+    data, manifest = subject.data, subject.manifest
+    check_views(data, manifest, pairing=subject.pairing)
+    _check_pairs(subject)
+    _check_label(subject)
+    subject.method.check_shapes(subject.task)
+    for name in subject.views:
         if "train" not in manifest.splits or not manifest.num_samples("train", name):
             raise DatasetError(
-                f"{config.data.path} has no training images of view {name!r}; its splits: "
+                f"{data.path} has no training images of view {name!r}; its splits: "
                 f"{', '.join(manifest.splits) or 'none'}."
             )
-    if isinstance(config.data.path, Url):
-        _check_cache(config.data, manifest)
+    if isinstance(data.path, Url):
+        _check_cache(data, manifest)
 
 
 def _check_cache(data: DataConfig, manifest: Manifest) -> None:
@@ -68,23 +57,23 @@ def _check_cache(data: DataConfig, manifest: Manifest) -> None:
         )
 
 
-def _check_pairs(config: RunConfig, manifest: Manifest) -> None:
-    if config.method.pairing == "paired" and not knows_truth(config.data, manifest):
+def _check_pairs(subject: Subject) -> None:
+    if subject.pairing == "paired" and not subject.knows_truth:
         raise ConfigError(
             "method.name",
-            config.method.name,
-            f"learns from pairs, and {config.data.path} is unpaired; use a method for unpaired images, e.g. cyclegan, "
+            subject.method.name,
+            f"learns from pairs, and {subject.data.path} is unpaired; use a method for unpaired images, e.g. cyclegan, "
             "or a paired data set.",
         )
 
 
-def _check_label(config: RunConfig, manifest: Manifest) -> None:
-    name, known = config.data.label, ", ".join(manifest.labels) or "none"
-    if name is not None and name not in manifest.labels:
-        raise ConfigError("data.label", name, f"{config.data.path} has no such label; it has: {known}.")
-    if name is None and config.method.needs_label:
+def _check_label(subject: Subject) -> None:
+    name, known = subject.data.label, ", ".join(subject.manifest.labels) or "none"
+    if name is not None and name not in subject.manifest.labels:
+        raise ConfigError("data.label", name, f"{subject.data.path} has no such label; it has: {known}.")
+    if name is None and subject.method.needs_label:
         raise ConfigError(
             "data.label",
             name,
-            f"method.name = {config.method.name!r} needs one; {config.data.path} has: {known}.",
+            f"method.name = {subject.method.name!r} needs one; {subject.data.path} has: {known}.",
         )

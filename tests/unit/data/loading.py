@@ -8,7 +8,11 @@ import torch
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import SIDE
 from trainer.config.data import DataConfig
-from trainer.data.loader import Loader, evaluation_batches
+from trainer.config.method import MethodConfig
+from trainer.data.loader import Loader
+from trainer.data.split import split_images
+from trainer.data.subject import Subject
+from trainer.ranks.world import World
 
 CROP = 16
 
@@ -29,11 +33,30 @@ def split_options(changes):
 
 def open_loader(folder, **changes):
     options = {
-        "pairing": "paired", "split": "train", "shuffle": True, "seed": 11, "batch_size": 4, "rank": 0, "world_size": 1,
-        "device_id": None,
+        "pairing": "paired", "seed": 11, "batch_size": 4, "rank": 0, "world_size": 1, "device_id": None, "held_out": {},
     }  # fmt: skip
     changed, data = split_options(changes)
-    return Loader(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
+    subject, options = _opened(folder, data, options | changed)
+    return Loader(subject, **options)
+
+
+def _opened(folder, data, options):
+    """The subject, and what else a pass over it takes."""
+    rank, size, device_id = (options.pop(name) for name in ("rank", "world_size", "device_id"))
+    device = torch.device("cpu") if device_id is None else torch.device("cuda", device_id)
+    options["world"] = World(rank=rank, local_rank=rank, size=size, device=device)
+    subject = Subject(
+        data=data_config(folder, **data),
+        method=method_of(options.pop("pairing")),
+        manifest=read_manifest(folder),
+        held_out=options.pop("held_out"),
+    )
+    return subject, options
+
+
+def method_of(pairing):
+    """The section of a method that learns from such images."""
+    return type("Some", (MethodConfig,), {"pairing": pairing})(name="some")
 
 
 def take(num, folder, **changes):
@@ -46,11 +69,12 @@ def take(num, folder, **changes):
 
 def evaluate(folder, **changes):
     options = {
-        "pairing": "paired", "split": "test", "load_size": SIDE, "batch_size": 2, "rank": 0, "world_size": 1,
-        "device_id": None,
+        "pairing": "paired", "split": "test", "batch_size": 2, "rank": 0, "world_size": 1, "device_id": None,
+        "held_out": {},
     }  # fmt: skip
     changed, data = split_options(changes)
-    return evaluation_batches(data=data_config(folder, **data), manifest=read_manifest(folder), **options | changed)
+    subject, options = _opened(folder, data, options | changed)
+    return split_images(subject, **options)
 
 
 def keys_of(batches):

@@ -14,14 +14,15 @@ from sharding.errors import DatasetError
 from sharding.format.codec.encoding import encode
 from sharding.format.manifest import ClassInfo, View
 from sharding.format.manifest_file import read_manifest
-from tests.unit.data.loading import take
+from tests.unit.data.loading import method_of, take
 from tests.unit.data.tiny_shards import write_dataset
 from trainer.config.data import DataConfig, JitterConfig
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_section
 from trainer.data.geometry import known_size, turning_matrices
 from trainer.data.order import augmentation
-from trainer.data.split import evaluation_size, split_images
+from trainer.data.split import split_images
+from trainer.data.subject import Subject
 from trainer.ranks.world import lone_world
 
 SIZES = ((48, 64), (60, 40), (41, 57), (40, 40))
@@ -83,7 +84,8 @@ def evaluation(folder, **options):
     options = {"load_size": (30, 40), "rotate": False} | options
     data = DataConfig(path=folder, view_a="a", view_b="b", crop_size=(24, 32), **options)
     world = lone_world(torch.device("cpu"))
-    (batch,) = split_images(data, read_manifest(folder), split="test", world=world, batch_size=4)
+    subject = Subject(data=data, method=method_of("paired"), manifest=read_manifest(folder))
+    (batch,) = split_images(subject, split="test", world=world, batch_size=4)
     return batch
 
 
@@ -262,7 +264,8 @@ def test_evaluation_sees_targets_at_their_stored_size(tmp_path, stored, load, cr
     view = View(extension="b.png", height=height, width=width)
     write_dataset(tmp_path, views={"b": view}, splits={})
     data = DataConfig(path=tmp_path, view_b="b", load_size=load, crop_size=crop)
-    assert evaluation_size(data, read_manifest(tmp_path)) == expected
+    subject = Subject(data=data, method=method_of("paired"), manifest=read_manifest(tmp_path))
+    assert subject.evaluation_size == expected
 
 
 @pytest.mark.parametrize("geometry", RESIZES, ids=lambda value: "-".join(map(str, value.values())))

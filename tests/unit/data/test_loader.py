@@ -18,7 +18,7 @@ from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, k
 from tests.unit.data.tiny_shards import SHARDS, SIDE, VIEWS, encode, noise, noisy_pixels, write_dataset
 from trainer.config.errors import ConfigError
 from trainer.data.order import Order, augmentation
-from trainer.data.subject import check_views
+from trainer.data.views import check_views
 
 NUM_TRAIN, NUM_TEST = sum(SHARDS["train"]), sum(SHARDS["test"])
 

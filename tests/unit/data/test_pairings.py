@@ -9,11 +9,12 @@ import torch
 
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
-from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, open_loader, take
+from tests.unit.data.loading import CROP, assert_equal, data_config, evaluate, keys_of, method_of, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, SIDE, UNPAIRED_SHARDS, noisy_labels, noisy_pixels
 from trainer.config.errors import ConfigError
 from trainer.data.order import Order, augmentation
 from trainer.data.split import split_images
+from trainer.data.subject import Subject
 from trainer.ranks.world import lone_world
 
 WHOLE = {"crop_size": SIDE, "flip": False, "view_a": "photo", "view_b": "map"}
@@ -153,10 +154,7 @@ def test_an_evaluation_of_one_view_shows_all_of_it(unpaired):
 
 def test_images_of_a_split_come_one_at_a_time_with_what_the_method_learns_from(unpaired):
     data = data_config(unpaired, label="kind", **WHOLE)
-    batches = list(
-        split_images(
-            data, read_manifest(unpaired), split="test", world=lone_world(torch.device("cpu")), pairing="single"
-        )
-    )
+    subject = Subject(data=data, method=method_of("single"), manifest=read_manifest(unpaired))
+    batches = list(split_images(subject, split="test", world=lone_world(torch.device("cpu"))))
     assert [len(batch.keys) for batch in batches] == [1, 1, 1, 1]
     assert [batch.label.item() for batch in batches] == [noisy_labels(ordinal)["kind"] for ordinal in range(4)]

@@ -13,18 +13,19 @@ from s3fs import S3FileSystem
 from launch.embedded import ensure_dataset
 from sharding.cli import main as shard
 from sharding.errors import DatasetError
-from sharding.format.manifest_file import read_manifest, write_manifest
+from sharding.format.manifest_file import manifest_bytes, read_manifest, write_manifest
 from sharding.reading.reader import ShardReader
 from sharding.storage import download, transfer
 from sharding.storage.cache import Cache
 from sharding.storage.place import Url
 from sharding.verifying.verify import verify
 from tests.remote import Fault, serve
-from tests.tiny_run import tiny_config
+from tests.tiny_run import subject_of, tiny_config
 from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
 from trainer.config.errors import ConfigError
-from trainer.runs.rundir import RunDir, dataset_digest
+from trainer.runs.opened import open_run
+from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
 
 TARS = [f"train/{number:06d}.tar" for number in range(len(SHARDS["train"]))]
@@ -116,13 +117,12 @@ def test_an_index_that_is_not_there_is_named_before_training(site):
 
 
 def test_an_address_without_a_data_set_is_named(site):
-    for read in (read_manifest, dataset_digest):
-        with pytest.raises(DatasetError, match=r"/nothing/dataset\.json is not there \(404\)\. Check the address"):
-            read(site.url / "nothing")
+    with pytest.raises(DatasetError, match=r"/nothing/dataset\.json is not there \(404\)\. Check the address"):
+        read_manifest(site.url / "nothing")
 
 
-def test_the_digest_is_that_of_the_folder(noisy, site):
-    assert dataset_digest(site.url) == dataset_digest(noisy)
+def test_the_manifest_is_that_of_the_folder(noisy, site):
+    assert manifest_bytes(site.url) == manifest_bytes(noisy)
 
 
 def test_evicted_shards_do_not_stay_open(site, tmp_path):
@@ -146,9 +146,9 @@ def test_a_cache_too_small_for_what_is_needed_at_a_time_is_named(map_dataset):
         config = tiny_config(map_dataset)
         remote = replace(config, data=replace(config.data, path=site.url, cache_gb=1e-6))
         with pytest.raises(ConfigError, match=r"data\.cache_gb = 1e-06: must be at least 0\.\d+: twice data\.sh"):
-            check_task(remote, read_manifest(site.url))
-        check_task(replace(remote, data=replace(remote.data, cache_gb=0.1)), read_manifest(site.url))
-        check_task(replace(config, data=replace(config.data, cache_gb=1e-6)), read_manifest(map_dataset))
+            check_task(subject_of(remote))
+        check_task(subject_of(replace(remote, data=replace(remote.data, cache_gb=0.1))))
+        check_task(subject_of(replace(config, data=replace(config.data, cache_gb=1e-6))))
 
 
 @pytest.fixture
@@ -196,10 +196,10 @@ def test_a_run_keeps_its_address_and_knows_its_data_set(map_dataset, tmp_path):
         run.create(config, preset="tiny", command=[])
         assert run.config() == config
         assert run.record()["config"]["data"]["path"] == str(site.url)
-        run.check_dataset(config)
+        assert open_run(run).config == config
         write_manifest(tmp_path / "set", replace(read_manifest(site.url), name="another"))
         with pytest.raises(ConfigError, match=rf"data\.path = '{site.url}': is not the data set that this run"):
-            run.check_dataset(config)
+            open_run(run)
 
 
 def test_the_command_line_takes_an_address(map_dataset, capsys):

@@ -14,7 +14,8 @@ from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig
-from trainer.data.subject import knows_truth, trained_view
+from trainer.data.subject import Subject
+from trainer.data.views import trained_view
 from trainer.runs.task import check_task, resolve_task
 
 VIEWS = {
@@ -62,26 +63,30 @@ def run(*, pairing="paired", needs_label=False, residual=False, **data):
     return SimpleNamespace(data=DataConfig(**options), method=method)
 
 
+def seen(config, manifest):
+    return Subject(data=config.data, method=config.method, manifest=manifest)
+
+
 def degraded(**data):
     return run(view_a="photo", degrade=DegradeConfig(kind="blur"), **data)
 
 
 def test_networks_are_sized_by_the_views_the_crop_and_the_label():
-    task = resolve_task(run(label="age"), PAIRED)
+    task = resolve_task(seen(run(label="age"), PAIRED))
     assert (task.channels_a, task.channels_b, task.side, task.num_labels) == (1, 3, 32, 3)
-    assert resolve_task(run(), PAIRED).num_labels == 0
+    assert resolve_task(seen(run(), PAIRED)).num_labels == 0
 
 
 def test_views_of_other_channels_rule_out_a_residual_before_anything_starts():
     config = run(residual=True)
     with pytest.raises(ConfigError, match=r"^method\.mapping\.residual = True: one view has 1 .* the other 3"):
-        check_task(config, PAIRED)
+        check_task(seen(config, PAIRED))
     config.data = degraded().data
-    check_task(config, PAIRED)
+    check_task(seen(config, PAIRED))
 
 
 def test_one_view_is_the_target_view():
-    task = resolve_task(run(pairing="single", view_a="no such view"), PAIRED)
+    task = resolve_task(seen(run(pairing="single", view_a="no such view"), PAIRED))
     assert (task.channels_a, task.channels_b) == (3, 3)
 
 
@@ -113,7 +118,7 @@ def test_one_view_is_the_target_view():
 )
 def test_what_does_not_fit_is_named_with_what_does(config, manifest, message):
     with pytest.raises(ConfigError, match=message):
-        resolve_task(config, manifest)
+        resolve_task(seen(config, manifest))
 
 
 @pytest.mark.parametrize(
@@ -135,19 +140,19 @@ def test_what_does_not_fit_is_named_with_what_does(config, manifest, message):
     ],
 )
 def test_what_fits_is_accepted(config, manifest):
-    check_task(config, manifest)
+    check_task(seen(config, manifest))
 
 
 @pytest.mark.parametrize("splits", [{}, {"train": []}, {"test": [shard()]}, {"train": [shard(view="height")]}])
 def test_a_view_without_training_images_is_named(splits):
     with pytest.raises(DatasetError, match="d has no training images of view 'photo'"):
-        check_task(run(pairing="single"), replace(UNPAIRED, splits=splits))
+        check_task(seen(run(pairing="single"), replace(UNPAIRED, splits=splits)))
 
 
 def test_the_truth_is_known_of_pairs_and_of_what_is_degraded():
-    assert knows_truth(run().data, PAIRED)
-    assert knows_truth(degraded().data, UNPAIRED)
-    assert not knows_truth(run().data, UNPAIRED)
+    assert seen(run(), PAIRED).knows_truth
+    assert seen(degraded(), UNPAIRED).knows_truth
+    assert not seen(run(), UNPAIRED).knows_truth
 
 
 def test_asking_costs_no_torch():
@@ -158,7 +163,7 @@ def test_asking_costs_no_torch():
 
 def test_class_numbers_are_trained_on_as_colours():
     manifest = replace(PAIRED, classes=[ClassInfo(name="sea", color=(0, 0, 255))])
-    task = resolve_task(run(view_a="classes"), manifest)
+    task = resolve_task(seen(run(view_a="classes"), manifest))
     assert (task.channels_a, task.channels_b) == (3, 3)
     assert trained_view(manifest, "classes").renders_classes
     assert trained_view(manifest, "deep") == VIEWS["deep"]

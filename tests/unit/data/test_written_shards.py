@@ -8,9 +8,12 @@ from sharding.format.manifest_file import read_manifest
 from sharding.work.plan import Draft, Plan
 from sharding.writing.options import WriteOptions
 from sharding.writing.writer import make_dataset
+from tests.unit.data.loading import method_of
 from tests.unit.data.tiny_shards import encode
 from trainer.config.data import DataConfig
 from trainer.data.loader import Loader
+from trainer.data.subject import Subject
+from trainer.ranks.world import lone_world
 
 SIDE = 16
 NUM_SAMPLES = {"horse": 7, "zebra": 5}
@@ -41,16 +44,14 @@ def test_labels_and_views_come_out_as_they_went_in(tmp_path):
     out = tmp_path / "animals"
     make_dataset(Animals(), WriteOptions(out=out, shard_samples=3, workers=1), progress=lambda done, total: None)
     loader = Loader(
-        data=DataConfig(path=out, view_a="horse", view_b="zebra", label="number", load_size=SIDE, crop_size=SIDE),
-        pairing="unpaired",
-        manifest=read_manifest(out),
-        split="train",
-        shuffle=True,
-        seed=0,
+        Subject(
+            data=DataConfig(path=out, view_a="horse", view_b="zebra", label="number", load_size=SIDE, crop_size=SIDE),
+            method=method_of("unpaired"),
+            manifest=read_manifest(out),
+        ),
+        world=lone_world(torch.device("cpu")),
         batch_size=5,
-        rank=0,
-        world_size=1,
-        device_id=None,
+        seed=0,
     )
     batches = [next(loader) for _ in range(7)]
     loader.close()

@@ -11,16 +11,16 @@ from rich.console import Console
 
 from launch.commands.evaluate import EvaluateOptions, evaluate_command
 from sharding.errors import DatasetError
-from sharding.format.manifest_file import read_manifest
-from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, tiny_config
+from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, subject_of, tiny_config
 from trainer.config.errors import ConfigError
-from trainer.evaluation.evaluate import evaluate_run, evaluate_split, write_evaluation
+from trainer.evaluation.evaluate import evaluate_run, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.psnr import LARGEST_DB
 from trainer.inference.translator import Translator, load_translator
 from trainer.methods.base import Networks
 from trainer.pictures.classes import class_colors, paint_classes
 from trainer.ranks.world import lone_world
+from trainer.runs.opened import open_run
 
 CPU = torch.device("cpu")
 SILENT = Console(quiet=True)
@@ -50,9 +50,7 @@ def evaluate(translator, dataset, *, split="test", **data):
         translator = without_networks(OneWay(translator))
     config = tiny_config(dataset)
     config = replace(config, data=replace(config.data, **data))
-    return evaluate_split(
-        translator, config=config, manifest=read_manifest(dataset), split=split, world=lone_world(CPU)
-    )
+    return SplitEvaluator(subject_of(config), seed=0, split=split, world=lone_world(CPU))(translator)
 
 
 def all_sea(image):
@@ -125,12 +123,7 @@ def test_identity_of_one_channel_is_grey_and_of_three_to_one_has_no_scores(map_d
 
 
 def test_baselines_are_computed_once_and_stay(map_dataset):
-    evaluator = SplitEvaluator(
-        config=tiny_config(map_dataset),
-        manifest=read_manifest(map_dataset),
-        split="test",
-        world=lone_world(CPU),
-    )
+    evaluator = SplitEvaluator(subject_of(tiny_config(map_dataset)), seed=0, split="test", world=lone_world(CPU))
     first, second = (evaluator(without_networks(OneWay(way))) for way in (all_sea, oracle("test")))
     assert first.keys() == second.keys()
     assert first["eval/psnr"] != second["eval/psnr"]
@@ -138,7 +131,7 @@ def test_baselines_are_computed_once_and_stay(map_dataset):
 
 
 def test_noise_repeats_and_leaves_the_random_state_alone(tiny_run, map_dataset):
-    translator, _ = load_translator(tiny_run, device=CPU)
+    translator, _ = load_translator(open_run(tiny_run), device=CPU)
     image = torch.rand(1, 3, SIDE, SIDE)
     assert not torch.equal(translator.translate(image), translator.translate(image))  # dropout is at work
     before = torch.random.get_rng_state()
@@ -149,7 +142,7 @@ def test_noise_repeats_and_leaves_the_random_state_alone(tiny_run, map_dataset):
 
 
 def test_a_run_is_scored_into_its_files(tiny_run):
-    scores = evaluate_run(tiny_run, device=CPU, console=SILENT)
+    scores = evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
     record = json.loads(tiny_run.evaluation_file.read_text())
     written = record["splits"]
     assert record["format"] == 1
@@ -167,7 +160,7 @@ def test_the_command_writes_the_report_too(tiny_run):
 
 def test_a_run_that_was_scored_on_the_way_is_not_finished(tiny_run):
     assert not tiny_run.is_finished("test")
-    evaluate_run(tiny_run, device=CPU, console=SILENT)
+    evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
     total = tiny_run.config().train.total_images
     assert tiny_run.evaluations()["test"]["position"] == POSITION < total
     assert not tiny_run.is_finished("test")
@@ -177,14 +170,14 @@ def test_a_run_that_was_scored_on_the_way_is_not_finished(tiny_run):
 
 
 def test_a_second_split_leaves_the_first(tiny_run):
-    evaluate_run(tiny_run, device=CPU, console=SILENT)
-    evaluate_run(tiny_run, split="val", device=CPU, console=SILENT)
+    evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
+    evaluate_run(open_run(tiny_run), split="val", device=CPU, console=SILENT)
     assert set(tiny_run.evaluations()) == {"test", "val"}
 
 
 def test_the_table_shows_margins(tiny_run):
     console = Console(record=True, width=120, file=io.StringIO())
-    evaluate_run(tiny_run, device=CPU, console=console)
+    evaluate_run(open_run(tiny_run), device=CPU, console=console)
     text = console.export_text()
     assert "PSNR" in text
     assert "dB" in text
@@ -193,20 +186,20 @@ def test_the_table_shows_margins(tiny_run):
 
 def test_an_unknown_split_is_named_with_the_known_ones(tiny_run):
     with pytest.raises(DatasetError, match=r"holdout.*train, val, test"):
-        evaluate_run(tiny_run, split="holdout", device=CPU, console=SILENT)
+        evaluate_run(open_run(tiny_run), split="holdout", device=CPU, console=SILENT)
 
 
 def test_a_run_without_checkpoint_says_so(tiny_run):
     next(tiny_run.checkpoints.glob("*/state.json")).unlink()
     with pytest.raises(ConfigError, match="no complete checkpoint"):
-        evaluate_run(tiny_run, device=CPU, console=SILENT)
+        evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
 
 
 def test_a_replaced_data_set_is_refused(tiny_run):
     record = tiny_run.record() | {"dataset_sha256": "0" * 64}
     tiny_run.run_file.write_text(json.dumps(record))
     with pytest.raises(ConfigError, match="not the data set"):
-        evaluate_run(tiny_run, device=CPU, console=SILENT)
+        evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
 
 
 def test_a_way_back_is_scored_against_the_input_and_so_is_the_round_trip(map_dataset):

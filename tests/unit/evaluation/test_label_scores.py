@@ -9,22 +9,19 @@ import torch
 
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
+from tests.tiny_run import subject_of
 from tests.unit.labelled import Coder, DeafSampler, ForgetfulPainter, Painter, Sampler, config_of, without_networks
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.label_scores import LabelScores
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
-from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
-
-WORLD = lone_world(torch.device("cpu"))
 
 
 def make(config: RunConfig, manifest: Manifest | None = None) -> LabelScores | None:
-    return LabelScores.make(
-        config=config, manifest=manifest or read_manifest(config.data.path), split="test", world=WORLD
-    )
+    subject = subject_of(config) if manifest is None else replace(subject_of(config), manifest=manifest)
+    return LabelScores.make(subject, seed=config.train.seed, split="test", device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

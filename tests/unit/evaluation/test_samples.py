@@ -6,15 +6,22 @@ import torch
 from PIL import Image
 
 from sharding.errors import DatasetError
-from sharding.format.manifest_file import read_manifest
-from tests.tiny_run import SIDE, tiny_config
+from tests.tiny_run import SIDE, subject_of, tiny_config
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import load_translator
 from trainer.pictures.grid import sample_grid
 from trainer.pictures.tensors import to_uint8
 from trainer.ranks.world import World, lone_world
+from trainer.runs.opened import open_run
 
 CPU = torch.device("cpu")
+
+
+WORLD = lone_world(CPU)
+
+
+def pictures_of(dataset, *, split="val", world=WORLD):
+    return SamplePictures(subject_of(tiny_config(dataset)), num=2, split=split, seed=0, world=world)
 
 
 def flat(*levels, side=128, channels=3):
@@ -58,36 +65,28 @@ def test_of_other_numbers_of_channels_the_first_are_shown(channels, shown):
 
 
 def test_the_same_images_and_noise_each_time(tiny_run, map_dataset, tmp_path):
-    translator, _ = load_translator(tiny_run, device=CPU)
-    pictures = SamplePictures(
-        config=tiny_config(map_dataset), manifest=read_manifest(map_dataset), world=lone_world(CPU)
-    )
+    translator, _ = load_translator(open_run(tiny_run), device=CPU)
+    pictures = pictures_of(map_dataset)
     for name in ("first.png", "second.png"):
         pictures.draw(translator, tmp_path / name)
     first, second = (tmp_path / name for name in ("first.png", "second.png"))
     assert first.read_bytes() == second.read_bytes()
-    assert Image.open(first).size == (3 * 128 + 4, 20 + 2 * 130 - 2)  # samples.num_rows is 2
+    assert Image.open(first).size == (3 * 128 + 4, 20 + 2 * 130 - 2)  # two samples
 
 
 def test_samples_are_spread_over_the_split(map_dataset):
-    config = tiny_config(map_dataset)
-    pictures = SamplePictures(config=config, manifest=read_manifest(map_dataset), world=lone_world(CPU))
+    pictures = pictures_of(map_dataset)
     assert [sample.keys for sample in pictures._samples] == [("val-0",), ("val-2",)]  # two of four
     assert pictures._samples[0].a.shape == (1, 3, SIDE, SIDE)
 
 
 def test_only_the_main_rank_draws(map_dataset, tmp_path):
     world = World(rank=1, local_rank=1, size=2, device=CPU)
-    pictures = SamplePictures(config=tiny_config(map_dataset), manifest=read_manifest(map_dataset), world=world)
+    pictures = pictures_of(map_dataset, world=world)
     pictures.draw(None, tmp_path / "grid.png")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_split_is_refused(map_dataset):
     with pytest.raises(DatasetError, match="holdout"):
-        SamplePictures(
-            config=tiny_config(map_dataset),
-            manifest=read_manifest(map_dataset),
-            world=lone_world(CPU),
-            split="holdout",
-        )
+        pictures_of(map_dataset, split="holdout")

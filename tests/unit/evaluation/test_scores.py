@@ -12,19 +12,17 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from sharding.format.manifest_file import read_manifest
 from tests.scores import ABSOLUTE_ERROR, COLOR_DISTANCE
-from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, tiny_config
+from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, subject_of, tiny_config
 from tests.unit.data.tiny_shards import SIDE as UNPAIRED_SIDE
 from tests.unit.data.tiny_shards import UNPAIRED_SHARDS, noisy_pixels, write_unpaired_dataset
-from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
-from trainer.config.evaluate import EvaluateConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.contestants import make_metrics
-from trainer.evaluation.evaluate import evaluate_split, scores_table, write_evaluation
+from trainer.evaluation.evaluate import scores_table, write_evaluation
+from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.scores import (
     SCORES,
@@ -75,8 +73,7 @@ class OneWay:
 
 def evaluate(function: Callable[[Tensor], Tensor], config: RunConfig) -> dict[str, float]:
     translator = Translator(OneWay(function), Networks({}, {}), torch.contiguous_format)  # pyright: ignore
-    manifest = read_manifest(config.data.path)
-    return evaluate_split(translator, config=config, manifest=manifest, split="test", world=lone_world(CPU))
+    return SplitEvaluator(subject_of(config), seed=0, split="test", world=lone_world(CPU))(translator)
 
 
 def unpaired_config(folder: Path) -> RunConfig:
@@ -200,29 +197,25 @@ def test_without_metrics_of_sets_an_unpaired_set_has_no_scores(tmp_path: Path) -
 def test_what_the_data_have_decides_which_metrics_are_made(tmp_path: Path, map_dataset: Path) -> None:
     write_unpaired_dataset(tmp_path)
     unpaired, paired = unpaired_config(tmp_path), tiny_config(map_dataset)
-    assert met_needs(unpaired, read_manifest(tmp_path)) == {"sets", "way back"}
-    met = met_needs(paired, read_manifest(map_dataset))
+    assert met_needs(subject_of(unpaired)) == {"sets", "way back"}
+    met = met_needs(subject_of(paired))
     assert met == {"sets", "pairs", "classes"}
     view = ScoredView(eight_bits=True, classes=CLASSES)
     assert len(make_metrics(view, met=met).pairs) == 3
     assert len(make_metrics(view, met=met, of_classes=True).pairs) == 1
 
 
-def keeping(config: RunConfig, score: str | None) -> RunConfig:
-    return replace(config, evaluate=EvaluateConfig(period_kimg=1), checkpoint=CheckpointConfig(keep_best=score))
-
-
 def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_path: Path, map_dataset: Path) -> None:
-    paired, manifest = tiny_config(map_dataset), read_manifest(map_dataset)
+    paired = subject_of(tiny_config(map_dataset))
     for score in ("eval/psnr", "eval/miou", None):
-        check_kept_score(keeping(paired, score), manifest)
+        check_kept_score(score, paired)
     for score in ("eval/iou/sea", "psnr"):
         with pytest.raises(
             ConfigError, match=rf"^checkpoint\.keep_best = '{score}': is no score .*: eval/psnr, eval/ssim"
         ):
-            check_kept_score(keeping(paired, score), manifest)
+            check_kept_score(score, paired)
     write_unpaired_dataset(tmp_path)
     with pytest.raises(
         ConfigError, match=r"^checkpoint\.keep_best = 'eval/psnr': compares pairs, .*: eval/round_trip_psnr"
     ):
-        check_kept_score(keeping(unpaired_config(tmp_path), "eval/psnr"), read_manifest(tmp_path))
+        check_kept_score("eval/psnr", subject_of(unpaired_config(tmp_path)))

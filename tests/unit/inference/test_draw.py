@@ -21,6 +21,7 @@ from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.gan.config import GANConfig
 from trainer.methods.vae.config import VAEConfig
 from trainer.pictures.tensors import to_picture
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 CPU = torch.device("cpu")
@@ -51,7 +52,7 @@ def out(tmp_path: Path) -> Path:
 def draw(run: RunDir, out: Path, **options: Any) -> list[np.ndarray]:
     """The pixels of the pictures that are in the folder afterwards."""
     defaults = {"num": 5, "label": None, "between": None, "seed": 0}
-    files = draw_pictures(run, destination=out, device=CPU, **defaults | options)
+    files = draw_pictures(open_run(run), destination=out, device=CPU, **defaults | options)
     assert sorted(out.iterdir()) == [*files, out / "grid.png"]
     return [np.asarray(Image.open(file)) for file in files]
 
@@ -84,7 +85,7 @@ def test_the_seed_decides(runs, out):
 
 
 def test_all_labels_in_turn_or_the_one_that_is_asked_for(runs, out):
-    translator, _ = load_translator(runs["cgan"], device=CPU)
+    translator, _ = load_translator(open_run(runs["cgan"]), device=CPU)
     for name, labels in {None: [0, 1, 2, 0, 1], "blue": [2] * 5}.items():
         with seeded(0, "draw", device=CPU):
             expected = as_pictures(translator.sample(5, torch.tensor(labels)))
@@ -94,7 +95,7 @@ def test_all_labels_in_turn_or_the_one_that_is_asked_for(runs, out):
 def test_more_pictures_than_pass_at_once(runs, out, monkeypatch):
     """Labels go on from one part to the next."""
     monkeypatch.setattr("trainer.inference.draw._AT_ONCE", 2)
-    translator, _ = load_translator(runs["cgan"], device=CPU)
+    translator, _ = load_translator(open_run(runs["cgan"]), device=CPU)
     with seeded(0, "draw", device=CPU):
         parts = [translator.sample(len(part), torch.tensor(part)) for part in ([0, 1], [2, 0], [1])]
     assert_same(draw(runs["cgan"], out), as_pictures(torch.cat(parts)))
@@ -106,7 +107,7 @@ def test_between_two_pictures_codes_are_mixed_in_equal_steps(runs, out, tmp_path
     for image, path in zip(images, paths, strict=True):
         to_picture(image).save(path)
     pictures = draw(runs["vae"], out, num=3, between=paths)
-    translator, _ = load_translator(runs["vae"], device=CPU)
+    translator, _ = load_translator(open_run(runs["vae"]), device=CPU)
     first, last = translator.encode(images)
     expected = translator.decode(torch.stack([first, (first + last) / 2, last]))
     assert (expected[0] - expected[2]).abs().mean() > 0.1
@@ -168,18 +169,18 @@ def test_too_few_pictures_are_refused(num, between):
 
 def test_a_checkpoint_must_be_one(runs, tmp_path, labelled_dataset):
     run = write_run(RunDir(tmp_path / "run"), config_of(labelled_dataset, METHODS["gan"]))
-    translator, position = load_translator(run, device=CPU)
+    translator, position = load_translator(open_run(run), device=CPU)
     assert position == 1200
     assert set(translator.networks) == {"generator"}
     with pytest.raises(ConfigError, match=r"checkpoint = .*holds no ema\.pt; give a folder in"):
-        load_translator(run, device=CPU, checkpoint=run.path)
+        load_translator(open_run(run), device=CPU, checkpoint=run.path)
     ema = run.checkpoints / "00001200" / "ema.pt"
     ema.write_bytes(ema.read_bytes()[:1000])
     with pytest.raises(ConfigError, match=r"no complete checkpoint is left:\n.*00001200 is damaged: ema\.pt has 1000"):
-        load_translator(run, device=CPU)
+        load_translator(open_run(run), device=CPU)
     (run.checkpoints / "00001200").rename(run.checkpoints / "best")
     with pytest.raises(ConfigError, match=r"best.*is not named after its images"):
-        load_translator(run, device=CPU, checkpoint=run.checkpoints / "best")
+        load_translator(open_run(run), device=CPU, checkpoint=run.checkpoints / "best")
     with pytest.raises(ConfigError, match="has no complete checkpoint yet"):
-        load_translator(run, device=CPU)
+        load_translator(open_run(run), device=CPU)
     assert json.loads(run.run_file.read_text())["preset"] == "none"

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from sharding.format.manifest_file import read_manifest
-from tests.tiny_run import SIDE, tiny_config
+from tests.tiny_run import SIDE, subject_of, tiny_config
 from tests.unit.labelled import Coder, Painter, Sampler, config_of, image_of, seen_labels, without_networks
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig
@@ -34,8 +33,7 @@ class BothWays(Negative):
 def choose(method: object, config: Any, *, direction: Any = "a2b", label: str | None = None) -> Operation:
     return choose_operation(
         without_networks(method),
-        config=config,
-        manifest=read_manifest(config.data.path),
+        subject_of(config),
         direction=direction,
         label=label,
         device=CPU,

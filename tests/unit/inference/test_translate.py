@@ -13,6 +13,7 @@ from sharding.format.manifest import View
 from tests.tiny_run import POSITION
 from trainer.inference.operation import Operation
 from trainer.inference.translate import is_out_of_memory, pad_to_multiple, translate_folder, translate_image
+from trainer.runs.opened import open_run
 
 CPU = torch.device("cpu")
 STRIDE = 32
@@ -25,7 +26,7 @@ def noise(width, height, *, mode="RGB"):
 
 def translate(run, folder, **options):
     return translate_folder(
-        run,
+        open_run(run, is_same_data=False),
         source=folder / "in",
         destination=folder / "out",
         device=CPU,

@@ -20,6 +20,7 @@ from trainer.evaluation.evaluate import evaluate_run
 from trainer.reports.charts import Chart, Curve, make_charts
 from trainer.reports.page import render_report, write_report
 from trainer.reports.pictures import UnusablePictureError, choose_grids, embed
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 SECRET = (201, 33, 77)
@@ -188,7 +189,7 @@ def test_scores_that_are_too_large_or_too_many_are_left_out_with_a_note(tiny_run
 def test_a_damaged_file_is_told_before_the_run_is_scored(tiny_run):
     tiny_run.evaluation_file.write_text("{")
     with pytest.raises(ValueError):
-        evaluate_run(tiny_run, device=torch.device("cpu"), console=Console(quiet=True))
+        evaluate_run(open_run(tiny_run), device=torch.device("cpu"), console=Console(quiet=True))
     assert not tiny_run.evaluation_picture.exists()
 
 

@@ -1,0 +1,102 @@
+"""Views of a data set as a run sees them, and whether they can be cropped and changed as its data section says.
+
+Imports no torch, so that a mistake on the command line is answered at once.
+"""
+
+from dataclasses import replace
+
+from sharding.format.manifest import Manifest, View
+from trainer.config.data import DataConfig, Pairing
+from trainer.config.errors import ConfigError
+
+
+def trained_view(manifest: Manifest, name: str) -> View:
+    """A view as networks see it: class numbers are shown in the classes' flat colours, black for "no class"."""
+    view = manifest.views[name]
+    if view.content != "classes":
+        return view
+    return replace(view, content="image", channels=3, dtype="uint8", value_range=(0.0, 255.0), renders_classes=True)
+
+
+def check_views(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> None:
+    """Raises ConfigError unless the wanted views are there, and can be cropped and changed as the data section says."""
+    fields = view_fields(pairing)
+    for field in fields:
+        _check_view(data, manifest, field)
+    if len(fields) == 2 and manifest.kind == "paired" and not data.is_degraded:
+        _check_equal_sizes(data, manifest)
+    _check_jitter(data, manifest, pairing=pairing)
+
+
+def view_fields(pairing: Pairing) -> tuple[str, ...]:
+    """Names of the fields of the data section that name the views which a method learns from."""
+    return ("view_b",) if pairing == "single" else ("view_a", "view_b")
+
+
+def _check_view(data: DataConfig, manifest: Manifest, field: str) -> None:
+    name = getattr(data, field)
+    if name not in manifest.views:
+        known = ", ".join(manifest.views) or "none"
+        raise ConfigError(f"data.{field}", name, f"{data.path} has no such view; it has: {known}.")
+    view = manifest.views[name]
+    if view.content == "classes" and not manifest.classes:
+        raise ConfigError(f"data.{field}", name, f"holds class numbers, but {data.path} names no classes to show.")
+    if data.is_degraded and not _is_common(view):
+        raise ConfigError(
+            "data.degrade.kind",
+            data.degrade.kind,
+            f"works on 8 bits and 1 or 3 channels; view {name!r} is of {_describe(view)}. Use none, or another view.",
+        )
+    if data.resize == "none" and view.width is not None and view.height is not None:
+        height, width = data.crop_shape
+        if view.height < height or view.width < width:
+            raise ConfigError(
+                "data.crop_size",
+                data.crop_size,
+                f"is larger than the images of view {name!r}, which have {view.height} x {view.width} pixels (height x "
+                "width) and with data.resize = 'none' are not enlarged; use a smaller crop, or 'cover'.",
+            )
+
+
+def _is_common(view: View) -> bool:
+    return view.content == "image" and view.dtype == "uint8" and view.channels in (1, 3)
+
+
+def _describe(view: View) -> str:
+    return "class numbers" if view.content == "classes" else f"{view.channels} channels of {view.dtype}"
+
+
+def _check_equal_sizes(data: DataConfig, manifest: Manifest) -> None:
+    """Where images are not stretched to one size, views of different shapes would not be aligned."""
+    a, b = (manifest.views[name] for name in (data.view_a, data.view_b))
+    if data.resize == "stretch" or None in (a.width, a.height, b.width, b.height):
+        return
+    if (a.width, a.height) != (b.width, b.height) and not (data.resize == "cover" and _have_one_shape(a, b)):
+        raise ConfigError(
+            "data.resize",
+            data.resize,
+            f"view {data.view_a!r} has {a.width}x{a.height} pixels and {data.view_b!r} {b.width}x{b.height}, so that "
+            "their crops would not be aligned; use stretch.",
+        )
+
+
+def _have_one_shape(a: View, b: View) -> bool:
+    assert a.width and a.height and b.width and b.height
+    return a.width * b.height == b.width * a.height
+
+
+def _check_jitter(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> None:
+    jitter = data.jitter
+    if not jitter.is_on:
+        return
+    if pairing == "single" and jitter.view == "a":
+        raise ConfigError("data.jitter.view", "a", "the method learns from view b alone; use b.")
+    name = data.view_a if jitter.view == "a" else data.view_b
+    view = manifest.views[name]
+    if not _is_common(view) or view.renders_classes:
+        shown = "classes" if view.renders_classes else _describe(view)
+        raise ConfigError(
+            "data.jitter.view", jitter.view, f"{name!r} is of {shown}; only 8-bit grey and RGB can change."
+        )
+    if view.channels == 1 and jitter.changes_colors:
+        raise ConfigError("data.jitter.saturation", jitter.saturation, f"{name!r} has no colours; use 0, and hue 0.")
