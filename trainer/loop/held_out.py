@@ -38,6 +38,7 @@ class HeldOut:
     def draw(self, position: int) -> Path:
         """Write the grid of the watched split's images. Returns where it lies."""
         path = self.run.sample_file(position)
+        path.parent.mkdir(exist_ok=True)  # an empty folder is easily lost where a run is copied
         self._pictures.draw(self.translator, path)
         return path
 
