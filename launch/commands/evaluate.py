@@ -179,11 +179,13 @@ def _print_result(result: "TranslationResult", *, options: TranslateOptions, con
     )
     _print_names("other files are no pictures by their names", result.others, console=console)
     _print_names("hidden files and folders are passed over", result.hidden, console=console)
+    cut = [f"{path} ({share:.1%})" for path, share in result.cut.items()]
+    _print_names("pictures hold values beyond the range of the run's view, which were cut", cut, console=console)
     for path, reason in result.failed.items():
         console.print(one_line(f"not translated: {path} {reason}"))
 
 
-def _print_names(what: str, paths: Sequence[Path], *, console: PlainConsole) -> None:
+def _print_names(what: str, paths: Sequence[object], *, console: PlainConsole) -> None:
     if paths:
         names = ", ".join(one_line(path) for path in paths[:_NUM_OTHERS_SHOWN])
         more = ", …" if len(paths) > _NUM_OTHERS_SHOWN else ""

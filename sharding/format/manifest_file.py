@@ -15,10 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_MANIFEST_BYTES
 from sharding.format.manifest import FILE_NAME, FORMAT, Manifest
-from sharding.format.strict_json import load_json
 from sharding.storage.files import read_regular, write_atomically
 from sharding.storage.place import Place
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
+from sharding.storage.strict_json import load_json
 
 
 class ManifestError(DatasetError):

@@ -15,13 +15,13 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sharding.storage.files import NotRegularError, open_regular, read_regular
+from sharding.storage.strict_json import load_json
 
 T = TypeVar("T")
 
 MEBIBYTE = 2**20
 Count = Annotated[int, Field(ge=0, le=2**53)]
 """A number of things, in a file: no more than JSON's readers agree on."""
-_LONGEST_INTEGER = 18  # digits
 _LONGEST_VALUE = 60  # characters of a wrong value that are shown
 
 
@@ -60,17 +60,12 @@ def _as_record_error() -> Iterator[None]:
 def parse_json(content: bytes) -> Any:
     """Raises RecordError if it is no JSON in UTF-8, or none that could be written again."""
     try:
-        value = json.loads(content.decode(), parse_int=_whole)
+        value, _ = load_json(content)
         if b"\\u" in content:
             json.dumps(value, ensure_ascii=False).encode()  # halves of a character, which nothing can print
     except (ValueError, RecursionError) as error:
         raise RecordError(f"is not JSON ({error})") from error
     return value
-
-
-def _whole(digits: str) -> int | float:
-    """Beyond any number that a run writes: an integer of a thousand digits is no float, and stops who counts on it."""
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
 def checked(value: Any, adapter: Callable[[], TypeAdapter[T]]) -> T:

@@ -17,7 +17,7 @@ from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.translator import load_translator
 from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.kinds import result_suffix
-from trainer.pictures.stored import encode_result, from_stored
+from trainer.pictures.stored import encode_result, from_stored, share_beyond
 from trainer.pictures.tensors import resize_image
 from trainer.runs.opened import OpenRun
 
@@ -33,6 +33,8 @@ class TranslationResult:
     """Pictures that could not be read, or are too large for the memory: the reason for each."""
     others: tuple[Path, ...] = ()
     """Files that are no pictures by their names."""
+    cut: dict[Path, float] = field(default_factory=dict)
+    """Pictures with values beyond the range that the run was trained on: how many of 1, which were cut."""
     hidden: tuple[Path, ...] = ()
     """Hidden files and folders, which were passed over."""
 
@@ -99,6 +101,7 @@ def translate_folder(
             try:
                 pixels = read_picture(file, view=operation.source, classes=subject.manifest.classes)
                 image = from_stored(pixels, operation.source)
+                beyond = share_beyond(pixels, operation.source)
                 with seeded(seed, "translate", name, device=device):
                     translated = translate_image(operation, image, device=device)
                 _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
@@ -110,6 +113,8 @@ def translate_folder(
                 result.failed[file] = f"is too large for the memory of {device.type}; {_REMEDIES[device.type]}"
             else:
                 result.written.append(target)
+                if beyond:
+                    result.cut[file] = beyond
     return result
 
 

@@ -22,6 +22,14 @@ def from_stored(pixels: np.ndarray, view: View) -> Tensor:
     return ((planes - (high + low) / 2) / ((high - low) / 2)).clamp(-1, 1)
 
 
+def share_beyond(pixels: np.ndarray, view: View) -> float:
+    """How many of the values of a view's pixels (H, W, C) lie beyond its range, of 1: `from_stored` cuts them."""
+    if view.content == "classes":
+        return 0.0
+    low, high = view.value_range
+    return float(((pixels < low) | (pixels > high)).mean())
+
+
 def to_stored(image: Tensor, view: View) -> np.ndarray:
     """float32 (C, H, W) in [-1, 1] -> pixels (H, W, C) in the view's type; what is beyond its range is cut.
 

@@ -1,6 +1,7 @@
 """Translating pictures of any size: with an identity in place of the network, and with a real run."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from PIL import Image
 from launch.commands.evaluate import TranslateOptions, translate_command
 from sharding.console import make_console
 from sharding.format.manifest import View
-from tests.tiny_run import POSITION
+from sharding.format.manifest_file import read_manifest, write_manifest
+from tests.tiny_run import POSITION, tiny_config, write_map_dataset, write_tiny_run
 from trainer.inference.operation import Operation
 from trainer.inference.translate import is_out_of_memory, pad_to_multiple, translate_folder, translate_image
 from trainer.runs.opened import open_run
+from trainer.runs.rundir import RunDir
 
 CPU = torch.device("cpu")
 STRIDE = 32
@@ -177,3 +180,17 @@ def test_memory_that_is_not_there_is_told_from_other_faults():
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("shapes differ"))
+
+
+def test_values_that_are_cut_are_told(inputs, tmp_path, capsys):
+    write_map_dataset(tmp_path / "data")
+    manifest = read_manifest(tmp_path / "data")
+    dark = replace(manifest.views["photo"], value_range=(0.0, 100.0))
+    write_manifest(tmp_path / "data", replace(manifest, views={**manifest.views, "photo": dark}))
+    run = RunDir(tmp_path / "run")
+    write_tiny_run(run, tiny_config(tmp_path / "data"))
+    options = TranslateOptions(run=run.path, source=inputs, destination=tmp_path / "out", device="cpu")
+    assert translate_command(options) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 pictures hold values beyond the range of the run's view, which were cut" in said  # not the dark dot
+    assert "wide.png (60.9%)" in said

@@ -1,12 +1,15 @@
-"""JSON of others: what Python's reader lets pass in silence is told."""
+"""JSON of others: what Python's reader lets pass in silence is told, and nothing makes it compute without end."""
 
 import json
 import math
 from typing import Any, NoReturn
 
+_LONGEST_INTEGER = 18
+"""Digits: beyond any number that is written here. One of a thousand digits is no float, and stops who counts on it."""
+
 
 def load_json(content: bytes) -> tuple[Any, list[str]]:
-    """The value, and what no careful writer would have written: names that are there twice, numbers that are none.
+    """The value of JSON in UTF-8, and what no careful writer would have written: a name twice, numbers that are none.
 
     Raises:
         ValueError: it is no JSON, or nested too deep; the message says where, in a few words.
@@ -27,12 +30,21 @@ def load_json(content: bytes) -> tuple[Any, list[str]]:
             problems.append(f"the number {digits[:80]} is out of range")
         return number
 
+    def as_integer(digits: str) -> int | float:
+        return int(digits) if len(digits) <= _LONGEST_INTEGER else as_number(digits)
+
     def as_constant(name: str) -> float:
         problems.append(f"{name} is no number of JSON")
         return float(name)
 
     try:
-        value = json.loads(content, object_pairs_hook=as_object, parse_float=as_number, parse_constant=as_constant)
+        value = json.loads(
+            content.decode(),
+            object_pairs_hook=as_object,
+            parse_int=as_integer,
+            parse_float=as_number,
+            parse_constant=as_constant,
+        )
     except RecursionError:
         _refuse("lists or objects lie too deep within each other")
     except UnicodeDecodeError as error:
