@@ -159,10 +159,9 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def describe_files(folder: Path, *, rank: int, world_size: int) -> dict[str, StoredFile]:
-    """Describe the files that this rank has written: those with its number; the main rank, all without one."""
-    mine = (name for name in _names(folder) if _rank_of(name, world_size) == rank)
-    return {name: describe_file(folder / name) for name in mine}
+def describe_files(folder: Path) -> dict[str, StoredFile]:
+    """Read all files of a checkpoint that has no state yet. Raises as `describe_file`."""
+    return {name: describe_file(folder / name) for name in sorted(_names(folder))}
 
 
 def describe_file(path: Path) -> StoredFile:

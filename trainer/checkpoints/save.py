@@ -1,4 +1,4 @@
-"""Writes a checkpoint: what all ranks do together, in a folder that does not count yet."""
+"""Writes a checkpoint into a folder that does not count yet: first all ranks together, then the main rank alone."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,8 +14,6 @@ from trainer.checkpoints.layout import (
     EMA_FILE,
     CheckpointError,
     CheckpointState,
-    StoredFile,
-    describe_file,
     describe_files,
     pools_file,
     write_state,
@@ -30,54 +28,43 @@ from trainer.ranks.world import World
 def write_checkpoint(
     folder: Path,
     *,
-    progress: Progress,
     engine: Engine,
     average: MovingAverage,
-    rank_state: dict[str, Any],
     world: World,
 ) -> None:
-    """Write all files of a checkpoint into a new `folder`. When the main rank returns, all ranks have written.
-
-    Args:
-        rank_state: JSON values of this rank, returned to the same rank, or to all of another number of them, by
-            `load_checkpoint`.
+    """Write into a new `folder` all that training would change. When the main rank returns, all ranks have written.
 
     Raises:
-        OSError, RuntimeError, RecordError: see `explained`.
+        OSError, RuntimeError: see `explained`.
     """
-    rank_states = world.gather(rank_state)
     if world.is_main:
         clear(folder)
         folder.mkdir(parents=True)
     world.barrier()
-    files = _write_parts(folder, engine=engine, world=world)
-    if world.is_main:
-        torch.save(average.state_dict(), folder / EMA_FILE)
-        files[EMA_FILE] = describe_file(folder / EMA_FILE)
-        write_state(folder, _state_of(progress, rank_states, files))
-
-
-def _write_parts(folder: Path, *, engine: Engine, world: World) -> dict[str, StoredFile]:
-    """What is in all ranks' files, of which each rank writes its own and reads them back."""
     engine.save(folder)
     if engine.method.pools:
-        torch.save(
-            {name: pool.state_dict() for name, pool in engine.method.pools.items()}, pools_file(folder, world.rank)
-        )
+        pools = {name: pool.state_dict() for name, pool in engine.method.pools.items()}
+        torch.save(pools, pools_file(folder, world.rank))
+    if world.is_main:
+        torch.save(average.state_dict(), folder / EMA_FILE)
     world.barrier()
-    parts = world.gather(describe_files(folder, rank=world.rank, world_size=world.size))
-    return {name: file for part in parts for name, file in part.items()}
 
 
-def _state_of(progress: Progress, rank_states: list[dict[str, Any]], files: dict[str, StoredFile]) -> CheckpointState:
-    return CheckpointState(
+def complete_checkpoint(folder: Path, *, progress: Progress, rank_states: list[dict[str, Any]]) -> None:
+    """Read back what all ranks have written, and add the state that vouches for it.
+
+    Raises:
+        OSError, RecordError: see `explained`.
+    """
+    state = CheckpointState(
         position=progress.position,
         step=progress.step,
         world_size=len(rank_states),
         ranks=rank_states,
-        files=dict(sorted(files.items())),
+        files=describe_files(folder),
         standing=progress.standing,
     )
+    write_state(folder, state)
 
 
 @contextmanager

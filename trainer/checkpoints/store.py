@@ -1,7 +1,7 @@
 """The checkpoints of one run, as its training loop uses them: save, wait, load, close.
 
-Training waits while all ranks write their files. What makes a checkpoint durable, and removes older ones, is done by a
-thread of the main rank while training goes on. It does nothing collective: ranks have but one order of those.
+Training waits while all ranks write their files. A thread of the main rank takes their checksums, makes the checkpoint
+durable and removes older ones while training goes on. It does nothing collective: ranks have but one order of those.
 """
 
 import time
@@ -15,7 +15,7 @@ from trainer.checkpoints.layout import CheckpointError, folder_of
 from trainer.checkpoints.load import load_checkpoint
 from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.publish import hidden_name, prune, publish
-from trainer.checkpoints.save import explained, write_checkpoint
+from trainer.checkpoints.save import complete_checkpoint, explained, write_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
@@ -90,24 +90,22 @@ class Checkpoints:
         began = time.monotonic()
         self.wait()  # for the one before: there is one at a time
         final = folder_of(self.folder, progress.position)
+        rank_states = self.world.gather(rank_state)
         with explained(hidden_name(final), final):
-            write_checkpoint(
-                hidden_name(final),
-                progress=progress,
-                engine=self.engine,
-                average=self.average,
-                rank_state=rank_state,
-                world=self.world,
-            )
+            write_checkpoint(hidden_name(final), engine=self.engine, average=self.average, world=self.world)
         self.newest = progress.position
         if self.world.is_main:
             stall_s = time.monotonic() - began
-            self._pending = self._publisher.submit(self._publish, final, progress, began=began, stall_s=stall_s)
+            self._pending = self._publisher.submit(self._publish, progress, rank_states, began=began, stall_s=stall_s)
 
-    def _publish(self, final: Path, progress: Progress, *, began: float, stall_s: float) -> SaveTimes:
+    def _publish(
+        self, progress: Progress, rank_states: list[dict[str, Any]], *, began: float, stall_s: float
+    ) -> SaveTimes:
         """Runs in the thread."""
+        final = folder_of(self.folder, progress.position)
         best = None if progress.standing is None else progress.standing.best
         with explained(hidden_name(final), final):
+            complete_checkpoint(hidden_name(final), progress=progress, rank_states=rank_states)
             publish(hidden_name(final), final)
             durable_s = time.monotonic() - began
             prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best))

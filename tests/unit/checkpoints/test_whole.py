@@ -49,11 +49,7 @@ def write_checkpoint(folder: Path, *, position: int, world_size: int = 2) -> Pat
         path = made / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(f"{name} after {position} images".encode())
-    files = {
-        name: file
-        for rank in range(world_size)
-        for name, file in describe_files(made, rank=rank, world_size=world_size).items()
-    }
+    files = describe_files(made)
     ranks = [{"rank": rank} for rank in range(world_size)]
     state = CheckpointState(position=position, step=1, world_size=world_size, ranks=ranks, files=files)
     write_state(made, state)
