@@ -49,6 +49,8 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
+        self.halves: dict[str, bool] = {}
+        """Views that are halves of files A|B: whether the left one."""
         self.searches: list[Search] = []
         """What the files were looked for with, and what was passed over."""
         self._database.text_factory = name_from_bytes

@@ -66,6 +66,7 @@ def halve(catalogue: Catalogue, problems: Problems, *, left: str, right: str) ->
         headline="images are no pairs A|B, their width is odd",
         reason=lambda view, width, *_: f"{width} pixels wide",
     )
+    catalogue.halves = {left: True, right: False}
     catalogue.change("UPDATE file SET width = width / 2")
     rest = ", ".join(
         ("split", "stem", "path", "num_bytes", "mtime_ns", "is_drawn", "labels", "width", "height", *TRAITS)

@@ -33,6 +33,8 @@ def read_labels(catalogue: Catalogue, options: LabelOptions, problems: Problems)
     catalogue.forget("SELECT split, stem FROM file WHERE labels IS NULL")
     problems.add(bad, headline=options.headline)
     problems.check()
+    if not len(catalogue):
+        raise problems.nothing_left("No image with labels is left.")
     return options.number(json.loads(text) for (text,) in catalogue.rows("SELECT DISTINCT labels FROM file"))
 
 

@@ -7,7 +7,7 @@ from sharding.errors import DatasetError
 from sharding.format.codec.kinds import Header
 from sharding.inputs.catalogue import Catalogue
 from sharding.rendering.options import ImageOptions
-from sharding.rendering.picture import Picture
+from sharding.rendering.picture import HalfPicture, Picture
 from sharding.rendering.strangers import most_common
 from sharding.work.crew import Crew, Tick, adding
 from sharding.work.problems import Problems, Rejected
@@ -39,7 +39,7 @@ def _measure(name: str, catalogue: Catalogue, *, crew: Crew, problems: Problems)
     headers = (entry.headers[name] for entry in catalogue.entries() if name in entry.headers)
     batches: Iterable[list[Header]] = iter(lambda: list(islice(headers, 16)), [])
     tick = adding(crew.looking, total=len(catalogue))
-    found = list(crew.run(_extremes, None, batches, tick=tick, is_small=len(catalogue) < 100))
+    found = list(crew.run(_extremes, catalogue.halves.get(name), batches, tick=tick, is_small=len(catalogue) < 100))
     rejected = [one for _, some in found for one in some]
     catalogue.forget_files(one.file for one in rejected)
     problems.add(sorted(rejected, key=str), headline="files cannot be decoded; remove or replace them")
@@ -52,13 +52,20 @@ def _measure(name: str, catalogue: Catalogue, *, crew: Crew, problems: Problems)
     return low, high
 
 
-def _extremes(shared: None, item: Sequence[Header], *, tick: Tick) -> tuple[list[tuple[float, float]], list[Rejected]]:
-    """The least and the largest value of each file, and the files that cannot be decoded."""
+def _extremes(
+    is_left: bool | None, item: Sequence[Header], *, tick: Tick
+) -> tuple[list[tuple[float, float]], list[Rejected]]:
+    """The least and the largest value of each file, and the files that cannot be decoded.
+
+    Args:
+        is_left: of which half; None: of the whole.
+    """
     found: list[tuple[float, float]] = []
     rejected: list[Rejected] = []
     for header in item:
         try:
-            pixels = Picture(header).pixels
+            whole = Picture(header)
+            pixels = (whole if is_left is None else HalfPicture(whole, is_left=is_left)).pixels
         except DatasetError as error:
             reason = str(error).removeprefix(f"{header.path}: ")
             rejected.append(Rejected(file=str(header.path), reason=reason))

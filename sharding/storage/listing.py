@@ -1,27 +1,28 @@
 """The files of a folder as people mean them: hidden ones are none, links are followed, and what is left out is told."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _JUNK = frozenset({"__MACOSX"})
 """Folders beside the pictures that programs make for themselves."""
-_MOST_KEPT = 1000
-"""Names of what is passed over that are kept; more are counted only."""
 
 
 @dataclass(kw_only=True)
 class Tally:
     """How many there were, and the first of them."""
 
+    most: int = 1000
+    """Names that are kept; more are counted only."""
     count: int = 0
     paths: list[str] = field(default_factory=list)
 
     def add(self, path: str) -> None:
         """Count one."""
         self.count += 1
-        if len(self.paths) < _MOST_KEPT:
+        if len(self.paths) < self.most:
             self.paths.append(path)
 
 
@@ -31,7 +32,7 @@ class PassedOver:
 
     hidden: Tally = field(default_factory=Tally)
     """Names that begin with a dot, as `._photo.jpg` and `.ipynb_checkpoints`, and `__MACOSX`."""
-    folders: Tally = field(default_factory=Tally)
+    folders: Tally = field(default_factory=lambda: Tally(most=sys.maxsize))
     """Sub-folders that were not entered."""
     failed: dict[str, str] = field(default_factory=dict)
     """Sub-folders that could not be entered, and why."""

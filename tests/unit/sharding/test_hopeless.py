@@ -95,3 +95,25 @@ def test_labels_that_are_no_utf8_are_refused(tmp_path: Path, shard: Run) -> None
     code, said = shard("images", "--folder", tmp_path / "in", "--labels", "folders", "--out", tmp_path / "out")
     assert code == 1
     assert "UTF-8" in said and "caf" in said, said
+
+
+def test_the_range_of_a_half_is_its_own(tmp_path: Path, shard: Run) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        row = np.array([[1, 2 + number, 50, 60 + number]], np.uint8).repeat(2, axis=0)
+        Image.fromarray(row).save(tmp_path / "in" / f"{number}.png")
+    ranges = ("--value-range", "a=auto", "b=auto")
+    code, said = shard(
+        "pairs", "--folder", tmp_path / "in", *ranges, "--val", 0, "--test", 0, "--out", tmp_path / "out"
+    )
+    views = read_manifest(tmp_path / "out").views
+    assert (code, views["a"].value_range, views["b"].value_range) == (0, (1, 3), (50, 61)), said
+
+
+def test_files_of_which_none_has_a_label(tmp_path: Path, shard: Run) -> None:
+    (tmp_path / "in").mkdir()
+    save_photo(tmp_path / "in" / "x.png", seed=0)
+    (tmp_path / "t.csv").write_text("file,kind\ny,1\n")
+    labels = ("--labels", f"csv:{tmp_path / 't.csv'}", "--ordinal", "kind")
+    code, said = shard("images", "--folder", tmp_path / "in", *labels, "--skip-bad", "--out", tmp_path / "out")
+    assert (code, "No image with labels is left" in said, "x.png: has no row" in said) == (1, True, True), said
