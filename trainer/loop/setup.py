@@ -44,15 +44,12 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         CheckpointError: it has checkpoints, and none can be loaded.
     """
     run, config, subject = opened.run, opened.config, opened.subject
-    read_metrics(run.metrics_file)  # if it is damaged, all ranks say so before anything is loaded
-    check_report(run)
-    check_kept_score(config.checkpoint.keep_best, subject)
+    _check(opened)
     engine, average = _make_networks(config, subject, world=world)
     checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
     progress, elapsed_s = _resume(checkpoints, meter)
     position = progress.position
-    clock = Clock(position=position, elapsed_s=elapsed_s)
     translator = averaged_translator(engine.method, average, config=config, device=world.device)
     trainer = Trainer(
         config=config,
@@ -64,7 +61,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         checkpoints=checkpoints,
         loggers=_make_loggers(run, config, position=position, to_console=to_console) if world.is_main else [],
         meter=meter,
-        clock=clock,
+        clock=Clock(position=position, elapsed_s=elapsed_s),
         position=position,
         step_number=progress.step,
         standing=progress.standing,
@@ -74,6 +71,13 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     if world.is_main and not trainer.is_finished:
         run.forget_early_stop()  # as of a later checkpoint, which is gone
     return trainer
+
+
+def _check(opened: OpenRun) -> None:
+    """What is damaged or impossible is told by all ranks before anything is loaded."""
+    read_metrics(opened.run.metrics_file)
+    check_report(opened.run)
+    check_kept_score(opened.config.checkpoint.keep_best, opened.subject)
 
 
 def _events(trainer: Trainer) -> list[Event]:
