@@ -92,7 +92,7 @@ class SampleOptions:
 
 def sample_command(options: SampleOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened = open_run(RunDir(options.run), is_same_data=False)
+    opened = open_run(RunDir(options.run), needs_data=False)
     from trainer.inference.draw import draw_pictures
 
     console = make_console()
@@ -137,7 +137,7 @@ def evaluate_command(options: EvaluateOptions) -> int:
 
 def translate_command(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened = open_run(RunDir(options.run), is_same_data=False)
+    opened = open_run(RunDir(options.run), needs_data=False)
     view = result_view(opened.subject, direction=options.direction)
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.inference.translate import translate_folder

@@ -6,6 +6,7 @@ file: `head -c -67 dataset.json | sha256sum` gives it. So the manifest vouches f
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,16 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
             f"shard the data set again; if you changed it on purpose, `diptych shard seal` gives it a new one."
         )
     return _validate(record, problems, path=path)
+
+
+def describe(manifest: Manifest) -> dict[str, Any]:
+    """What whoever uses a trained run must know of its images: a manifest without shards, as JSON values."""
+    return _adapter().dump_python(replace(manifest, splits={}, made_by={}), mode="json")
+
+
+def parse_description(record: dict[str, Any], *, path: str) -> Manifest:
+    """The inverse of `describe`. Raises DatasetError if the record is none, as `parse_manifest` does."""
+    return _validate(record, [], path=path)
 
 
 @cache

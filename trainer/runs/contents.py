@@ -1,6 +1,6 @@
 """What run.json, evaluation.json and the ranks' part of state.json must hold, whoever wrote them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,14 @@ class _RunRecord:
     dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     config: dict[str, Any]
     """Checked by `trainer.config`."""
+    folder: Annotated[str, Field(max_length=4096)] = ""
+    """Where the run was started: relative paths of `config` begin there, unless they lead somewhere from here."""
+    dataset: dict[str, Any] | None = None
+    """Its data set's views, classes and labels, checked by `sharding.format`; None in runs of earlier versions."""
+    num_samples: dict[str, dict[str, Count]] = field(default_factory=dict)
+    """Of its data set: split -> view -> samples."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed when the run was continued, and after how many images: see `trainer.runs.changes`."""
     held_out: Annotated[dict[_Name, Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=2)]
     """View -> training images that are not trained on, but watched."""
 

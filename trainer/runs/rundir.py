@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from sharding.console import command_line
-from sharding.format.manifest import FILE_NAME
-from sharding.format.manifest_file import manifest_bytes, parse_manifest
+from sharding.format.manifest import FILE_NAME, Manifest
+from sharding.format.manifest_file import describe, manifest_bytes, parse_manifest
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.lock import LOCK_FILE, only_process
 from sharding.storage.records import RecordError, read_record
@@ -209,6 +209,9 @@ class RunDir:
             "dataset_sha256": hashlib.sha256(content).hexdigest(),
             "config": config_to_dict(config),
             "held_out": dict(subject.held_out),
+            "folder": str(Path.cwd()),
+            "dataset": describe(manifest),
+            "num_samples": count_samples(manifest),
         }
         write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
         return subject
@@ -229,6 +232,11 @@ class RunDir:
         for folder in (self.samples, self.path):
             with contextlib.suppress(OSError):  # it holds something, or is gone
                 folder.rmdir()
+
+
+def count_samples(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Split -> view -> samples."""
+    return {split: {view: manifest.num_samples(split, view) for view in manifest.views} for split in manifest.splits}
 
 
 def _commit() -> str | None:

@@ -29,7 +29,7 @@ def noise(width, height, *, mode="RGB"):
 
 def translate(run, folder, **options):
     return translate_folder(
-        open_run(run, is_same_data=False),
+        open_run(run, needs_data=False),
         source=folder / "in",
         destination=folder / "out",
         device=CPU,

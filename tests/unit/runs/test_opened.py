@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sharding.errors import DatasetError
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest, write_manifest
 from tests.tiny_run import SIDE, tiny_config
@@ -79,6 +80,44 @@ def test_a_data_set_that_was_made_anew_is_good_for_use_only(run: RunDir):
     write_manifest(place, replace(read_manifest(place), name="another"))
     with pytest.raises(ConfigError, match="is not the data set that this run began with"):
         open_run(run)
-    opened = open_run(run, is_same_data=False)
+    opened = open_run(run, needs_data=False)
     assert opened.manifest.name == "another"
     assert not opened.subject.held_out  # which images those were is not known any more
+
+
+def test_a_run_can_be_used_without_its_data_set(run: RunDir, tmp_path: Path):
+    described = open_run(run).manifest
+    (tmp_path / "set").rename(tmp_path / "elsewhere")
+    with pytest.raises(DatasetError, match=r"holds no dataset\.json.* if it lies elsewhere now, give --data\.path"):
+        open_run(run)
+    opened = open_run(run, needs_data=False)
+    assert (opened.manifest.views, opened.manifest.classes) == (described.views, described.classes)
+    moved = open_run(run, data_path=tmp_path / "elsewhere")
+    assert moved.config.data.path == tmp_path / "elsewhere"
+    assert moved.subject.held_out == {"photo": 4, "map": 4}
+
+
+def test_what_a_run_says_of_its_data_is_checked_like_a_manifest(run: RunDir, tmp_path: Path):
+    (tmp_path / "set").rename(tmp_path / "elsewhere")
+    described = run.record()["dataset"]
+    described["views"]["photo"]["channels"] = 10**9
+    rewrite(run, dataset=described)
+    with pytest.raises(DatasetError, match=r"run\.json is not a valid manifest: view 'photo' has channels"):
+        open_run(run, needs_data=False)
+
+
+def test_a_relative_path_leads_on_from_where_the_run_was_started(tmp_path: Path, run: RunDir, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    started = RunDir(tmp_path / "relative")
+    started.create(tiny_config(Path("set")), preset="none", command=[])
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert open_run(started).config.data.path == tmp_path / "set"
+
+
+def test_a_data_set_that_has_grown_is_named_as_such(run: RunDir, tmp_path: Path):
+    record = run.record()
+    before = {**record["num_samples"], "train": {"photo": 60, "map": 60}}
+    rewrite(run, num_samples=before, dataset_sha256="0" * 64)
+    with pytest.raises(ConfigError, match="train had 60 images of view 'photo' and has 80"):
+        open_run(run)
