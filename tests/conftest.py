@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def _has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs keep on their machine is not kept in the cache of whoever tests, nor found there."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DIPTYCH_CACHE", str(tmp_path_factory.mktemp("machine") / "cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ Its last entry, `sha256`, is the checksum of all bytes before that checksum's di
 file: `head -c -67 dataset.json | sha256sum` gives it. So the manifest vouches for each shard, and for itself.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -143,6 +144,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none. Raises ManifestError if it is invalid."""
     check_manifest(manifest, path=str(folder / FILE_NAME))
     write_atomically(folder / FILE_NAME, seal(_adapter().dump_json(manifest, indent=1)))
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """SHA-256 of all that a manifest says, which holds those of all shards, however its file is written."""
+    return hashlib.sha256(_adapter().dump_json(manifest)).hexdigest()
 
 
 def seal_manifest(folder: Path) -> Manifest:

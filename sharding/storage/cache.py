@@ -3,7 +3,8 @@
 So the same shards at two addresses are kept once, and a data set that was made anew is never served old bytes. All
 processes of a machine may share a cache:
 
-    <folder>/<sha256>        a file: whole, checked and durable; its time of modification is when it was last opened
+    <folder>/<sha256>        a file: whole, checked and durable; its time of modification is when it was last opened.
+                             Some were made here, and are called by the hash of what they were made of: see `made.py`
     <folder>/<sha256>.part   a file on its way
     <folder>/<sha256>.lock   held while that goes on
     <folder>/room.lock       held while room is made
@@ -79,7 +80,7 @@ class Cache:
                 if any(content is None for content in contents):
                     # The other ranks of this machine ask for the same files: they wait, and find them.
                     name = hashlib.sha256("".join(file.sha256 for file in some).encode()).hexdigest()
-                    with self._locked(name):
+                    with self.locked(name):
                         contents = self._fetch_small(some)
             yield from contents  # pyright: ignore[reportReturnType]  none is None now
 
@@ -89,13 +90,13 @@ class Cache:
         fetched = dict(zip((file.sha256 for file in missing), read_all_checked(missing), strict=True))
         num_bytes = sum(map(len, fetched.values()))
         self._require_bound(files[0].url, num_bytes)
-        with self._room(num_bytes, stop=threading.Event()):
+        with self.room(num_bytes, stop=threading.Event()):
             for sha256, content in fetched.items():  # not synced: each is checked whenever it is read
                 part = self.folder / f"{sha256}.part"
                 with suppress(FileExistsError), create(part) as file:  # else it is just being fetched as a shard
                     file.write(content)
                     file.flush()
-                    _mark_used(file.fileno())
+                    mark_used(file.fileno())
                     part.replace(self.folder / sha256)
         return [fetched[file.sha256] if content is None else content for file, content in zip(files, kept, strict=True)]
 
@@ -107,7 +108,7 @@ class Cache:
             content = kept.read(file.num_bytes + 1)
             if hashlib.sha256(content).hexdigest() != file.sha256:
                 return None
-            _mark_used(descriptor)
+            mark_used(descriptor)
         return content
 
     def _open_kept(self, file: RemoteFile) -> int | None:
@@ -119,13 +120,13 @@ class Cache:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             return None
-        _mark_used(descriptor)
+        mark_used(descriptor)
         return descriptor
 
     def _fetch(self, file: RemoteFile, *, lock_timeout_s: float, stop: threading.Event) -> int | None:
         """None if another process is at it."""
         asked = time.monotonic()
-        with suppress(Timeout), self._locked(file.sha256, timeout_s=lock_timeout_s):
+        with suppress(Timeout), self.locked(file.sha256, timeout_s=lock_timeout_s):
             descriptor = self._open_kept(file)
             failed, failure = self._failures.get(file.sha256, (-math.inf, None))
             # Another thread tried it, patiently, while this one waited for it: to start all over would double the wait.
@@ -143,7 +144,7 @@ class Cache:
                 download_checked(file, target, admit=self._admission(file, target, stop=stop), stop=stop)
             descriptor = open_kept(part)  # before it can be evicted
             assert descriptor is not None
-            _mark_used(descriptor)
+            mark_used(descriptor)
             with self._room_lock():  # else who sums up might see it under neither name
                 part.replace(self.folder / file.sha256)
         except BaseException as error:
@@ -165,7 +166,7 @@ class Cache:
                     "Put the data set on a server that tells sizes, as all do for plain files."
                 )
             while announced == file.num_bytes and not is_allocated:
-                with self._room(file.num_bytes, stop=stop):
+                with self.room(file.num_bytes, stop=stop):
                     is_allocated = allocate(target.fileno(), file.num_bytes, folder=self.folder)
             return announced == file.num_bytes
 
@@ -179,7 +180,7 @@ class Cache:
             )
 
     @contextmanager
-    def _room(self, num_bytes: int, *, stop: threading.Event) -> Iterator[None]:
+    def room(self, num_bytes: int, *, stop: threading.Event) -> Iterator[None]:
         """Where so many bytes more fit, and nobody else takes the room; waits while files on their way have all."""
         while True:
             with self._room_lock():
@@ -193,7 +194,8 @@ class Cache:
         return FileLock(self.folder / "room.lock", thread_local=False)
 
     @contextmanager
-    def _locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
+    def locked(self, name: str, *, timeout_s: float = -1) -> Iterator[None]:
+        """While this process alone has the file of this name in hand. Raises Timeout if it waited for so long."""
         path = self.folder / f"{name}.lock"
         with FileLock(path, timeout=timeout_s, thread_local=False):
             try:
@@ -213,7 +215,8 @@ class Cache:
             ) from error
 
 
-def _mark_used(file: int) -> None:
+def mark_used(file: int) -> None:
+    """Say of an open file of a cache that it was used just now."""
     with suppress(PermissionError, FileNotFoundError):  # another user's, or evicted just now
         now = time.time_ns()  # finer than the clock that the kernel stamps files with
         os.utime(file, ns=(now, now))

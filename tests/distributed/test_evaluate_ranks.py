@@ -11,6 +11,7 @@ from tests.tiny_run import subject_of, tiny_config, write_map_dataset, write_tin
 from tests.unit.data.tiny_shards import SIDE, write_unpaired_dataset
 from trainer.config.data import DataConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.evaluation.constant_images import constant_images
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.evaluation.scores import SCORES
@@ -28,6 +29,11 @@ def evaluate_and_draw(world: World, run: RunDir, picture: Path) -> dict[str, flo
     translator, _ = load_translator(opened, device=world.device)
     SamplePictures(opened.subject, num=2, split="val", seed=0, world=world).draw(translator, picture)
     return SplitEvaluator(opened.subject, seed=0, split="test", world=world)(translator)
+
+
+def constant_images_of(world: World, run: RunDir) -> list[torch.Tensor]:
+    subject = open_run(run).subject
+    return [*constant_images(subject, classes=subject.manifest.classes, world=world)]
 
 
 class Negative:
@@ -50,13 +56,21 @@ def evaluate_unpaired(world: World, folder: Path) -> dict[str, float]:
         del SCORES[COLOR_DISTANCE.name]
 
 
+def evaluate_all(
+    world: World, run: RunDir, picture: Path, unpaired: Path
+) -> tuple[dict[str, float], dict[str, float], list[torch.Tensor], list[torch.Tensor]]:
+    """Scores, and the constant images as they are made and as they are found."""
+    made, found = constant_images_of(world, run), constant_images_of(world, run)
+    return *evaluate_both(world, run, picture, unpaired), made, found
+
+
 def evaluate_both(
     world: World, run: RunDir, picture: Path, unpaired: Path
 ) -> tuple[dict[str, float], dict[str, float]]:
     return evaluate_and_draw(world, run, picture), evaluate_unpaired(world, unpaired)
 
 
-def test_two_ranks_find_the_scores_of_one(tmp_path: Path) -> None:
+def test_two_ranks_find_the_scores_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three test images, so the ranks' parts differ; dropout and batch statistics are at work. Likewise the unpaired
     ones, three photos and four maps, of which sets are compared.
     """
@@ -65,8 +79,12 @@ def test_two_ranks_find_the_scores_of_one(tmp_path: Path) -> None:
     write_tiny_run(run, tiny_config(tmp_path / "maps"))
     write_unpaired_dataset(tmp_path / "unpaired")
     folders = (run, tmp_path / "two.png", tmp_path / "unpaired")
-    alone, alone_unpaired = evaluate_both(lone_world(torch.device("cpu")), *folders)
-    (first, unpaired), (second, second_unpaired) = run_ranks(evaluate_both, 2, *folders)
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache-of-one"))
+    alone, alone_unpaired, *made = evaluate_all(lone_world(torch.device("cpu")), *folders)
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache-of-two"))
+    (first, unpaired, *made_first), (second, second_unpaired, *made_second) = run_ranks(evaluate_all, 2, *folders)
+    for found in (*made, *made_first, *made_second):
+        assert all(map(torch.equal, found, made[0]))
     assert first == second
     assert unpaired == second_unpaired
     assert unpaired == pytest.approx(alone_unpaired, rel=1e-12)

@@ -43,7 +43,7 @@ class SplitEvaluator:
         """Scores by key, of what the method can do; which way is better, the catalogue says (`scores.py`).
 
         `eval/psnr`, ... compare the translation with the known truth. `baseline/mean/psnr` is one constant image: the
-        pixelwise mean of the training split's targets or, for the scores of classes, the class that each pixel most
+        pixelwise mean of (at most 8192) training targets or, for the scores of classes, the class that each pixel most
         often has there. `baseline/identity/psnr` is the input itself; it has no scores where an input cannot stand for
         a target (3 channels for 1), or is the target. `eval/back_psnr` is of the translation from b to a, and
         `eval/round_trip_psnr` of the way from a to b and back, compared with a. For `eval/label_...` see `LabelScores`.
