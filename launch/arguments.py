@@ -17,6 +17,11 @@ def split_preset(argv: Sequence[str]) -> tuple[str, list[str]]:
     return (argv[0] if is_named else DEFAULT), list(argv[is_named:])
 
 
+def asks_to_resume(argv: Sequence[str]) -> bool:
+    """Whether `--resume` is among the flags, which makes them those of another command."""
+    return any(argument.partition("=")[0] == "--resume" for argument in argv)
+
+
 def parse_on_preset(
     argv: Sequence[str], *, begin: Callable[[RunConfig], _Options], prog: str, about: str = "", after: str = ""
 ) -> _Options:

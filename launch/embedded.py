@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME
 from sharding.storage.place import Place, Url
 from trainer.config.errors import ConfigError
@@ -28,7 +29,8 @@ def ensure_dataset(folder: Place) -> None:
     """Make the embedded data set in `folder` if it is not there. A remote place is left to whoever reads it.
 
     Raises:
-        ConfigError: it is not there, and is not one that Diptych can make, or making it failed.
+        ConfigError: it is not there, and is not one that Diptych can make.
+        DatasetError: making it failed.
     """
     if isinstance(folder, Url) or (folder / FILE_NAME).is_file():
         return
@@ -38,4 +40,4 @@ def ensure_dataset(folder: Place) -> None:
     from sharding.cli import main as shard
 
     if shard(command) != 0:
-        raise ConfigError("data.path", str(folder), "could not be made; see the message above.")
+        raise DatasetError(f"{folder} could not be made; see the message above.")

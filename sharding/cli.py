@@ -14,7 +14,7 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from sharding.console import PlainConsole, guard_terminal, make_console, one_line
-from sharding.errors import DatasetError, OptionError
+from sharding.errors import AbsentError, DatasetError, OptionError
 from sharding.format.manifest import REJECTED, Manifest
 from sharding.format.manifest_file import seal_manifest
 from sharding.sources.earth import EarthOptions
@@ -129,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
         return USAGE
     except DatasetError as error:
         errors.print(str(error), style="red")
-        return PROBLEM
+        return USAGE if isinstance(error, AbsentError) else PROBLEM
     except KeyboardInterrupt:
         errors.print("Interrupted. The same command goes on where this one stopped.")
         return INTERRUPTED

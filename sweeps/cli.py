@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from launch.arguments import parse_on_preset, split_preset
-from launch.commands.train import check_dataset
+from launch.arguments import asks_to_resume, parse_on_preset, split_preset
 from launch.embedded import ensure_dataset
+from launch.folders import new_folder
 from launch.machine.devices import count_cores, count_gpus
+from launch.starting import check_dataset
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import check_name, choose_metric
 from sweeps.plan import Resources, Sweep, SweepDir, check_counts, plan_resources
@@ -79,7 +79,7 @@ def sweep_command(argv: list[str]) -> int:
         ConfigError: an impossible setting; nothing has been started.
         DatasetError: the data set is missing or damaged.
     """
-    if any(argument.split("=")[0] == "--resume" for argument in argv):
+    if asks_to_resume(argv):
         folder = SweepDir(tyro.cli(ResumeOptions, args=argv, prog=_PROG).resume.absolute())
         return _run(folder, *open_sweep(folder))
     sweep, folder = plan_sweep(argv)
@@ -99,7 +99,7 @@ def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
     ensure_dataset(options.config.data.path)
     check_dataset(options.config)
     metric = choose_metric(options.metric, options.config, read_manifest(options.config.data.path))
-    folder = SweepDir(_free_folder(options, f"{preset}-{space}").absolute())
+    folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{space}").absolute())
     chosen = replace(options, space=space, metric=metric, name=folder.path.name)
     return make_sweep(chosen, preset=preset, asked=asked, resources=resources), folder
 
@@ -166,13 +166,6 @@ def check_options(options: SweepOptions) -> Resources:
         num_cores=count_cores(),
         num_gpus=0 if options.config.engine.device == "cpu" else num_gpus,
     )
-
-
-def _free_folder(options: SweepOptions, name: str) -> Path:
-    if options.name is not None:
-        return options.sweeps / options.name
-    numbered = (options.sweeps / (name if number == 1 else f"{name}-{number}") for number in count(1))
-    return next(path for path in numbered if not path.exists())
 
 
 def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:

@@ -1,4 +1,4 @@
-"""`diptych verify RUN`: whether all files of a run are what was written, without loading any of them."""
+"""`diptych verify RUN`: check that all files of a run are what was written, without loading any of them."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class Finding:
     is_damage: bool = True
 
 
-def verify_command(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Print what is wrong with a run, a line for each, and a summary. Returns the exit status.
 
     Raises:

@@ -1,6 +1,15 @@
 """How many GPUs and cores a run can use, asked without importing torch (which takes seconds)."""
 
 import os
+from typing import TYPE_CHECKING, Literal
+
+from trainer.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+Device = Literal["auto", "cpu", "cuda"]
+"""What a command that starts no ranks is told of the device: `auto` is a GPU if there is one."""
 
 
 def count_gpus() -> int:
@@ -24,3 +33,12 @@ def count_gpus() -> int:
 def count_cores() -> int:
     """CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0))
+
+
+def choose_device(name: Device) -> "torch.device":
+    """Raises ConfigError if a GPU is asked for and there is none."""
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", name, "this machine shows no CUDA device; use auto or cpu.")
+    return torch.device("cpu") if name == "cpu" or not torch.cuda.is_available() else torch.device("cuda", 0)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from sharding.errors import DatasetError
+from sharding.errors import AbsentError, DatasetError
 from sharding.format.bounds import MOST_MANIFEST_BYTES
 from sharding.format.manifest import FILE_NAME, FORMAT, Manifest
 from sharding.storage.files import read_regular, write_atomically
@@ -120,12 +120,12 @@ def check_manifest(manifest: Manifest, *, path: str) -> None:
 
 
 def manifest_bytes(place: Place) -> bytes:
-    """The manifest as it is stored. Raises DatasetError if there is none, or it cannot be read."""
+    """The manifest as it is stored. Raises AbsentError if there is none, DatasetError if it cannot be read."""
     path = place / FILE_NAME
     try:
         return _read(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetError(
+        raise AbsentError(
             f"{place} holds no {FILE_NAME}: it is no finished data set. Make one with `diptych shard --help`."
         ) from error
     except OSError as error:
@@ -135,9 +135,12 @@ def manifest_bytes(place: Place) -> bytes:
 def _read(path: Place) -> bytes:
     if isinstance(path, Path):
         return read_regular(path, most=MOST_MANIFEST_BYTES, follow_links=True)
-    from sharding.storage.download import read_small
+    from sharding.storage.download import MissingError, read_small
 
-    return read_small(path)
+    try:
+        return read_small(path)
+    except MissingError as error:
+        raise AbsentError(str(error)) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -159,7 +162,7 @@ def seal_manifest(folder: Path) -> Manifest:
     """
     path = folder / FILE_NAME
     if not path.is_file():
-        raise DatasetError(f"{folder} holds no {FILE_NAME} that could be sealed.")
+        raise AbsentError(f"{folder} holds no {FILE_NAME} that could be sealed.")
     record, problems = _parse_record(manifest_bytes(folder), path=str(path))
     record.pop(SEAL_KEY, None)
     manifest = _validate(record, problems, path=str(path))

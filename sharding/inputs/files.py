@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sharding.errors import DatasetError, OptionError
+from sharding.errors import AbsentError, DatasetError, OptionError
 from sharding.format.codec import SUFFIXES
 from sharding.inputs.tables import spelling
 from sharding.storage.listing import PassedOver, Tally, is_folder, is_hidden, list_files
@@ -236,7 +236,7 @@ def _image_files(folder: Path, search: Search) -> Iterator[tuple[str, os.DirEntr
 
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder. Give the folder that holds the images.")
+        raise AbsentError(f"{folder} is no folder. Give the folder that holds the images.")
 
 
 def _unreadable(folder: Path, error: OSError) -> DatasetError:

@@ -1,9 +1,10 @@
 """Find everything that is wrong with a data set on disk."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from threading import Lock
 
-from sharding.errors import DatasetError
+from sharding.errors import AbsentError, DatasetError
 from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard, index_path
 from sharding.format.manifest_file import ManifestError, read_manifest
 from sharding.storage.place import Place
@@ -31,11 +32,18 @@ def verify(
     Args:
         decode: also decode every image and compare it with the manifest. None: if the set is small.
         progress: hears how many bytes of tars are done, and of how many; from several threads, one at a time.
+
+    Raises:
+        AbsentError: there is no such folder, or no data set at the address.
     """
     try:
         manifest = read_manifest(folder)
     except ManifestError as error:
         return [f"{FILE_NAME}: {problem}" for problem in error.problems]
+    except AbsentError as error:
+        if isinstance(folder, Path) and folder.is_dir():  # it has lost its manifest
+            return [str(error)]
+        raise
     except DatasetError as error:
         return [str(error)]
     except OSError as error:

@@ -9,9 +9,9 @@ from typing import Annotated
 import tyro
 from rich.table import Table as RichTable
 
-from launch.commands.train import same_config
 from launch.embedded import ensure_dataset
 from launch.ranks.interpreter import module_command
+from launch.starting import same_config
 from sharding.console import make_console, markdown_text
 from sharding.storage.files import write_atomically
 from sweeps.tables.papers import PAPER_SCORES, TABLES, Row, Table, find_table

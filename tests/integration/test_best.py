@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from launch.commands.train import same_config
 from launch.commands.verify import verify_run
+from launch.starting import same_config
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
 from trainer.checkpoints.layout import checkpoint_folders, latest_checkpoint, read_state

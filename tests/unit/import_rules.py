@@ -165,19 +165,20 @@ RULES = (
     ),
     Rule(
         of=("launch",),
-        besides=("launch.cli",),
+        besides=("launch.commands.sweep", "launch.commands.table"),
         forbidden=("sweeps",),
-        reason="a sweep is many launches: sweeps build on launch, and only the command knows both",
+        reason="a sweep is many launches: sweeps build on launch, and only their commands know both",
     ),
     Rule(
         of=("sweeps",),
         forbidden=("launch",),
         allowed=(
             "launch.arguments",
-            "launch.commands.train",
             "launch.embedded",
+            "launch.folders",
             "launch.machine.devices",
             "launch.ranks.interpreter",
+            "launch.starting",
         ),
         reason="sweeps use what launch knows of machines and data, not how it starts ranks",
     ),

@@ -42,6 +42,7 @@ def test_imports_follow_the_design(path: Path) -> None:
         ("trainer.methods.shared.noise", "from trainer.methods.gan.method import GAN"),
         ("trainer.methods.bigan_image.method", "from trainer.methods.bigan.method import BiGAN"),
         ("launch.commands.train", "from sweeps.plan import Sweep"),
+        ("launch.cli", "from sweeps.cli import sweep_command"),
         ("sweeps.tune.run", "from launch.ranks.local import start_ranks"),
         ("sweeps.spaces.overrides", "from ray import tune"),
     ],
@@ -65,7 +66,7 @@ def test_the_checker_resolves_relative_imports_of_a_package() -> None:
         ("trainer.engine.engine", "import deepspeed"),
         ("trainer.loop.trainer", "import trainers_of_another_project"),
         ("launch.cli", "from trainer.config import RunConfig"),
-        ("launch.cli", "from sweeps.cli import sweep_command"),
+        ("launch.commands.sweep", "from sweeps.cli import sweep_command"),
     ],
 )
 def test_the_checker_lets_a_right_import_pass(module: str, source: str) -> None:

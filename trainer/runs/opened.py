@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sharding.errors import DatasetError
+from sharding.errors import AbsentError, DatasetError
 from sharding.format.manifest import FILE_NAME, Manifest
 from sharding.format.manifest_file import describe, manifest_bytes, parse_description, parse_manifest
 from sharding.storage.place import Place
@@ -68,7 +68,8 @@ def _manifest(run: RunDir, record: Mapping[str, Any], place: Place, *, needs_dat
     except DatasetError as error:
         if needs_data:
             moved = f"The run in {run.path} began with it: if it lies elsewhere now, give --data.path."
-            raise DatasetError(f"{error} {moved}") from error
+            kind = AbsentError if isinstance(error, AbsentError) else DatasetError
+            raise kind(f"{error} {moved}") from error
         if described is None:
             raise
         return parse_description(described, path=str(run.run_file)), False

@@ -17,7 +17,6 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-import subprocess
 import sys
 import uuid
 from contextlib import AbstractContextManager
@@ -37,6 +36,7 @@ from trainer.data.subject import Subject
 from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
+from trainer.runs.provenance import commit
 
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 
@@ -202,7 +202,7 @@ class RunDir:
             "preset": preset,
             "command": command,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _commit(),
+            "commit": commit(),
             "python": sys.version.split()[0],
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "wandb_id": uuid.uuid4().hex[:12],
@@ -237,14 +237,3 @@ class RunDir:
 def count_samples(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Split -> view -> samples."""
     return {split: {view: manifest.num_samples(split, view) for view in manifest.views} for split in manifest.splits}
-
-
-def _commit() -> str | None:
-    """The commit of Diptych's checkout, with `+` if it has changes; None outside a checkout."""
-    folder = Path(__file__).parent
-    git = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None

@@ -125,7 +125,7 @@ def test_the_smallest_image_of_a_patchgan_is_just_enough():
 
 
 def test_config_imports_neither_torch_nor_deepspeed():
-    names = "sys, trainer.config, trainer.presets, launch.commands.train"
+    names = "sys, trainer.config, trainer.presets, launch.starting, launch.commands.train"
     program = f"import {names}; print({{'torch', 'deepspeed'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launch.cli import main as diptych
-from launch.commands.train import parse_train, same_config
+from launch.starting import parse_train, same_config
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
@@ -83,7 +83,7 @@ def test_a_manifest_cannot_name_a_file_of_the_user_s(site, own, tmp_path, capsys
     assert contents(own) == VICTIM
     assert f"has {lie[0]} = " in capsys.readouterr().err
     cache = Cache(tmp_path / "home" / "cache", max_bytes=10**9)
-    with pytest.raises(DatasetError, match="thesis"):
+    with pytest.raises(DatasetError, match=f"has {lie[0]} = "):
         ShardReader(site.url, read_manifest(site.url), split="test", views=["photo"], cache=cache).read(0, 0)
     assert contents(own) == VICTIM
 

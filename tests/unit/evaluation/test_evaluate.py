@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from launch.commands.evaluate import EvaluateOptions, evaluate_command
+from launch.commands import evaluate as evaluate_command
 from sharding.errors import DatasetError
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, coast, sample_views, subject_of, tiny_config
 from trainer.config.errors import ConfigError
@@ -153,7 +153,7 @@ def test_a_run_is_scored_into_its_files(tiny_run):
 
 
 def test_the_command_writes_the_report_too(tiny_run):
-    assert evaluate_command(EvaluateOptions(run=tiny_run.path, device="cpu")) == 0
+    assert evaluate_command.main([str(tiny_run.path), "--device", "cpu"]) == 0
     assert tiny_run.evaluation_file.is_file()
     assert tiny_run.report_file.is_file()
 

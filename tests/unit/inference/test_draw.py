@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from launch.commands.evaluate import SampleOptions, sample_command
+from launch.commands.sample import SampleOptions, sample
 from tests.unit.labelled import SIDE, config_of, image_of, write_run
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
@@ -150,14 +150,14 @@ def test_a_folder_that_is_not_empty_is_left_alone(runs, out):
 
 
 def test_the_command_says_where_they_are(runs, out, capsys):
-    assert sample_command(SampleOptions(run=runs["gan"].path, destination=out, num=2, device="cpu")) == 0
+    assert sample(SampleOptions(run=runs["gan"].path, destination=out, num=2, device="cpu")) == 0
     assert capsys.readouterr().out == f"2 pictures and grid.png in {out}\n"
 
 
 def test_the_command_explains_a_folder_that_cannot_be_written(runs, tmp_path, capsys):
     (tmp_path / "file").touch()
     options = SampleOptions(run=runs["gan"].path, destination=tmp_path / "file" / "out", num=2, device="cpu")
-    assert sample_command(options) == 1
+    assert sample(options) == 1
     assert f"could not write to {tmp_path / 'file' / 'out'}" in capsys.readouterr().err
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from launch.commands.evaluate import TranslateOptions, translate_command
+from launch.commands.translate import TranslateOptions
+from launch.commands.translate import translate as translate_command
 from sharding.console import make_console
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest, write_manifest

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from launch import cli
+from launch.commands import presets
 from sharding.console import make_console
 from trainer.monitoring.console import ConsoleLogger
 from trainer.ranks.threads import share_cores
@@ -61,7 +62,7 @@ def test_an_interrupted_command_shows_no_traceback(
     def interrupted(argv: list[str]) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli._COMMANDS, "presets", interrupted)
+    monkeypatch.setattr(presets, "main", interrupted)
     assert cli.main(["presets"]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from launch.commands.options import TrainOptions
-from launch.commands.train import _unfinished_run, check_dataset, parse_train
+from launch.commands.launch import unfinished_run
 from launch.embedded import embedded_command, ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
+from launch.starting import TrainOptions, check_dataset, parse_train
 from sharding.storage.files import write_atomically
 from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
@@ -159,14 +159,14 @@ def test_a_run_is_not_overwritten(tiny_dataset: Path, tmp_path: Path):
 def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_path: Path):
     config = replace(CONFIG, data=replace(CONFIG.data, path=tiny_dataset, view_a="a", view_b="b"))
     options, run = TrainOptions(config=config, runs=tmp_path), RunDir(tmp_path / DEFAULT)
-    assert _unfinished_run(options, DEFAULT) is None
+    assert unfinished_run(options, DEFAULT) is None
     run.create(config, preset=DEFAULT, command=["diptych"])
-    assert _unfinished_run(options, DEFAULT) == run
+    assert unfinished_run(options, DEFAULT) == run
     total, split = config.train.total_images, "test"
     for position, expected in ((total // 2, run), (total, None)):
         write_atomically(
             run.evaluation_file, json.dumps({split: {"position": position, "num_images": 1, "scores": {}}}).encode()
         )
-        assert _unfinished_run(options, DEFAULT) == expected
+        assert unfinished_run(options, DEFAULT) == expected
     other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
-    assert _unfinished_run(other, DEFAULT) is None
+    assert unfinished_run(other, DEFAULT) is None

@@ -9,7 +9,10 @@ from unittest.mock import patch
 
 import pytest
 
+import launch.arguments
+import launch.commands.launch
 import launch.commands.train
+import launch.starting
 import sweeps.tables.run
 from launch.cli import main
 from tests.shrink import shrink
@@ -51,6 +54,8 @@ def one_process() -> Iterator[None]:
     with (
         patch.object(rank, "close_world"),
         patch.object(launch.commands.train, "start_ranks", lambda folder, **_: rank.main(folder)),
+        patch.object(launch.commands.launch, "start_ranks", lambda folder, **_: rank.main(folder)),
+        patch.object(launch.starting, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield
 
@@ -108,7 +113,7 @@ def presets(monkeypatch: pytest.MonkeyPatch, config: RunConfig) -> None:
     def run(command: list[str]) -> int:
         return main(command[3:]) if "--resume" in command else 0
 
-    monkeypatch.setattr(launch.commands.train, "load_preset", lambda name: config)
+    monkeypatch.setattr(launch.arguments, "load_preset", lambda name: config)
     monkeypatch.setattr(sweeps.tables.run, "load_preset", lambda name: config)
     monkeypatch.setattr(sweeps.tables.run, "_run", run)
 

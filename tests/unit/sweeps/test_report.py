@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from launch.commands.train import parse_train
+from launch.starting import parse_train
 from sweeps.plan import Resources, Sweep, SweepDir
 from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
 from sweeps.spaces.overrides import apply

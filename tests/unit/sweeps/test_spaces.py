@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launch.commands.train import parse_train
+from launch.starting import parse_train
 from sweeps.spaces.overrides import (
     SPACES,
     Choice,

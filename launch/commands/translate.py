@@ -1,0 +1,99 @@
+"""`diptych translate RUN`: translate a folder of images of any size, or change their label."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from launch.machine.devices import Device, choose_device
+from sharding.console import PlainConsole, make_console, one_line
+from trainer.inference.plan import plan_translation, result_view
+from trainer.pictures.kinds import result_suffix
+from trainer.runs.opened import open_run
+from trainer.runs.rundir import RunDir
+
+if TYPE_CHECKING:
+    from trainer.inference.translate import TranslationResult
+
+_NUM_OTHERS_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """Translate pictures of any size and file type with a trained run, to PNG files of the same names."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of the run, e.g. runs/NAME."""
+    source: Annotated[Path, tyro.conf.arg(name="in")]
+    """Folder of pictures, with its sub-folders, or one picture; 0.4 GB of memory a megapixel at 64 filters."""
+    destination: Annotated[Path, tyro.conf.arg(name="out")]
+    """Folder to write to; made if it is not there."""
+    checkpoint: Path | None = None
+    """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
+    direction: Literal["a2b", "b2a"] = "a2b"
+    """`b2a` turns view b into view a, with methods that learn both ways."""
+    label: str | None = None
+    """Show the pictures with this label instead of translating them, with methods that can: a face at another age."""
+    device: Device = "auto"
+    """`auto`: a GPU if there is one."""
+    seed: int = 0
+    """Of the method's noise: another seed gives another variation, where the method has any."""
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace files that the output folder has already."""
+    skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
+    """End with success although some pictures could not be translated; they are listed all the same."""
+
+
+def main(argv: list[str]) -> int:
+    """Translate pictures. Returns the exit status. Raises as `translate`."""
+    return translate(tyro.cli(TranslateOptions, args=argv, prog="diptych translate"))
+
+
+def translate(options: TranslateOptions) -> int:
+    """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    opened = open_run(RunDir(options.run), needs_data=False)
+    view = result_view(opened.subject, direction=options.direction)
+    plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
+    from trainer.inference.translate import translate_folder
+
+    console = make_console()
+    try:
+        result = translate_folder(
+            opened,
+            source=options.source,
+            destination=options.destination,
+            device=choose_device(options.device),
+            checkpoint=options.checkpoint,
+            direction=options.direction,
+            label=options.label,
+            seed=options.seed,
+            overwrite=options.overwrite,
+            console=console,
+        )
+    except OSError as error:
+        console.error(error.strerror or error)
+        return 1
+    _print_result(result, options=options, console=console)
+    return 0 if options.skip_bad or not result.failed else 1
+
+
+def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
+    console.print(
+        f"{len(result.written)} pictures translated, after {result.position} images of training, to "
+        f"{options.destination}"
+    )
+    _print_names("other files are no pictures by their names", result.others, console=console)
+    _print_names("hidden files and folders are passed over", result.hidden, console=console)
+    cut = [f"{path} ({share:.1%})" for path, share in result.cut.items()]
+    _print_names("pictures hold values beyond the range of the run's view, which were cut", cut, console=console)
+    for path, reason in result.failed.items():
+        console.print(one_line(f"not translated: {path} {reason}"))
+
+
+def _print_names(what: str, paths: Sequence[object], *, console: PlainConsole) -> None:
+    if paths:
+        names = ", ".join(one_line(path) for path in paths[:_NUM_OTHERS_SHOWN])
+        more = ", …" if len(paths) > _NUM_OTHERS_SHOWN else ""
+        console.print(f"{len(paths)} {what}: {names}{more}")

@@ -1,0 +1,92 @@
+"""What the commands that start a run share: the options of a new run, the checks before it, its folder."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from launch.arguments import parse_on_preset, split_preset
+from launch.folders import new_folder
+from launch.machine.devices import count_gpus
+from launch.ranks.local import start_ranks
+from sharding.console import make_console, one_line
+from sharding.format.manifest_file import read_manifest
+from trainer.config.errors import ConfigError
+from trainer.data.subject import Subject, describe_watched
+from trainer.evaluation.scores import check_kept_score
+from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.rundir import RunDir
+from trainer.runs.task import check_task
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """A new run, as a preset with changes."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    name: str | None = None
+    """Of the run's folder; the preset's name, numbered if that is taken, if not given."""
+    runs: Path = Path("runs")
+    """Folder of all runs."""
+    num_procs: int = 0
+    """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
+
+
+def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
+    """The preset, which may come first, and the options that change it. Raises as `parse_on_preset`."""
+    options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog)
+    options.config.check_hardware(count_gpus())
+    options.config.data.share_cache()
+    return split_preset(argv)[0], options
+
+
+def check_dataset(config: RunConfig) -> None:
+    """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
+    check_subject(new_subject(config), config)
+
+
+def check_subject(subject: Subject, config: RunConfig) -> None:
+    """Raises ConfigError or DatasetError if the data lack what the run wants of them."""
+    check_task(subject)
+    check_kept_score(config.checkpoint.keep_best, subject)
+
+
+def new_subject(config: RunConfig) -> Subject:
+    """What a run that begins now would learn from. Raises DatasetError if there is no data set, or it is damaged."""
+    return Subject.begin(data=config.data, method=config.method, manifest=read_manifest(config.data.path))
+
+
+def start_new(options: TrainOptions, *, preset: str) -> int:
+    """Train in a folder of its own: the named one, or the first of `preset`, `preset-2` ... that is free.
+
+    Returns the exit status. Raises ConfigError if the named one is taken.
+    """
+    run = RunDir(new_folder(options.runs, asked=options.name, otherwise=preset))
+    subject = run.create(options.config, preset=preset, command=sys.argv)
+    status = 1
+    try:
+        make_console().print(f"run: {run.path}")
+        tell_watched(subject)
+        status = start_ranks(run.path, config=options.config, asked=options.num_procs)
+    finally:
+        if status:
+            run.discard_unless_begun()
+    return status
+
+
+def tell_watched(subject: Subject) -> None:
+    """Print which images a run is judged by on its way, where that is not the validation split."""
+    text = describe_watched(subject)
+    if text is not None:
+        make_console().print(one_line(text))
+
+
+def same_config(run: RunDir, config: RunConfig) -> bool:
+    """Whether a run was started with just this configuration. Raises ConfigError if its run.json is damaged."""
+    values = run.record()["config"]
+    try:
+        return config_to_dict(config_from_dict(values)) == config_to_dict(config)
+    except ConfigError:  # another version's
+        return False
