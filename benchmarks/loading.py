@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from benchmarks.table import markdown_table, median_and_range, ratios
+from benchmarks.table import median_and_range, ratios
 from benchmarks.work import Work, open_loader
+from sharding.console import markdown_table
 from sharding.format.manifest import Manifest
 from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader
@@ -197,5 +198,5 @@ def compare(work: Work, *, rounds: int, seconds: float) -> list[str]:
         f"Load size {work.load_size}, crop size {work.crop_size}, batches of {work.batch_size} pairs. Pixels of our"
         f" first batch and of the `DataLoader`'s differ by at most {difference:.1f} grey levels.",
         "",
-        *markdown_table(["loader", "pairs/s", "ratio", "CPU ms a pair"], rows),
+        *markdown_table(["loader", "pairs/s", "ratio", "CPU ms a pair"], rows, is_markup=True),
     ]

@@ -12,8 +12,8 @@ from nvidia.dali import fn
 from nvidia.dali.pipeline import Pipeline
 from nvidia.dali.types import DALIDataType
 
-from benchmarks.table import markdown_table
 from benchmarks.work import Work, open_loader
+from sharding.console import markdown_table
 from sharding.format.manifest_file import read_manifest
 from trainer.data.finishing import finish
 from trainer.data.resize import resize_and_crop
@@ -38,7 +38,7 @@ def shares(work: Work, *, rounds: int, batches: int) -> list[str]:
     parts["rest: copies, hand-over between threads"] = costs["whole"] - sum(parts.values())
     rows = [[name, f"{cost:.3f}", f"{100 * cost / costs['whole']:.0f} %"] for name, cost in parts.items()]
     titles = [work.title, "CPU ms a pair", "share"]
-    return markdown_table(titles, [*rows, ["whole", f"{costs['whole']:.3f}", "100 %"]])
+    return markdown_table(titles, [*rows, ["whole", f"{costs['whole']:.3f}", "100 %"]], is_markup=True)
 
 
 def _costs(work: Work, *, is_resized: bool, rounds: int, batches: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ import tyro
 from torch import Tensor
 
 from benchmarks.machine import command_line, describe_machine
+from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
@@ -222,10 +223,11 @@ def run(*, clone: Path | None, num_rounds: int, num_steps: int) -> str:
 
 def _table(case: Case, seconds: dict[str, list[float]], reference: str) -> list[str]:
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    lines = [f"## {case.title}", "", "| variant | s/step (median) | min - max | speed |", "|---|---|---|---|"]
+    rows = []
     for name, values in seconds.items():
         ratio = statistics.median(b / a for a, b in zip(values, seconds[reference], strict=True))
-        lines.append(f"| {name} | {medians[name]:.3f} | {min(values):.3f} - {max(values):.3f} | {ratio:.2f}x |")
+        rows.append([name, f"{medians[name]:.3f}", f"{min(values):.3f} - {max(values):.3f}", f"{ratio:.2f}x"])
+    lines = ["## " + case.title, "", *markdown_table(["variant", "s/step (median)", "min - max", "speed"], rows)]
     cost = medians["ours"] / medians["ours without DeepSpeed"] - 1
     return [*lines, "", f"Target against the {reference}: {case.target}x. DeepSpeed's own cost: {100 * cost:+.0f} %."]
 

@@ -14,9 +14,3 @@ def ratios(values: Sequence[float], base: Sequence[float]) -> str:
     """Ratios of each round's value to the base's value of the same round: both met the same state of the machine."""
     found = [value / other for value, other in zip(values, base, strict=True)]
     return f"**{median(found):.2f}** ({min(found):.2f} to {max(found):.2f})"
-
-
-def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
-    rule = ["---", *["---:"] * (len(titles) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (titles, rule, *rows)]

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.table import markdown_table, median_and_range
+from benchmarks.table import median_and_range
 from benchmarks.work import Work, open_loader
+from sharding.console import markdown_table
 
 PRESET = "earth-relief2satellite"
 
@@ -29,7 +30,7 @@ def first_batch(work: Work, *, rounds: int) -> list[str]:
         ["in a new process, from its start", median_and_range(whole, digits=2)],
         ["of that, imports of torch and DALI", median_and_range(imports, digits=2)],
     ]
-    return markdown_table(["first batch", "seconds"], rows)
+    return markdown_table(["first batch", "seconds"], rows, is_markup=True)
 
 
 def _seconds_within(work: Work) -> float:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.material import write_photos
-from benchmarks.table import markdown_table, median_and_range, ratios
+from benchmarks.table import median_and_range, ratios
+from sharding.console import markdown_table
 
 SHARD_MB = 16
 """So that what one worker still writes while the others have nothing left to do is short."""
@@ -58,6 +59,7 @@ def writing(photos: Photos, *, data: Path, view: str, folder: Path, num_workers:
                 row("plain copy: `cp -r`, then `sync` of the file system", "copy", "copy"),
                 row(f"`--store original`, {num_workers} workers", "original", "copy"),
             ],
+            is_markup=True,
         ),
         "",
         *markdown_table(
@@ -66,6 +68,7 @@ def writing(photos: Photos, *, data: Path, view: str, folder: Path, num_workers:
                 row("one worker", "size, one", "size, one"),
                 row(f"{num_workers} workers", "size, all", "size, one"),
             ],
+            is_markup=True,
         ),
     ]
 

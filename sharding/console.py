@@ -11,7 +11,7 @@ import threading
 import traceback
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -119,6 +119,19 @@ def _show_uncaught(error: BaseException | None) -> None:
 def markdown_text(text: str) -> str:
     """Text for one line of a Markdown file, or one cell of a table: neither markup, nor HTML, nor a new line."""
     return _MARKDOWN.sub(r"\\\g<0>", " ".join(printable(text).split()))
+
+
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, is_markup: bool = False) -> list[str]:
+    """The lines of a table: the first column to the left, the others to the right.
+
+    Args:
+        is_markup: cells are Markdown of our own, e.g. bold, in which only what would end a cell is escaped; else they
+            are text, as of `markdown_text`.
+    """
+    shown = (lambda cell: " ".join(cell.replace("|", "\\|").split())) if is_markup else markdown_text
+    cells = [[shown(cell) for cell in row] for row in (titles, *rows)]
+    rule = ["---", *["---:"] * (len(titles) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
 
 
 def command_line(*words: str | Path) -> str:

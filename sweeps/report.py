@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from sharding.console import command_line, markdown_text, printable
+from sharding.console import command_line, markdown_table, markdown_text, printable
 from sharding.storage.files import write_atomically
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, State
@@ -224,11 +224,7 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     preset, space, metric = map(markdown_text, (sweep.preset, sweep.space, sweep.metric))
     direction = " (less is better)" if sweep.score.better == "lower" else ""
     lines += [f"Preset {preset}, space {space}, furthest and best validation {metric}{direction} first.", ""]
-    lines += [_markdown_row(names), _markdown_row(["---"] * len(names))]
-    for row in rows:
-        values = [show_value(value) for value in row.overrides.values()]
-        kimg, score = f"{row.position / 1000:.2f}", sweep.score.show(row.score)
-        lines.append(_markdown_row([row.trial, *values, kimg, score, describe_state(row)]))
+    lines += markdown_table(names, [_cells(row, sweep) for row in rows])
     lines += ["\n" + markdown_text(f"Trial {row.trial} failed: {row.error}") for row in rows if row.error]
     best = best_of(rows)
     if best is not None:
@@ -238,5 +234,6 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(map(markdown_text, cells))} |"
+def _cells(row: Row, sweep: Sweep) -> list[str]:
+    values = [show_value(value) for value in row.overrides.values()]
+    return [row.trial, *values, f"{row.position / 1000:.2f}", sweep.score.show(row.score), describe_state(row)]

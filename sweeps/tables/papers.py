@@ -62,61 +62,57 @@ class Table:
         return list(dict.fromkeys(f"{row.title.split(', ')[0]} in {row.unit}" for row in rows if row.unit))
 
 
+def _row(title: str, preset: str, *paper: float) -> Row:
+    return Row(title=title, preset=preset, paper=paper)
+
+
 TABLES: Mapping[str, Table] = {
     "pix2pix-losses": Table(
         title="Losses of pix2pix",
         source="Isola et al. 2017 (arXiv:1611.07004), table 1: FCN scores, Cityscapes labels -> photo",
         rows=[
-            Row(title="L1", preset="pix2pix-losses-l1", paper=(0.42, 0.15, 0.11)),
-            Row(title="GAN", preset="pix2pix-losses-gan", paper=(0.22, 0.05, 0.01)),
-            Row(title="cGAN", preset="pix2pix-losses-cgan", paper=(0.57, 0.22, 0.16)),
-            Row(title="L1+GAN", preset="pix2pix-losses-l1-gan", paper=(0.64, 0.20, 0.15)),
-            Row(title="L1+cGAN", preset="pix2pix-losses-l1-cgan", paper=(0.66, 0.23, 0.17)),
+            _row("L1", "pix2pix-losses-l1", 0.42, 0.15, 0.11),
+            _row("GAN", "pix2pix-losses-gan", 0.22, 0.05, 0.01),
+            _row("cGAN", "pix2pix-losses-cgan", 0.57, 0.22, 0.16),
+            _row("L1+GAN", "pix2pix-losses-l1-gan", 0.64, 0.20, 0.15),
+            _row("L1+cGAN", "pix2pix-losses-l1-cgan", 0.66, 0.23, 0.17),
         ],
     ),
     "pix2pix-generators": Table(
         title="Generators of pix2pix",
         source="Isola et al. 2017, table 2: FCN scores, Cityscapes labels -> photo",
         rows=[
-            Row(
-                title="Encoder-decoder (L1)",
-                preset="pix2pix-generators-encoder-decoder-l1",
-                paper=(0.35, 0.12, 0.08),
-            ),
-            Row(
-                title="Encoder-decoder (L1+cGAN)",
-                preset="pix2pix-generators-encoder-decoder-l1-cgan",
-                paper=(0.29, 0.09, 0.05),
-            ),
-            Row(title="U-net (L1)", preset="pix2pix-generators-unet-l1", paper=(0.48, 0.18, 0.13)),
-            Row(title="U-net (L1+cGAN)", preset="pix2pix-generators-unet-l1-cgan", paper=(0.55, 0.20, 0.14)),
-            Row(title="U-net, skips added", preset="pix2pix-generators-unet-add-l1-cgan"),
-            Row(title="U-net, dense skips", preset="pix2pix-generators-unet-dense-l1-cgan"),
-            Row(title="ResNet", preset="pix2pix-generators-resnet-l1-cgan"),
+            _row("Encoder-decoder (L1)", "pix2pix-generators-encoder-decoder-l1", 0.35, 0.12, 0.08),
+            _row("Encoder-decoder (L1+cGAN)", "pix2pix-generators-encoder-decoder-l1-cgan", 0.29, 0.09, 0.05),
+            _row("U-net (L1)", "pix2pix-generators-unet-l1", 0.48, 0.18, 0.13),
+            _row("U-net (L1+cGAN)", "pix2pix-generators-unet-l1-cgan", 0.55, 0.20, 0.14),
+            _row("U-net, skips added", "pix2pix-generators-unet-add-l1-cgan"),
+            _row("U-net, dense skips", "pix2pix-generators-unet-dense-l1-cgan"),
+            _row("ResNet", "pix2pix-generators-resnet-l1-cgan"),
         ],
     ),
     "pix2pix-patches": Table(
         title="Receptive field of pix2pix's discriminator",
         source="Isola et al. 2017, table 3: FCN scores, Cityscapes labels -> photo",
         rows=[
-            Row(title="1x1", preset="pix2pix-patches-1", paper=(0.39, 0.15, 0.10)),
-            Row(title="16x16", preset="pix2pix-patches-16", paper=(0.65, 0.21, 0.17)),
-            Row(title="70x70", preset="pix2pix-patches-70", paper=(0.66, 0.23, 0.17)),
-            Row(title="286x286", preset="pix2pix-patches-286", paper=(0.42, 0.16, 0.11)),
+            _row("1x1", "pix2pix-patches-1", 0.39, 0.15, 0.10),
+            _row("16x16", "pix2pix-patches-16", 0.65, 0.21, 0.17),
+            _row("70x70", "pix2pix-patches-70", 0.66, 0.23, 0.17),
+            _row("286x286", "pix2pix-patches-286", 0.42, 0.16, 0.11),
         ],
     ),
     "unpaired": Table(
         title="Translation without pairs",
         source="Zhu et al. 2017 (arXiv:1703.10593), table 3: Cityscapes photo -> labels",
         rows=[
-            Row(title="CoGAN", preset="unpaired-cogan", paper=(0.45, 0.11, 0.08)),
-            Row(title="BiGAN/ALI", preset="unpaired-bigan", paper=(0.41, 0.13, 0.07)),
-            Row(title="SimGAN (pixel loss + GAN)", preset="unpaired-pixel-gan", paper=(0.47, 0.11, 0.07)),
-            Row(title="Feature loss + GAN", preset="unpaired-feature-gan", paper=(0.50, 0.10, 0.06)),
-            Row(title="CycleGAN", preset="unpaired-cyclegan", paper=(0.58, 0.22, 0.16)),
-            Row(title="DualGAN", preset="unpaired-dualgan"),
-            Row(title="DiscoGAN", preset="unpaired-discogan"),
-            Row(title="pix2pix (paired)", preset="unpaired-pix2pix", paper=(0.85, 0.40, 0.32)),
+            _row("CoGAN", "unpaired-cogan", 0.45, 0.11, 0.08),
+            _row("BiGAN/ALI", "unpaired-bigan", 0.41, 0.13, 0.07),
+            _row("SimGAN (pixel loss + GAN)", "unpaired-pixel-gan", 0.47, 0.11, 0.07),
+            _row("Feature loss + GAN", "unpaired-feature-gan", 0.50, 0.10, 0.06),
+            _row("CycleGAN", "unpaired-cyclegan", 0.58, 0.22, 0.16),
+            _row("DualGAN", "unpaired-dualgan"),
+            _row("DiscoGAN", "unpaired-discogan"),
+            _row("pix2pix (paired)", "unpaired-pix2pix", 0.85, 0.40, 0.32),
         ],
         scores=PIXEL_SCORES,
     ),

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from launch.embedded import ensure_dataset
 from launch.ranks.interpreter import module_command
 from launch.starting import same_config
-from sharding.console import make_console, markdown_text
+from sharding.console import make_console, markdown_table
 from sharding.storage.files import write_atomically
 from sweeps.tables.papers import PAPER_SCORES, TABLES, Row, Table, find_table
 from trainer.config.errors import ConfigError
@@ -119,9 +119,6 @@ def show_table(table: Table, scores: dict[str, dict[str, float]]) -> RichTable:
 def markdown(table: Table, scores: dict[str, dict[str, float]]) -> str:
     """The table for a file."""
     rows = [_cells(table, row, scores.get(row.preset, {})) for row in table.rows]
-    header = _header(table)
-    lines = "\n".join(
-        f"| {' | '.join(map(markdown_text, cells))} |" for cells in [header, ["---"] * len(header), *rows]
-    )
+    lines = "\n".join(markdown_table(_header(table), rows))
     sentences = [f"The paper's figures: {table.source}.", *(f"{unit}." for unit in table.units)]
     return f"# {table.title}\n\n{' '.join(sentences)}\n\n{lines}\n"

@@ -7,9 +7,10 @@ import pytest
 from benchmarks.loading import CONTENDERS, PillowPairs, compare, diptych
 from benchmarks.material import write_photos
 from benchmarks.stages import shares
-from benchmarks.table import markdown_table, median_and_range, ratios
+from benchmarks.table import median_and_range, ratios
 from benchmarks.work import Work
 from benchmarks.writing import copy, shard
+from sharding.console import markdown_table
 from sharding.format.manifest_file import read_manifest
 from tests.unit.data.tiny_shards import SIDE
 

@@ -12,7 +12,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from sharding.console import command_line, make_console, markdown_text, one_line, printable
+from sharding.console import command_line, make_console, markdown_table, markdown_text, one_line, printable
 
 
 def printed(*objects: object, **settings: object) -> str:
@@ -79,6 +79,12 @@ def test_commands_to_copy_are_quoted() -> None:
 
 def test_a_name_cannot_look_like_a_line_of_ours() -> None:
     assert one_line(Path("a\nerror: run\tthis\x1b[2J")) == "a␊error: run␉this␛[2J"
+
+
+def test_no_cell_of_a_table_can_end_or_begin_another() -> None:
+    titles, rows = ["a|b", "*c*"], [["x | y", "1\n2"]]
+    assert markdown_table(titles, rows) == [r"| a\|b | \*c\* |", "| --- | ---: |", r"| x \| y | 1 2 |"]
+    assert markdown_table(titles, rows, is_markup=True) == [r"| a\|b | *c* |", "| --- | ---: |", r"| x \| y | 1 2 |"]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_scores_stand_beside_the_papers(runs: Path, trainings: Trainings, capsys
     assert table_command([TABLE]) == 1
     lines = [line for line in (runs / TABLE / "table.md").read_text().splitlines() if line.startswith("|")]
     assert lines[0].startswith("|  | paper: per-pixel accuracy | paper: per-class accuracy | paper: class IoU | here: ")
-    assert set(lines[1]) <= set("|- ")
+    assert set(lines[1]) <= set("|-: ")
     assert lines[2] == "| L1 | 0.42 | 0.15 | 0.11 | 0.91 | 0.60 | 0.50 | 17.26 |"
     assert lines[3] == "| GAN | 0.22 | 0.05 | 0.01 | - | - | - | - |"
     assert len({line.count("|") for line in lines}) == 1
