@@ -34,9 +34,9 @@ class TrainOptions:
     """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
 
 
-def parse_train(argv: list[str], *, prog: str) -> tuple[str, TrainOptions]:
+def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, TrainOptions]:
     """The preset, which may come first, and the options that change it. Raises as `parse_on_preset`."""
-    options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog)
+    options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog, after=after)
     options.config.check_hardware(count_gpus())
     options.config.data.share_cache()
     return split_preset(argv)[0], options

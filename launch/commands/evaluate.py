@@ -8,6 +8,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
+from trainer.config.data import DataPlace
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -22,6 +23,8 @@ class EvaluateOptions:
     """Split of the data set: train, val or test; train:held-out is what training left out to be watched."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
+    data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
+    """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
 
@@ -34,7 +37,7 @@ def main(argv: list[str]) -> int:
 def evaluate(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     run = RunDir(options.run)
-    opened = open_run(run)  # a wrong folder is answered before torch is loaded
+    opened = open_run(run, data_path=options.data_path)  # a wrong folder is answered before torch is loaded
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 

@@ -8,6 +8,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
+from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
@@ -29,6 +30,8 @@ class SampleOptions:
     """Two pictures: go from the first to the second in equal steps of their codes."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
+    data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
+    """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     seed: int = 0
@@ -46,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 def sample(options: SampleOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened = open_run(RunDir(options.run), needs_data=False)
+    opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
     from trainer.inference.draw import draw_pictures
 
     console = make_console()

@@ -1,23 +1,35 @@
 """`diptych train [PRESET]`: train on a data set that is there; --resume RUN continues a run."""
 
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 
 from launch.arguments import asks_to_resume
 from launch.ranks.local import start_ranks
 from launch.starting import check_dataset, check_subject, parse_train, start_new, tell_watched
-from trainer.runs.opened import open_run
+from sharding.console import make_console, one_line
+from trainer.checkpoints.layout import latest_checkpoint
+from trainer.loop.schedule import learning_rate
+from trainer.runs.changes import check_length, find_changes, write_changes
+from trainer.runs.config import RunConfig
+from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
 _PROG = "diptych train"
+_AFTER = (
+    "--resume runs/NAME, without a preset, continues a run, also one that is finished: with --train.total-kimg for "
+    "longer, with another --optimizer.lr or --train.batch-size-per-gpu; with --help it shows what the run has."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeOptions:
-    """Continue a run from its newest complete checkpoint, with the configuration that it was started with."""
+    """Continue a run from its newest complete checkpoint. The defaults below are those that it was started with."""
 
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
     resume: Path
     """Folder of the run, e.g. runs/NAME."""
     num_procs: int = 0
@@ -32,14 +44,44 @@ def main(argv: list[str]) -> int:
         DatasetError: the data set is missing or damaged.
     """
     if asks_to_resume(argv):
-        return _resume(tyro.cli(ResumeOptions, args=argv, prog=_PROG))
-    preset, options = parse_train(argv, prog=_PROG)
+        return _resume(argv)
+    preset, options = parse_train(argv, prog=_PROG, after=_AFTER)
     check_dataset(options.config)
     return start_new(options, preset=preset)
 
 
-def _resume(options: ResumeOptions) -> int:
-    opened = open_run(RunDir(options.resume))
-    check_subject(opened.subject, opened.config)
+def _resume(argv: list[str]) -> int:
+    run = RunDir(_run_of(argv))
+    before = run.config()
+    default = ResumeOptions(config=before, resume=run.path)
+    options = tyro.cli(ResumeOptions, args=argv, default=default, prog=_PROG)
+    changes = find_changes(before, options.config)
+    opened = open_run(run, data_path=options.config.data.path if "data.path" in changes else None)
+    check_subject(opened.subject, options.config)
+    if changes:
+        _change(opened, options.config, changes)
+    options.config.data.share_cache()
     tell_watched(opened.subject)
-    return start_ranks(options.resume, config=opened.config, asked=options.num_procs)
+    return start_ranks(run.path, config=options.config, asked=options.num_procs)
+
+
+def _run_of(argv: list[str]) -> Path:
+    """What --resume names: the values of that run are the defaults of all other flags."""
+    parser = ArgumentParser(prog=_PROG, add_help=False, allow_abbrev=False)
+    parser.add_argument("--resume", type=Path, required=True)
+    return parser.parse_known_args(argv)[0].resume
+
+
+def _change(opened: OpenRun, config: RunConfig, changes: dict[str, Any]) -> None:
+    """Write down what is another from here on, and say it."""
+    newest = latest_checkpoint(opened.run.checkpoints)
+    position = 0 if newest is None else int(newest.name)
+    check_length(config, position=position)
+    with opened.run.only_process():
+        write_changes(opened.run, config, changes, position=position)
+    console = make_console()
+    for path, value in changes.items():
+        console.print(one_line(f"from {position} images on: {path} = {value!r}"))
+    total = config.train.total_images
+    rate = learning_rate(config.optimizer, position=position, total=total)
+    console.print(f"learning rate: {rate:.3g} at {position} of {total} images, {config.optimizer.schedule} schedule")

@@ -9,6 +9,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import PlainConsole, make_console, one_line
+from trainer.config.data import DataPlace
 from trainer.inference.plan import plan_translation, result_view
 from trainer.pictures.kinds import result_suffix
 from trainer.runs.opened import open_run
@@ -36,6 +37,8 @@ class TranslateOptions:
     """`b2a` turns view b into view a, with methods that learn both ways."""
     label: str | None = None
     """Show the pictures with this label instead of translating them, with methods that can: a face at another age."""
+    data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
+    """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     seed: int = 0
@@ -53,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened = open_run(RunDir(options.run), needs_data=False)
+    opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
     view = result_view(opened.subject, direction=options.direction)
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.inference.translate import translate_folder

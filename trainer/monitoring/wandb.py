@@ -76,6 +76,7 @@ class WandbLogger:
             "resume": "allow",
             "dir": str(folder),
             "config": values,
+            "allow_val_change": True,  # of a run that goes on with other settings
         }
         mode, self.notice = choose_mode(config)
         """`notice` says why the run is offline although it was to be online; else None."""

@@ -1,0 +1,75 @@
+"""Changes to a run that goes on: which settings may be others from a position on, and where that is written down."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sharding.storage.files import write_atomically
+from trainer.config.errors import ConfigError
+from trainer.runs import formats
+from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.rundir import RunDir
+
+CHANGEABLE = (
+    "train.total_kimg",
+    "train.batch_size_per_gpu",
+    "train.patience_kimg",
+    "optimizer.lr",
+    "optimizer.discriminator_lr_factor",
+    "optimizer.schedule",
+    "optimizer.decay_start",
+    "engine.device",
+    "engine.gradient_clipping",
+    "data.path",
+    "data.num_threads",
+    "log",
+    "samples",
+    "evaluate",
+    "checkpoint",
+)
+"""Fields, and whole sections. Others decide what the networks are, what they have learnt from, or what is saved of the
+optimizer: with another value the run would not be this run."""
+
+
+def find_changes(before: RunConfig, after: RunConfig) -> dict[str, Any]:
+    """New values by their paths, e.g. `train.total_kimg`.
+
+    Raises:
+        ConfigError: a value has changed that a run keeps.
+    """
+    old, new = _flat(config_to_dict(before)), _flat(config_to_dict(after))
+    changes = {path: value for path, value in new.items() if path not in old or old[path] != value}
+    for path, value in changes.items():
+        if not any(path == name or path.startswith(f"{name}.") for name in CHANGEABLE):
+            remedy = f"is {old.get(path)!r} for the whole of a run; start a new run. A resumed one can change: "
+            raise ConfigError(path, value, remedy + ", ".join(CHANGEABLE) + ".")
+    return changes
+
+
+def check_length(config: RunConfig, *, position: int) -> None:
+    """Raise ConfigError if the run has seen all the images that it is to see, and more."""
+    total = config.train.total_kimg
+    if config.train.total_images < position:
+        raise ConfigError(
+            "train.total_kimg", total, f"the run has seen {position} images; use {position / 1000:g} or more."
+        )
+
+
+def write_changes(run: RunDir, config: RunConfig, changes: Mapping[str, Any], *, position: int) -> None:
+    """Put the changed configuration into run.json, and, under `changes`, since when which values hold.
+
+    Args:
+        position: images that the run had seen.
+    """
+    record = run.record()
+    noted = {"position": position, "when": f"{datetime.now(UTC):%FT%TZ}", "values": dict(changes)}
+    record |= {"config": config_to_dict(config), "changes": [*record.get("changes", []), noted]}
+    write_atomically(run.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
