@@ -42,9 +42,11 @@ def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, Tr
     return split_preset(argv)[0], options
 
 
-def check_dataset(config: RunConfig) -> None:
-    """Raises ConfigError or DatasetError if the data set is missing or lacks what the run wants of it."""
-    check_subject(new_subject(config), config)
+def check_dataset(config: RunConfig) -> Subject:
+    """What a new run will learn from. Raises ConfigError or DatasetError if it is missing or lacks what is wanted."""
+    subject = new_subject(config)
+    check_subject(subject, config)
+    return subject
 
 
 def check_subject(subject: Subject, config: RunConfig) -> None:

@@ -169,7 +169,7 @@ def run_make(command: Make) -> int:
             console.print(f"{sum(1 for _ in lines)} inputs were left out: {rejected}", style="yellow")
     held_out = [split for split in SPLITS if split != "train"]
     if not any(split in manifest.splits for split in held_out):
-        console.print(f"No sample is in {' or '.join(held_out)}, so nothing can be scored.", style="yellow")
+        console.print(f"No sample is in {' or '.join(held_out)}: runs have none but those of train.", style="yellow")
     console.print(f"{command.write.out} made in {time.monotonic() - start:.2f} s.")
     return OK
 

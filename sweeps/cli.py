@@ -12,7 +12,7 @@ from launch.arguments import asks_to_resume, parse_on_preset, split_preset
 from launch.embedded import ensure_dataset
 from launch.folders import new_folder
 from launch.machine.devices import count_cores, count_gpus
-from launch.starting import check_dataset
+from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import check_name, choose_metric
 from sweeps.plan import Resources, Sweep, SweepDir, check_counts, plan_resources
@@ -97,7 +97,7 @@ def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
     space = choose_space(options.space, options.config)
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
-    check_dataset(options.config)
+    tell_watched(check_dataset(options.config))
     metric = choose_metric(options.metric, options.config, read_manifest(options.config.data.path))
     folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{space}").absolute())
     chosen = replace(options, space=space, metric=metric, name=folder.path.name)

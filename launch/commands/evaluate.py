@@ -19,8 +19,9 @@ class EvaluateOptions:
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
-    split: str = "test"
-    """Split of the data set: train, val or test; train:held-out is what training left out to be watched."""
+    split: str | None = None
+    """Split of the data set: train, val or test; train:held-out is what training left out to be watched. Unless given:
+    the one whose scores end a run, which is test, where there is one."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None

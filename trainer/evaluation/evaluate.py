@@ -25,18 +25,22 @@ from trainer.runs.rundir import RunDir
 def evaluate_run(
     opened: OpenRun,
     *,
-    split: str = "test",
+    split: str | None = None,
     device: torch.device,
     checkpoint: Path | None = None,
     console: Console,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and evaluation.png.
 
+    Args:
+        split: unless given, the one whose scores end a run.
+
     Raises:
         ConfigError: there is no checkpoint.
         DatasetError: the data set is damaged, or lacks the split.
     """
     run, subject, world = opened.run, opened.subject, lone_world(device)
+    split = split or subject.final_split
     run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
     evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint)

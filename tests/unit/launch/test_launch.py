@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from launch.commands.launch import unfinished_run
 from launch.embedded import embedded_command, ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
-from launch.starting import TrainOptions, check_dataset, parse_train
+from launch.starting import TrainOptions, check_dataset, parse_train, tell_watched
+from sharding.format.manifest_file import read_manifest, write_manifest
 from sharding.storage.files import write_atomically
 from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
@@ -170,3 +172,17 @@ def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_
         assert unfinished_run(options, DEFAULT) == expected
     other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
     assert unfinished_run(other, DEFAULT) is None
+
+
+def test_which_images_are_watched_is_said_where_there_is_no_validation_split(
+    tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config = replace(CONFIG, data=replace(CONFIG.data, path=tiny_dataset, view_a="a", view_b="b"))
+    tell_watched(check_dataset(config))
+    assert capsys.readouterr().out == ""
+    shutil.copytree(tiny_dataset, tmp_path / "set")
+    manifest = read_manifest(tmp_path / "set")
+    splits = {name: shards for name, shards in manifest.splits.items() if name != "val"}
+    write_manifest(tmp_path / "set", replace(manifest, splits=splits))
+    tell_watched(check_dataset(replace(config, data=replace(config.data, path=tmp_path / "set"))))
+    assert "too few images to hold any out: those that are watched are trained on" in capsys.readouterr().out
