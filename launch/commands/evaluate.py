@@ -52,5 +52,5 @@ def evaluate(options: EvaluateOptions) -> int:
         console=console,
     )
     write_report(run)
-    console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
+    console.print(f"report:   {run.report_file}")
     return 0

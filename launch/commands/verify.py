@@ -19,7 +19,7 @@ from trainer.monitoring.wandb import is_own_link
 from trainer.runs.rundir import RunDir
 
 _KNOWN = re.compile(
-    r"run\.json|metrics\.jsonl|evaluation\.(json|png)|early_stop\.json|report\.html|\.lock"
+    r"run\.json|metrics\.jsonl|evaluation\.json|evaluation(-\d{8,})?\.png|early_stop\.json|report\.html|\.lock"
     r"|checkpoints|samples(/\d{8,}\.png)?|wandb"
 )
 _LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+)\.tmp")

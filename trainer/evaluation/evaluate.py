@@ -30,7 +30,9 @@ def evaluate_run(
     checkpoint: Path | None = None,
     console: Console,
 ) -> dict[str, float]:
-    """Score a run's newest (or the given) checkpoint, write evaluation.json and evaluation.png.
+    """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
+
+    Scores of an earlier checkpoint than the one that stands for the split get an entry and a picture of their own.
 
     Args:
         split: unless given, the one whose scores end a run.
@@ -45,8 +47,10 @@ def evaluate_run(
     evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
     scores = evaluator(translator)
-    open_pictures(opened, split=split, world=world).draw(translator, run.evaluation_picture)
+    picture = run.evaluation_picture_of(position, is_newest=_stands_for(run, split, position))
+    open_pictures(opened, split=split, world=world).draw(translator, picture)
     write_evaluation(run, split=split, position=position, num_images=subject.num_images(split), scores=scores)
+    console.print(f"pictures: {picture}")
     console.print(scores_table(scores, title=f"{run.path}: split {split} after {position} images"))
     return scores
 
@@ -58,15 +62,22 @@ def open_pictures(opened: OpenRun, *, split: str, world: World) -> SamplePicture
 
 
 def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int, scores: dict[str, float]) -> None:
-    """Put the scores of one split into evaluation.json; those of other splits stay."""
+    """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay."""
     entry: dict[str, Any] = {
         "position": position,
         "num_images": num_images,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "scores": scores,
     }
-    record = formats.EVALUATION.stamp({"splits": run.evaluations() | {split: entry}})
+    name = split if _stands_for(run, split, position) else f"{split} after {position} images"
+    record = formats.EVALUATION.stamp({"splits": run.evaluations() | {name: entry}})
     write_atomically(run.evaluation_file, json.dumps(record, indent=1).encode())
+
+
+def _stands_for(run: RunDir, split: str, position: int) -> bool:
+    """Whether scores of this position stand for the run: none of a later one are known."""
+    known = run.evaluations().get(split)
+    return known is None or position >= known["position"]
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:

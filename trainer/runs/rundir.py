@@ -6,7 +6,7 @@ runs/<name>/
     samples/        00001000.png: the sample grid after 1000 images
     checkpoints/    00002000/: complete or absent
     evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
-    evaluation.png  the translations of a few of its images
+    evaluation.png  the translations of a few of its images (evaluation-00001000.png: of an earlier checkpoint)
     early_stop.json where training ended and why, if that was before its last image
     report.html     all of it on one page
     wandb/          what W&B keeps locally
@@ -70,6 +70,10 @@ class RunDir:
     @property
     def evaluation_picture(self) -> Path:
         return self.path / "evaluation.png"
+
+    def evaluation_picture_of(self, position: int, *, is_newest: bool) -> Path:
+        """The picture beside scores: that of the run, or one of its own where later ones stand for the run."""
+        return self.evaluation_picture if is_newest else self.path / f"evaluation-{position:08d}.png"
 
     @property
     def early_stop_file(self) -> Path:

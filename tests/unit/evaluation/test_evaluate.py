@@ -169,6 +169,18 @@ def test_a_run_that_was_scored_on_the_way_is_not_finished(tiny_run):
     assert not tiny_run.is_finished("val")
 
 
+def test_an_earlier_checkpoint_leaves_the_final_scores(tiny_run):
+    write_evaluation(tiny_run, split="test", position=2000, num_images=3, scores={"eval/psnr": 99.0})
+    assert tiny_run.is_finished("test")
+    scores = evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
+    found = tiny_run.evaluations()
+    assert found["test"]["scores"] == {"eval/psnr": 99.0}
+    assert found["test after 1200 images"]["scores"] == scores
+    assert (tiny_run.path / "evaluation-00001200.png").is_file()
+    assert not tiny_run.evaluation_picture.exists()
+    assert tiny_run.is_finished("test")
+
+
 def test_a_second_split_leaves_the_first(tiny_run):
     evaluate_run(open_run(tiny_run), device=CPU, console=SILENT)
     evaluate_run(open_run(tiny_run), split="val", device=CPU, console=SILENT)
