@@ -11,6 +11,7 @@ from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Url, parse_place, place_problem
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.config import config_from_dict, config_to_dict
 
@@ -49,12 +50,12 @@ def test_text_becomes_a_place_and_text_again(text, place):
 def test_a_wrong_address_is_answered_when_the_configuration_is_built(text, remedy):
     shown = text.replace("ada:secret", "***").replace("key=1", "***")
     with pytest.raises(ConfigError, match=f"data.path = '{re.escape(shown)}': .*{remedy}"):
-        DataConfig(path=parse_place(text))
+        check_section(DataConfig(path=parse_place(text)), "data")
 
 
 def test_a_string_in_python_is_answered_too():
     with pytest.raises(ConfigError, match="`parse_place` makes of a string"):
-        DataConfig(path="s3://bucket/faces")  # pyright: ignore[reportArgumentType]
+        check_section(DataConfig(path="s3://bucket/faces"), "data")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_wrong_address_is_never_asked():
