@@ -2,18 +2,17 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
-from sharding.console import PlainConsole, guard_terminal, make_console, one_line
+from sharding.bars import progress_bars
+from sharding.console import guard_terminal, make_console, one_line
 from sharding.errors import AbsentError, DatasetError, OptionError
 from sharding.format.manifest import REJECTED, Manifest
 from sharding.format.manifest_file import seal_manifest
@@ -26,12 +25,10 @@ from sharding.sources.unpaired import UnpairedOptions
 from sharding.storage.memory import keep_freed_memory
 from sharding.storage.place import PLACE_ARGUMENT, Place
 from sharding.verifying.verify import verify
-from sharding.work.crew import Callback
 from sharding.work.plan import SPLITS
 from sharding.writing.options import WriteOptions
 from sharding.writing.writer import make_dataset
 
-LINE_EVERY_S = 30.0
 OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -204,43 +201,6 @@ def run_seal(command: Seal) -> int:
         f"{command.folder}: the manifest of {manifest.name} is sealed; `diptych shard verify` tells if it is true."
     )
     return OK
-
-
-@contextmanager
-def progress_bars(console: PlainConsole) -> Iterator[Callable[[str], Callback]]:
-    """Bars with speed and time left; yields what makes, for a unit, the function that takes (done, total).
-
-    Where there is no terminal, e.g. in the log of a cluster's job, a line comes every 30 seconds instead.
-    """
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_live) as bars:
-
-        def new_bar(unit: str) -> Callback:
-            task: TaskID | None = None
-            start = told = time.monotonic()
-            first = 0
-
-            def show(done: int, total: int) -> None:
-                nonlocal task, start, first, told
-                if task is None:
-                    start, first = time.monotonic(), done  # what an earlier run had done is not this one's speed
-                    task = bars.add_task(unit, total=total, speed="")
-                now = time.monotonic()
-                speed = f"{(done - first) / max(now - start, 1e-3):.0f} {unit}/s"
-                bars.update(task, completed=done, speed=speed)
-                if not console.is_live and now - told > LINE_EVERY_S:
-                    told = now
-                    console.print(f"{done}/{total} {unit}, {speed}")
-
-            return show
-
-        yield new_bar
 
 
 def summary(manifest: Manifest) -> Table:

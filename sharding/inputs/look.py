@@ -9,8 +9,9 @@ from sharding.format.codec import read_header
 from sharding.format.manifest import LabelInfo
 from sharding.inputs.catalogue import TRAITS, Catalogue
 from sharding.inputs.labels import LabelOptions
-from sharding.work.crew import Crew, Tick, adding
+from sharding.work.crew import Crew
 from sharding.work.problems import InputError, Problems, Rejected, rejected_by
+from sharding.work.progress import Tick, adding
 
 BATCH = 256
 """Headers that are read by one call in another process."""

@@ -9,8 +9,9 @@ from sharding.inputs.catalogue import Catalogue
 from sharding.rendering.options import ImageOptions
 from sharding.rendering.picture import HalfPicture, Picture
 from sharding.rendering.strangers import most_common
-from sharding.work.crew import Crew, Tick, adding
+from sharding.work.crew import Crew
 from sharding.work.problems import Problems, Rejected
+from sharding.work.progress import Tick, adding
 
 DEFAULT_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 

@@ -11,7 +11,7 @@ from sharding.storage.place import Place
 from sharding.verifying.keys import KeyCheck
 from sharding.verifying.local_copy import local_copies, names_of_files
 from sharding.verifying.shard import Findings, Range, check_shard, join
-from sharding.work.crew import map_in_order
+from sharding.work.bounded import map_in_order
 from sharding.writing.own_files import JOURNAL
 
 SMALL_BYTES = 2 * 10**9

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sharding.errors import DatasetError
-from sharding.work.crew import Tick
 from sharding.work.plan import Draft, Sample
 from sharding.work.problems import Rejected, rejected_by
+from sharding.work.progress import Tick
 from sharding.work.seen import Seen, merge_seen
 from sharding.writing.drafts import ShardPlan
 from sharding.writing.journal import Finished

@@ -16,9 +16,10 @@ from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
 from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
 from sharding.format.names import storable
 from sharding.storage.files import write_atomically
-from sharding.work.crew import Callback, Crew, Tick, adding, unheard
+from sharding.work.crew import Crew
 from sharding.work.plan import Draft, Plan, Sample, Source
 from sharding.work.problems import Problems, Rejected
+from sharding.work.progress import Callback, Tick, adding, unheard
 from sharding.work.seen import check_seen, merge_seen
 from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
 from sharding.writing.job import ShardJob, make_shard

@@ -34,7 +34,7 @@ FLOORS = (
         ("sharding.reading", "sharding.work"),
         ("sharding.inputs", "sharding.writing"),
         ("sharding.rendering",),
-        ("sharding.sources", "sharding.verifying"),
+        ("sharding.sources", "sharding.verifying", "sharding.bars"),
         ("sharding.cli",),
     ),
     (

@@ -11,9 +11,7 @@ import pytest
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from sharding.sources.fonts import Frame, font_path, open_face
-from sharding.sources.glyph_styles import (
-    CHARACTERS,
-    FACES,
+from sharding.sources.glyph_outlines import (
     FRAME,
     STEMS,
     Glyph,
@@ -23,10 +21,10 @@ from sharding.sources.glyph_styles import (
     keeps_identity,
     measure_stem,
     place,
-    plan_styles,
     read_glyph,
     signed_distance,
 )
+from sharding.sources.glyph_styles import CHARACTERS, FACES, plan_styles
 from sharding.sources.glyphs import GlyphsOptions, parse_fonts, script_of
 from sharding.verifying.verify import verify
 from sharding.work.crew import Crew
