@@ -39,13 +39,12 @@ class ConsoleLogger:
         self._progress.start()
 
     def log(self, metrics: Metrics) -> None:
-        news_of = metrics.keys() - {"position", "kimg", "time_s"}
-        if news_of and all(key.startswith("time/save_") for key in news_of):
-            return  # the last save's times, which no other line brings: nothing for people
-        news = _news(metrics)
-        self._progress.update(self._task, completed=metrics["position"], news=news)
         if any(key.startswith("eval/") for key in metrics):
             self.console.print(f"{metrics['position']:>8} images  {_scores(metrics)}")
+        news = _news(metrics)
+        if not news:  # scores have a line of their own; the times of a save are nothing for people
+            return
+        self._progress.update(self._task, completed=metrics["position"], news=news)
         finished = metrics["position"] >= self.total
         if not self.console.is_live and (finished or time.monotonic() - self._last_plain_s > _PLAIN_PERIOD_S):
             self._last_plain_s = time.monotonic()

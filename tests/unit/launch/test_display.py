@@ -44,7 +44,7 @@ def test_a_dumb_terminal_has_lines_instead_of_a_bar(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "dumb")
     file = io.StringIO()
     logger = ConsoleLogger(total=8, position=0, console=make_console(file=file, force_terminal=True))
-    logger.log({"position": 8})
+    logger.log({"position": 8, "loss/generator/l1": 1.0})
     logger.close()
     assert "8/8 images" in file.getvalue()
 

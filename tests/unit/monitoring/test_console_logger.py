@@ -33,3 +33,11 @@ def test_names_are_text(is_terminal: bool):
     assert "picture: runs/[final]/samples" in said
     assert "\x1b]" not in said
     assert "\x07" not in said
+
+
+def test_scores_have_one_line():
+    file = io.StringIO()
+    logger = ConsoleLogger(total=8, position=0, console=make_console(file=file))
+    logger.log({"position": 8, "eval/psnr": 20.0, "time/save_stall_s": 0.1})
+    logger.close()
+    assert file.getvalue().split() == ["8", "images", "psnr", "20"]
