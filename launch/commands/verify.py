@@ -15,7 +15,7 @@ from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import CheckpointError, check_content, check_folder, numbered_folders, read_state
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.monitoring.wandb import is_own_link
+from trainer.monitoring.wandb_folder import is_own_link
 from trainer.runs.rundir import RunDir
 
 _KNOWN = re.compile(

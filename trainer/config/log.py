@@ -16,16 +16,18 @@ class LogConfig(Section):
     """Thousands of training images from one line of them to the next; 0 is never."""
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """`auto`: online when there is an API key and a network, else offline."""
-    wandb_project: str = "diptych"
-    """The W&B project that the run appears in."""
+    wandb_project: str | None = None
+    """The W&B project that the run appears in. Unless given: what the variable WANDB_PROJECT says, else diptych."""
     wandb_group: str | None = None
     """Runs of one group are shown together; sweeps set it."""
 
     def check_fields(self) -> None:
         """Raise ConfigError for a project that W&B refuses."""
-        require(
-            0 < len(self.wandb_project) <= 128 and not set(self.wandb_project) & set("/\\#?%:"),
-            "wandb_project",
-            self.wandb_project,
-            "W&B allows 1 to 128 characters, and none of / \\ # ? % :",
-        )
+        if self.wandb_project is not None:
+            require_project(self.wandb_project, "wandb_project")
+
+
+def require_project(name: str, field: str) -> None:
+    """Raise ConfigError for a name of a project that W&B refuses."""
+    is_fit = 0 < len(name) <= 128 and not set(name) & set("/\\#?%:")
+    require(is_fit, field, name, "W&B allows 1 to 128 characters, and none of / \\ # ? % :")

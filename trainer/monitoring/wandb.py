@@ -1,21 +1,20 @@
-"""Weights & Biases. The only importer of wandb; a missing network never stops or stalls training."""
+"""Weights & Biases. The only importer of wandb; no network and no home neither stop nor stall training."""
 
 import contextlib
 import netrc
 import os
 import socket
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from sharding.console import printable
-from sharding.storage.files import refuse_link
+from sharding.console import command_line, make_console, printable
 from trainer.config.errors import ConfigError
-from trainer.config.log import LogConfig
+from trainer.config.log import LogConfig, require_project
 from trainer.monitoring import Metrics
+from trainer.monitoring.wandb_folder import Steps, refuse_links
 
 _PROBE_TIMEOUT_S = 3.0
 _INIT_TIMEOUT_S = 15
@@ -23,11 +22,8 @@ _FINISH_TIMEOUT_S = 20
 _FLUSH_PERIOD_S = 1
 """W&B's own 15 s leave an empty file when the run is killed early."""
 
-
 Mode = Literal["online", "offline", "disabled"]
 
-_OWN_LINKS = ("latest-run", "debug.log", "debug-internal.log")
-"""Which W&B makes in its folder, and replaces without following them."""
 _FROM_MOST_PRIVATE: tuple[Mode, ...] = ("disabled", "offline", "online")
 _ENVIRONMENT: dict[str, Mode] = {
     "disabled": "disabled",
@@ -41,7 +37,7 @@ _ENVIRONMENT: dict[str, Mode] = {
 
 
 class WandbLogger:
-    """One W&B run, continued under the same id when training is resumed.
+    """One W&B run, continued under the same id when training is resumed. What W&B cannot do is told, and no error.
 
     Args:
         config: mode, project and group.
@@ -51,7 +47,8 @@ class WandbLogger:
         summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
 
     Raises:
-        ConfigError: the folder, which may be a stranger's, would lead what is written or sent elsewhere.
+        ConfigError: the folder, which may be a stranger's, would lead what is written or sent elsewhere; or the
+            environment holds what W&B refuses.
     """
 
     def __init__(
@@ -63,13 +60,14 @@ class WandbLogger:
         values: dict[str, Any],
         summaries: Mapping[str, Literal["max", "min"]] = MappingProxyType({}),
     ) -> None:
-        if _asked(config) != "disabled":
-            _refuse_links(folder)
-        import wandb
-
-        self._wandb = wandb
-        settings: dict[str, Any] = {
-            "project": config.wandb_project,
+        self.notice: str | None = None
+        """Why the run is offline although it was to be online, or not with W&B at all; else None."""
+        self._run: Any = None
+        if _asked(config) == "disabled":
+            return
+        refuse_links(folder)
+        settings = {
+            "project": project(config),
             "group": config.wandb_group,
             "name": printable(folder.name),
             "id": run_id,
@@ -78,22 +76,34 @@ class WandbLogger:
             "config": values,
             "allow_val_change": True,  # of a run that goes on with other settings
         }
-        mode, self.notice = choose_mode(config)
-        """`notice` says why the run is offline although it was to be online; else None."""
         try:
-            self._run = wandb.init(**settings, mode=mode, settings=self._settings())
-        except wandb.Error as error:
+            self._run = self._start(config, settings)
+            self._steps = Steps(folder / "wandb" / "next_step", least=self._run.step)
+            self._define(summaries)
+        except Exception as error:  # whatever it is: a run can do without
+            self._run, self.notice = None, _off(error)
+
+    def _start(self, config: LogConfig, settings: dict[str, Any]) -> Any:
+        mode, self.notice = choose_mode(config)
+        if self.notice:
+            parts = command_line("wandb", "sync", Path(settings["dir"], "wandb"))
+            self.notice += f" Send the run later: {parts}/offline-run-*"
+        import wandb
+
+        try:
+            return wandb.init(**settings, mode=mode, settings=self._settings())
+        except Exception as error:
+            if mode != "online":
+                raise
             # A server that answers the probe may still refuse the key or the project.
             self.notice = f"W&B is offline: {error}"
             wandb.teardown()
-            self._run = wandb.init(**settings, mode="offline", settings=self._settings())
-        self._run.define_metric("position")
-        self._run.define_metric("*", step_metric="position")
-        for key, value in summaries.items():
-            self._run.define_metric(key, step_metric="position", summary=value)
+            return wandb.init(**settings, mode="offline", settings=self._settings())
 
     def _settings(self) -> Any:
-        return self._wandb.Settings(
+        import wandb
+
+        return wandb.Settings(
             silent=True,
             console="off",
             init_timeout=_INIT_TIMEOUT_S,
@@ -101,16 +111,56 @@ class WandbLogger:
             x_transaction_log_flush_interval=_FLUSH_PERIOD_S,
         )
 
+    def _define(self, summaries: Mapping[str, Literal["max", "min"]]) -> None:
+        self._run.define_metric("position")
+        self._run.define_metric("*", step_metric="position")
+        for key, value in summaries.items():
+            self._run.define_metric(key, step_metric="position", summary=value)
+
     def log(self, metrics: Metrics) -> None:
-        self._run.log(metrics)
+        with self._or_without():
+            if self._run is not None:
+                # At once: what waits for more of the same step is lost when the run is killed.
+                self._run.log(metrics, step=self._steps.take(metrics["position"]), commit=True)
 
     def picture(self, path: Path, position: int) -> None:
-        self._run.log({"samples": self._wandb.Image(str(path)), "position": position})
+        with self._or_without():
+            if self._run is not None:
+                import wandb
+
+                self.log({"samples": wandb.Image(str(path)), "position": position})
 
     def close(self) -> None:
         # Losing the last upload must not turn a finished training into a failure: the files are in wandb/.
-        with contextlib.suppress(Exception):
-            self._run.finish()
+        with self._or_without():
+            if self._run is not None:
+                self._run.finish()
+
+    @contextlib.contextmanager
+    def _or_without(self) -> Iterator[None]:
+        """Tell what W&B fails at, once, and leave it alone from then on."""
+        try:
+            yield
+        except Exception as error:  # as above
+            self._run = None
+            make_console(stderr=True).print(_off(error))
+
+
+def _off(error: Exception) -> str:
+    return f"W&B is off, and training goes on without: {type(error).__name__}: {error}"
+
+
+def project(config: LogConfig) -> str:
+    """The W&B project: as the run says, else as WANDB_PROJECT does, else `diptych`.
+
+    Raises:
+        ConfigError: W&B would refuse what WANDB_PROJECT says.
+    """
+    if config.wandb_project is not None:
+        return config.wandb_project
+    named = os.environ.get("WANDB_PROJECT") or "diptych"
+    require_project(named, "WANDB_PROJECT")
+    return named
 
 
 def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
@@ -126,7 +176,7 @@ def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
         return "offline", None
     server = _base_url()
     if not _answers(server):
-        return "offline", f"W&B is offline: {server} does not answer. Send the run later with `wandb sync`."
+        return "offline", f"W&B is offline: {server} does not answer."
     return "online", None
 
 
@@ -141,26 +191,6 @@ def _asked(config: LogConfig) -> Mode | Literal["auto"]:
     if config.wandb == "auto":
         return own
     return next(mode for mode in _FROM_MOST_PRIVATE if mode in (own, config.wandb))
-
-
-def is_own_link(path: Path, *, folder: Path) -> bool:
-    """Whether W&B lays links of this name below its `folder`: to its newest run and that run's logs, and from each run
-    to a log of its service, which lies in the user's cache. It writes through none of them.
-    """
-    first, *others = path.relative_to(folder).parts
-    if others:
-        return others == ["logs", "debug-core.log"]
-    return first in _OWN_LINKS and path.resolve().is_relative_to(folder.resolve())
-
-
-def _refuse_links(folder: Path) -> None:
-    """Refuse links in W&B's part of a run directory, through which it would write; see `RunDir.refuse_links`."""
-    local = folder / "wandb"
-    refuse_link(local, error=partial(ConfigError, "run", str(folder)))
-    for parent, folders, files in os.walk(local):
-        for path in (Path(parent, name) for name in (*folders, *files)):
-            if not is_own_link(path, folder=local):
-                refuse_link(path, error=partial(ConfigError, "run", str(folder)))
 
 
 def _base_url() -> str:

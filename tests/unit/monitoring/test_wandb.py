@@ -1,6 +1,7 @@
 """W&B, real and offline: what it keeps, and that no network neither stops nor stalls a run."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,18 +17,20 @@ import wandb
 from PIL import Image
 
 from tests.scores import ABSOLUTE_ERROR
+from tests.unprivileged import run_unprivileged, shared_folder
 from trainer.config.errors import ConfigError
 from trainer.config.log import LogConfig
 from trainer.config.section import check_section
 from trainer.evaluation.scores import SCORES, summaries
-from trainer.monitoring.wandb import WandbLogger, choose_mode, is_own_link
+from trainer.monitoring.wandb import WandbLogger, choose_mode, project
+from trainer.monitoring.wandb_folder import is_own_link
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither key nor mode of whoever runs the tests; W&B reads its settings once in a process, so it starts anew."""
     wandb.teardown()
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_PROJECT", "WANDB_ENTITY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -42,9 +45,14 @@ def log_a_little(config: LogConfig, folder: Path) -> WandbLogger:
     return logger
 
 
+def only_part(folder: Path) -> Path:
+    (part,) = (folder / "wandb").glob("offline-run-*-abc123")
+    return part
+
+
 def records(folder: Path) -> str:
     """All that the run's file holds, as W&B itself reads it."""
-    (run,) = (folder / "wandb").glob("offline-run-*-abc123")
+    run = only_part(folder)
     done = subprocess.run(
         [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)],
         capture_output=True,
@@ -52,6 +60,10 @@ def records(folder: Path) -> str:
         check=True,
     )
     return done.stdout
+
+
+def parsed(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in records(folder).splitlines() if line]
 
 
 def test_an_offline_run_keeps_metrics_config_group_and_pictures(tmp_path: Path):
@@ -155,7 +167,6 @@ def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.Monke
     assert mode == "offline"
     assert notice is not None
     assert url in notice
-    assert "wandb sync" in notice
     assert time.monotonic() - began < 10
 
 
@@ -195,3 +206,92 @@ def test_a_server_that_refuses_does_not_stop_the_run(
     assert logger.notice is not None
     assert "12.5" in records(tmp_path / "run")
     assert time.monotonic() - began < 60
+
+
+LOG_A_LITTLE = """
+import sys
+from pathlib import Path
+from trainer.config.log import LogConfig
+from trainer.monitoring.wandb import WandbLogger, choose_mode, project
+
+logger = WandbLogger(LogConfig(wandb=sys.argv[1]), folder=Path.cwd(), run_id="abc123", values={})
+logger.log({"position": 4})
+logger.close()
+print(logger.notice)
+"""
+
+
+@pytest.mark.parametrize(("mode", "notice"), [("offline", "Could not determine home directory"), ("disabled", "None")])
+def test_a_user_without_a_home_trains_without_wandb(mode: str, notice: str):
+    with shared_folder() as folder:
+        done = run_unprivileged("-c", LOG_A_LITTLE, mode, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert notice in done.stdout
+
+
+def failing(*_: Any, **__: Any) -> None:
+    raise RuntimeError("W&B has a bad day")
+
+
+@pytest.mark.parametrize("what", ["log", "finish"])
+def test_what_wandb_fails_at_later_is_told_once_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+):
+    logger = WandbLogger(LogConfig(wandb="offline"), folder=tmp_path, run_id="abc123", values={})
+    monkeypatch.setattr(logger._run, what, failing)
+    for position in (4, 8):
+        logger.log({"position": position})
+    logger.close()
+    said = capsys.readouterr().err
+    assert said.count("W&B has a bad day") == 1
+    assert "training goes on without" in said
+
+
+def test_wandb_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(wandb, "init", failing)
+    logger = log_a_little(LogConfig(wandb="offline"), tmp_path / "run")
+    assert logger.notice is not None
+    assert "W&B has a bad day" in logger.notice
+
+
+def test_wandb_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    logger = log_a_little(LogConfig(wandb="offline"), tmp_path / "run")
+    assert logger.notice is not None
+    assert "ModuleNotFoundError" in logger.notice
+
+
+def test_disabled_wandb_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert log_a_little(LogConfig(wandb="auto"), tmp_path / "run").notice is None
+
+
+def test_the_environment_names_project_and_entity_unless_the_run_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert project(LogConfig()) == "diptych"
+    monkeypatch.setenv("WANDB_PROJECT", "birds")
+    monkeypatch.setenv("WANDB_ENTITY", "ornithologists")
+    monkeypatch.setenv("WANDB_MODE", "dryrun")
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)  # which would make `auto` online
+    assert project(LogConfig(wandb_project="fish")) == "fish"
+    log_a_little(LogConfig(), tmp_path / "run")
+    (started,) = (record["run"] for record in parsed(tmp_path / "run") if "run" in record)
+    assert (started["project"], started["entity"]) == ("birds", "ornithologists")
+
+
+def test_a_project_of_the_environment_that_wandb_refuses_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_PROJECT", "a/b")
+    with pytest.raises(ConfigError, match="WANDB_PROJECT = 'a/b'"):
+        project(LogConfig())
+
+
+def test_the_steps_of_all_offline_parts_go_on(tmp_path: Path):
+    parts = []
+    for positions in ((4, 8, 8), (8, 12)):  # the second part begins at a checkpoint of the first's
+        logger = WandbLogger(LogConfig(wandb="offline"), folder=tmp_path, run_id="abc123", values={})
+        for position in positions:
+            logger.log({"position": position})
+        logger.close()
+        parts.append([record["history"]["step"]["num"] for record in parsed(tmp_path) if "history" in record])
+        shutil.move(only_part(tmp_path), tmp_path / f"part-{len(parts)}")
+    assert parts == [[4, 8, 9], [10, 12]]
