@@ -77,17 +77,9 @@ def format_size(size: tuple[int, int]) -> str:
 
 def _plan_view(name: str, kinds: Sequence[Traits], size: tuple[int, int] | None, *, options: ImageOptions) -> View:
     """JPEG only if all files are lossy, one channel only if all are grey."""
-    width, height = size or (None, None)
     if name == options.classes_view:
-        is_index = options.classes_as == "index"
-        return View(
-            extension=f"{name}.{kinds[0].format if options.is_original else 'png'}",
-            content="classes" if is_index else "image",
-            channels=1 if is_index else 3,
-            width=width,
-            height=height,
-            renders_classes=not is_index,
-        )
+        return _plan_classes_view(name, kinds[0].format if options.is_original else "png", size, options=options)
+    width, height = size or (None, None)
     colors = max(kind.colors for kind in kinds)
     keeps_alpha = options.alpha == "keep" and any(kind.has_alpha for kind in kinds)
     channels = colors + keeps_alpha
@@ -107,6 +99,20 @@ def _plan_view(name: str, kinds: Sequence[Traits], size: tuple[int, int] | None,
         width=width,
         height=height,
         alpha="keep" if keeps_alpha else "drop" if options.alpha == "drop" else "refuse",
+    )
+
+
+def _plan_classes_view(name: str, format: str, size: tuple[int, int] | None, *, options: ImageOptions) -> View:
+    """Numbers in one channel, or flat colours."""
+    width, height = size or (None, None)
+    is_index = options.classes_as == "index"
+    return View(
+        extension=f"{name}.{format}",
+        content="classes" if is_index else "image",
+        channels=1 if is_index else 3,
+        width=width,
+        height=height,
+        renders_classes=not is_index,
     )
 
 

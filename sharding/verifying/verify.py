@@ -48,11 +48,20 @@ def verify(
         return [str(error)]
     except OSError as error:
         return [f"{error.filename or folder}: cannot be read ({error.strerror or error})"]
-    problems = list(_stray_files(folder, manifest))
-    shards = [(split, shard) for split, shards in manifest.splits.items() for shard in shards]
-    num_bytes = sum(shard.num_bytes for _, shard in shards)
+    num_bytes = sum(shard.num_bytes for shards in manifest.splits.values() for shard in shards)
     decodes = num_bytes <= SMALL_BYTES if decode is None else decode
     advance = _summing(progress, total=num_bytes)
+    return [
+        *_stray_files(folder, manifest),
+        *_shard_problems(folder, manifest, decodes=decodes, workers=workers, advance=advance),
+    ]
+
+
+def _shard_problems(
+    folder: Place, manifest: Manifest, *, decodes: bool, workers: int, advance: Callable[[int], None]
+) -> list[str]:
+    """What is wrong with the shards, each by itself and all beside each other."""
+    shards = [(split, shard) for split, shards in manifest.splits.items() for shard in shards]
 
     def check(item: tuple[str, Shard]) -> Findings:
         _, shard = item
@@ -64,6 +73,7 @@ def verify(
         findings.problems = [problem.replace(str(copy), str(folder)) for problem in findings.problems]
         return findings
 
+    problems: list[str] = []
     values: dict[str, Range] = {}
     keys = KeyCheck(folder)
     for (split, shard), findings in zip(shards, map_in_order(check, shards, workers=workers), strict=True):

@@ -9,7 +9,7 @@ from typing import IO
 
 from sharding.errors import DatasetError
 from sharding.format.bounds import MOST_INDEX_BYTES
-from sharding.format.index import format_index, list_samples
+from sharding.format.index import Member, format_index, list_samples
 from sharding.format.manifest import Shard, index_path, member_checksum
 from sharding.storage.files import create, sync
 from sharding.work.plan import Sample
@@ -39,7 +39,7 @@ def write_shard(folder: Path, path: str, samples: Iterable[Sample]) -> Shard | N
     Raises:
         DatasetError: the disk is full, or the folder cannot be written; the message names the file.
     """
-    tar, index = folder / path, folder / index_path(path)
+    tar = folder / path
     views: set[str | None] = set()
 
     def of_one_view() -> Iterator[Sample]:
@@ -55,13 +55,8 @@ def write_shard(folder: Path, path: str, samples: Iterable[Sample]) -> Shard | N
             return None
         # Made from what was written, not from what was meant, so it also proves that the tar is readable.
         members = list_samples(tar)
-        text = format_index(members).encode("ascii")
-        if len(text) > MOST_INDEX_BYTES:
-            raise DatasetError(f"{index} would have {len(text)} bytes. Put fewer samples in a shard: --shard-samples.")
-        with _create_anew(index) as file:
-            file.write(text)
+        index_sha256 = _write_index(folder / index_path(path), members)
         sync(tar)
-        sync(index)
     except OSError as error:
         reason = error.strerror or error
         raise DatasetError(f"{tar} cannot be written ({reason}). Free some space, or choose another --out.") from error
@@ -70,13 +65,13 @@ def write_shard(folder: Path, path: str, samples: Iterable[Sample]) -> Shard | N
         num_samples=len(members),
         num_bytes=tar.stat().st_size,
         sha256=sha256,
-        index_sha256=hashlib.sha256(text).hexdigest(),
+        index_sha256=index_sha256,
         view=views.pop(),
     )
 
 
 def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
-    """Its SHA-256."""
+    """Write it. Returns its SHA-256."""
     tar.parent.mkdir(parents=True, exist_ok=True)
     # Not webdataset's TarWriter: it writes the same tar, but importing it imports torch (7 s, 650 MB).
     with _create_anew(tar) as file:
@@ -86,6 +81,17 @@ def _write_tar(tar: Path, samples: Iterable[Sample]) -> str:
                 for extension, content in sample.files().items():
                     archive.addfile(_header(f"{sample.key}.{extension}", content), io.BytesIO(content))
     return hashing.sha256.hexdigest()
+
+
+def _write_index(index: Path, members: list[list[Member]]) -> str:
+    """Write it, durably. Returns its SHA-256."""
+    text = format_index(members).encode("ascii")
+    if len(text) > MOST_INDEX_BYTES:
+        raise DatasetError(f"{index} would have {len(text)} bytes. Put fewer samples in a shard: --shard-samples.")
+    with _create_anew(index) as file:
+        file.write(text)
+    sync(index)
+    return hashlib.sha256(text).hexdigest()
 
 
 def _create_anew(path: Path) -> IO[bytes]:

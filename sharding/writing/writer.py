@@ -63,10 +63,8 @@ def make_dataset(
         DatasetError: an input is unusable, the disk is full, or something else is at `out`. Then nothing is left.
     """
     out = options.out.resolve()
-    shards: dict[str, Any] = {"max_samples": options.shard_samples, "mb": options.shard_mb}
     try:
-        recipe = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
-        made_by = storable(recipe)
+        made_by = _made_by(source, options)
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         check_neighbours(out)
@@ -93,6 +91,13 @@ def make_dataset(
         ) from error
     except OSError as error:
         raise DatasetError(blame(error, out)) from error
+
+
+def _made_by(source: Source, options: WriteOptions) -> dict[str, Any]:
+    """All that the bytes of the data set follow from."""
+    shards = {"max_samples": options.shard_samples, "mb": options.shard_mb}
+    recipe = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}
+    return storable(recipe)
 
 
 def software_versions() -> dict[str, str]:
@@ -174,15 +179,9 @@ def _write_shards(
     finished = {one.shard.path for one in workspace.finished}
     encoding = [one for done in workspace.finished for one in done.rejected]
     is_small = total <= FEW_SAMPLES
-    mean_bytes = _mean_bytes(plan, store, crew=crew, is_small=is_small)
+    shards = _plan_shards(store, options, mean_bytes=_mean_bytes(plan, store, crew=crew, is_small=is_small))
 
     def unfinished() -> Iterator[ShardPlan]:
-        shards = plan_shards(
-            store,
-            max_samples=options.shard_samples,
-            max_bytes=options.shard_mb * BYTES_PER_MB,
-            num_bytes=partial(_num_bytes, mean=mean_bytes),
-        )
         for shard in shards:
             if shard.path in finished:
                 tick(len(shard.drafts))
@@ -202,6 +201,16 @@ def _write_shards(
     encoding.sort(key=lambda one: one.file)
     problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
     problems.check()
+
+
+def _plan_shards(store: DraftStore, options: WriteOptions, *, mean_bytes: float) -> Iterator[ShardPlan]:
+    """The shards that the options ask for, of which samples whose size nobody knows have the mean."""
+    return plan_shards(
+        store,
+        max_samples=options.shard_samples,
+        max_bytes=options.shard_mb * BYTES_PER_MB,
+        num_bytes=partial(_num_bytes, mean=mean_bytes),
+    )
 
 
 def _num_bytes(draft: Draft, *, mean: float) -> float:

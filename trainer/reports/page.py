@@ -76,40 +76,37 @@ def render_report(run: RunDir) -> str:
     charts = make_charts(metrics)
     notes += left_out(metrics)
     comparison, grids = _pictures(run, position=position, notes=notes)
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            run=run,
-            record=record,
-            versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
-            command=command_line(*record["command"]),
-            commands=_commands(run),
-            started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
-            position=position,
-            total=total,
-            early_stop=run.early_stop(),
-            tiles=_tiles(metrics, evaluations, position=position, total=total),
-            evaluations=evaluations,
-            comparison=comparison,
-            charts=charts,
-            hover=[chart.hover() for chart in charts],
-            chart_size=(WIDTH, HEIGHT),
-            grids=grids,
-            settings=list(_flatten(record["config"])),
-            notes=notes,
-        )
+    return _template().render(
+        run=run,
+        record=record,
+        versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
+        command=command_line(*record["command"]),
+        commands=_commands(run),
+        started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
+        position=position,
+        total=total,
+        early_stop=run.early_stop(),
+        tiles=_tiles(metrics, evaluations, position=position, total=total),
+        evaluations=evaluations,
+        comparison=comparison,
+        charts=charts,
+        hover=[chart.hover() for chart in charts],
+        chart_size=(WIDTH, HEIGHT),
+        grids=grids,
+        settings=list(_flatten(record["config"])),
+        notes=notes,
     )
 
 
-def _environment() -> jinja2.Environment:
-    """Names, paths and numbers of the run are text on the page, as on a terminal."""
-    return jinja2.Environment(
+def _template() -> jinja2.Template:
+    """The page to be. Names, paths and numbers of the run are text on it, as on a terminal."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
+    return environment.get_template("page.html")
 
 
 def _shown(value: Any) -> Any:
