@@ -69,7 +69,8 @@ def test_a_former_run_is_resumed_to_its_end(former: RunDir):
 def test_a_former_run_is_scored_and_translates(former: RunDir, tmp_path: Path):
     assert former.evaluations()["test"]["position"] == END
     assert main(["evaluate", "run", "--device", "cpu"]) == 0
-    assert former.evaluations()["test"]["position"] == HALF
+    assert former.evaluations()["test"]["position"] == END
+    assert former.evaluations()[f"test after {HALF} images"]["position"] == HALF
     write_pairs(tmp_path / "pictures", num_pairs=2, size=32)
     assert main(["translate", "run", "--in", "pictures", "--out", "translated", "--device", "cpu"]) == 0
     assert len(list((tmp_path / "translated").glob("*.png"))) == 2
