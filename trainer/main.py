@@ -9,7 +9,7 @@ from sharding.errors import DatasetError
 from trainer.checkpoints.layout import CheckpointError
 from trainer.config.errors import ConfigError
 from trainer.engine.deepspeed_config import forget_world
-from trainer.evaluation.evaluate import scores_table
+from trainer.evaluation.evaluate import scores_table, table_title
 from trainer.loop.setup import open_trainer
 from trainer.loop.stop import INTERRUPTED, end_with_launcher
 from trainer.loop.trainer import TrainingDivergedError
@@ -60,7 +60,8 @@ def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
             console.print(f"training ended early, after {trainer.position} images: {trainer.stop.reason}")
         if trainer.best_checkpoint is not None:
             console.print(f"best checkpoint: {trainer.best_checkpoint}")
-        console.print(scores_table(scores, title=f"{run.path}: held-out images after {trainer.position} images"))
+        title = table_title(run, split=opened.subject.final_split, position=trainer.position)
+        console.print(scores_table(scores, title=title))
         console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     elif world.is_main:
         console.print(f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', run.path)}")

@@ -51,7 +51,7 @@ def evaluate_run(
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     write_evaluation(run, split=split, position=position, num_images=subject.num_images(split), scores=scores)
     console.print(f"pictures: {picture}")
-    console.print(scores_table(scores, title=f"{run.path}: split {split} after {position} images"))
+    console.print(scores_table(scores, title=table_title(run, split=split, position=position)))
     return scores
 
 
@@ -78,6 +78,11 @@ def _stands_for(run: RunDir, split: str, position: int) -> bool:
     """Whether scores of this position stand for the run: none of a later one are known."""
     known = run.evaluations().get(split)
     return known is None or position >= known["position"]
+
+
+def table_title(run: RunDir, *, split: str, position: int) -> str:
+    """Which images of which run were scored, and when."""
+    return f"{run.path}: split {split} after {position} images"
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:
