@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from sharding.console import command_line
 from trainer.checkpoints.layout import folder_of
 from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.store import Checkpoints
@@ -192,10 +193,17 @@ class Trainer:
     def _require_finite(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
             if not torch.isfinite(torch.tensor(value)):
-                raise TrainingDivergedError(
-                    f"loss {name} is {value} after {self.position} images. The last checkpoint is good; start a new "
-                    "run with a lower optimizer.lr, or with engine.precision fp32."
-                )
+                raise TrainingDivergedError(f"loss {name} is {value} after {self.position} images. {self._way_out()}")
+
+    def _way_out(self) -> str:
+        """What to do after losses that are no numbers."""
+        lower = str(self.config.optimizer.lr / 2)
+        if self.checkpoints.newest is None:
+            return (
+                f"No checkpoint was saved before. Start anew with --optimizer.lr {lower}, or --engine.precision fp32."
+            )
+        resume = command_line("diptych", "train", "--resume", self.checkpoints.folder.parent, "--optimizer.lr", lower)
+        return f"The checkpoint of {self.checkpoints.newest} images is good. Go on from it with a lower rate: {resume}"
 
     def _emit(self, metrics: Metrics) -> None:
         stamped = {
