@@ -5,6 +5,7 @@ The folder may come from a stranger, so nothing in it is taken on trust, and not
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
@@ -31,7 +32,9 @@ def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
     for name, overrides in sweep.trials().items():
         check_run(folder.run(name), overrides)
         read_metrics(folder.run(name).metrics_file)  # ASHA will: damage is told before Ray starts
-    return replace(sweep, resources=_resources(sweep)), records
+    # Relative paths of a sweep that was moved to another machine begin here.
+    start = sweep.folder if sweep.folder.is_dir() else Path.cwd()
+    return replace(sweep, folder=start, resources=_resources(sweep)), records
 
 
 def _check_folders(folder: SweepDir) -> None:
@@ -50,8 +53,6 @@ def _check_settings(sweep: Sweep) -> None:
     apply(load_preset(sweep.preset), sweep.asked or {})
     check_space(sweep.search_space, sweep.config)
     check_name(sweep.metric)
-    if not sweep.folder.is_dir():
-        raise ConfigError("folder", str(sweep.folder), "is no folder; relative paths of the sweep begin there.")
     sweep.config.check_hardware(count_gpus())
 
 

@@ -85,7 +85,6 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(folder: SweepDir, name: str
         ({"format": 1000}, "format = 1000: .*sweep.json was made by a later version.*update Diptych"),
         ({"num_reports": -1}, "num_reports = -1: use 1 or more"),
         ({"ranks_per_trial": 10**6}, "ranks_per_trial = 1000000: a trial would need"),
-        ({"folder": "/nowhere/at/all"}, "folder = '/nowhere/at/all': is no folder"),
         ({"resources": {"cpus_per_rank": -1, "gpus_per_rank": 0, "max_concurrent": 1}}, "cpus_per_rank"),
     ],
 )
@@ -161,3 +160,9 @@ def test_a_sweep_that_is_running_is_not_run_again(folder: SweepDir, capsys: pyte
     with folder.only_process():
         assert main(["sweep", "--resume", str(folder.path)]) == 2
     assert f"resume = '{folder.path}': is in use by process {os.getpid()}" in capsys.readouterr().err
+
+
+def test_a_sweep_that_was_moved_begins_where_it_is_resumed(folder: SweepDir, tmp_path: Path, monkeypatch) -> None:
+    rewrite(folder.sweep_file, folder="/nowhere/at/all")
+    monkeypatch.chdir(tmp_path)
+    assert open_sweep(folder)[0].folder == tmp_path
