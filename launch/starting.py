@@ -13,10 +13,12 @@ from launch.machine.devices import count_gpus
 from launch.ranks.local import start_ranks
 from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
+from trainer.checkpoints.source import find_origin
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.scores import check_kept_score
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.origin import origin_of
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
 
@@ -32,6 +34,8 @@ class TrainOptions:
     """Folder of all runs."""
     num_procs: int = 0
     """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
+    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Begin with the weights of another run, or of one of its checkpoints: those whose names and shapes fit."""
 
 
 def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, TrainOptions]:
@@ -63,10 +67,11 @@ def new_subject(config: RunConfig) -> Subject:
 def start_new(options: TrainOptions, *, preset: str) -> int:
     """Train in a folder of its own: the named one, or the first of `preset`, `preset-2` ... that is free.
 
-    Returns the exit status. Raises ConfigError if the named one is taken.
+    Returns the exit status. Raises ConfigError if the named one is taken, or it cannot begin with what was asked for.
     """
+    origin = None if options.source is None else find_origin(options.source).to_record()
     run = RunDir(new_folder(options.runs, asked=options.name, otherwise=preset))
-    subject = run.create(options.config, preset=preset, command=sys.argv)
+    subject = run.create(options.config, preset=preset, command=sys.argv, origin=origin)
     status = 1
     try:
         make_console().print(f"run: {run.path}")
@@ -83,6 +88,12 @@ def tell_watched(subject: Subject) -> None:
     text = describe_watched(subject)
     if text is not None:
         make_console().print(one_line(text))
+
+
+def same_origin(run: RunDir, source: Path | None) -> bool:
+    """Whether a run began with the weights that are asked for now. Raises ConfigError if its run.json is damaged."""
+    origin = origin_of(run.record())
+    return (None if origin is None else origin.path) == (None if source is None else source.absolute())
 
 
 def same_config(run: RunDir, config: RunConfig) -> bool:

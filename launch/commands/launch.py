@@ -5,7 +5,7 @@ from dataclasses import replace
 from launch.embedded import ensure_dataset
 from launch.folders import newest_folder
 from launch.ranks.local import start_ranks
-from launch.starting import TrainOptions, check_dataset, new_subject, parse_train, same_config, start_new
+from launch.starting import TrainOptions, check_dataset, new_subject, parse_train, same_config, same_origin, start_new
 from sharding.console import make_console
 from trainer.runs.rundir import RunDir
 
@@ -28,11 +28,12 @@ def main(argv: list[str]) -> int:
 
 
 def unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
-    """The preset's newest run, if it has the same configuration and was not finished."""
+    """The preset's newest run, if it has the same configuration and first weights, and was not finished."""
     newest = newest_folder(options.runs, asked=options.name, otherwise=preset)
-    if newest is None or not RunDir(newest).run_file.is_file() or not same_config(RunDir(newest), options.config):
+    if newest is None or not (run := RunDir(newest)).run_file.is_file():
         return None
-    run = RunDir(newest)
+    if not same_config(run, options.config) or not same_origin(run, options.source):
+        return None
     # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
     subject = replace(new_subject(options.config), held_out=run.held_out())
     return None if run.is_finished(subject.final_split) else run

@@ -11,11 +11,13 @@ from launch.arguments import asks_to_resume
 from launch.ranks.local import start_ranks
 from launch.starting import check_dataset, check_subject, parse_train, start_new, tell_watched
 from sharding.console import make_console, one_line
-from trainer.checkpoints.layout import latest_checkpoint
+from trainer.checkpoints.layout import latest_checkpoint, numbered_folders
+from trainer.checkpoints.source import check_origin
 from trainer.loop.schedule import learning_rate
 from trainer.runs.changes import check_length, find_changes, write_changes
 from trainer.runs.config import RunConfig
 from trainer.runs.opened import OpenRun, open_run
+from trainer.runs.origin import origin_of
 from trainer.runs.rundir import RunDir
 
 _PROG = "diptych train"
@@ -58,11 +60,19 @@ def _resume(argv: list[str]) -> int:
     changes = find_changes(before, options.config)
     opened = open_run(run, data_path=options.config.data.path if "data.path" in changes else None)
     check_subject(opened.subject, options.config)
+    _check_origin(run)
     if changes:
         _change(opened, options.config, changes)
     options.config.data.share_cache()
     tell_watched(opened.subject)
     return start_ranks(run.path, config=options.config, asked=options.num_procs)
+
+
+def _check_origin(run: RunDir) -> None:
+    """What a run began with is needed until it has a checkpoint of its own. Raises ConfigError if it is gone."""
+    origin = origin_of(run.record())
+    if origin is not None and not numbered_folders(run.checkpoints):
+        check_origin(origin)
 
 
 def _run_of(argv: list[str]) -> Path:

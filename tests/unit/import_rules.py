@@ -131,6 +131,7 @@ RULES = (
             "trainer.checkpoints.layout",
             "trainer.checkpoints.progress",
             "trainer.checkpoints.publish",
+            "trainer.checkpoints.source",
         ),
         forbidden=("torch", "deepspeed"),
         reason="a mistake on the command line is answered at once",

@@ -161,7 +161,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def describe_files(folder: Path) -> dict[str, StoredFile]:
     """Read all files of a checkpoint that has no state yet. Raises as `describe_file`."""
-    return {name: describe_file(folder / name) for name in sorted(_names(folder))}
+    return {name: describe_file(folder / name) for name in sorted(names_in(folder))}
 
 
 def describe_file(path: Path) -> StoredFile:
@@ -196,7 +196,7 @@ def check_folder(folder: Path, state: CheckpointState, *, names: Collection[str]
     Raises:
         RecordError: a file is missing, odd, too short or too long, or there is another.
     """
-    sizes = {name: (folder / name).lstat().st_size for name in _names(folder)}
+    sizes = {name: (folder / name).lstat().st_size for name in names_in(folder)}
     if state.files is None:
         return
     for name, file in state.files.items():
@@ -221,7 +221,7 @@ def check_content(folder: Path, state: CheckpointState, *, names: set[str]) -> N
             raise RecordError(f"{name} has changed since it was written: its checksum does not fit")
 
 
-def _names(folder: Path) -> Iterator[str]:
+def names_in(folder: Path) -> Iterator[str]:
     """Paths of all files below, without following links. Raises RecordError at a link or anything else that is odd."""
     waiting, count = [""], 0
     while waiting:

@@ -17,7 +17,8 @@ from trainer.losses.pool import ImagePool
 from trainer.ranks.world import World
 
 # What torch and DeepSpeed raise on missing and foreign content is not one family of errors.
-_DAMAGES = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
+DAMAGES = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
+"""What reading a checkpoint raises if it is damaged or another's."""
 
 
 def load_checkpoint(
@@ -42,7 +43,7 @@ def load_checkpoint(
     try:
         engine.load(folder, saved_ranks=state.world_size)
         _load_pools(folder, engine.method.pools, saved_ranks=state.world_size, world=world)
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise _damaged(folder, error) from error
     same_ranks = state.world_size == world.size
     progress = Progress(position=state.position, step=state.step, standing=state.standing)
@@ -53,7 +54,7 @@ def load_average(folder: Path, average: MovingAverage, *, device: torch.device) 
     """Restore the averaged networks alone. Raises CheckpointError if their file is damaged or of other networks."""
     try:
         average.load_state_dict(load_tensors(folder / EMA_FILE, map_location=device))
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise _damaged(folder, error) from error
 
 

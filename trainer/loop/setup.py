@@ -2,6 +2,7 @@
 
 from sharding.console import make_console
 from sharding.storage.records import RecordError
+from trainer.checkpoints.begin import begin_from_origin
 from trainer.checkpoints.layout import STATE_FILE, CheckpointError
 from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.store import Checkpoints
@@ -18,6 +19,7 @@ from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import make_keepers
 from trainer.loop.meter import Meter
 from trainer.loop.trainer import Trainer
+from trainer.methods.base import Method
 from trainer.methods.registry import build_method
 from trainer.monitoring import Logger
 from trainer.monitoring.console import ConsoleLogger
@@ -45,7 +47,9 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     """
     run, config, subject = opened.run, opened.config, opened.subject
     _check(opened)
-    engine, average = _make_networks(config, subject, world=world)
+    method = _make_method(opened)
+    begin_from_origin(run, method, world=world, to_console=to_console)
+    engine, average = _make_engine(config, method, world=world)
     checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
     progress, elapsed_s = _resume(checkpoints, meter)
@@ -91,11 +95,16 @@ def _events(trainer: Trainer) -> list[Event]:
     ]
 
 
-def _make_networks(config: RunConfig, subject: Subject, *, world: World) -> tuple[Engine, MovingAverage]:
-    """A method's players with their first weights, and the averages that follow them."""
-    seed_torch(config.train.seed, "weights")
+def _make_method(opened: OpenRun) -> Method:
+    """The method's players with their first weights."""
+    seed_torch(opened.config.train.seed, "weights")
+    return build_method(opened.config.method, resolve_task(opened.subject))
+
+
+def _make_engine(config: RunConfig, method: Method, *, world: World) -> tuple[Engine, MovingAverage]:
+    """What trains a method's players, and the averages that follow them."""
     engine = Engine(
-        build_method(config.method, resolve_task(subject)),
+        method,
         config=config.engine,
         optimizer=config.optimizer,
         batch_size_per_gpu=config.train.batch_size_per_gpu,

@@ -22,6 +22,16 @@ def _is_time(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Origin:
+    """What run.json holds of the checkpoint of another run that the run began with."""
+
+    path: Annotated[str, Field(max_length=4096)]
+    checkpoint: Annotated[str, Field(max_length=4096)]
+    position: Count
+    dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _RunRecord:
     """What run.json holds. Other entries are ignored, so that older versions read what later ones only add."""
 
@@ -44,6 +54,8 @@ class _RunRecord:
     """Of its data set: split -> view -> samples."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     """What was changed when the run was continued, and after how many images: see `trainer.runs.changes`."""
+    origin: Annotated[_Origin | None, Field(alias="from")] = None
+    """The checkpoint whose weights the run began with; None if they were drawn by chance."""
     held_out: Annotated[dict[_Name, Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=2)]
     """View -> training images that are not trained on, but watched."""
 

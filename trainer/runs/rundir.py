@@ -38,6 +38,8 @@ from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
 from trainer.runs.provenance import commit
 
+ORIGIN_KEY = "from"
+"""In run.json: the checkpoint of another run whose weights the run began with; see `trainer.runs.origin`."""
 _PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 
 
@@ -186,8 +188,10 @@ class RunDir:
                 remedy = "would tell W&B where to send your key, and no run needs it. Remove it."
                 raise ConfigError("run", str(settings), remedy)
 
-    def create(self, config: RunConfig, *, preset: str, command: list[str]) -> Subject:
-        """Make the directory with its run.json; what the run will learn from.
+    def create(
+        self, config: RunConfig, *, preset: str, command: list[str], origin: dict[str, Any] | None = None
+    ) -> Subject:
+        """Make the directory with its run.json; what the run will learn from. `origin` is its entry, if it has one.
 
         Raises:
             ConfigError: it is there already.
@@ -216,7 +220,7 @@ class RunDir:
             "folder": str(Path.cwd()),
             "dataset": describe(manifest),
             "num_samples": count_samples(manifest),
-        }
+        } | ({} if origin is None else {ORIGIN_KEY: origin})
         write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
         return subject
 
