@@ -18,6 +18,7 @@ from launch.ranks.local import choose_num_procs
 from launch.starting import TrainOptions, check_dataset, parse_train, tell_watched
 from sharding.format.manifest_file import read_manifest, write_manifest
 from sharding.storage.files import write_atomically
+from trainer.checkpoints.source import find_origin
 from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
@@ -172,6 +173,15 @@ def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_
         assert unfinished_run(options, DEFAULT) == expected
     other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
     assert unfinished_run(other, DEFAULT) is None
+
+
+def test_a_run_with_other_first_weights_is_not_continued(tiny_dataset: Path, tiny_run: RunDir, tmp_path: Path):
+    config = replace(CONFIG, data=replace(CONFIG.data, path=tiny_dataset, view_a="a", view_b="b"))
+    options, run = TrainOptions(config=config, runs=tmp_path, source=tiny_run.path), RunDir(tmp_path / DEFAULT)
+    run.create(config, preset=DEFAULT, command=["diptych"], origin=find_origin(tiny_run.path).to_record())
+    assert unfinished_run(options, DEFAULT) == run
+    assert unfinished_run(replace(options, source=None), DEFAULT) is None
+    assert unfinished_run(replace(options, source=tmp_path), DEFAULT) is None
 
 
 def test_which_images_are_watched_is_said_where_there_is_no_validation_split(
