@@ -14,7 +14,7 @@ import pytest
 
 _USER = "12345"
 _ROOT = Path(__file__).parents[1]
-_NAMES = ("HOME", "USER", "LOGNAME", "USERNAME", "LNAME")
+_OWN = ("HOME", "USER", "LOGNAME", "USERNAME", "LNAME", "XDG_CACHE_HOME", "DIPTYCH_CACHE")
 
 
 def run_unprivileged(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +22,7 @@ def run_unprivileged(*arguments: str | Path, cwd: Path, **variables: str) -> sub
 
     What root has locked away, e.g. an interpreter below /root, can still be read, where the machine lets root grant it.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _NAMES}
+    environment = {name: value for name, value in os.environ.items() if name not in _OWN}
     environment |= {"PYTHONPATH": str(_ROOT), **variables}
     command = [*_become(), sys.executable, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)

@@ -11,21 +11,23 @@ import sys
 import time
 
 from sharding.console import make_console
-from trainer.engine.extensions import use_extensions
-
-OP = "deepspeed_shm_comm"
+from trainer.config.errors import ConfigError
+from trainer.engine.compiled_op import load_read_only
+from trainer.engine.extensions import COMMUNICATION_OP, extensions_dir, use_extensions
 
 
 def build_communication_op() -> float:
     """Compile, if it is not yet compiled, and load the op; the seconds it took.
 
     Raises:
+        ConfigError: it is not there, and cannot be written there.
         RuntimeError: the compiler failed; the message holds what it said.
     """
     os.environ["DS_ACCELERATOR"] = "cpu"  # read when deepspeed is imported; on a GPU it would offer other ops
     from deepspeed.ops.op_builder.cpu import ShareMemCommBuilder
 
     start = time.monotonic()
+    load_read_only(extensions_dir())
     ShareMemCommBuilder().load(verbose=False)
     return time.monotonic() - start
 
@@ -33,11 +35,14 @@ def build_communication_op() -> float:
 def main() -> None:
     """Build into `extensions_dir()` and say so. Exits with a remedy if the compiler fails."""
     console = make_console()
-    folder = use_extensions() / OP
-    if not (folder / f"{OP}.so").is_file():
+    folder = use_extensions() / COMMUNICATION_OP
+    if not (folder / f"{COMMUNICATION_OP}.so").is_file():
         console.print(f"Compiling DeepSpeed's communication op, once, 1 to 5 minutes, into {folder}")
     try:
         seconds = build_communication_op()
+    except ConfigError as error:
+        console.error(error)
+        sys.exit(1)
     except (RuntimeError, ImportError) as error:
         make_console(stderr=True).print(str(error))
         sys.exit(

@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 
 from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
-from trainer.config.errors import require
+from trainer.config.errors import ConfigError, require
 from trainer.config.section import Section
 
 Size = int | tuple[int, int]
@@ -141,8 +141,15 @@ class DataConfig(Section):
 
     @property
     def cache_folder(self) -> Path:
-        """Where this machine keeps remote shards."""
-        return self.cache_dir or Path(os.environ.get(CACHE_FOLDER) or Path.home() / ".cache" / "diptych")
+        """Where this machine keeps remote shards. Raises ConfigError if nothing says where."""
+        if self.cache_dir is not None:
+            return self.cache_dir
+        if named := os.environ.get(CACHE_FOLDER):
+            return Path(named)
+        try:
+            return Path.home() / ".cache" / "diptych"
+        except RuntimeError as error:  # as a container's number without a name has none
+            raise ConfigError(CACHE_FOLDER, "", "this user has no home folder to keep a cache in; name one.") from error
 
     @property
     def cache_limit_gb(self) -> float:

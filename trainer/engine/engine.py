@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainer.config.engine import EngineConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
+from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
 from trainer.engine.player import PlayerEngine
@@ -34,7 +35,9 @@ class Engine:
         world: World,
     ) -> None:
         quieten_deepspeed()
-        use_extensions()
+        extensions = use_extensions()
+        if world.device.type == "cpu":
+            load_read_only(extensions)
         self.method = method
         self.world = world
         self.zero_stage = config.zero_stage

@@ -41,7 +41,11 @@ def check_task(subject: Subject) -> None:
 
 
 def _check_cache(data: DataConfig, manifest: Manifest) -> None:
-    """Raises ConfigError unless the shards in use, and those that are used next, can be kept at the same time."""
+    """Raises ConfigError unless the shards in use, and those that are used next, can be kept at the same time.
+
+    And where there is no folder for them.
+    """
+    _ = data.cache_folder
     sizes: dict[str | None, list[int]] = {}
     for shard in manifest.splits["train"]:
         if shard.view in (None, data.view_a, data.view_b):

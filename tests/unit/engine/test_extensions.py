@@ -1,6 +1,7 @@
 """Compiled extensions have one home, whoever asks, and an abandoned lock does not stop anyone."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import trainer.engine.extensions
-from launch.machine.build_ops import OP
-from trainer.engine.extensions import extensions_dir, use_extensions
+from tests.unprivileged import run_unprivileged, shared_folder
+from trainer.engine.extensions import COMMUNICATION_OP, extensions_dir, use_extensions
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -40,9 +41,79 @@ def test_the_environments_own_ninja_is_found_first(monkeypatch: pytest.MonkeyPat
 
 def test_an_abandoned_lock_does_not_block_the_build() -> None:
     """torch before 2.14 waited for ever for a file that a killed build had left."""
-    lock = use_extensions() / OP / "lock"
-    assert (lock.parent / f"{OP}.so").is_file(), "the op is compiled by `make setup`: run it"
+    lock = use_extensions() / COMMUNICATION_OP / "lock"
+    assert (lock.parent / f"{COMMUNICATION_OP}.so").is_file(), "the op is compiled by `make setup`: run it"
     lock.touch()
     command = [sys.executable, "-m", "launch.machine.build_ops"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert "is ready" in done.stdout
+
+
+LOAD = """
+from trainer.engine.compiled_op import load_read_only
+from trainer.engine.extensions import use_extensions
+
+load_read_only(use_extensions())
+"""
+START = """
+import torch
+from trainer.config.engine import EngineConfig
+from trainer.config.method import Task
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.engine.engine import Engine
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.methods.registry import build_method
+from trainer.ranks.world import init_world
+
+world = init_world("cpu")
+config = Pix2PixConfig(
+    generator=GeneratorConfig(num_filters=4, num_downs=4), discriminator=PatchGANConfig(num_filters=4, num_layers=2)
+)
+method = build_method(config, Task(channels_a=3, channels_b=3, side=32))
+Engine(method, config=EngineConfig(), optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
+import deepspeed
+print(deepspeed.comm.comm.cdb.shm_comm_op.__file__)
+"""
+
+
+def test_a_read_only_installation_starts_with_the_op_that_is_there() -> None:
+    with shared_folder() as folder:
+        library = folder / "installed" / COMMUNICATION_OP / f"{COMMUNICATION_OP}.so"
+        library.parent.mkdir(parents=True)
+        shutil.copy(use_extensions() / COMMUNICATION_OP / library.name, library)
+        done = run_unprivileged("-c", START, cwd=folder, TORCH_EXTENSIONS_DIR=str(folder / "installed"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == str(library)
+        assert [path.name for path in library.parent.iterdir()] == [library.name]
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "is not compiled there"), (b"of another torch", "does not load")])
+def test_an_op_that_cannot_be_had_is_told(content: bytes | None, told: str) -> None:
+    with shared_folder() as folder:
+        library = folder / "installed" / COMMUNICATION_OP / f"{COMMUNICATION_OP}.so"
+        library.parent.mkdir(parents=True)
+        if content is not None:
+            library.write_bytes(content)
+        done = run_unprivileged("-c", LOAD, cwd=folder, TORCH_EXTENSIONS_DIR=str(folder / "installed"))
+    assert told in done.stderr
+    assert "set the variable to one that can be" in done.stderr
+
+
+def test_an_installation_that_cannot_be_written_to_uses_the_users_cache() -> None:
+    """Nothing is compiled in the checkout of the test, which the other user cannot write."""
+    with shared_folder() as folder:
+        checkout = folder / "checkout"
+        checkout.mkdir()
+        (checkout / "pyproject.toml").touch()
+        code = (
+            "import trainer.engine.extensions as extensions\n"
+            f"extensions.__file__ = {str(checkout / 'trainer' / 'engine' / 'extensions.py')!r}\n"
+            "print(extensions.extensions_dir())"
+        )
+        for variables, place in (
+            ({"HOME": "/home/ada"}, "/home/ada/.cache/diptych/torch_extensions"),
+            ({}, f"{checkout}/.cache/torch_extensions"),  # nowhere else to go: told when it is wanted
+        ):
+            done = run_unprivileged("-c", code, cwd=folder, TORCH_EXTENSIONS_DIR="", **variables)
+            assert done.stdout.strip() == place, done.stderr

@@ -9,6 +9,7 @@ import tyro
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Url, parse_place, place_problem
+from tests.unprivileged import run_unprivileged, shared_folder
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_section
@@ -81,3 +82,10 @@ def test_the_cache_is_where_the_field_or_the_variable_says(monkeypatch):
     monkeypatch.setenv("DIPTYCH_CACHE", "/scratch/ada")
     assert DataConfig().cache_folder == Path("/scratch/ada")
     assert DataConfig(cache_dir=Path("/ssd")).cache_folder == Path("/ssd")
+
+
+def test_without_a_home_the_cache_must_be_named():
+    code = "from trainer.config.data import DataConfig; print(DataConfig().cache_folder)"
+    with shared_folder() as folder:
+        assert "DIPTYCH_CACHE = '': this user has no home" in run_unprivileged("-c", code, cwd=folder).stderr
+        assert run_unprivileged("-c", code, cwd=folder, DIPTYCH_CACHE="/scratch").stdout == "/scratch\n"
