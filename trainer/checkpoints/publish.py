@@ -1,11 +1,14 @@
 """Give a written checkpoint the name that makes it count, and remove those that nobody needs any more."""
 
+import re
 import secrets
 import shutil
 from pathlib import Path
 
 from sharding.storage.files import sync
 from trainer.checkpoints.layout import checkpoint_folders
+
+_HIDDEN = re.compile(r"\.[0-9]{8,16}\.tmp")
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -38,6 +41,13 @@ def prune(newest: Path, *, keep: int, best: Path | None = None) -> None:
 def hidden_name(folder: Path) -> Path:
     """What a checkpoint is called while it is written or removed."""
     return folder.with_name(f".{folder.name}.tmp")
+
+
+def clear_left_over(checkpoints: Path) -> None:
+    """Remove what killed saves have left. Only for the process that trains the run: another may be about to rename."""
+    for path in checkpoints.glob(".*.tmp"):
+        if _HIDDEN.fullmatch(path.name):
+            clear(path)
 
 
 def clear(path: Path) -> None:

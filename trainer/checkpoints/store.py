@@ -14,7 +14,7 @@ from sharding.console import make_console
 from trainer.checkpoints.layout import CheckpointError, folder_of
 from trainer.checkpoints.load import load_checkpoint
 from trainer.checkpoints.progress import Progress
-from trainer.checkpoints.publish import hidden_name, prune, publish
+from trainer.checkpoints.publish import clear_left_over, hidden_name, prune, publish
 from trainer.checkpoints.save import complete_checkpoint, explained, write_checkpoint
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.engine.average import MovingAverage
@@ -68,6 +68,8 @@ class Checkpoints:
         Raises:
             CheckpointError: there are checkpoints, and none can be loaded.
         """
+        if self.world.is_main:
+            clear_left_over(self.folder)
         whole = newest_whole_checkpoint(self.folder, world=self.world)
         if whole is None:
             return None
