@@ -15,16 +15,20 @@ from launch.machine.devices import count_cores, count_gpus
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import check_name, choose_metric
-from sweeps.plan import Resources, Sweep, SweepDir, check_counts, plan_resources
+from sweeps.plan import NumTrials, ReductionFactor, Resources, Seed, Sweep, SweepDir, plan_resources
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
 from sweeps.spaces.overrides import Overrides, changed, choose_space
 from sweeps.trials import in_group, trial_config
-from trainer.config.errors import ConfigError, require
+from trainer.config.bounds import AtLeast, AtLeastOne
+from trainer.config.errors import require
+from trainer.config.section import check_bounds
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 
 _PROG = "diptych sweep"
+
+CountOrAuto = Annotated[int, AtLeast(0, "use 0 or more; 0 is as many as fit.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +39,22 @@ class SweepOptions:
     space: str | None = None
     """What differs between trials: l1-skips (the L1 weight, the U-Net's skips) or optimizer (lr, beta1); the first of
     them that suits the method if not given."""
-    num_trials: int = 4
+    num_trials: NumTrials = 4
     """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
     metric: str | None = None
     """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou; the first that the method has
     on its data if not given."""
-    num_reports: int = 8
+    num_reports: AtLeastOne = 8
     """How often a trial is scored and saved, evenly over --train.total-kimg."""
-    reduction_factor: int = 2
+    reduction_factor: ReductionFactor = 2
     """ASHA: after 1, 2, 4, ... reports (for 2) only the best of so many trials goes on."""
-    max_concurrent: int = 0
+    max_concurrent: CountOrAuto = 0
     """Trials at once; 0 is as many as the machine has cores or GPUs for."""
-    ranks_per_trial: int = 1
+    ranks_per_trial: AtLeastOne = 1
     """Processes that train one trial together, each with a GPU where there are any."""
-    cpus_per_rank: int = 0
+    cpus_per_rank: CountOrAuto = 0
     """CPU cores of a rank; 0 shares the machine's out evenly."""
-    seed: int = 0
+    seed: Seed = 0
     """Decides which configurations are drawn. Initial weights and order of samples are --train.seed's."""
     name: str | None = None
     """Of the sweep's folder and W&B group; PRESET-SPACE, numbered if that is taken, if not given."""
@@ -58,10 +62,7 @@ class SweepOptions:
     """Folder of all sweeps."""
 
     def __post_init__(self) -> None:
-        check_counts(self)
-        for name in ("max_concurrent", "cpus_per_rank"):
-            if getattr(self, name) < 0:
-                raise ConfigError(name, getattr(self, name), "use 0 or more.")
+        check_bounds(self)
 
 
 @dataclass(frozen=True, kw_only=True)

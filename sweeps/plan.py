@@ -15,7 +15,7 @@ import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -24,18 +24,22 @@ from sharding.storage.files import write_atomically
 from sharding.storage.lock import only_process
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_values
+from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.errors import ConfigError
+from trainer.config.section import check_bounds
 from trainer.evaluation.scores import Score, find_key
 from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
 
-_MOST_TRIALS = 10_000
+NumTrials = Annotated[int, AtLeast(1, "use 1 or more."), AtLeast(1, "use 10000 or fewer.", most=10_000)]
+ReductionFactor = Annotated[int, AtLeast(2, "use 2 or more.")]
+Seed = Annotated[int, AtLeast(0, "use 0 or more.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Of one rank, and how many trials run at once."""
+    """What one rank has, and how many trials run at once."""
 
     cpus_per_rank: Annotated[int, Field(ge=1)]
     gpus_per_rank: Annotated[int, Field(ge=0, le=1)]
@@ -57,21 +61,21 @@ class Sweep:
     space: str
     metric: str
     """Of the validation split."""
-    num_trials: int
-    num_reports: int
+    num_trials: NumTrials
+    num_reports: AtLeastOne
     """How often a trial is scored, over its whole length."""
-    reduction_factor: int
+    reduction_factor: ReductionFactor
     """Of the trials that reach a rung, one in so many goes on; each rung is so many times further than the last."""
-    ranks_per_trial: int
+    ranks_per_trial: AtLeastOne
     resources: Resources
-    seed: int
+    seed: Seed
     """Of the search."""
     command: list[str]
     folder: Path
     """Where it was started: relative paths of `config` begin here."""
 
     def __post_init__(self) -> None:
-        check_counts(self)
+        check_bounds(self)
 
     @property
     def total(self) -> int:
@@ -171,36 +175,6 @@ class SweepDir:
             raise ConfigError("resume", str(self.sweep_file), f"{error}. Put a copy of it there.") from error
         except ValidationError as error:
             raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
-
-
-class Counts(Protocol):
-    """Numbers of a sweep."""
-
-    @property
-    def num_trials(self) -> int: ...
-    @property
-    def num_reports(self) -> int: ...
-    @property
-    def ranks_per_trial(self) -> int: ...
-    @property
-    def reduction_factor(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def check_counts(counts: Counts) -> None:
-    """Raises ConfigError if one is impossible."""
-    for name, least in {
-        "num_trials": 1,
-        "num_reports": 1,
-        "ranks_per_trial": 1,
-        "reduction_factor": 2,
-        "seed": 0,
-    }.items():
-        if getattr(counts, name) < least:
-            raise ConfigError(name, getattr(counts, name), f"use {least} or more.")
-    if counts.num_trials > _MOST_TRIALS:
-        raise ConfigError("num_trials", counts.num_trials, f"use {_MOST_TRIALS} or fewer.")
 
 
 def plan_resources(

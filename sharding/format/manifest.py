@@ -71,6 +71,16 @@ class View:
     """What became of the files' transparency. `refuse`: there was none. `keep`: it is the last channel."""
 
     @property
+    def decoded_range(self) -> tuple[float, float]:
+        """The values, as decoded, that become -1 and 1: of classes those of the colours that show them."""
+        return (0.0, 255.0) if self.content == "classes" else self.value_range
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the images are as most programs know them: 8 bits, grey or RGB. Class numbers are none."""
+        return self.content == "image" and self.dtype == "uint8" and self.channels in (1, 3)
+
+    @property
     def most_bytes(self) -> int:
         """The most that a file of the view may have: twice its pixels, and what colour profiles and the like take."""
         if self.width is None or self.height is None:

@@ -17,9 +17,6 @@ from sharding.work.crew import Crew
 from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
-RECIPE = 3
-"""Raised whenever the same files and options would make other bytes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class FoldersOptions:
@@ -51,7 +48,7 @@ class FoldersOptions:
     def made_by(self) -> dict[str, Any]:
         options = {"a": str(self.a), "b": str(self.b), "view_a": self.view_a, "view_b": self.view_b, **self._names()}
         inputs = self._catalogue().fingerprint()
-        return recipe_of("folders", RECIPE, options, (self.files, self.images, self.splits, self.edges), inputs)
+        return recipe_of("folders", options, (self.files, self.images, self.splits, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

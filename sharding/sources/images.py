@@ -16,9 +16,6 @@ from sharding.work.crew import Crew
 from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
-RECIPE = 3
-"""Raised whenever the same files and options would make other bytes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ImagesOptions:
@@ -41,9 +38,7 @@ class ImagesOptions:
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view": self.view}
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return recipe_of(
-            "images", RECIPE, options, (self.files, self.images, self.splits, self.labels, self.edges), inputs
-        )
+        return recipe_of("images", options, (self.files, self.images, self.splits, self.labels, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

@@ -19,9 +19,6 @@ from sharding.work.crew import Crew
 from sharding.work.plan import Plan
 from sharding.work.problems import Problems
 
-RECIPE = 3
-"""Raised whenever the same files and options would make other bytes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class PairsOptions:
@@ -48,9 +45,7 @@ class PairsOptions:
     def made_by(self) -> dict[str, Any]:
         options = {"folder": str(self.folder), "view_left": self.view_left, "view_right": self.view_right}
         inputs = self._catalogue().fingerprint() | self.labels.inputs()
-        return recipe_of(
-            "pairs", RECIPE, options, (self.files, self.images, self.splits, self.labels, self.edges), inputs
-        )
+        return recipe_of("pairs", options, (self.files, self.images, self.splits, self.labels, self.edges), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

@@ -21,6 +21,9 @@ from sharding.work.plan import Draft, Plan, Sample
 from sharding.work.problems import Problems
 from sharding.writing.shard_file import tar_bytes
 
+RECIPE = 3
+"""Of image files, from whatever folders; raised whenever the same files and options would make other bytes."""
+
 
 class Part(Protocol):
     """Options that several sources share."""
@@ -30,18 +33,15 @@ class Part(Protocol):
         ...
 
 
-def recipe_of(
-    source: str, number: int, options: dict[str, Any], parts: Sequence[Part], inputs: dict[str, Any]
-) -> dict[str, Any]:
+def recipe_of(source: str, options: dict[str, Any], parts: Sequence[Part], inputs: dict[str, Any]) -> dict[str, Any]:
     """What `Source.made_by` says of a source of image files.
 
     Args:
-        number: of the recipe, raised whenever the same files and options would make other bytes.
         inputs: what tells these files from others.
     """
     for part in parts:
         options = options | part.made_by()
-    return {"source": source, "recipe": number, "options": options, "inputs": inputs}
+    return {"source": source, "recipe": RECIPE, "options": options, "inputs": inputs}
 
 
 @dataclass(frozen=True, kw_only=True)

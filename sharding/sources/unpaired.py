@@ -27,9 +27,6 @@ from sharding.work.crew import Crew
 from sharding.work.plan import SPLITS, Plan
 from sharding.work.problems import Problems
 
-RECIPE = 3
-"""Raised whenever the same files and options would make other bytes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedOptions:
@@ -65,7 +62,7 @@ class UnpairedOptions:
         folders = {name: None if path is None else str(path) for name, path in self._folders().items()}
         options = {**folders, "view_a": self.view_a, "view_b": self.view_b, **self._names()}
         inputs = self._catalogue().fingerprint()
-        return recipe_of("unpaired", RECIPE, options, (self.files, self.images, self.splits), inputs)
+        return recipe_of("unpaired", options, (self.files, self.images, self.splits), inputs)
 
     def plan(self, crew: Crew, problems: Problems) -> Plan:
         catalogue = self._catalogue()

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 from pydantic import ConfigDict
 
 from trainer.config.bounds import Bound
 from trainer.config.errors import ConfigError, require
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +41,25 @@ def check_section(section: Section, path: str = "") -> None:
     Raises:
         ConfigError: a value is out of its bounds, or contradicts another; names it by its whole path.
     """
-    for name, bounds in _bounds(type(section)).items():
-        value, place = getattr(section, name), _join(path, name)
-        for bound in bounds:
-            require(bound.fits(value), place, value, bound.remedy)
+    check_bounds(section, path)
+    for field in fields(section):
+        value = getattr(section, field.name)
         if isinstance(value, Section):
-            check_section(value, place)
+            check_section(value, _join(path, field.name))
     with within(path):
         section.check_fields()
+
+
+def check_bounds(values: "DataclassInstance", path: str = "") -> None:
+    """Check the fields of a dataclass, a section or not, against the bounds in their annotations.
+
+    Raises:
+        ConfigError: a value is out of its bounds.
+    """
+    for name, bounds in _bounds(type(values)).items():
+        for bound in bounds:
+            value = getattr(values, name)
+            require(bound.fits(value), _join(path, name), value, bound.remedy)
 
 
 @contextmanager
@@ -62,8 +76,8 @@ def _join(path: str, name: str) -> str:
 
 
 @cache
-def _bounds(kind: type[Section]) -> dict[str, tuple[Bound, ...]]:
-    """Of each field, in their order; of most, none."""
+def _bounds(kind: "type[DataclassInstance]") -> dict[str, tuple[Bound, ...]]:
+    """The bounds of each field, in their order; most have none."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: _bounds_of(hints[field.name]) for field in fields(kind)}
 

@@ -12,7 +12,7 @@ from trainer.data.decoding import decode_with_codec, decode_with_dali, is_dalis
 from trainer.data.degrade import degrade
 from trainer.data.geometry import Shape, corner, known_size, require_equal_sizes, size_in_graph
 from trainer.data.resize import Node, resize_and_crop
-from trainer.data.spec import PixelSpec, may_exceed, stored_range
+from trainer.data.spec import PixelSpec, may_exceed
 
 Inputs = Mapping[str, Node]
 """What enters of one view, by the names of `EncodedView`'s fields; `turns` as matrices."""
@@ -135,7 +135,7 @@ def _jitter(crop: Node, light: Node, *, jitter: JitterConfig, is_grey: bool) -> 
 
 
 def _normalize(image: Node, *, mirror: Node, view: View) -> Node:
-    low, high = stored_range(view)
+    low, high = view.decoded_range
     normal = fn.crop_mirror_normalize(
         image,
         mirror=mirror,

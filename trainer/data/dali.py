@@ -19,7 +19,7 @@ from trainer.config.data import DegradeConfig, JitterConfig
 from trainer.data.crops import outputs
 from trainer.data.finishing import finish
 from trainer.data.geometry import turning_matrices
-from trainer.data.spec import EncodedView, PixelSpec, Source, may_exceed, stored_range
+from trainer.data.spec import EncodedView, PixelSpec, Source, may_exceed
 
 PREFETCH_BATCHES = 3
 """Batches that each pipeline works on while the trainer uses the one before."""
@@ -124,7 +124,7 @@ class PixelStream:
             return [image.permute(0, 3, 1, 2) for image in images]
         flips = [results[name].flatten().tolist() for name in self._flips]
         return [
-            finish(image, mirrored=flip, value_range=stored_range(view), cut=may_exceed(view))
+            finish(image, mirrored=flip, value_range=view.decoded_range, cut=may_exceed(view))
             for image, flip, view in zip(images, flips, self._views, strict=True)
         ]
 

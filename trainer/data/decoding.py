@@ -25,7 +25,7 @@ _NAME = "the image"  # which one is found out when it fails
 def is_dalis(view: View) -> bool:
     """Whether DALI decodes the files of a view exactly: 8 bits, grey or RGB."""
     suffix = view.extension.rpartition(".")[2]
-    return view.content == "image" and view.dtype == "uint8" and view.channels in (1, 3) and suffix in _DALI_SUFFIXES
+    return view.is_common and suffix in _DALI_SUFFIXES
 
 
 def decode_with_dali(file: Node, *, view: View, on_gpu: bool, window: dict[str, Any] | None = None) -> Node:

@@ -62,14 +62,9 @@ class PixelSpec:
         return 0 if self.jitter.view == "a" else len(self.views) - 1
 
 
-def stored_range(view: View) -> tuple[float, float]:
-    """The values of a view, as decoded, that become -1 and 1."""
-    return (0.0, 255.0) if view.content == "classes" else view.value_range
-
-
 def may_exceed(view: View) -> bool:
-    """Whether decoded and resized values may lie beyond that range, where they are cut; cubic resizing overshoots."""
-    low, high = stored_range(view)
+    """Whether decoded and resized values may lie beyond `View.decoded_range`, where they are cut: cubic overshoots."""
+    low, high = view.decoded_range
     return not (low <= 0 and high >= 255 and (view.dtype == "uint8" or view.content == "classes"))
 
 

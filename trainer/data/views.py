@@ -41,7 +41,7 @@ def _check_view(data: DataConfig, manifest: Manifest, field: str) -> None:
     view = manifest.views[name]
     if view.content == "classes" and not manifest.classes:
         raise ConfigError(f"data.{field}", name, f"holds class numbers, but {data.path} names no classes to show.")
-    if data.is_degraded and not _is_common(view):
+    if data.is_degraded and not view.is_common:
         raise ConfigError(
             "data.degrade.kind",
             data.degrade.kind,
@@ -56,10 +56,6 @@ def _check_view(data: DataConfig, manifest: Manifest, field: str) -> None:
                 f"is larger than the images of view {name!r}, which have {view.height} x {view.width} pixels (height x "
                 "width) and with data.resize = 'none' are not enlarged; use a smaller crop, or 'cover'.",
             )
-
-
-def _is_common(view: View) -> bool:
-    return view.content == "image" and view.dtype == "uint8" and view.channels in (1, 3)
 
 
 def _describe(view: View) -> str:
@@ -93,7 +89,7 @@ def _check_jitter(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> 
         raise ConfigError("data.jitter.view", "a", "the method learns from view b alone; use b.")
     name = data.view_a if jitter.view == "a" else data.view_b
     view = manifest.views[name]
-    if not _is_common(view) or view.renders_classes:
+    if not view.is_common or view.renders_classes:
         shown = "classes" if view.renders_classes else _describe(view)
         raise ConfigError(
             "data.jitter.view", jitter.view, f"{name!r} is of {shown}; only 8-bit grey and RGB can change."

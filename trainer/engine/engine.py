@@ -76,7 +76,7 @@ class Engine:
             step: number of the optimizer step, counted from 0: players with a period wait for theirs.
 
         Returns:
-            Detached scalars on this rank, e.g. `generator/l1`.
+            Detached scalars on this rank under the keys of metrics, e.g. `loss/generator/l1`.
         """
         batch = self._in_fastest_format(batch)
         due = {name: player for name, player in self.players.items() if player.is_due(step)}
@@ -86,7 +86,7 @@ class Engine:
             with self._rivals_frozen(player):
                 losses = self.method.losses(name, self._networks_for(player), batch, fakes)
                 player.step(torch.stack(list(losses.values())).sum())
-            logged |= {f"{name}/{term}": loss.detach() for term, loss in losses.items()}
+            logged |= {f"loss/{name}/{term}": loss.detach() for term, loss in losses.items()}
         return logged
 
     def _generate(self, batch: Batch, *, trains: bool) -> dict[str, Tensor]:

@@ -136,8 +136,7 @@ class Trainer:
         """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
         self._require_finite(losses)
-        named = {f"loss/{name}": value for name, value in losses.items()}
-        self._emit({**named, "lr": self._learning_rate(), **self.clock.lap(self.position), **self.checkpoints.times()})
+        self._emit({**losses, "lr": self._learning_rate(), **self.clock.lap(self.position), **self.checkpoints.times()})
 
     def evaluate(self) -> None:
         """Score the watched split."""
@@ -193,7 +192,7 @@ class Trainer:
     def _require_finite(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
             if not torch.isfinite(torch.tensor(value)):
-                raise TrainingDivergedError(f"loss {name} is {value} after {self.position} images. {self._way_out()}")
+                raise TrainingDivergedError(f"{name} is {value} after {self.position} images. {self._way_out()}")
 
     def _way_out(self) -> str:
         """What to do after losses that are no numbers."""

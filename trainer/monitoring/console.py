@@ -9,6 +9,8 @@ from sharding.console import PlainConsole, make_console, one_line
 from trainer.monitoring import Metrics
 
 _PLAIN_PERIOD_S = 10.0
+_SHORT_NAMES = {"generator": "G", "generators": "G", "discriminator": "D", "discriminators": "D"}
+"""Of players, as papers write them."""
 
 
 class ConsoleLogger:
@@ -59,13 +61,15 @@ class ConsoleLogger:
 
 
 def _news(metrics: Metrics) -> str:
-    losses = [
-        f"{key.removeprefix('loss/').replace('discriminator/', 'D ').replace('generator/', 'G ')} {value:.3f}"
-        for key, value in metrics.items()
-        if key.startswith("loss/")
-    ]
+    losses = [f"{_short(key)} {value:.3f}" for key, value in metrics.items() if key.startswith("loss/")]
     speed = metrics.get("throughput/images_per_s")
     return "  ".join(([f"{speed:.1f} images/s"] if speed else []) + losses)
+
+
+def _short(key: str) -> str:
+    """`loss/discriminators/real` -> `D real`."""
+    player, slash, term = key.removeprefix("loss/").partition("/")
+    return f"{_SHORT_NAMES[player]} {term}" if slash and player in _SHORT_NAMES else f"{player}{slash}{term}"
 
 
 def _scores(metrics: Metrics) -> str:

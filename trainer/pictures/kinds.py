@@ -10,5 +10,5 @@ def result_suffix(view: View) -> str:
     """
     if view.content != "classes" and view.extension.endswith("npy"):
         return ".npy"
-    is_common = view.dtype in ("uint8", "uint16") and view.channels in (1, 3)
-    return ".png" if is_common or view.content == "classes" else ".tif"
+    is_png = view.dtype in ("uint8", "uint16") and view.channels in (1, 3)
+    return ".png" if is_png or view.content == "classes" else ".tif"

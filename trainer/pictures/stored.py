@@ -17,7 +17,7 @@ from trainer.pictures.kinds import result_suffix
 
 def from_stored(pixels: np.ndarray, view: View) -> Tensor:
     """Pixels (H, W, C) of a view -> float32 (C, H, W), its range of values as [-1, 1]; beyond is cut."""
-    low, high = (0.0, 255.0) if view.content == "classes" else view.value_range
+    low, high = view.decoded_range
     planes = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)
     return ((planes - (high + low) / 2) / ((high - low) / 2)).clamp(-1, 1)
 

@@ -26,7 +26,7 @@ class Format:
 
     @property
     def number(self) -> int:
-        """That of the present form."""
+        """The number of the present form."""
         return len(self.upgrades)
 
     def stamp(self, record: Record) -> Record:
@@ -59,7 +59,7 @@ class Format:
 
 
 def _as_it_is(record: Record) -> Record:
-    """From when there were no numbers."""
+    """The same: there were no numbers, and nothing else was otherwise."""
     return record
 
 
@@ -102,8 +102,25 @@ def _with_nothing_noted(record: Record) -> Record:
     return {**record, "asked": None}
 
 
+def _losses_by_full_keys(record: Record) -> Record:
+    """Sums of losses since the last line lacked the `loss/` that their keys have in metrics."""
+    ranks = record.get("ranks")
+    return record | {"ranks": [_with_full_keys(rank) for rank in ranks]} if isinstance(ranks, list) else record
+
+
+def _with_full_keys(rank: Any) -> Any:
+    """The same state of a rank. What is none is left to whoever checks it."""
+    if not isinstance(rank, dict) or not isinstance(rank.get("meter"), dict):
+        return rank
+    sums = {
+        name: {f"loss/{key}": value for key, value in values.items()} if isinstance(values, dict) else values
+        for name, values in rank["meter"].items()
+    }
+    return rank | {"meter": sums}
+
+
 RUN = Format((_log_in_four, _nothing_held_out))
-STATE = Format((_as_it_is,))
+STATE = Format((_as_it_is, _losses_by_full_keys))
 EVALUATION = Format((_by_split,))
 EARLY_STOP = Format((_as_it_is,))
 SWEEP = Format((_log_in_four, _with_nothing_noted))

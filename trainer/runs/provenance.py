@@ -1,9 +1,32 @@
-"""Which state of Diptych this is."""
+"""Which state of Diptych this is, and of what it stands on."""
 
 import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _FILE = Path(__file__)
+_PACKAGES = (
+    "torch",
+    "deepspeed",
+    "nvidia-dali-cuda130",
+    "nvidia-dali-cuda120",
+    "webdataset",
+    "ray",
+    "wandb",
+    "diptych",
+)
+"""Some of them are there in place of others: DALI has a wheel for each CUDA."""
+
+
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """The version of each package that is installed, by its name."""
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def commit() -> str | None:

@@ -14,7 +14,6 @@ runs/<name>/
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import shutil
 import sys
@@ -36,11 +35,10 @@ from trainer.data.subject import Subject
 from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
-from trainer.runs.provenance import commit
+from trainer.runs.provenance import commit, versions
 
 ORIGIN_KEY = "from"
 """In run.json: the checkpoint of another run whose weights the run began with; see `trainer.runs.origin`."""
-_PACKAGES = ("torch", "deepspeed", "nvidia-dali-cuda130", "webdataset", "ray", "wandb", "diptych")
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ class RunDir:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": commit(),
             "python": sys.version.split()[0],
-            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "versions": versions(),
             "wandb_id": uuid.uuid4().hex[:12],
             "dataset_sha256": hashlib.sha256(content).hexdigest(),
             "config": config_to_dict(config),

@@ -35,6 +35,16 @@ def test_names_are_text(is_terminal: bool):
     assert "\x07" not in said
 
 
+def test_players_are_called_as_in_papers_one_and_several():
+    file = io.StringIO()
+    logger = ConsoleLogger(total=8, position=0, console=make_console(file=file, width=200))
+    players = ("generator", "generators", "discriminator", "discriminators", "encoder_discriminator")
+    logger.log({"position": 8} | {f"loss/{player}/a/real": 0.5 for player in players})
+    logger.close()
+    shown = "G a/real 0.500  G a/real 0.500  D a/real 0.500  D a/real 0.500  encoder_discriminator/a/real 0.500"
+    assert file.getvalue().strip().endswith(f"  {shown}")
+
+
 def test_scores_have_one_line():
     file = io.StringIO()
     logger = ConsoleLogger(total=8, position=0, console=make_console(file=file))

@@ -135,3 +135,10 @@ def test_each_step_is_taken_once_from_where_a_file_stands(tmp_path: Path):
     assert steps.read(b'{"format": 1}', path=path) == {"format": 2, "second": 2}
     assert steps.read(b'{"format": 2}', path=path) == {"format": 2}
     assert steps.stamp({"a": 1}) == {"format": 2, "a": 1}
+
+
+def test_losses_of_a_former_checkpoint_go_on_under_the_keys_of_metrics(run: RunDir):
+    former = {"meter": {"sums": {"generator/l1": 1.5}, "counts": {"generator/l1": 3}}, "elapsed_s": 2.0}
+    change(state_file(run), format=1, ranks=[former])
+    meter = {"sums": {"loss/generator/l1": 1.5}, "counts": {"loss/generator/l1": 3}}
+    assert read_state(state_file(run).parent).ranks == [{"meter": meter, "elapsed_s": 2.0}]
