@@ -109,7 +109,7 @@ def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> Row:
 
 
 def trial_name(trial: TuneTrial) -> str:
-    """Its name in the sweep; Tune has one of its own, another each time."""
+    """A trial's name in the sweep; Tune has one of its own, another each time."""
     return trial.config["trial"]["name"]
 
 

@@ -14,7 +14,7 @@ def name_hash(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class Share:
-    """Of samples in the order of their names' hashes: those from number `start` up to `stop`, as of a slice."""
+    """A share of samples in the order of their names' hashes: those from number `start` up to `stop`, as of a slice."""
 
     start: int = 0
     stop: int | None = None

@@ -57,7 +57,7 @@ class Variation:
 
 
 def read_glyph(face: StyleFace, opened: Face, *, stem: float, character: str) -> Glyph | None:
-    """None if the font has no ink for the character."""
+    """Draw a character and measure it; None if the font has no ink for it."""
     ink = opened.draw(character)
     if ink is None:
         return None

@@ -124,7 +124,7 @@ class Cache:
         return descriptor
 
     def _fetch(self, file: RemoteFile, *, lock_timeout_s: float, stop: threading.Event) -> int | None:
-        """None if another process is at it."""
+        """Fetch a file; None if another process is at it."""
         asked = time.monotonic()
         with suppress(Timeout), self.locked(file.sha256, timeout_s=lock_timeout_s):
             descriptor = self._open_kept(file)

@@ -63,7 +63,7 @@ class Outage:
         self._tries = self._arrived = 0
 
     def arrived(self, num_bytes: int) -> None:
-        """So many more bytes."""
+        """Note that so many more bytes are here."""
         self._arrived += num_bytes
         if self._arrived >= _ENOUGH_BYTES:
             self._began = None

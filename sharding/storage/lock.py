@@ -46,7 +46,7 @@ def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterato
 
 
 def _word(text: str) -> str:
-    """Without what does not belong into a message: whoever passes on a run may have written the file."""
+    """The word without what does not belong into a message: whoever passes on a run may have written the file."""
     return "".join(character for character in text if character.isalnum() or character in "-.:+")
 
 

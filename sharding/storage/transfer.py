@@ -94,7 +94,7 @@ class Answer:
                 waited, arrived = 0.0, 0
 
     def _explained(self, function: Callable[[], Result]) -> Result | None:
-        """None where nothing is there from `start` on."""
+        """Explain an error; None where nothing is there from `start` on."""
         try:
             return function()
         except Exception as error:

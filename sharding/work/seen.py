@@ -48,7 +48,7 @@ _POWERS = np.array([1 << 16, 1 << 8, 1], np.int32)
 
 
 def merge_seen(parts: Iterator[Mapping[str, Seen]]) -> dict[str, Seen]:
-    """By view, what all parts of a data set showed."""
+    """What, by view, all parts of a data set showed."""
     total: dict[str, Seen] = {}
     for part in parts:
         for name, seen in part.items():

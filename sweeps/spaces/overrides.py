@@ -99,7 +99,7 @@ class Domain(Protocol):
     def __contains__(self, value: object) -> bool: ...
 
     def spread(self, num: int, random: np.random.Generator) -> list[Any]:
-        """So many values in random order that cover the domain evenly."""
+        """Draw so many values in random order that cover the domain evenly."""
         ...
 
     @property

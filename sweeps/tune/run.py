@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 from ray import tune
 from ray.tune.search.basic_variant import BasicVariantGenerator
@@ -23,9 +22,11 @@ from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.trial import Trial, placement
-from trainer.loop.stop import INTERRUPTED
+from trainer.loop.stop import INTERRUPTED, STOP_SIGNALS, handle, restore
 
 FAILED = 1
+_TUNES_SIGNAL = signal.SIGUSR1
+"""By which Tune itself is told to end its trials."""
 _MAX_FAILURES = 2
 _OBJECT_STORE_BYTES = 80 * 2**20
 """Near Ray's minimum: trials pass figures around, never images or weights."""
@@ -69,7 +70,7 @@ def _train(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> Non
     # Ray prints to standard output whenever a process dies, in the middle of the table.
     with open_to_append(folder.ray_log) as log, redirect_stdout(log), ours as private:
         tuner = _make_tuner(folder, sweep, records, private=private)
-        with _stop_signals():
+        with stop_signals():
             tuner.fit()
 
 
@@ -118,21 +119,30 @@ def tune_config(folder: SweepDir, sweep: Sweep, *, ended: Iterable[str]) -> tune
 
 
 @contextmanager
-def _stop_signals() -> Iterator[None]:
-    """SIGTERM and SIGINT let Tune end its trials; a second one ends the process as usual."""
+def stop_signals() -> Iterator[None]:
+    """Let the first signal to stop have Tune end its trials. A second one of its kind ends the process as usual.
+
+    That is counted here: Tune, when it is told, sets the handler of SIGINT back to the one it found. And a terminal
+    that is closed is told of by the kernel and by the shell.
+    """
+    heard: set[int] = set()
 
     def stop(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+        if number in heard:
+            if number != signal.SIGHUP:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            return
+        heard.add(number)
+        if signal.getsignal(_TUNES_SIGNAL) == signal.SIG_DFL:
             raise KeyboardInterrupt  # Tune does not listen yet
-        signal.raise_signal(signal.SIGUSR1)  # Tune's own signal for that
+        signal.raise_signal(_TUNES_SIGNAL)
 
-    former: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    former = handle(stop, [number for number in STOP_SIGNALS if number != _TUNES_SIGNAL])
     try:
         yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        restore(former)
 
 
 def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:

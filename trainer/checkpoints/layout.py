@@ -124,7 +124,7 @@ def _checked_state(record: dict[str, Any]) -> CheckpointState:
 
 
 def pools_file(folder: Path, rank: int) -> Path:
-    """Of a rank's histories of generated images."""
+    """The file of a rank's histories of generated images."""
     return folder / f"pools-{rank:04d}.pt"
 
 

@@ -35,13 +35,13 @@ class Standing:
 
     @property
     def images_without_gain(self) -> int:
-        """From the best to the last evaluation."""
+        """Images seen from the best to the last evaluation."""
         return self.position - self.since
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Of the whole job."""
+    """How far the whole job is."""
 
     position: int = 0
     """Images that it has seen."""

@@ -34,7 +34,7 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class SaveTimes:
-    """Of one checkpoint, in seconds."""
+    """What saving one checkpoint took, in seconds."""
 
     stall_s: float
     """Training waited so long."""
@@ -114,7 +114,7 @@ class Checkpoints:
         return SaveTimes(stall_s=stall_s, durable_s=durable_s)
 
     def wait(self) -> None:
-        """Until the last save is durable. All ranks call it. Raises CheckpointError on all if it failed."""
+        """Wait until the last save is durable. All ranks call it. Raises CheckpointError on all if it failed."""
         fault: CheckpointError | None = None
         try:
             self._collect()

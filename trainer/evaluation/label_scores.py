@@ -46,7 +46,10 @@ class LabelScores:
 
     @classmethod
     def make(cls, subject: Subject, *, seed: int, split: str, device: torch.device) -> "LabelScores | None":
-        """None where the run uses no label, or views b have none: labels of unpaired images are those of views a."""
+        """Make the scores; None where the run uses no label, or views b have none.
+
+        The labels of unpaired images are those of views a.
+        """
         if subject.data.label is None or not subject.knows_truth:
             return None
         return cls(subject, seed=seed, split=split, device=device)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -64,12 +64,14 @@ def stop_signals(stop: StopFlag | None = None) -> Iterator[StopFlag]:
             restore(former)
 
 
-def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+def handle(
+    handler: Callable[[int, FrameType | None], None], numbers: Sequence[signal.Signals] = STOP_SIGNALS
+) -> dict[int, Any]:
     """Have signals to stop handled, but not those that this process was started to ignore, as `nohup` does.
 
     Returns the former handlers, for `restore`.
     """
-    return {number: signal.signal(number, handler) for number in _heard()}
+    return {number: signal.signal(number, handler) for number in _heard(numbers)}
 
 
 def restore(former: dict[int, Any]) -> None:
@@ -80,11 +82,11 @@ def restore(former: dict[int, Any]) -> None:
 
 def stop_signal() -> signal.Signals:
     """How this process, or one that it started, is told to stop: by SIGTERM, unless the user has that ignored."""
-    return next(iter(_heard()), signal.SIGTERM)
+    return next(iter(_heard(STOP_SIGNALS)), signal.SIGTERM)
 
 
-def _heard() -> list[signal.Signals]:
-    return [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+def _heard(numbers: Sequence[signal.Signals]) -> list[signal.Signals]:
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def has_launcher() -> bool:

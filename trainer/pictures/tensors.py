@@ -1,4 +1,4 @@
-"""From the networks' range to what people and files use: 8 bits a channel."""
+"""Conversion from the networks' range to what people and files use: 8 bits a channel."""
 
 import numpy as np
 import torch

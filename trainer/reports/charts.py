@@ -1,4 +1,4 @@
-"""From the lines of metrics.jsonl to the report's curves: what is drawn together, and where each point lies."""
+"""Makes the report's curves of the lines of metrics.jsonl: what is drawn together, and where each point lies."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ class OpenRun:
 
     @property
     def manifest(self) -> Manifest:
-        """Of its data set."""
+        """The manifest of its data set."""
         return self.subject.manifest
 
 

@@ -74,7 +74,7 @@ def _difference(found: _Announced, view: View) -> str:
 
 
 def _at_first_sight(content: bytes) -> _Announced | None:
-    """None: a closer look is needed."""
+    """Read the usual headers; None if a closer look is needed."""
     try:
         if content.startswith(_PNG_START):
             width, height = int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
