@@ -102,33 +102,3 @@ def format_index(samples: Iterable[list[Member]]) -> str:
     """The text of an index file."""
     lines = [" ".join(f"{m.extension} {m.offset} {m.num_bytes} {m.name}" for m in sample) for sample in samples]
     return "\n".join([f"{VERSION} {len(lines)}", *lines, ""])
-
-
-def read_index(path: Path) -> list[list[Member]]:
-    """The members of each sample, as the index file tells.
-
-    Raises:
-        DatasetError: it is no index of version 1.2, or it is cut short; the message names it.
-    """
-    try:
-        header, *lines = path.read_text("ascii").splitlines()
-        version, count = header.split()
-        samples = [_parse_line(line) for line in lines]
-    except ValueError as error:
-        raise DatasetError(f"{path} is no DALI index {VERSION} ({error}). Shard the images again.") from error
-    if version != VERSION or int(count) != len(samples):
-        raise DatasetError(
-            f"{path} announces {count} samples of version {version} and holds {len(samples)}; expected {VERSION}. "
-            f"Shard the images again."
-        )
-    return samples
-
-
-def _parse_line(line: str) -> list[Member]:
-    words = line.split()
-    if not words or len(words) % 4:
-        raise ValueError(f"{len(words)} words in a line, not a multiple of 4")
-    return [
-        Member(extension=extension, offset=int(offset), num_bytes=int(num_bytes), name=name)
-        for extension, offset, num_bytes, name in zip(*[iter(words)] * 4, strict=True)
-    ]

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.errors import DatasetError
-from sharding.format.index import read_index
-from sharding.format.manifest import Shard, index_path
+from sharding.format.manifest import Shard, index_path, most_index_bytes
+from sharding.reading.shard_index import parse_index
+from sharding.storage.files import read_regular
 from sharding.storage.place import Place
 from sharding.verifying.local_copy import local_copies
 
@@ -52,7 +53,8 @@ class KeyCheck:
         name = index_path(shard.path)
         try:
             with local_copies(self._folder, {name: None}) as folder:
-                return {members[0].key for members in read_index(folder / name)}
+                content = read_regular(folder / name, most=most_index_bytes(shard), follow_links=True)
+                return set(parse_index(content, shard, path=self._folder / name, most_bytes={}).keys)
         except (DatasetError, OSError):
             return set()  # which is a problem of its own, and was told
 
