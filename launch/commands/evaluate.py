@@ -8,6 +8,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
+from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
@@ -39,6 +40,7 @@ def evaluate(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     run = RunDir(options.run)
     opened = open_run(run, data_path=options.data_path)  # a wrong folder is answered before torch is loaded
+    require_given(options.checkpoint, checkpoints=run.checkpoints)
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 

@@ -8,6 +8,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
+from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.runs.opened import open_run
@@ -50,6 +51,7 @@ def main(argv: list[str]) -> int:
 def sample(options: SampleOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
+    require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
     from trainer.inference.draw import draw_pictures
 
     console = make_console()

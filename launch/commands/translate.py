@@ -9,6 +9,7 @@ import tyro
 
 from launch.machine.devices import Device, choose_device
 from sharding.console import PlainConsole, make_console, one_line
+from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.inference.plan import plan_translation, result_view
 from trainer.pictures.kinds import result_suffix
@@ -57,6 +58,7 @@ def main(argv: list[str]) -> int:
 def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
+    require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
     view = result_view(opened.subject, direction=options.direction)
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.inference.translate import translate_folder

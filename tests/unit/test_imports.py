@@ -1,12 +1,15 @@
 """Imports point one way, and commands start without the heavy libraries."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
 from tests.unit.import_rules import FLOORS, OURS, RULES, circles, imports_of, module_name, under, violations
+from trainer.runs.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
@@ -123,7 +126,17 @@ def test_every_rule_speaks_of_modules_that_exist(rule) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["trainer.runs.config", "trainer.presets", "launch.cli", "launch.commands.verify", "sharding.cli", "sweeps.cli"],
+    [
+        "trainer.runs.config",
+        "trainer.presets",
+        "launch.cli",
+        "launch.commands.evaluate",
+        "launch.commands.sample",
+        "launch.commands.translate",
+        "launch.commands.verify",
+        "sharding.cli",
+        "sweeps.cli",
+    ],
 )
 def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     heavy = ("torch", "deepspeed", "nvidia.dali", "ray", "wandb", "matplotlib", "fsspec", "aiohttp", "botocore")
@@ -136,7 +149,10 @@ def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     ("module", "unneeded"),
     [
         ("trainer.main", ("torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
-        ("trainer.inference.translate", ("deepspeed", "torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
+        (
+            "trainer.inference.translate",
+            ("deepspeed", "nvidia.dali", "torchmetrics", "torchvision", "matplotlib", "wandb", "ray"),
+        ),
     ],
 )
 def test_the_first_step_and_the_first_picture_wait_for_no_library_that_they_do_not_need(
@@ -145,3 +161,46 @@ def test_the_first_step_and_the_first_picture_wait_for_no_library_that_they_do_n
     code = f"import {module}, sys; print(sorted(set({unneeded}) & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert shown.stdout.strip() == "[]", shown.stderr
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which there is runs/tiny."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_map_dataset(folder / "shards")
+    write_tiny_run(RunDir(folder / "runs" / "tiny"), tiny_config(folder / "shards"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate RUN --checkpoint nowhere",
+        "sample RUN --out new --checkpoint nowhere",
+        "translate RUN --in PICTURES --out new --checkpoint nowhere",
+        "translate RUN --in nowhere --out new",
+        "evaluate nowhere",
+        "train --data.path nowhere",
+        "train --resume nowhere",
+        "sweep --data.path nowhere",
+        "verify nowhere",
+    ],
+)
+def test_a_wrong_path_is_answered_without_the_heavy_libraries(tiny_run: Path, command: str) -> None:
+    code = """
+import sys
+from launch.cli import main
+status = main(sys.argv[1:])
+print(status, sorted({"torch", "nvidia.dali", "deepspeed", "ray", "matplotlib"} & set(sys.modules)))
+"""
+    words = command.replace("RUN", "runs/tiny").replace("PICTURES", ".").split()
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=tiny_run,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.stdout.splitlines()[-1] in ("1 []", "2 []"), shown.stderr
+    assert "nowhere" in shown.stderr

@@ -35,6 +35,8 @@ from trainer.runs.formats import FORMAT_KEY, STATE
 
 STATE_FILE = "state.json"
 EMA_FILE = "ema.pt"
+BEST = Path("best")
+"""Asked for instead of a checkpoint\'s folder: the one that `checkpoint.keep_best` has kept."""
 LARGEST_STATE = 64 * MEBIBYTE
 _MOST_FILES = 100_000
 _FOLDER_NAME = re.compile(r"[0-9]{8,16}")

@@ -10,7 +10,6 @@ from sharding.format.manifest import View
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig
 from trainer.data.batch import Batch
-from trainer.data.split import split_images
 from trainer.data.subject import Subject
 from trainer.inference.attributes import AttributeVectors
 from trainer.inference.plan import Direction, result_view
@@ -117,6 +116,8 @@ def _relabelling(
         return lambda image: translator.relabel(image, value)
 
     def training_images() -> Iterator[Batch]:
+        from trainer.data.split import split_images  # with DALI, which takes half a second that others need not wait
+
         return split_images(subject, split="train", world=lone_world(device), batch_size=_AT_ONCE)
 
     attributes = AttributeVectors(translator, training_images)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sharding.console import make_console
+from trainer.checkpoints.given import BEST, require_given
 from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, folder_of
 from trainer.checkpoints.load import load_average
 from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_checkpoint
@@ -22,9 +23,6 @@ from trainer.runs.config import RunConfig
 from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
-
-BEST = Path("best")
-"""Asked for instead of a checkpoint's folder: the one that `checkpoint.keep_best` has kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +147,7 @@ def _newest(run: RunDir) -> WholeCheckpoint:
 
 def _given(run: RunDir, folder: Path) -> Path:
     """The checkpoint that was asked for, which no other takes the place of."""
-    if not (folder / EMA_FILE).is_file():
-        raise ConfigError("checkpoint", str(folder), f"holds no {EMA_FILE}; give a folder in {run.checkpoints}.")
-    if not folder.name.isdecimal():
-        raise ConfigError("checkpoint", str(folder), "is not named after its images; give it its name again.")
+    require_given(folder, checkpoints=run.checkpoints)
     found = look_at(folder, world=lone_world(torch.device("cpu")), names=[EMA_FILE])
     if not isinstance(found, CheckpointState):
         raise ConfigError("checkpoint", str(folder), f"is damaged: {found}. Give another in {run.checkpoints}.")
