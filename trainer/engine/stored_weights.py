@@ -42,6 +42,7 @@ def _joined(folder: Path, *, num_ranks: int) -> dict[str, Tensor]:
     first = load_tensors(folder / "zero_pp_rank_0_mp_rank_00_model_states.pt")
     buffers = {name.replace(_WRAPPER, "") for name in first["buffer_names"]}
     joined = {name: tensor for name, tensor in first["module"].items() if name in buffers}
+    joined |= _joined_frozen(folder, first, num_ranks=num_ranks)
     vectors = [_flat(folder, rank) for rank in range(num_ranks)]
     begin = 0
     for group in first["param_shapes"]:
@@ -55,6 +56,21 @@ def _joined(folder: Path, *, num_ranks: int) -> dict[str, Tensor]:
     return joined
 
 
+def _joined_frozen(folder: Path, first: Any, *, num_ranks: int) -> dict[str, Tensor]:
+    """What did not train has no optimizer's state, and its slices a place of their own."""
+    shapes = {name: torch.Size(shape) for name, shape in (first["frozen_param_shapes"] or {}).items()}
+    if not shapes:
+        return {}
+    ranks = [
+        load_tensors(folder / f"zero_pp_rank_{rank}_mp_rank_00_model_states.pt")["frozen_param_fragments"]
+        for rank in range(num_ranks)
+    ]
+    return {
+        name: torch.cat([slices[name].flatten() for slices in ranks])[: shape.numel()].view(shape)
+        for name, shape in shapes.items()
+    }
+
+
 def _flat(folder: Path, rank: int) -> Tensor:
     stored: Any = load_tensors(folder / f"zero_pp_rank_{rank}_mp_rank_00_optim_states.pt")
-    return torch.cat(list(stored["optimizer_state_dict"]["fp32_flat_groups"]))
+    return torch.cat(list(stored["optimizer_state_dict"]["fp32_flat_groups"])).detach()
