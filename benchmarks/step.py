@@ -168,9 +168,13 @@ def incumbent(case: Case, world: World, clone: Path) -> Step:
     former, sys.argv = sys.argv, arguments
     try:
         options = importlib.import_module("options.train_options").TrainOptions().parse()
+        options.device = world.device  # as its newest train.py does; older versions go by --gpu_ids
         model = importlib.import_module("models").create_model(options)
     finally:
         sys.argv = former
+    for name in model.model_names:
+        # In its newest version `setup` does so, which also wraps them for several ranks where there is a process group.
+        getattr(model, f"net{name}").to(world.device)
     batch = case.batch(world.device)
     paths = [""] * case.batch_size
     model.set_input({"A": batch.a, "B": batch.b, "A_paths": paths, "B_paths": paths})
