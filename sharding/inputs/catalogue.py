@@ -101,19 +101,48 @@ class Catalogue:
         """Note and forget files.
 
         Args:
-            where: SQL over the table `file`.
-            reason: or what makes it of a file's (view, width, height, channels, dtype, format).
+            where: SQL over the table `file`, which only this room knows.
+            reason: or what makes it of a file's (view, width, height).
         """
-        columns = "path, view, width, height, channels, dtype, format"
-        rows = self.rows(f"SELECT {columns} FROM file WHERE {where} ORDER BY path")
+        rows = self.rows(f"SELECT path, view, width, height FROM file WHERE {where} ORDER BY path")
         say = reason if callable(reason) else lambda *_: reason
         found = list(dict.fromkeys(Rejected(file=path, reason=say(*rest)) for path, *rest in rows))
         self.forget(f"SELECT split, stem FROM file WHERE {where}")
         problems.add(found, headline=headline)
 
-    def forget(self, samples: str) -> None:
+    def reject_other_sizes(self, size: tuple[int, int], *, problems: Problems, headline: str) -> None:
+        """Note and forget files that are not of this width and height."""
+        width, height = size
+        self.reject(
+            f"NOT (width = {width} AND height = {height})",
+            problems=problems,
+            headline=headline,
+            reason=lambda _view, width, height: f"{width}x{height}",
+        )
+
+    def reject_kinds(
+        self,
+        view: str,
+        is_strange: Callable[[Traits], bool],
+        *,
+        problems: Problems,
+        headline: str,
+        reason: Callable[[Traits], str],
+    ) -> None:
+        """Note and forget the files of a view that are of strange kinds; the reason is made of a file's kind."""
+        strange = [kind for kind in self.kinds(view) if is_strange(kind)]
+        columns = ", ".join(TRAITS)
+        kinds = ", ".join([f"({', '.join('?' * len(TRAITS))})"] * len(strange))
+        values = (view, *(getattr(kind, name) for kind in strange for name in TRAITS))
+        where = f"view = ? AND ({columns}) IN (VALUES {kinds})" if strange else "view = ? AND FALSE"
+        rows = self.rows(f"SELECT path, {columns} FROM file WHERE {where} ORDER BY path", values)
+        found = [Rejected(file=path, reason=reason(Traits(**_traits(rest)))) for path, *rest in rows]
+        self.forget(f"SELECT split, stem FROM file WHERE {where}", values)
+        problems.add(found, headline=headline)
+
+    def forget(self, samples: str, values: Sequence[Any] = ()) -> None:
         """Remove all files of the samples that an SQL query names by split and stem."""
-        self._database.execute(f"DELETE FROM file WHERE (split, stem) IN ({samples})")
+        self._database.execute(f"DELETE FROM file WHERE (split, stem) IN ({samples})", values)
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Remove all files of the samples that some files belong to."""

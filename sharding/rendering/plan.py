@@ -60,12 +60,11 @@ def _common_size(catalogue: Catalogue, views: Sequence[str], problems: Problems)
     """The size that all images have; others are rejected."""
     size = next(iter(catalogue.sizes(views)), (0, 0))
     total = len(catalogue)
-    catalogue.reject(
-        f"NOT (width = {size[0]} AND height = {size[1]})",
+    catalogue.reject_other_sizes(
+        size,
         problems=problems,
         headline=f"of {total} images are not {format_size(size)} pixels like most; give --size to resize all, "
         "or remove them",
-        reason=lambda _view, width, height, *_: format_size((width, height)),
     )
     return size
 

@@ -14,13 +14,14 @@ def reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions, 
     if view == options.classes_view:
         return
     is_color = most.dtype == "uint8" and most.colors in (1, 3)
-    channels = "channels - has_alpha IN (1, 3)" if is_color else f"channels - has_alpha = {most.colors}"
-    catalogue.reject(
-        f"view = '{view}' AND NOT (dtype = '{most.dtype}' AND {channels})",
+    colors = (1, 3) if is_color else (most.colors,)
+    catalogue.reject_kinds(
+        view,
+        lambda kind: kind.dtype != most.dtype or kind.colors not in colors,
         problems=problems,
         headline=f"images of view {view!r} differ in type from most, which are {most.colors} channels of "
         f"{most.dtype}; convert them",
-        reason=lambda _view, _width, _height, channels, dtype, _format: f"{channels} channels of {dtype}",
+        reason=lambda kind: f"{kind.channels} channels of {kind.dtype}",
     )
     if options.is_original:
         _reject_uncopiable(catalogue, view, most, options=options, problems=problems)
@@ -36,36 +37,40 @@ def most_common(catalogue: Catalogue, view: str, *, problems: Problems) -> Trait
 
 def _reject_other_formats(catalogue: Catalogue, view: str, most: Traits, *, problems: Problems) -> None:
     """All files of a view have one suffix in the shards, so one that is copied must be what it says."""
-    catalogue.reject(
-        f"view = '{view}' AND format != '{most.format}'",
+    catalogue.reject_kinds(
+        view,
+        lambda kind: kind.format != most.format,
         problems=problems,
         headline=f"images of view {view!r} are not {most.format} files like most; use --store encoded, or convert them",
-        reason=lambda _view, _width, _height, _channels, _dtype, format: format,
+        reason=lambda kind: kind.format,
     )
 
 
 def _reject_uncopiable(
     catalogue: Catalogue, view: str, most: Traits, *, options: ImageOptions, problems: Problems
 ) -> None:
-    catalogue.reject(
-        f"view = '{view}' AND channels != {most.channels}",
+    catalogue.reject_kinds(
+        view,
+        lambda kind: kind.channels != most.channels,
         problems=problems,
         headline=f"images of view {view!r} do not have {most.channels} channels like most; use --store encoded, or "
         "convert them",
-        reason=lambda _view, _width, _height, channels, *_: f"{channels} channels",
+        reason=lambda kind: f"{kind.channels} channels",
     )
     if options.alpha != "keep":
-        catalogue.reject(
-            f"view = '{view}' AND has_alpha",
+        catalogue.reject_kinds(
+            view,
+            lambda kind: kind.has_alpha,
             problems=problems,
             headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
-            reason="has an alpha channel",
+            reason=lambda kind: "has an alpha channel",
         )
     if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
-        catalogue.reject(
-            f"view = '{view}' AND NOT is_plain",
+        catalogue.reject_kinds(
+            view,
+            lambda kind: not kind.is_plain,
             problems=problems,
             headline="images are read differently by different programs (CMYK, a palette, an EXIF turn); use "
             "--store encoded",
-            reason="CMYK, a palette, an EXIF turn or the like",
+            reason=lambda kind: "CMYK, a palette, an EXIF turn or the like",
         )
