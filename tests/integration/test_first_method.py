@@ -1,21 +1,18 @@
 """What CONTRIBUTING tells who makes a first method, done to the letter in a copy of the tree: it trains."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.integration.copied_tree import ROOT, copy_packages, diptych
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("--data.view-a", "a", "--data.view-b", "b", "--data.load-size", "64", "--data.crop-size", "64"),
     *("--method.generator.num-downs", "4", "--method.generator.num-filters", "4"),
@@ -46,28 +43,11 @@ def blocks() -> list[str]:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the packages, with the first two blocks carried out."""
-    tree = tmp_path_factory.mktemp("tree")
-    for package in ("trainer", "launch", "sharding", "sweeps"):
-        shutil.copytree(ROOT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
+    tree = copy_packages(tmp_path_factory.mktemp("tree"))
     copying, preset, _ = blocks()
     subprocess.run(["bash", "-euc", copying], cwd=tree, check=True)
     (tree / "trainer" / "presets" / "mine.py").write_text(preset)
     return tree
-
-
-def diptych(*arguments: str | Path, tree: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning:tyro", "-m", "launch.cli", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree), "COLUMNS": "100"},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def test_the_commands_that_follow_are_of_the_new_method():

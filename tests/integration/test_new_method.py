@@ -1,21 +1,17 @@
 """A method is one folder and one preset: laid into a copy of the tree, they are all that the real command asks for."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.integration.copied_tree import copy_packages, diptych, python
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
 
 CONFIG = '''"""The section of a toy."""
 
@@ -119,13 +115,7 @@ def preset() -> RunConfig:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our packages and, besides, one new folder and one new preset."""
-    tree = tmp_path_factory.mktemp("tree")
-    for package in ("trainer", "launch", "sharding", "sweeps"):
-        for pattern in ("*.py", "*.html"):
-            for path in (ROOT / package).rglob(pattern):
-                copy = tree / path.relative_to(ROOT)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
+    tree = copy_packages(tmp_path_factory.mktemp("tree"))
     folder = tree / "trainer" / "methods" / "toy"
     folder.mkdir()
     (folder / "__init__.py").write_text('"""A toy."""\n')
@@ -140,25 +130,6 @@ def run(tree: Path, tiny_dataset: Path) -> RunDir:
     """Of 16 images in 8 steps, with a checkpoint in the middle."""
     diptych("train", "toy", "--data.path", tiny_dataset, "--name", "made", "--method.weight-distance", "2", tree=tree)
     return RunDir(tree / "runs" / "made")
-
-
-def diptych(*arguments: str | Path, tree: Path, status: int = 0) -> str:
-    """What the command said."""
-    return python("-m", "launch.cli", *map(str, arguments), tree=tree, status=status)
-
-
-def python(*arguments: str, tree: Path, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree), "COLUMNS": "120"},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def losses(run: RunDir) -> list[tuple[int, float]]:
