@@ -46,7 +46,7 @@ class TuneTrial(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TrialRow:
     """One trial."""
 
     trial: str
@@ -68,7 +68,9 @@ class Row:
         return self.state not in ("failed", "diverged")
 
 
-def make_rows(trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None) -> list[Row]:
+def make_rows(
+    trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None
+) -> list[TrialRow]:
     """All trials in the order of `rows_on_record`: as Tune has them, or else as they were before it began."""
     records = dict(before or {})
     overrides: dict[str, Overrides] = dict(sweep.trials())
@@ -79,24 +81,24 @@ def make_rows(trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str,
     return _sorted([_row(name, record, overrides[name], sweep) for name, record in records.items()], sweep)
 
 
-def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[Row]:
+def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[TrialRow]:
     """Those that went furthest first, and among them the best first; then those that have no valid score."""
     return make_rows((), sweep, before=records)
 
 
-def _sorted(rows: list[Row], sweep: Sweep) -> list[Row]:
+def _sorted(rows: list[TrialRow], sweep: Sweep) -> list[TrialRow]:
     return sorted(rows, key=lambda row: _rank(row, sweep))
 
 
-def _rank(row: Row, sweep: Sweep) -> tuple[bool, int, float, str]:
+def _rank(row: TrialRow, sweep: Sweep) -> tuple[bool, int, float, str]:
     """Scores compare only at equal length: a trial that ASHA stopped was behind, whatever others reached later."""
     if not row.is_valid or row.score is None:
         return (True, 0, 0.0, row.trial)
     return (False, -(row.position // sweep.report_period), -sweep.score.gain(row.score), row.trial)
 
 
-def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> Row:
-    return Row(
+def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> TrialRow:
+    return TrialRow(
         trial=name,
         state=record.state,
         overrides=overrides,
@@ -152,7 +154,7 @@ def _last_line(path: str | None) -> str:
     return lines[-1].strip() if lines else "unknown"
 
 
-def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
+def make_table(rows: Iterable[TrialRow], sweep: Sweep, *, title: str) -> Table:
     """Rows for the console."""
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("trial", *(short_name(path) for path in sweep.search_space)):
@@ -171,7 +173,7 @@ def make_table(rows: Iterable[Row], sweep: Sweep, *, title: str) -> Table:
     return table
 
 
-def describe_state(row: Row) -> str:
+def describe_state(row: TrialRow) -> str:
     """The state, and how often the trial had to be started again."""
     times = "once" if row.num_restarts == 1 else f"{row.num_restarts} times"
     return f"{row.state}, restarted {times}" if row.num_restarts else row.state
@@ -191,17 +193,17 @@ def _metric_name(sweep: Sweep) -> str:
     return sweep.metric.removeprefix("eval/")
 
 
-def best_of(rows: list[Row]) -> Row | None:
+def best_of(rows: list[TrialRow]) -> TrialRow | None:
     """The first of the rows with a valid score; None if there is none."""
     return next((row for row in rows if row.is_valid and row.score is not None), None)
 
 
-def full_command(sweep: Sweep, best: Row) -> str:
+def full_command(sweep: Sweep, best: TrialRow) -> str:
     """The command that trains the best trial's configuration, without what made trials small."""
     return command_line("diptych", "train", sweep.preset, *as_flags(full_overrides(sweep, best.overrides)))
 
 
-def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
+def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
     """Write report.json and report.md."""
     best = best_of(rows)
     report = {
@@ -218,7 +220,7 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> None:
     write_atomically(folder.report_markdown, printable(_markdown(folder, sweep, rows)).encode())
 
 
-def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
+def _markdown(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> str:
     names = ["trial", *(short_name(path) for path in sweep.search_space), "kimg", _metric_name(sweep), "state"]
     lines = [f"# Sweep {markdown_text(folder.path.name)}", ""]
     preset, space, metric = map(markdown_text, (sweep.preset, sweep.space, sweep.metric))
@@ -234,6 +236,6 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Row, sweep: Sweep) -> list[str]:
+def _cells(row: TrialRow, sweep: Sweep) -> list[str]:
     values = [show_value(value) for value in row.overrides.values()]
     return [row.trial, *values, f"{row.position / 1000:.2f}", sweep.score.show(row.score), describe_state(row)]

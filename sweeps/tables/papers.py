@@ -35,7 +35,7 @@ PIXEL_SCORES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PaperRow:
     """One line of a table."""
 
     title: str
@@ -51,7 +51,7 @@ class Table:
 
     title: str
     source: str
-    rows: Sequence[Row]
+    rows: Sequence[PaperRow]
     scores: Mapping[str, str] = field(default_factory=lambda: CLASS_SCORES)
     """Of our runs."""
 
@@ -62,8 +62,8 @@ class Table:
         return list(dict.fromkeys(f"{row.title.split(', ')[0]} in {row.unit}" for row in rows if row.unit))
 
 
-def _row(title: str, preset: str, *paper: float) -> Row:
-    return Row(title=title, preset=preset, paper=paper)
+def _row(title: str, preset: str, *paper: float) -> PaperRow:
+    return PaperRow(title=title, preset=preset, paper=paper)
 
 
 TABLES: Mapping[str, Table] = {

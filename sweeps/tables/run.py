@@ -14,7 +14,7 @@ from launch.ranks.interpreter import module_command
 from launch.starting import same_config
 from sharding.console import make_console, markdown_table
 from sharding.storage.files import write_atomically
-from sweeps.tables.papers import PAPER_SCORES, TABLES, Row, Table, find_table
+from sweeps.tables.papers import PAPER_SCORES, TABLES, PaperRow, Table, find_table
 from trainer.config.errors import ConfigError
 from trainer.loop.stop import handle, restore
 from trainer.presets import load_preset
@@ -64,7 +64,7 @@ def table_command(argv: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _finish(row: Row, *, folder: Path, options: TableOptions) -> int:
+def _finish(row: PaperRow, *, folder: Path, options: TableOptions) -> int:
     """Train a row, from where it was stopped. Returns the exit status of the run."""
     run, config = RunDir(folder / row.preset), load_preset(row.preset)
     if options.kimg is not None:
@@ -97,7 +97,7 @@ def _run(command: list[str]) -> int:
         restore(former)
 
 
-def _cells(table: Table, row: Row, scores: dict[str, float]) -> list[str]:
+def _cells(table: Table, row: PaperRow, scores: dict[str, float]) -> list[str]:
     paper = [f"{value:.2f}" for value in row.paper] or ["-"] * len(PAPER_SCORES)
     return [row.title, *paper, *(f"{scores[key]:.2f}" if key in scores else "-" for key in table.scores.values())]
 

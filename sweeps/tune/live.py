@@ -11,7 +11,7 @@ from rich.live import Live
 from sharding.console import PlainConsole, make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
-from sweeps.report import Row, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
+from sweeps.report import TrialRow, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
 
 _PERIOD_S = 0.5
 
@@ -52,7 +52,7 @@ class LiveTable(Callback):
         if self._live is not None:
             self._live.stop()
 
-    def _draw(self, rows: list[Row]) -> None:
+    def _draw(self, rows: list[TrialRow]) -> None:
         if self._live is not None:
             self._live.update(make_table(rows, self.sweep, title=self._title()), refresh=True)
             return
@@ -67,7 +67,7 @@ class LiveTable(Callback):
         kimg = f"{self.sweep.total / 1000:.4g}"
         return f"{self.name}: {self.sweep.num_trials} trials of {kimg} kimg, {minutes}:{seconds:02d}"
 
-    def _line(self, row: Row) -> str:
+    def _line(self, row: TrialRow) -> str:
         values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())
         progress = f"{row.position / 1000:.2f}/{self.sweep.total / 1000:.2f} kimg"
         score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {self.sweep.score.show(row.score)}"

@@ -7,7 +7,7 @@ from trainer.evaluation.scores import Score, find
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ScoreRow:
     """One score. A baseline that has no such score is None."""
 
     name: str
@@ -38,11 +38,11 @@ class Row:
         return self.score.show(value, signed=signed)
 
 
-def compare(scores: Mapping[str, float]) -> list[Row]:
+def compare(scores: Mapping[str, float]) -> list[ScoreRow]:
     """Rows of `eval/…` beside `baseline/mean/…` and `baseline/identity/…`, in the order of the scores."""
     names = [key.removeprefix("eval/") for key in scores if key.startswith("eval/")]
     return [
-        Row(
+        ScoreRow(
             name=name,
             translation=scores[f"eval/{name}"],
             mean=scores.get(f"baseline/mean/{name}"),

@@ -12,7 +12,7 @@ import jinja2
 
 from sharding.console import command_line, printable
 from sharding.storage.files import write_atomically
-from trainer.evaluation.comparison import Row, compare
+from trainer.evaluation.comparison import ScoreRow, compare
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
 from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
@@ -33,7 +33,7 @@ class Evaluation:
     split: str
     position: int
     num_images: int
-    rows: list[Row]
+    rows: list[ScoreRow]
 
     @property
     def has_lower(self) -> bool:

@@ -10,7 +10,7 @@ from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
 from sweeps.cli import plan_sweep
 from sweeps.metrics import available_metrics, choose_metric
-from sweeps.report import Row, full_command
+from sweeps.report import TrialRow, full_command
 from sweeps.spaces.overrides import SPACES, apply, flatten
 from sweeps.trials import MOST
 from trainer.config.errors import ConfigError
@@ -167,7 +167,7 @@ def test_the_full_command_keeps_what_the_user_set_and_nothing_that_made_trials_s
     sweep, _ = plan_sweep(flags)
     assert sweep.asked == asked
     found = {"method.weight_l1": 30.0}
-    row = Row(
+    row = TrialRow(
         trial="000", state="finished", overrides=found, position=1, score=1, scores={}, num_restarts=0, error=None
     )
     words = full_command(sweep, row).split()

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from launch.starting import parse_train
 from sweeps.plan import Resources, Sweep, SweepDir
-from sweeps.report import Row, best_of, full_command, make_rows, make_table, write_report
+from sweeps.report import TrialRow, best_of, full_command, make_rows, make_table, write_report
 from sweeps.spaces.overrides import apply
 from sweeps.trials import trial_config
 from tests.scores import ABSOLUTE_ERROR
@@ -119,7 +119,7 @@ def test_states_say_how_a_trial_ended(sweep: Sweep, tmp_path: Path) -> None:
 
 def test_a_row_holds_what_the_sweep_asked_for(sweep: Sweep) -> None:
     [row] = make_rows([FinishedTrial("x", num_failures=1, position=1200)], sweep)
-    assert row == Row(
+    assert row == TrialRow(
         trial="x",
         state="stopped early",
         overrides={"method.weight_l1": 123.456, "method.generator.skips": "add"},
