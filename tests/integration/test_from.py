@@ -12,6 +12,7 @@ import torch
 
 from tests.shrink import shrink
 from trainer.checkpoints.layout import EMA_FILE, latest_checkpoint
+from trainer.engine.stored_weights import read_weights
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.rundir import RunDir
@@ -90,14 +91,26 @@ def test_what_does_not_fit_is_told_and_what_is_no_run_starts_nothing(
     assert "in it" in done.stdout
 
 
+def encoder_of(run: RunDir) -> dict[str, torch.Tensor]:
+    newest = latest_checkpoint(run.checkpoints)
+    assert newest is not None
+    stored = read_weights(newest / "generator", num_ranks=1)
+    return {name: value for name, value in stored.items() if name.startswith("generator.encoder.")}
+
+
 def test_a_run_with_a_checkpoint_needs_its_source_no_more(source: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
+    """Its frozen parts are those of the source, from first to last."""
     copy = shutil.copytree(source.path, tmp_path / "copy")
-    done = diptych("train", *flags(tiny_dataset, tmp_path), "--from", copy, "--name", "next", here=tmp_path)
+    asked = ["--from", copy, "--name", "next", "--train.frozen", "generator.encoder", "discriminator.layers.0"]
+    done = diptych("train", *flags(tiny_dataset, tmp_path), *asked, here=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.rmtree(copy)
     run = RunDir(tmp_path / "next")
     again = ["train", "--resume", run.path, "--train.total-kimg", "0.012"]
     assert diptych(*again, here=tmp_path).returncode == 0
+    before, after = encoder_of(source), encoder_of(run)
+    assert before
+    assert all(torch.equal(before[name], value) for name, value in after.items() if name.endswith(("weight", "bias")))
     for checkpoint in run.checkpoints.iterdir():
         shutil.rmtree(checkpoint)
     done = diptych(*again, here=tmp_path)

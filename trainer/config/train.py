@@ -23,6 +23,10 @@ class TrainConfig(Section):
     """Training ends early, saved and scored as at its end, when the score of `checkpoint.keep_best` has not improved
     for so many thousands of images; 0 is off."""
 
+    frozen: tuple[str, ...] = ()
+    """Networks, or parts of them, that do not train, e.g. `generator.encoder`: for a run that begins with another's
+    weights (`--from`). A name that there is not is answered with those that there are."""
+
     @property
     def total_images(self) -> int:
         """`total_kimg` as a number of images: the position at which a run ends."""

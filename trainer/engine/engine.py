@@ -15,6 +15,7 @@ from trainer.data.batch import Batch
 from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
+from trainer.engine.frozen import trained
 from trainer.engine.player import PlayerEngine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Method, Network, Networks
@@ -54,6 +55,7 @@ class Engine:
             )
             for name, player in method.players.items()
         }
+        self._trained = {name: trained(player.networks) for name, player in self.players.items()}
         self._training = {
             name: self._cast(partial(player.forward, name))
             for player in self.players.values()
@@ -107,14 +109,15 @@ class Engine:
 
     @contextlib.contextmanager
     def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:
-        rivals = [rival for rival in self.players.values() if rival is not player]
-        for rival in rivals:
-            rival.networks.requires_grad_(False)
+        rivals = [name for name, rival in self.players.items() if rival is not player]
+        parameters = [parameter for name in rivals for parameter in self._trained[name]]
+        for parameter in parameters:
+            parameter.requires_grad_(False)
         try:
             yield
-        finally:
-            for rival in rivals:
-                rival.networks.requires_grad_(True)
+        finally:  # what never trains stays as it was
+            for parameter in parameters:
+                parameter.requires_grad_(True)
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the rate of all players, from the next step on."""

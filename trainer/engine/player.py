@@ -13,6 +13,7 @@ from trainer.config.engine import EngineConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
 from trainer.engine.deepspeed_config import to_deepspeed
+from trainer.engine.frozen import trained
 from trainer.engine.optimizers import make_optimizer
 from trainer.engine.precision import fastest_format
 from trainer.engine.tensors import MapLocation, load_tensors
@@ -55,7 +56,7 @@ class PlayerEngine:
         if config.activation_checkpointing:
             recompute_activations(player.networks)
         router = _Router(player.networks).to(world.device)
-        stepper = make_optimizer(router.parameters(), config=optimizer, weight_clip=player.weight_clip)
+        stepper = make_optimizer(trained(router), config=optimizer, weight_clip=player.weight_clip)
         engine: Any
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
             engine, *_ = deepspeed.initialize(

@@ -58,9 +58,9 @@ def load_slice(engine: Any, whole: OptimizerState) -> None:
     (vector,) = (parameter for group in optimizer.param_groups for parameter in group["params"])
     state = {key: value.to(vector.device).clone() for key, value in whole.of_all.items()}
     for name, parameter in engine.module.named_parameters():
-        mapping = parameter._hp_mapping
+        mapping = getattr(parameter, "_hp_mapping", None)
         if mapping is None:
-            continue  # none of it is in this rank's slice
+            continue  # none of it is in this rank's slice, or it is frozen
         there, here = mapping.lp_fragment_address, mapping.hp_fragment_address
         for key, values in whole.of_parameters[name].items():
             own = state.setdefault(key, torch.zeros_like(vector))

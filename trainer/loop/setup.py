@@ -11,6 +11,7 @@ from trainer.data.randomness import seed_torch
 from trainer.data.subject import Subject
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
+from trainer.engine.frozen import freeze
 from trainer.evaluation.scores import check_kept_score, summaries
 from trainer.inference.translator import averaged_translator
 from trainer.loop.clock import Clock
@@ -49,6 +50,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     _check(opened)
     method = _make_method(opened)
     begin_from_origin(run, method, world=world, to_console=to_console)
+    freeze(method.players, config.train.frozen)
     engine, average = _make_engine(config, method, world=world)
     checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
