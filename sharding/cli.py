@@ -12,7 +12,7 @@ from rich.table import Table
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from sharding.bars import progress_bars
-from sharding.console import guard_terminal, make_console, one_line
+from sharding.console import counted, guard_terminal, make_console, one_line
 from sharding.errors import AbsentError, DatasetError, OptionError
 from sharding.format.manifest import REJECTED, Manifest
 from sharding.format.manifest_file import seal_manifest
@@ -163,7 +163,8 @@ def run_make(command: Make) -> int:
     rejected = command.write.out / REJECTED
     if rejected.is_file():
         with rejected.open() as lines:
-            console.print(f"{sum(1 for _ in lines)} inputs were left out: {rejected}", style="yellow")
+            were = counted(sum(1 for _ in lines), "input was", "inputs were")
+        console.print(f"{were} left out: {rejected}", style="yellow")
     held_out = [split for split in SPLITS if split != "train"]
     if not any(split in manifest.splits for split in held_out):
         console.print(f"No sample is in {' or '.join(held_out)}: runs have none but those of train.", style="yellow")

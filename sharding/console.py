@@ -134,6 +134,16 @@ def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, is_m
     return [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what there is of it, as `1 picture` and `2 pictures`.
+
+    Args:
+        one: the words after 1, a verb perhaps among them, as `image has`.
+        many: after any other number; unless given: `one` and an s.
+    """
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def command_line(*words: str | Path) -> str:
     """A command to copy: words with blanks or characters that mean something to a shell are quoted."""
     return shlex.join(map(str, words))

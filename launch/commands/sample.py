@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from launch.machine.devices import Device, choose_device
-from sharding.console import make_console
+from sharding.console import counted, make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
@@ -69,5 +69,5 @@ def sample(options: SampleOptions) -> int:
     except OSError as error:
         console.error(f"could not write to {options.destination}: {error.strerror or error}")
         return 1
-    console.print(f"{len(files)} pictures and grid.png in {options.destination}")
+    console.print(f"{counted(len(files), 'picture')} and grid.png in {options.destination}")
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from launch.machine.devices import Device, choose_device
-from sharding.console import PlainConsole, make_console, one_line
+from sharding.console import PlainConsole, counted, make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.inference.plan import plan_translation, result_view
@@ -85,20 +85,29 @@ def translate(options: TranslateOptions) -> int:
 
 
 def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
-    console.print(
-        f"{len(result.written)} pictures translated, after {result.position} images of training, to "
-        f"{options.destination}"
+    written, seen = counted(len(result.written), "picture"), counted(result.position, "image")
+    console.print(f"{written} translated, after {seen} of training, to {options.destination}")
+    _print_names(
+        "other file is no picture by its name",
+        "other files are no pictures by their names",
+        result.others,
+        console=console,
     )
-    _print_names("other files are no pictures by their names", result.others, console=console)
-    _print_names("hidden files and folders are passed over", result.hidden, console=console)
+    _print_names(
+        "hidden file or folder is passed over",
+        "hidden files and folders are passed over",
+        result.hidden,
+        console=console,
+    )
     cut = [f"{path} ({share:.1%})" for path, share in result.cut.items()]
-    _print_names("pictures hold values beyond the range of the run's view, which were cut", cut, console=console)
+    beyond = "values beyond the range of the run's view, which were cut"
+    _print_names(f"picture holds {beyond}", f"pictures hold {beyond}", cut, console=console)
     for path, reason in result.failed.items():
         console.print(one_line(f"not translated: {path} {reason}"))
 
 
-def _print_names(what: str, paths: Sequence[object], *, console: PlainConsole) -> None:
+def _print_names(one: str, many: str, paths: Sequence[object], *, console: PlainConsole) -> None:
     if paths:
         names = ", ".join(one_line(path) for path in paths[:_NUM_OTHERS_SHOWN])
         more = ", …" if len(paths) > _NUM_OTHERS_SHOWN else ""
-        console.print(f"{len(paths)} {what}: {names}{more}")
+        console.print(f"{counted(len(paths), one, many)}: {names}{more}")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from sharding.console import make_console
+from sharding.console import counted, make_console
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import CheckpointError, check_content, check_folder, numbered_folders, read_state
 from trainer.config.errors import ConfigError
@@ -61,8 +61,8 @@ def main(argv: list[str]) -> int:
         console.print(f"note: {note}")
     if len(notes) > _MOST_NOTES:
         console.print(f"note: and {len(notes) - _MOST_NOTES} more")
-    ends = {0: "whole", 1: "damaged, in one place"}
-    console.print(f"{run.path} is {ends.get(len(problems), f'damaged, in {len(problems)} places')}.")
+    end = f"damaged, in {counted(len(problems), 'place')}" if problems else "whole"
+    console.print(f"{run.path} is {end}.")
     return 1 if problems else 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from launch.machine.devices import count_cores, count_gpus
 from launch.ranks.group import run_ranks
 from launch.ranks.interpreter import module_command
-from sharding.console import command_line, make_console
+from sharding.console import command_line, counted, make_console
 from trainer.config.errors import ConfigError
 from trainer.ranks.threads import share_cores
 from trainer.runs.config import RunConfig
@@ -45,5 +45,5 @@ def _start_group(run: Path, num_procs: int) -> int:
     try:
         return run_ranks(module_command("trainer.main", str(run)), num_procs, remedy=remedy)
     except OSError as error:  # no Python, processes or room in the temporary folder
-        make_console(stderr=True).error(f"{num_procs} ranks could not be started: {error}")
+        make_console(stderr=True).error(f"{counted(num_procs, 'rank')} could not be started: {error}")
         return 1

@@ -18,7 +18,7 @@ from sharding.format.codec.kinds import Header, Traits
 from sharding.format.names import name_bytes, name_from_bytes
 from sharding.inputs.files import ANY_NAME, FilesOptions, FoundFile, Search
 from sharding.inputs.splits import SplitOptions
-from sharding.work.problems import InputError, Problems, Rejected
+from sharding.work.problems import Headline, InputError, Problems, Rejected
 
 UNLISTED = "unlisted"
 """In place of the split of a file that the list of splits does not name."""
@@ -97,7 +97,7 @@ class Catalogue:
             number += 1
         return {"num_files": number, "sha256": digest.hexdigest()}
 
-    def reject(self, where: str, *, problems: Problems, headline: str, reason: str | Callable[..., str]) -> None:
+    def reject(self, where: str, *, problems: Problems, headline: Headline, reason: str | Callable[..., str]) -> None:
         """Note and forget files.
 
         Args:
@@ -110,7 +110,7 @@ class Catalogue:
         self.forget(f"SELECT split, stem FROM file WHERE {where}")
         problems.add(found, headline=headline)
 
-    def reject_other_sizes(self, size: tuple[int, int], *, problems: Problems, headline: str) -> None:
+    def reject_other_sizes(self, size: tuple[int, int], *, problems: Problems, headline: Headline) -> None:
         """Note and forget files that are not of this width and height."""
         width, height = size
         self.reject(
@@ -126,7 +126,7 @@ class Catalogue:
         is_strange: Callable[[Traits], bool],
         *,
         problems: Problems,
-        headline: str,
+        headline: Headline,
         reason: Callable[[Traits], str],
     ) -> None:
         """Note and forget the files of a view that are of strange kinds; the reason is made of a file's kind."""

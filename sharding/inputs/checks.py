@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sharding.console import counted
 from sharding.inputs.catalogue import TRAITS, UNLISTED, Catalogue
 from sharding.inputs.splits import SplitOptions
 from sharding.work.problems import Problems, Rejected
@@ -13,7 +14,7 @@ def reject_unlisted(catalogue: Catalogue, problems: Problems, splits: SplitOptio
     catalogue.reject(
         f"split = '{UNLISTED}'",
         problems=problems,
-        headline=f"images have no row in {splits.split_list}; add it",
+        headline=("image has", "images have", f"no row in {splits.split_list}; add it"),
         reason="has no row in the list of splits",
     )
 
@@ -23,7 +24,11 @@ def reject_duplicates(catalogue: Catalogue, problems: Problems) -> None:
     catalogue.reject(
         "(split, stem, view) IN (SELECT split, stem, view FROM file GROUP BY 1, 2, 3 HAVING COUNT(*) > 1)",
         problems=problems,
-        headline="files have one name with another but for the suffix (or how an accent is spelt); keep one of each",
+        headline=(
+            "file has",
+            "files have",
+            "one name with another but for the suffix (or how an accent is spelt); keep one of each",
+        ),
         reason="another file has the same name but for the suffix, or looks the same",
     )
 
@@ -35,8 +40,12 @@ def reject_lonely(catalogue: Catalogue, problems: Problems, folders: Mapping[str
     catalogue.reject(
         f"(split, stem) IN (SELECT split, stem FROM file GROUP BY 1, 2 HAVING {views})",
         problems=problems,
-        headline="images have no twin of the same name; add it, remove them, or tell with --names-a '*_A' --names-b "
-        "'*_B' which part of the names (the *) is the same",
+        headline=(
+            "image has",
+            "images have",
+            "no twin of the same name; add it, remove them, or tell with --names-a '*_A' --names-b '*_B' which part of "
+            "the names (the *) is the same",
+        ),
         reason=lambda view, *_: f"has no twin in {others[view]}",
     )
 
@@ -55,7 +64,7 @@ def reject_unequal(catalogue: Catalogue, problems: Problems, *, is_resized: bool
     catalogue.forget("SELECT split, stem FROM unequal")
     catalogue.change("DROP TABLE unequal")
     remedy = "make each two show the same area" if is_resized else "make each two equal, or give --size"
-    problems.add(found, headline=f"pairs are unequal in size; {remedy}")
+    problems.add(found, headline=("pair is", "pairs are", f"unequal in size; {remedy}"))
 
 
 def halve(catalogue: Catalogue, problems: Problems, *, left: str, right: str) -> None:
@@ -63,7 +72,7 @@ def halve(catalogue: Catalogue, problems: Problems, *, left: str, right: str) ->
     catalogue.reject(
         "width % 2",
         problems=problems,
-        headline="images are no pairs A|B, their width is odd",
+        headline=("image is no pair A|B:", "images are no pairs A|B:", "the width is odd"),
         reason=lambda view, width, *_: f"{width} pixels wide",
     )
     catalogue.halves = {left: True, right: False}
@@ -112,9 +121,10 @@ def _move_to_train(catalogue: Catalogue, split: str, problems: Problems, *, why:
     count = next(catalogue.rows(f"SELECT COUNT(*) {drawn}", (split,)))[0]
     if count:
         catalogue.change("UPDATE file SET split = 'train' WHERE split = ? AND is_drawn", (split,))
+        images_are = counted(count, f"image of {split} is", f"images of {split} are")
         problems.notes.append(
-            f"{why}, so the {count} images of {split} are in train: there are too few for --val and --test; give "
-            "larger shares, or --split-list."
+            f"{why}, so {images_are} in train: there are too few for --val and --test; give larger "
+            "shares, or --split-list."
         )
 
 

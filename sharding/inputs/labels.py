@@ -13,7 +13,7 @@ from sharding.errors import OptionError
 from sharding.format.manifest import LabelInfo
 from sharding.format.names import storable
 from sharding.inputs.tables import read_table, table_hash
-from sharding.work.problems import InputError
+from sharding.work.problems import Headline, InputError
 
 CLASS = "class"
 """Name of the label that class folders give."""
@@ -69,14 +69,15 @@ class LabelOptions:
         return {"labels": table_hash(Path(rest))}
 
     @property
-    def headline(self) -> str:
+    def headline(self) -> Headline:
         """What to say of files without a label, after their number."""
         kind, _, rest = (self.labels or "").partition(":")
         if kind == "csv":
-            return f"images have no row, or an empty label, in {rest}; add it"
+            return "image has", "images have", f"no row, or an empty label, in {rest}; add it"
         if kind == "folders":
-            return "images lie in a folder whose name cannot be a label; rename it"
-        return f"names do not match {_UTKFACE_NAME.pattern if kind == 'utkface' else rest!r}; rename the files"
+            return "image lies", "images lie", "in a folder whose name cannot be a label; rename it"
+        pattern = _UTKFACE_NAME.pattern if kind == "utkface" else rest
+        return "name does not", "names do not", f"match {pattern!r}; rename the files"
 
     def reader(self) -> LabelReader | None:
         """What tells the labels of a file; None if there are none.

@@ -57,11 +57,18 @@ def read_headers(catalogue: Catalogue, crew: Crew, problems: Problems, *, max_me
             change(f"UPDATE file SET {columns} WHERE id = ?", headers)
             bad += rejected
     catalogue.forget("SELECT split, stem FROM file WHERE width IS NULL")
-    problems.add(sorted(bad, key=str), headline="files are no images; remove or replace them")
+    problems.add(
+        sorted(bad, key=str),
+        headline=("file is no image;", "files are no images;", "remove or replace them"),
+    )
     catalogue.reject(
         f"width * height > {max_megapixels * 1e6}",
         problems=problems,
-        headline=f"images are larger than --max-megapixels {max_megapixels:g}; raise it if they are meant",
+        headline=(
+            "image is",
+            "images are",
+            f"larger than --max-megapixels {max_megapixels:g}; raise it if that is meant",
+        ),
         reason=lambda view, width, height, *_: f"announces {width}x{height} pixels",
     )
 

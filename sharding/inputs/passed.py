@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sharding.console import one_line
+from sharding.console import counted, one_line
 from sharding.format.codec.kinds import is_npy, is_tiff
 from sharding.format.names import name_bytes
 from sharding.inputs.catalogue import Catalogue
 from sharding.storage.files import open_regular
-from sharding.work.problems import Problems, Rejected
+from sharding.work.problems import Headline, Problems, Rejected
 
 _MOST_NAMED = 5
 _RAW = frozenset({".arw", ".cr2", ".dng", ".nef"})
@@ -24,20 +24,29 @@ def tell_passed_over(catalogue: Catalogue, problems: Problems) -> None:
     failed = {path: reason for search in catalogue.searches for path, reason in search.passed.failed.items()}
     problems.add(
         [Rejected(file=path, reason=reason) for path, reason in sorted(failed.items())],
-        headline="folders cannot be entered; make them readable, or remove them",
+        headline=("folder", "folders", "cannot be entered; make it readable, or remove it"),
     )
     for search in catalogue.searches:
-        _note(problems, search.passed.hidden.paths, "hidden files and folders are passed over", wanted=lambda _: True)
+        _note(
+            problems,
+            search.passed.hidden.paths,
+            ("hidden file or folder is", "hidden files and folders are", "passed over"),
+            wanted=lambda _: True,
+        )
         _note(
             problems,
             search.strangers.paths,
-            "files look like pictures, and are not taken for their suffix; save them as PNG, or name them rightly",
+            (
+                "file looks like a picture and is",
+                "files look like pictures and are",
+                "not taken for the suffix; save it as PNG, or name it rightly",
+            ),
             wanted=looks_like_picture,
         )
         _note(
             problems,
             search.unnamed.paths,
-            f"images are not taken: they are not named like {search.names}",
+            ("image is", "images are", f"not taken: no name like {search.names}"),
             wanted=lambda path: not _is_taken(catalogue, path),
         )
 
@@ -60,8 +69,11 @@ def _is_taken(catalogue: Catalogue, path: str) -> bool:
     return next(found, None) is not None
 
 
-def _note(problems: Problems, paths: Sequence[str], what: str, *, wanted: Callable[[str], bool]) -> None:
+def _note(problems: Problems, paths: Sequence[str], what: Headline, *, wanted: Callable[[str], bool]) -> None:
     found = sorted(path for path in paths if wanted(path))
     if found:
         more = ", ..." if len(found) > _MOST_NAMED else ""
-        problems.notes.append(f"{len(found)} {what}: {', '.join(map(one_line, found[:_MOST_NAMED]))}{more}")
+        one, many, rest = what
+        problems.notes.append(
+            f"{counted(len(found), one, many)} {rest}: {', '.join(map(one_line, found[:_MOST_NAMED]))}{more}"
+        )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sharding.console import counted
 from sharding.errors import DatasetError
 from sharding.format.codec import SUFFIXES
 from sharding.work.problems import listing
@@ -54,13 +55,17 @@ def read_table(file: Path) -> NameTable:
         raise DatasetError(f"{file}: its first line is about {titles[0]!r}; put one before it that names the columns.")
     uneven = [f"line {line}: {','.join(row)}" for line, row in rows if len(row) != len(titles)]
     if uneven:
-        raise DatasetError(f"{file}: {len(uneven)} rows do not have {len(titles)} columns:\n{listing(uneven)}")
+        raise DatasetError(
+            f"{file}: {counted(len(uneven), 'row does', 'rows do')} not have {len(titles)} columns:\n{listing(uneven)}"
+        )
     names = [spelling(without_suffix(row[0].removeprefix("./"))) for _, row in rows]
     counts = Counter(names)
     twice = sum(count > 1 for count in counts.values())
     if twice:
         found = [f"line {line}: {row[0]}" for name, (line, row) in zip(names, rows, strict=True) if counts[name] > 1]
-        raise DatasetError(f"{file}: {twice} names have two rows; keep one of each:\n{listing(found)}")
+        raise DatasetError(
+            f"{file}: {counted(twice, 'name has', 'names have')} two rows; keep one of each:\n{listing(found)}"
+        )
     return NameTable(
         file=file,
         columns=tuple(titles[1:]),

@@ -63,8 +63,11 @@ def _common_size(catalogue: Catalogue, views: Sequence[str], problems: Problems)
     catalogue.reject_other_sizes(
         size,
         problems=problems,
-        headline=f"of {total} images are not {format_size(size)} pixels like most; give --size to resize all, "
-        "or remove them",
+        headline=(
+            f"of {total} images is",
+            f"of {total} images are",
+            f"not {format_size(size)} pixels like most; give --size to resize all, or remove them",
+        ),
     )
     return size
 

@@ -43,7 +43,7 @@ def _measure(name: str, catalogue: Catalogue, *, crew: Crew, problems: Problems)
     found = list(crew.run(_extremes, catalogue.halves.get(name), batches, tick=tick, is_small=len(catalogue) < 100))
     rejected = [one for _, some in found for one in some]
     catalogue.forget_files(one.file for one in rejected)
-    problems.add(sorted(rejected, key=str), headline="files cannot be decoded; remove or replace them")
+    problems.add(sorted(rejected, key=str), headline=("file", "files", "cannot be decoded; remove or replace them"))
     extremes = [one for some, _ in found for one in some]
     if not extremes:
         raise problems.nothing_left(f"No usable image of view {name!r} is left.")

@@ -19,8 +19,11 @@ def reject_strangers(catalogue: Catalogue, view: str, *, options: ImageOptions, 
         view,
         lambda kind: kind.dtype != most.dtype or kind.colors not in colors,
         problems=problems,
-        headline=f"images of view {view!r} differ in type from most, which are {most.colors} channels of "
-        f"{most.dtype}; convert them",
+        headline=(
+            f"image of view {view!r} differs",
+            f"images of view {view!r} differ",
+            f"in type from most, which are {most.colors} channels of {most.dtype}; convert them",
+        ),
         reason=lambda kind: f"{kind.channels} channels of {kind.dtype}",
     )
     if options.is_original:
@@ -41,7 +44,11 @@ def _reject_other_formats(catalogue: Catalogue, view: str, most: Traits, *, prob
         view,
         lambda kind: kind.format != most.format,
         problems=problems,
-        headline=f"images of view {view!r} are not {most.format} files like most; use --store encoded, or convert them",
+        headline=(
+            f"image of view {view!r} is",
+            f"images of view {view!r} are",
+            f"not {most.format} files like most; use --store encoded, or convert them",
+        ),
         reason=lambda kind: kind.format,
     )
 
@@ -53,8 +60,11 @@ def _reject_uncopiable(
         view,
         lambda kind: kind.channels != most.channels,
         problems=problems,
-        headline=f"images of view {view!r} do not have {most.channels} channels like most; use --store encoded, or "
-        "convert them",
+        headline=(
+            f"image of view {view!r} does not",
+            f"images of view {view!r} do not",
+            f"have {most.channels} channels like most; use --store encoded, or convert them",
+        ),
         reason=lambda kind: f"{kind.channels} channels",
     )
     if options.alpha != "keep":
@@ -62,7 +72,11 @@ def _reject_uncopiable(
             view,
             lambda kind: kind.has_alpha,
             problems=problems,
-            headline="images have an alpha channel; give --alpha keep, or --store encoded --alpha drop",
+            headline=(
+                "image has",
+                "images have",
+                "an alpha channel; give --alpha keep, or --store encoded --alpha drop",
+            ),
             reason=lambda kind: "has an alpha channel",
         )
     if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
@@ -70,7 +84,10 @@ def _reject_uncopiable(
             view,
             lambda kind: not kind.is_plain,
             problems=problems,
-            headline="images are read differently by different programs (CMYK, a palette, an EXIF turn); use "
-            "--store encoded",
+            headline=(
+                "image is",
+                "images are",
+                "read differently by different programs (CMYK, a palette, an EXIF turn); use --store encoded",
+            ),
             reason=lambda kind: "CMYK, a palette, an EXIF turn or the like",
         )

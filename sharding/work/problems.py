@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
+from sharding.console import counted
 from sharding.errors import DatasetError
 
 MAX_LISTED = 10
+
+Headline = tuple[str, str, str]
+"""What comes after a 1, after any other number, and after that: ("image has", "images have", "no twin; add it")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +55,14 @@ class Problems:
     """What people should know, and nothing stops for."""
     _paragraphs: list[str] = field(default_factory=list)
 
-    def add(self, found: Iterable[Rejected], *, headline: str) -> None:
+    def add(self, found: Iterable[Rejected], *, headline: Headline) -> None:
         """Note inputs of which one thing is wrong; `headline`, after their number, says what, and the remedy."""
         before = len(self.rejected)
         self.rejected.extend(found)
         new = self.rejected[before:]
         if new:
-            self._paragraphs.append(f"{len(new)} {headline}:\n{listing([str(one) for one in new])}")
+            one, many, what = headline
+            self._paragraphs.append(f"{counted(len(new), one, many)} {what}:\n{listing([str(each) for each in new])}")
 
     def check(self) -> None:
         """Raises DatasetError that lists all that was found, unless it is to be skipped."""

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sharding.console import counted
 from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
 from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
@@ -199,7 +200,8 @@ def _write_shards(
                     _check_visible(workspace.folder / one.finished.shard.path, one.finished.shard.num_bytes)
                 workspace.record(one.finished)
     encoding.sort(key=lambda one: one.file)
-    problems.add(encoding, headline=f"of {total} samples cannot be used; remove or replace them")
+    of_all = f"of {counted(total, 'sample')}"
+    problems.add(encoding, headline=(of_all, of_all, "cannot be used; remove or replace them"))
     problems.check()
 
 

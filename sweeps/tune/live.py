@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune import Callback
 from rich.live import Live
 
-from sharding.console import PlainConsole, make_console
+from sharding.console import PlainConsole, counted, make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
 from sweeps.report import TrialRow, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
@@ -65,7 +65,7 @@ class LiveTable(Callback):
     def _title(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)
         kimg = f"{self.sweep.total / 1000:.4g}"
-        return f"{self.name}: {self.sweep.num_trials} trials of {kimg} kimg, {minutes}:{seconds:02d}"
+        return f"{self.name}: {counted(self.sweep.num_trials, 'trial')} of {kimg} kimg, {minutes}:{seconds:02d}"
 
     def _line(self, row: TrialRow) -> str:
         values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())

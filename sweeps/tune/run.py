@@ -11,7 +11,7 @@ from ray import tune
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
-from sharding.console import command_line, make_console, one_line
+from sharding.console import command_line, counted, make_console, one_line
 from sharding.storage.files import open_to_append
 from sharding.work.local_ray import local_ray
 from sweeps.plan import Sweep, SweepDir
@@ -193,7 +193,7 @@ def _describe(sweep: Sweep) -> str:
     resources = sweep.resources
     gpu = " and a GPU" if resources.gpus_per_rank else ""
     return (
-        f"{sweep.num_trials} trials of {sweep.total / 1000:.4g} kimg; at once: {resources.max_concurrent}; "
+        f"{counted(sweep.num_trials, 'trial')} of {sweep.total / 1000:.4g} kimg; at once: {resources.max_concurrent}; "
         f"ranks of each: {sweep.ranks_per_trial}; cores of each rank: {resources.cpus_per_rank}{gpu}."
     )
 

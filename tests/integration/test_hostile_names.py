@@ -79,7 +79,7 @@ def test_names_that_are_markup_are_text_in_every_command(
     (tmp_path / "in" / "\x1b]0;owned\x07.png").write_bytes(b"no picture")
     assert main(["translate", "runs/[final] run", "--in", "in", "--out", "out[/]", "--device", "cpu"]) == 1
     said = capfd.readouterr().out
-    assert "1 pictures translated" in said
+    assert "1 picture translated" in said
     assert "out[/]" in said
     assert "not translated: in/␛]0;owned␇.png cannot be read" in said
     assert "\x1b" not in said

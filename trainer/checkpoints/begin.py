@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sharding.console import make_console, one_line
+from sharding.console import counted, make_console, one_line
 from trainer.checkpoints.layout import EMA_FILE, numbered_folders, read_state
 from trainer.checkpoints.load import DAMAGES
 from trainer.checkpoints.source import FIELD, check_origin, weight_files
@@ -135,11 +135,12 @@ def _report(origin: Origin, taken: Taken, networks: Mapping[str, nn.Module]) -> 
     """What the user should know, in lines."""
     which = "averaged weights (it has no others)" if taken.averaged else "weights"
     total = taken.num_taken + len(taken.fresh)
-    yield f"begins with {which} of {origin.checkpoint}: {taken.num_taken} of {total} tensors, {taken.num_unused} unused"
+    taken_of = f"{taken.num_taken} of {counted(total, 'tensor')}, {taken.num_unused} unused"
+    yield f"begins with {which} of {origin.checkpoint}: {taken_of}"
     for name in networks:
         own = {key: shapes for key, shapes in taken.fresh.items() if key.partition(".")[0] == name}
         if own and all(there is None for _, there in own.values()):
-            yield f"not taken: {len(own)} tensors of {name}, which are not in it"
+            yield f"not taken: {counted(len(own), 'tensor')} of {name}, which are not in it"
             continue
         lines = [_describe(key, here, there) for key, (here, there) in own.items()]
         yield from lines[:_MOST_SHOWN]

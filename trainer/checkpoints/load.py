@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from sharding.console import counted
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, pools_file, read_state
 from trainer.checkpoints.progress import Progress
@@ -34,10 +35,10 @@ def load_checkpoint(
     """
     state = _read_state(folder)
     if state.world_size != world.size and engine.zero_stage == 3:
+        ranks = counted(state.world_size, "rank")
         raise CheckpointError(
-            f"{folder} was written by {state.world_size} ranks with ZeRO stage 3, which splits the weights over "
-            f"them; this run has {world.size}. Start {state.world_size} ranks, or a new run with engine.zero_stage "
-            "0 to 2, which goes on with any number."
+            f"{folder} was written by {ranks} with ZeRO stage 3, which splits the weights over them; this run has "
+            f"{world.size}. Start {ranks}, or a new run with engine.zero_stage 0 to 2, which goes on with any number."
         )
     load_average(folder, average, device=world.device)
     try:

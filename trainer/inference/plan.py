@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from sharding.console import counted
 from sharding.format.manifest import View
 from sharding.storage.files import refuse_link
 from sharding.storage.listing import PassedOver, list_files
@@ -55,7 +56,7 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
     suffixes = picture_suffixes()
     pictures = [file for file in files if file.suffix.lower() in suffixes]
     if not pictures:
-        raise ConfigError("in", str(source), f"holds no picture that can be read among {len(files)} files.")
+        raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
     targets = {file: (destination / file.relative_to(root)).with_suffix(suffix) for file in pictures}
     _reject_collisions(targets)
     _reject_links(targets, destination)
@@ -115,5 +116,6 @@ def _reject_existing(targets: dict[Path, Path]) -> None:
         raise ConfigError(
             "out",
             str(existing[0]),
-            f"exists, as do {len(existing)} of {len(targets)} results; use another folder or --overwrite.",
+            f"exists, and in all {len(existing)} of {counted(len(targets), 'result')}; use another folder or "
+            "--overwrite.",
         )

@@ -7,7 +7,7 @@ from itertools import count
 from statistics import fmean, median
 from typing import Any, TypeGuard
 
-from sharding.console import printable
+from sharding.console import counted, printable
 from trainer.evaluation.scores import BASELINES, find, find_key
 
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
@@ -114,7 +114,8 @@ def left_out(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     """A note about what `make_charts` does not show, if anything."""
     keys = {key for line in metrics for key, value in line.items() if _is_drawn(key, value)}
     more = len(keys) - _MOST_CURVES
-    return [f"{more} of {len(keys)} values that were logged have no curve."] if more > 0 else []
+    of_all = f"of {len(keys)} values that were logged"
+    return [f"{counted(more, f'{of_all} has', f'{of_all} have')} no curve."] if more > 0 else []
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

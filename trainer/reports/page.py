@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from sharding.console import command_line, printable
+from sharding.console import command_line, counted, printable
 from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import ScoreRow, compare
 from trainer.monitoring.metrics_file import read_metrics
@@ -152,13 +152,14 @@ def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
         # Not `is_number`: a class that is nowhere has the score NaN.
         scores = {name: value for name, value in entry["scores"].items() if not abs(value) > LARGEST}
         shown = dict(list(scores.items())[:_MOST_SCORES])
-        if len(shown) < len(entry["scores"]):
-            notes.append(f"{len(entry['scores']) - len(shown)} scores of split {split} are too large, or too many.")
+        are = f"score of split {split} is", f"scores of split {split} are"
+        if hidden := len(entry["scores"]) - len(shown):
+            notes.append(f"{counted(hidden, *are)} too large, or too many.")
         found.append(
             Evaluation(split=split, position=entry["position"], num_images=entry["num_images"], rows=compare(shown))
         )
     more = len(entries) - len(found)
-    return found, notes + ([f"{more} more splits were scored."] if more else [])
+    return found, notes + ([f"{counted(more, 'more split was', 'more splits were')} scored."] if more else [])
 
 
 def _tiles(

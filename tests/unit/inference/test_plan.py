@@ -38,7 +38,7 @@ def test_one_picture(tmp_path):
     ("files", "message"),
     [
         ([], "does not exist"),
-        (["in/notes.txt"], "no picture that can be read among 1 files"),
+        (["in/notes.txt"], "no picture that can be read among 1 file."),
         (["in/a.jpg", "in/a.png"], "would both become"),
         (["in/a.jpg", "out/a.png"], "--overwrite"),
         (["in/a.jpg", "out"], "is a file"),

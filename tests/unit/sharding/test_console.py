@@ -12,7 +12,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from sharding.console import command_line, make_console, markdown_table, markdown_text, one_line, printable
+from sharding.console import command_line, counted, make_console, markdown_table, markdown_text, one_line, printable
 
 
 def printed(*objects: object, **settings: object) -> str:
@@ -139,3 +139,8 @@ def test_a_long_text_of_a_stranger_is_shown_at_once(text: str) -> None:
     began = time.monotonic()
     printable(text)
     assert time.monotonic() - began < 10
+
+
+def test_one_thing_is_not_told_as_many() -> None:
+    assert [counted(number, "picture") for number in (0, 1, 2)] == ["0 pictures", "1 picture", "2 pictures"]
+    assert [counted(number, "input was", "inputs were") for number in (1, 2)] == ["1 input was", "2 inputs were"]

@@ -134,7 +134,7 @@ def break_splits(photos: Path, labels: Path) -> None:
         (break_twin, ("2 images have no twin", "03.jpg: has no twin", "04.png: has no twin")),
         (break_size, ("07.jpg: 32x23", "07.png: 32x24", "--size")),
         (break_one_pair, ("07.jpg: 20x20", "not 32x24", "--size")),
-        (break_depth, ("02.png: 1 channels of uint16", "differ in type")),
+        (break_depth, ("02.png: 1 channels of uint16", "1 image of view 'label' differs in type")),
         (break_alpha, ("02.png", "transparent")),
         (break_splits, ("splits", "train", "none")),
     ],

@@ -134,8 +134,8 @@ def test_a_changed_csv_is_another_set(tmp_path: Path, make: Run) -> None:
     [
         ("file,kind\n1.jpg,cat\n", ("2 images have no row", "2.jpg", "3.jpg")),
         ("file,kind\n1.jpg,cat\n2.jpg,\n3.jpg,dog\n", ("or an empty label", "2.jpg: the label kind is empty")),
-        ("file,kind\n1.jpg,cat\n1.jpg,dog\n", ("1 names have two rows", "1.jpg")),
-        ("file,kind\n1.jpg,cat,5\n", ("1 rows do not have 2 columns", "1.jpg,cat,5")),
+        ("file,kind\n1.jpg,cat\n1.jpg,dog\n", ("1 name has two rows", "1.jpg")),
+        ("file,kind\n1.jpg,cat,5\n", ("1 row does not have 2 columns", "1.jpg,cat,5")),
         ("file\n1.jpg\n", ("first line",)),
         ("", ("first line",)),
         (None, ("x.csv is no file",)),
@@ -203,7 +203,7 @@ def test_utkface_ages_fall_into_the_ten_groups_of_caae(tmp_path: Path, make: Run
     }
     save_all(tmp_path / "in", "61_1_20170109.jpg")  # the set has a few without the race
     code, said = make("--labels", "utkface", "--size", 32, "--overwrite")
-    assert (code, "61_1_20170109.jpg" in said, "1 names" in said) == (1, True, True), said
+    assert (code, "61_1_20170109.jpg" in said, "1 name does not match" in said) == (1, True, True), said
 
 
 def test_pairs_take_labels_too(pairs: Path, tmp_path: Path, shard: Run) -> None:

@@ -116,7 +116,7 @@ def test_wrong_inputs_are_named_and_nothing_is_written(pairs: Path, tmp_path: Pa
         assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]
 
     Image.new("RGB", (63, 32)).save(pairs / "odd.png")
-    refuse("odd.png: 63 pixels wide", "pairs A|B")
+    refuse("odd.png: 63 pixels wide", "1 image is no pair A|B")
     (pairs / "odd.png").unlink()
     for index in range(11):
         Image.new("RGB", (40, 20)).save(pairs / f"small{index:02d}.png")
@@ -124,7 +124,7 @@ def test_wrong_inputs_are_named_and_nothing_is_written(pairs: Path, tmp_path: Pa
     for path in pairs.glob("small*"):
         path.unlink()
     (pairs / "text.jpg").write_text("no image")
-    refuse("text.jpg", "no images")
+    refuse("text.jpg", "1 file is no image;")
     (pairs / "text.jpg").unlink()
     Image.new("RGB", (64, 32)).save(pairs / "000.jpg")
     refuse("000.jpg: another file has the same name", "000.png: another file")

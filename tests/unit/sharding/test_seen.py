@@ -1,6 +1,7 @@
 """What the pictures show is told: values that make no use of their range, classes that never occur, splits."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_each_split_has_each_view(tmp_path: Path, shard: Run, names: str) -> Non
         for split in manifest.splits:
             assert all(manifest.num_samples(split, view) for view in "ab"), (split, said)
         assert manifest.num_samples("train", "a") == 1
-        assert "are in train" in said
+        assert re.search("(are|is) in train", said)
 
 
 def test_nothing_is_left_to_train_on_by_the_users_own_splits(tmp_path: Path, shard: Run) -> None:

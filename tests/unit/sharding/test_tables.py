@@ -31,7 +31,7 @@ def test_every_spelling_of_a_table(tmp_path: Path, encoding: str, mark: str, end
     [
         ("file,kind\nx,größe\n".encode("latin-1"), "byte 14 is no UTF-8; save it as CSV in UTF-8"),
         (b"x.jpg,cat\ny.jpg,dog\n", "put one before it that names the columns"),
-        (b"file,kind\nx.jpg,1\nx.png,2\n", "1 names have two rows"),
+        (b"file,kind\nx.jpg,1\nx.png,2\n", "1 name has two rows"),
         (b"file,kind\nx.jpg,1,2\n", "line 2: x.jpg,1,2"),
     ],
 )

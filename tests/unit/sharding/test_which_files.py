@@ -121,7 +121,7 @@ def test_names_that_differ_by_side(tmp_path: Path, shard: Run) -> None:
     command = ("folders", "--a", tmp_path / "in", "--b", tmp_path / "in", *ALL, "--out", tmp_path / "out")
     code, said = shard(*command, "--names-a", "*_A", "--names-b", "*_B")
     assert (code, keys(tmp_path / "out")) == (0, ["0", "1"]), said
-    assert "1 images are not taken" in said
+    assert "1 image is not taken" in said
     assert "0_C.png" in said
 
 
