@@ -37,7 +37,18 @@ class LossScale:
         pass
 
 
+_STAGES = {"disabled": 0, "optimizer_states": 1, "gradients": 2, "weights": 3}
+
+
+def _stage(kind: Any, name: Any) -> int:
+    """What stands in for `getattr(ZeroStageEnum, name)`, by which Pythons before 3.11.4 write a member."""
+    if kind is not int or not isinstance(name, str) or name not in _STAGES:
+        raise pickle.UnpicklingError("of getattr nothing but a stage of ZeRO is taken")
+    return _STAGES[name]
+
+
 _STAND_INS: list[Any] = [
+    (_stage, "builtins.getattr"),
     (Slice, "deepspeed.utils.tensor_fragment.fragment_address"),
     (LossScale, "deepspeed.runtime.fp16.loss_scaler.LossScaler"),
     (int, "deepspeed.runtime.zero.config.ZeroStageEnum"),

@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,29 @@ def test_what_is_no_whole_file_is_named(kind: str, tmp_path: Path):
         path.write_bytes((tmp_path / "whole.pt").read_bytes()[: 1000 * (kind == "cut")])
     with pytest.raises(RecordError, match=r"x\.pt is (a link|no regular|missing|damaged)"):
         load_tensors(path)
+
+
+ZeroStageEnum = sys.modules["deepspeed.runtime.zero.config"].ZeroStageEnum  # the engine has imported it
+
+
+class ByName:
+    """Pickled as a call of `getattr`, as Python 3.11.0 to 3.11.3 do with a member of an enumeration."""
+
+    def __init__(self, kind: Any, name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def __reduce__(self) -> Any:
+        return getattr, (self.kind, self.name)
+
+
+@pytest.mark.parametrize("stage", ZeroStageEnum)
+def test_a_stage_that_an_older_python_has_written_by_its_name_is_read(stage: Any, tmp_path: Path):
+    torch.save({"zero_stage": ByName(ZeroStageEnum, stage.name)}, tmp_path / "states.pt")
+    assert load_tensors(tmp_path / "states.pt") == {"zero_stage": stage.value}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(ZeroStageEnum, "__class__"), (int, "from_bytes"), (dict, "weights")])
+def test_no_other_attribute_is_taken(kind: Any, name: str, tmp_path: Path):
+    torch.save({"zero_stage": ByName(kind, name)}, tmp_path / "states.pt")
+    with pytest.raises(RecordError, match="not what torch and DeepSpeed write"):
+        load_tensors(tmp_path / "states.pt")
