@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,8 @@ def test_what_is_no_whole_file_is_named(kind: str, tmp_path: Path):
 @pytest.fixture(scope="module")
 def stages() -> Any:
     """DeepSpeed's enumeration of the stages of ZeRO, which each of its optimizers names in its file."""
-    return type(new_engine(1).players["generator"].engine.zero_optimization_stage())
+    new_engine(1)  # imports it
+    return sys.modules["deepspeed.runtime.zero.config"].ZeroStageEnum
 
 
 class ByName:
