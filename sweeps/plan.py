@@ -153,14 +153,25 @@ class SweepDir:
         return self.records / f"{trial}.txt"
 
     def create(self, sweep: Sweep) -> None:
-        """Make the directory with its sweep.json. Raises ConfigError if it is there already."""
-        if self.path.exists():
+        """Make the directory with its sweep.json, also anew where a sweep was of which no trial has begun.
+
+        Raises:
+            ConfigError: it is there already.
+        """
+        if self.path.exists() and not self._waits_for_its_first_trial():
             resume = command_line("diptych", "sweep", "--resume", self.path)
             raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
-        self.trials.mkdir(parents=True)
-        self.records.mkdir()
+        self.trials.mkdir(parents=True, exist_ok=True)
+        self.records.mkdir(exist_ok=True)
         record = SWEEP.stamp(TypeAdapter(Sweep).dump_python(sweep, mode="json"))
         write_atomically(self.sweep_file, json.dumps(record, indent=1).encode())
+
+    def _waits_for_its_first_trial(self) -> bool:
+        """Whether a sweep failed here before it did anything: such a one does not keep its name."""
+        folders = (self.trials, self.records)
+        if not self.sweep_file.is_file() or any(folder.is_symlink() or not folder.is_dir() for folder in folders):
+            return False
+        return not any(entry for folder in folders for entry in folder.iterdir())
 
     def sweep(self) -> Sweep:
         """The settings that it was started with. Raises ConfigError unless this version can read them."""

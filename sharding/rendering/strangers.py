@@ -80,14 +80,19 @@ def _reject_uncopiable(
             reason=lambda kind: "has an alpha channel",
         )
     if most.dtype == "uint8" and most.channels in (1, 3) and most.format != "npy":
-        catalogue.reject_kinds(
-            view,
-            lambda kind: not kind.is_plain,
-            problems=problems,
-            headline=(
-                "image is",
-                "images are",
-                "read differently by different programs (CMYK, a palette, an EXIF turn); use --store encoded",
-            ),
-            reason=lambda kind: "CMYK, a palette, an EXIF turn or the like",
-        )
+        _reject_ambiguous(catalogue, view, problems=problems)
+
+
+def _reject_ambiguous(catalogue: Catalogue, view: str, *, problems: Problems) -> None:
+    """What programs do not read alike."""
+    catalogue.reject_kinds(
+        view,
+        lambda kind: not kind.is_plain,
+        problems=problems,
+        headline=(
+            "image is",
+            "images are",
+            "read differently by different programs (CMYK, a palette, an EXIF turn); use --store encoded",
+        ),
+        reason=lambda kind: "CMYK, a palette, an EXIF turn or the like",
+    )

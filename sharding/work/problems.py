@@ -1,10 +1,13 @@
 """Inputs that cannot be used: all of them are listed at once, or on request left out and put on record."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from sharding.console import counted
 from sharding.errors import DatasetError
+from sharding.storage.files import write_atomically
 
 MAX_LISTED = 10
 
@@ -84,3 +87,10 @@ def listing(problems: Sequence[str]) -> str:
     rest = len(problems) - MAX_LISTED
     lines = [f"  {problem}" for problem in problems[:MAX_LISTED]]
     return "\n".join(lines + ([f"  ... and {rest} more"] if rest > 0 else []))
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    """Write one line for each input that was left out; no file if none was."""
+    if rejected:
+        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected)
+        write_atomically(path, lines.encode(errors="backslashreplace"))  # which JSON reads back as the same name

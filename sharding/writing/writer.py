@@ -1,6 +1,5 @@
 """Make a data set from a source: encode, write shards, publish when all are whole."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,10 +15,9 @@ from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME, REJECTED, Manifest, Shard
 from sharding.format.manifest_file import check_manifest, read_manifest, write_manifest
 from sharding.format.names import storable
-from sharding.storage.files import write_atomically
 from sharding.work.crew import Crew
 from sharding.work.plan import Draft, Plan, Sample, Source
-from sharding.work.problems import Problems, Rejected
+from sharding.work.problems import Problems, write_rejected
 from sharding.work.progress import Callback, Tick, adding, unheard
 from sharding.work.seen import check_seen, merge_seen
 from sharding.writing.drafts import DraftStore, ShardPlan, plan_shards
@@ -143,7 +141,7 @@ def _write(
             for note in check_seen(seen, views=plan.views, classes=plan.classes):
                 notice(note)
             manifest = _manifest(plan, name=out.name, made_by=made_by, splits=workspace.splits())
-            _write_rejected(workspace.folder / REJECTED, problems.rejected)
+            write_rejected(workspace.folder / REJECTED, problems.rejected)
             write_manifest(workspace.folder, manifest)
             publish(workspace.folder, out)
         except Exception:
@@ -242,10 +240,3 @@ def _check_visible(path: Path, num_bytes: int) -> None:
             f"{path} was written on another machine and is not seen here: --out must be a folder that all machines of "
             "the cluster share."
         )
-
-
-def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
-    """One line for each input that was left out; no file if none was."""
-    if rejected:
-        lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejected)
-        write_atomically(path, lines.encode(errors="backslashreplace"))  # which JSON reads back as the same name

@@ -48,9 +48,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     """
     run, config, subject = opened.run, opened.config, opened.subject
     _check(opened)
-    method = _make_method(opened)
-    begin_from_origin(run, method, world=world, to_console=to_console)
-    freeze(method.players, config.train.frozen)
+    method = _make_method(opened, world=world, to_console=to_console)
     engine, average = _make_engine(config, method, world=world)
     checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
     meter = Meter()
@@ -97,10 +95,14 @@ def _events(trainer: Trainer) -> list[Event]:
     ]
 
 
-def _make_method(opened: OpenRun) -> Method:
-    """The method's players with their first weights."""
-    seed_torch(opened.config.train.seed, "weights")
-    return build_method(opened.config.method, resolve_task(opened.subject))
+def _make_method(opened: OpenRun, *, world: World, to_console: bool) -> Method:
+    """The method's players with their first weights, drawn or another run's."""
+    config = opened.config
+    seed_torch(config.train.seed, "weights")
+    method = build_method(config.method, resolve_task(opened.subject))
+    begin_from_origin(opened.run, method, world=world, to_console=to_console)
+    freeze(method.players, config.train.frozen)
+    return method
 
 
 def _make_engine(config: RunConfig, method: Method, *, world: World) -> tuple[Engine, MovingAverage]:

@@ -11,6 +11,7 @@ from sweeps.plan import SweepDir
 from sweeps.records import read_records
 from sweeps.trials import trial_config
 from sweeps.tune.run import run_sweep
+from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
 
 
@@ -35,3 +36,7 @@ def test_a_failure_of_ray_is_one_line_and_a_path(
     assert said.count("\n") == 1
     assert "Traceback" in folder.ray_log.read_text()
     assert list(long.iterdir()) == []
+    folder.create(sweep)  # its name is free again
+    folder.run("000").path.mkdir()
+    with pytest.raises(ConfigError, match="exists; choose another --name"):
+        folder.create(sweep)
