@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import TYPE_CHECKING, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import ConfigDict
 
 from trainer.config.bounds import Bound
 from trainer.config.errors import ConfigError, require
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +47,7 @@ def check_section(section: Section, path: str = "") -> None:
         section.check_fields()
 
 
-def check_bounds(values: "DataclassInstance", path: str = "") -> None:
+def check_bounds(values: Any, path: str = "") -> None:
     """Check the fields of a dataclass, a section or not, against the bounds in their annotations.
 
     Raises:
@@ -76,7 +73,7 @@ def _join(path: str, name: str) -> str:
 
 
 @cache
-def _bounds(kind: "type[DataclassInstance]") -> dict[str, tuple[Bound, ...]]:
+def _bounds(kind: type[Any]) -> dict[str, tuple[Bound, ...]]:
     """The bounds of each field, in their order; most have none."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: _bounds_of(hints[field.name]) for field in fields(kind)}
