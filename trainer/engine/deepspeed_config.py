@@ -2,21 +2,34 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from trainer.config.engine import EngineConfig
 
+_LARGEST_BUCKET = 500_000_000
+"""DeepSpeed's own."""
 
-def to_deepspeed(config: EngineConfig, *, batch_size_per_gpu: int, dtype: torch.dtype) -> dict[str, Any]:
-    """DeepSpeed's configuration of one player computing in `dtype`; every key that changes results is written out."""
+
+def to_deepspeed(
+    config: EngineConfig, *, batch_size_per_gpu: int, dtype: torch.dtype, weights: Sequence[nn.Parameter]
+) -> dict[str, Any]:
+    """DeepSpeed's configuration of one player computing in `dtype`; every key that changes results is written out.
+
+    Args:
+        weights: what the player trains.
+    """
+    num_weights = sum(weight.numel() for weight in weights)
     lowered = dtype != torch.float32
     return {
         "train_micro_batch_size_per_gpu": batch_size_per_gpu,
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "gradient_clipping": config.gradient_clipping,  # DeepSpeed's own default is 1.0
-        "zero_optimization": {"stage": config.zero_stage},
+        # ZeRO 1 to 3 allocate the whole bucket for each player: 2 GB of float32, for networks of some 50 MB.
+        "zero_optimization": {"stage": config.zero_stage, "reduce_bucket_size": min(num_weights, _LARGEST_BUCKET)},
         "zero_allow_untested_optimizer": True,
         "prescale_gradients": False,
         # Weights stay float32; autocast lowers the arithmetic and, with ZeRO, what is sent between ranks.

@@ -62,7 +62,9 @@ class PlayerEngine:
             engine, *_ = deepspeed.initialize(
                 model=router,
                 optimizer=stepper,
-                config=to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype),
+                config=to_deepspeed(
+                    config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype, weights=trained(router)
+                ),
             )
         _read_no_code(engine)
         self.engine = engine

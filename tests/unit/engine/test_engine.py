@@ -142,3 +142,10 @@ def test_discriminators_have_a_learning_rate_of_their_own():
     train(engine, step=0)
     lengths = {player: (weights(engine, player) - start).abs().max().item() for player, start in before.items()}
     assert lengths == pytest.approx({"discriminator": 0.001, "generator": 0.004}, rel=1e-2)
+
+
+def test_a_players_bucket_is_no_larger_than_its_gradients():
+    """DeepSpeed allocates it at once: 2 GB for each player by its own default."""
+    for player in make_engine(config_of(pix2pix(AdversarialConfig()), zero_stage=3)).players.values():
+        num_weights = sum(weight.ds_numel for weight in player.networks.parameters())
+        assert player.engine.optimizer.reduce_bucket_size == num_weights

@@ -96,6 +96,7 @@ def test_a_sweep_can_be_read_back(sweep: Sweep, tmp_path: Path) -> None:
     folder = SweepDir(tmp_path / "sweep")
     folder.create(sweep)
     assert folder.sweep() == sweep
+    folder.run("000").path.mkdir()
     with pytest.raises(ConfigError, match="or continue it with: diptych sweep --resume "):
         folder.create(sweep)
 
