@@ -3,6 +3,7 @@
 import faulthandler
 import multiprocessing
 import os
+import pickle
 import time
 import traceback
 from collections.abc import Callable
@@ -96,7 +97,8 @@ def _run(job: _Job, results: Connection) -> None:
         close_world()
     except BaseException:
         result = _Failure(traceback.format_exc())
-    results.send(result)
+    # Not `send`: torch's way for tensors passes a handle, which is gone when this process is.
+    results.send_bytes(pickle.dumps(result))
 
 
 def _collect(ranks: list[_Rank], *, deadline: float, timeout_s: float) -> list[Any]:
@@ -120,7 +122,7 @@ def _collect(ranks: list[_Rank], *, deadline: float, timeout_s: float) -> list[A
 
 def _receive(pipe: Connection, process: BaseProcess) -> Any:
     try:
-        return pipe.recv()
+        return pickle.loads(pipe.recv_bytes())
     except EOFError:
         process.join(GRACE_S)
         return _Failure(f"ended with exit code {process.exitcode} and returned nothing")
