@@ -28,7 +28,8 @@ NEARLY = 1e-3  # processors differ in the last digits
 def former(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
     """A run of a former version; its data set lies beside it."""
     with tarfile.open(ROOT / "tests" / "former" / f"{request.param}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        # Pythons before 3.11.4 know no filters; later ones want one named.
+        archive.extractall(tmp_path, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     monkeypatch.chdir(tmp_path)
     return RunDir(Path("run"))
 
