@@ -18,13 +18,13 @@ from sweeps.metrics import check_name, choose_metric
 from sweeps.plan import NumTrials, ReductionFactor, Resources, Seed, Sweep, SweepDir, plan_resources
 from sweeps.records import Record, read_records
 from sweeps.resume import open_sweep
-from sweeps.spaces.overrides import Overrides, changed, choose_space
+from sweeps.spaces.overrides import Overrides, choose_space
 from sweeps.trials import in_group, trial_config
 from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.errors import require
 from trainer.config.section import check_bounds
 from trainer.presets import load_preset
-from trainer.runs.config import RunConfig
+from trainer.runs.config import RunConfig, changed
 
 _PROG = "diptych sweep"
 

@@ -14,13 +14,13 @@ Ray and Tune keep their own files in a folder of this machine that ends with the
 import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sharding.console import command_line
-from sharding.storage.files import write_atomically
 from sharding.storage.lock import only_process
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
 from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_values
@@ -139,8 +139,7 @@ class SweepDir:
 
     def only_process(self) -> AbstractContextManager[None]:
         """Run it in no other process meanwhile. Raises ConfigError, which names the process that does."""
-        remedy = "Wait for its end, or tell it to save and stop: kill PID."
-        return only_process(self.path, refuse=lambda held: ConfigError("resume", str(self.path), f"{held}. {remedy}"))
+        return only_process(self.path, refuse=partial(ConfigError, "resume", str(self.path)))
 
     def run(self, trial: str) -> RunDir:
         return RunDir(self.trials / trial)
@@ -163,8 +162,7 @@ class SweepDir:
             raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.trials.mkdir(parents=True, exist_ok=True)
         self.records.mkdir(exist_ok=True)
-        record = SWEEP.stamp(TypeAdapter(Sweep).dump_python(sweep, mode="json"))
-        write_atomically(self.sweep_file, json.dumps(record, indent=1).encode())
+        SWEEP.write(self.sweep_file, TypeAdapter(Sweep).dump_python(sweep, mode="json"))
 
     def _waits_for_its_first_trial(self) -> bool:
         """Whether a sweep failed here before it did anything: such a one does not keep its name."""

@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from sweeps.plan import Sweep, SweepDir
-from sweeps.spaces.overrides import Overrides, flatten
+from sweeps.spaces.overrides import Overrides
 from trainer.config.errors import ConfigError
-from trainer.runs.config import config_to_dict
+from trainer.runs.config import config_to_dict, flatten
 from trainer.runs.rundir import RunDir
 
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]

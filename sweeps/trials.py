@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from sweeps.plan import Sweep
-from sweeps.spaces.overrides import Overrides, changed
+from sweeps.spaces.overrides import Overrides
 from trainer.config.shrink import shrink
 from trainer.presets import load_preset
-from trainer.runs.config import RunConfig
+from trainer.runs.config import RunConfig, changed
 
 MOST = {"num_filters": 16}
 """Of networks, whatever section of a method they are in."""

@@ -23,7 +23,7 @@ def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterato
     Not `filelock`, which other parts use: it empties its file, and this one is to name its holder.
 
     Args:
-        refuse: makes the error to raise of a text such as "is in use by process 12 on host h since ...".
+        refuse: makes the error to raise of a text: who holds it, and what can be done.
 
     Raises:
         OSError: the folder cannot be written to, or its lock is a link.
@@ -34,7 +34,8 @@ def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterato
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise refuse(f"is in use by {_holder(path)}") from None
+            remedy = "Wait for its end, or tell it to save and stop: kill PID."
+            raise refuse(f"is in use by {_holder(path)}. {remedy}") from None
         os.ftruncate(descriptor, 0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         os.pwrite(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from trainer.config.errors import ConfigError
-from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.config import RunConfig, config_from_dict, config_to_dict, flatten
 
 Overrides = Mapping[str, Any]
 """Dotted path -> value."""
@@ -145,20 +145,6 @@ def apply(config: RunConfig, overrides: Overrides) -> RunConfig:
         section, _, name = path.rpartition(".")
         _section(values, section)[name] = value
     return config_from_dict(values)
-
-
-def changed(config: RunConfig, *, since: RunConfig) -> dict[str, Any]:
-    """What must be applied to `since` to make it `config`."""
-    before = flatten(config_to_dict(since))
-    return {path: value for path, value in flatten(config_to_dict(config)).items() if value != before[path]}
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections -> dotted paths of the fields in them."""
-    fields: dict[str, Any] = {}
-    for name, value in values.items():
-        fields |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
-    return fields
 
 
 def check_space(space: Space, config: RunConfig) -> None:

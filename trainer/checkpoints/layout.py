@@ -39,7 +39,7 @@ BEST = Path("best")
 """Asked for instead of a checkpoint\'s folder: the one that `checkpoint.keep_best` has kept."""
 LARGEST_STATE = 64 * MEBIBYTE
 _MOST_FILES = 100_000
-_FOLDER_NAME = re.compile(r"[0-9]{8,16}")
+FOLDER_NAME = re.compile(r"[0-9]{8,16}")
 _NUMBERED = re.compile(r"(?:pools-|(?:bf16_)?zero_pp_rank_)([0-9]{1,6})[._]")
 """Files of one rank have its number in their names: our own and DeepSpeed's."""
 
@@ -114,7 +114,7 @@ def _parse_state(content: bytes, *, path: Path) -> CheckpointState:
         state = _checked_state(STATE.upgrade(record, path=path))
         if state.world_size != len(state.ranks):
             raise RecordError(f"is of {state.world_size} ranks, and has the states of {len(state.ranks)}")
-        if _FOLDER_NAME.fullmatch(name := path.parent.name) and int(name) != state.position:
+        if FOLDER_NAME.fullmatch(name := path.parent.name) and int(name) != state.position:
             raise RecordError(f"is of {state.position} images, not of {int(name)}")
     except RecordError as error:
         raise RecordError(f"{STATE_FILE} {error}") from error
@@ -144,7 +144,7 @@ def numbered_folders(folder: Path) -> list[Path]:
     refuse_link(folder, error=CheckpointError)
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if _FOLDER_NAME.fullmatch(path.name)]
+    found = [path for path in folder.iterdir() if FOLDER_NAME.fullmatch(path.name)]
     for path in found:
         refuse_link(path, error=CheckpointError)
     return sorted(found, key=lambda path: int(path.name))

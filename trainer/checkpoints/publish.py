@@ -1,14 +1,11 @@
 """Give a written checkpoint the name that makes it count, and remove those that nobody needs any more."""
 
-import re
 import secrets
 import shutil
 from pathlib import Path
 
 from sharding.storage.files import sync
-from trainer.checkpoints.layout import checkpoint_folders
-
-_HIDDEN = re.compile(r"\.[0-9]{8,16}\.tmp")
+from trainer.checkpoints.layout import FOLDER_NAME, checkpoint_folders
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -46,7 +43,7 @@ def hidden_name(folder: Path) -> Path:
 def clear_left_over(checkpoints: Path) -> None:
     """Remove what killed saves have left. Only for the process that trains the run: another may be about to rename."""
     for path in checkpoints.glob(".*.tmp"):
-        if _HIDDEN.fullmatch(path.name):
+        if FOLDER_NAME.fullmatch(path.name[1 : -len(".tmp")]):
             clear(path)
 
 

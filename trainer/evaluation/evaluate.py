@@ -1,6 +1,6 @@
 """Scores of a run: computed, written down, shown."""
 
-import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
-from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
@@ -43,11 +42,11 @@ def evaluate_run(
     """
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
-    run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
+    known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
     evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
     scores = evaluator(translator)
-    picture = run.evaluation_picture_of(position, is_newest=_stands_for(run, split, position))
+    picture = run.evaluation_picture_of(position, is_newest=_stands_for(known, split, position))
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     write_evaluation(run, split=split, position=position, num_images=subject.num_images(split), scores=scores)
     console.print(f"pictures: {picture}")
@@ -69,15 +68,14 @@ def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
         "scores": scores,
     }
-    name = split if _stands_for(run, split, position) else f"{split} after {position} images"
-    record = formats.EVALUATION.stamp({"splits": run.evaluations() | {name: entry}})
-    write_atomically(run.evaluation_file, json.dumps(record, indent=1).encode())
+    known = run.evaluations()
+    name = split if _stands_for(known, split, position) else f"{split} after {position} images"
+    formats.EVALUATION.write(run.evaluation_file, {"splits": known | {name: entry}})
 
 
-def _stands_for(run: RunDir, split: str, position: int) -> bool:
+def _stands_for(known: Mapping[str, Mapping[str, Any]], split: str, position: int) -> bool:
     """Whether scores of this position stand for the run: none of a later one are known."""
-    known = run.evaluations().get(split)
-    return known is None or position >= known["position"]
+    return split not in known or position >= known[split]["position"]
 
 
 def table_title(run: RunDir, *, split: str, position: int) -> str:

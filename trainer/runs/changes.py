@@ -1,14 +1,12 @@
 """Changes to a run that goes on: which settings may be others from a position on, and where that is written down."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.runs import formats
-from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.config import RunConfig, changed, config_to_dict, flatten
 from trainer.runs.rundir import RunDir
 
 CHANGEABLE = (
@@ -38,8 +36,7 @@ def find_changes(before: RunConfig, after: RunConfig) -> dict[str, Any]:
     Raises:
         ConfigError: a value has changed that a run keeps.
     """
-    old, new = _flat(config_to_dict(before)), _flat(config_to_dict(after))
-    changes = {path: value for path, value in new.items() if path not in old or old[path] != value}
+    changes, old = changed(after, since=before), flatten(config_to_dict(before))
     for path, value in changes.items():
         if not any(path == name or path.startswith(f"{name}.") for name in CHANGEABLE):
             remedy = f"is {old.get(path)!r} for the whole of a run; start a new run. A resumed one can change: "
@@ -65,11 +62,4 @@ def write_changes(run: RunDir, config: RunConfig, changes: Mapping[str, Any], *,
     record = run.record()
     noted = {"position": position, "when": f"{datetime.now(UTC):%FT%TZ}", "values": dict(changes)}
     record |= {"config": config_to_dict(config), "changes": [*record.get("changes", []), noted]}
-    write_atomically(run.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
+    formats.RUN.write(run.run_file, record)

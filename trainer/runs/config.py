@@ -1,5 +1,6 @@
 """The configuration of one run, whole, and as the values of its run.json."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -125,3 +126,18 @@ def config_from_dict(values: dict[str, Any]) -> RunConfig:
         return TypeAdapter(RunConfig).validate_python(values)
     except ValidationError as error:
         raise first_error(error) from error
+
+
+def changed(config: RunConfig, *, since: RunConfig) -> dict[str, Any]:
+    """What must be applied to `since` to make it `config`: values by dotted paths, e.g. `train.total_kimg`."""
+    before = flatten(config_to_dict(since))
+    after = flatten(config_to_dict(config))
+    return {path: value for path, value in after.items() if path not in before or value != before[path]}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections -> dotted paths of the fields in them."""
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        fields |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return fields

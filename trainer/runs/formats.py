@@ -4,11 +4,13 @@ A number goes up where former versions would read a file wrongly, or not at all;
 no new one. Whatever form a file has, its reader sees the present one: there is no other place that knows a former form.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sharding.storage.files import write_atomically
 from sharding.storage.records import RecordError, parse_json
 from trainer.config.errors import ConfigError
 
@@ -32,6 +34,10 @@ class Format:
     def stamp(self, record: Record) -> Record:
         """The same, with the number of the present form, to be written."""
         return {FORMAT_KEY: self.number, **record}
+
+    def write(self, path: Path, record: Record) -> None:
+        """Put a record into a file, in the present form, whole or not at all. Raises OSError."""
+        write_atomically(path, json.dumps(self.stamp(record), indent=1).encode())
 
     def read(self, content: bytes, *, path: Path) -> Record:
         """A file as `upgrade` gives it. Raises as that, and RecordError if it is no JSON."""

@@ -1,12 +1,10 @@
 """What a run began with, if not with weights of its own: a checkpoint of another run, as run.json keeps it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sharding.storage.files import write_atomically
 from trainer.runs import formats
 from trainer.runs.rundir import ORIGIN_KEY, RunDir
 
@@ -46,4 +44,4 @@ def note_taken(run: RunDir, taken: Mapping[str, Any]) -> None:
     """Add to run.json what of the origin's weights the run's networks have taken."""
     record = run.record()
     record[ORIGIN_KEY] |= taken
-    write_atomically(run.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
+    formats.RUN.write(run.run_file, record)

@@ -14,20 +14,20 @@ runs/<name>/
 
 import contextlib
 import hashlib
-import json
 import shutil
 import sys
 import uuid
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sharding.console import command_line
 from sharding.format.manifest import FILE_NAME, Manifest
 from sharding.format.manifest_file import describe, manifest_bytes, parse_manifest
-from sharding.storage.files import refuse_link, write_atomically
+from sharding.storage.files import refuse_link
 from sharding.storage.lock import LOCK_FILE, only_process
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
@@ -130,8 +130,7 @@ class RunDir:
 
     def write_early_stop(self, *, position: int, reason: str) -> None:
         """Put on record that training is over, and the run scored."""
-        record = formats.EARLY_STOP.stamp({"position": position, "reason": reason})
-        write_atomically(self.early_stop_file, json.dumps(record, indent=1).encode())
+        formats.EARLY_STOP.write(self.early_stop_file, {"position": position, "reason": reason})
 
     def forget_early_stop(self) -> None:
         """Training goes on."""
@@ -168,8 +167,7 @@ class RunDir:
 
     def only_process(self) -> AbstractContextManager[None]:
         """Train it in no other process meanwhile. Raises ConfigError, which names the process that does."""
-        remedy = "Wait for its end, or tell it to save and stop: kill PID."
-        return only_process(self.path, refuse=lambda held: ConfigError("run", str(self.path), f"{held}. {remedy}"))
+        return only_process(self.path, refuse=partial(ConfigError, "run", str(self.path)))
 
     def refuse_links(self) -> None:
         """A run is written to, and its old checkpoints are removed: all of that must lie in its own folder.
@@ -219,7 +217,7 @@ class RunDir:
             "dataset": describe(manifest),
             "num_samples": count_samples(manifest),
         } | ({} if origin is None else {ORIGIN_KEY: origin})
-        write_atomically(self.run_file, json.dumps(formats.RUN.stamp(record), indent=1).encode())
+        formats.RUN.write(self.run_file, record)
         return subject
 
     def discard_unless_begun(self) -> None:

@@ -16,7 +16,6 @@ from sweeps.spaces.overrides import (
     Uniform,
     apply,
     as_flags,
-    changed,
     check_space,
     draw,
     load_space,
@@ -24,6 +23,7 @@ from sweeps.spaces.overrides import (
 )
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset, preset_names
+from trainer.runs.config import changed
 
 CONFIG = load_preset(DEFAULT)
 
