@@ -11,8 +11,9 @@ from trainer.config.errors import ConfigError
 from trainer.engine.deepspeed_config import forget_world
 from trainer.evaluation.evaluate import scores_table, table_title
 from trainer.loop.setup import open_trainer
-from trainer.loop.stop import INTERRUPTED, end_with_launcher
+from trainer.loop.stop import end_with_launcher
 from trainer.loop.trainer import TrainingDivergedError
+from trainer.ranks.exits import STOPPED
 from trainer.ranks.rendezvous import RendezvousError
 from trainer.ranks.world import close_world, init_world
 from trainer.runs.opened import OpenRun, open_run
@@ -65,7 +66,7 @@ def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
         console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
     elif world.is_main:
         console.print(f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', run.path)}")
-    return 0 if finished else INTERRUPTED
+    return 0 if finished else STOPPED
 
 
 if __name__ == "__main__":

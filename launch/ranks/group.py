@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sharding.console import make_console
-from trainer.loop.stop import INTERRUPTED, LIFELINE_VARIABLE, handle, restore, stop_signal
+from trainer.loop.stop import LIFELINE_VARIABLE, handle, restore, stop_signal
+from trainer.ranks.exits import STOPPED
 from trainer.ranks.rendezvous import STORE_VARIABLE, private_store
 
 GRACE_S = 20.0
@@ -32,7 +33,7 @@ def run_ranks(command: Sequence[str], num_procs: int, *, remedy: str) -> int:
         remedy: what the user can do if a rank was ended by a signal, and could not say so itself.
 
     Returns:
-        The exit status of the first rank that failed (128 + the signal, if one ended it); INTERRUPTED after a stop.
+        The exit status of the first rank that failed (128 + the signal, if one ended it); STOPPED after a stop.
 
     Raises:
         OSError: a process could not be started. No other is left.
@@ -105,7 +106,7 @@ class _Watch:
         self._look()
         if self._failed is not None:
             return _status(self._failed)
-        return INTERRUPTED if any(rank.returncode == INTERRUPTED for rank in self._ranks) else 0
+        return STOPPED if any(rank.returncode == STOPPED for rank in self._ranks) else 0
 
     def _look(self) -> None:
         if self._received:
@@ -127,7 +128,7 @@ class _Watch:
 
     def _find_failure(self) -> None:
         for number, rank in enumerate(self._ranks):
-            if rank.poll() in (None, 0, INTERRUPTED):
+            if rank.poll() in (None, 0, STOPPED):
                 continue
             self._failed = rank
             self._deadline = time.monotonic() + GRACE_S

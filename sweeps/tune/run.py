@@ -22,7 +22,8 @@ from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.trial import Trial, placement
-from trainer.loop.stop import INTERRUPTED, STOP_SIGNALS, handle, restore
+from trainer.loop.stop import STOP_SIGNALS, handle, restore
+from trainer.ranks.exits import STOPPED
 
 FAILED = 1
 _TUNES_SIGNAL = signal.SIGUSR1
@@ -174,7 +175,7 @@ def _interrupted(folder: SweepDir, console: Console) -> int:
     console.print(
         f"stopped and saved. Continue with: {command_line('diptych', 'sweep', '--resume', _shown(folder.path))}"
     )
-    return INTERRUPTED
+    return STOPPED
 
 
 def _failed(folder: SweepDir, error: Exception) -> int:

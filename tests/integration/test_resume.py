@@ -15,9 +15,9 @@ import torch
 
 from tests.shrink import shrink
 from trainer.checkpoints.layout import EMA_FILE, latest_checkpoint
-from trainer.main import INTERRUPTED
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.ranks.exits import STOPPED
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
@@ -110,7 +110,7 @@ def interrupted(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> 
     last = latest_checkpoint(run.checkpoints)
     assert last is not None
     assert int(last.name) % 16 == 0
-    assert kill(run, signal.SIGTERM, beyond=100) == INTERRUPTED
+    assert kill(run, signal.SIGTERM, beyond=100) == STOPPED
     last = latest_checkpoint(run.checkpoints)
     assert last is not None
     assert int(last.name) > 100

@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-INTERRUPTED = 128 + signal.SIGTERM
-"""Exit status of a run that was told to stop, and has saved itself."""
-
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """From `kill`, Ctrl-C, a terminal that is closed, and batch systems whose time is nearly over."""
 

@@ -15,7 +15,8 @@ import pytest
 
 from launch.ranks.group import run_ranks
 from launch.ranks.interpreter import module_command
-from trainer.loop.stop import INTERRUPTED, STOP_SIGNALS
+from trainer.loop.stop import STOP_SIGNALS
+from trainer.ranks.exits import STOPPED
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,6 +33,7 @@ RANK = """
 import os, signal, stat, sys, time
 from pathlib import Path
 from trainer.loop import stop
+from trainer.ranks import exits
 
 stop.LAST_SAVE_S = 0.5
 rank, folder = os.environ["RANK"], Path(os.environ["DIPTYCH_STORE"]).parent
@@ -51,7 +53,7 @@ def train(save_s=0):
         time.sleep(save_s)
         Path(f"saved-{rank}").touch()
     time.sleep(save_s)
-    sys.exit(stop.INTERRUPTED)
+    sys.exit(exits.STOPPED)
 
 """
 
@@ -125,7 +127,7 @@ def test_one_signal_and_its_echo_let_the_ranks_save(start, tmp_path: Path, numbe
     for process in (launcher, launcher, *ranks):  # a batch system signals all, a closed terminal does it twice
         process.send_signal(number)
         time.sleep(0.05)
-    assert status(launcher, tmp_path) == (INTERRUPTED, "")
+    assert status(launcher, tmp_path) == (STOPPED, "")
     assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
 
 
@@ -143,7 +145,7 @@ def test_ranks_that_still_start_are_ended_without_a_word(start, tmp_path: Path):
     launcher = start("Path(f'ready-{rank}').write_text(str(os.getpid())); hang()")
     ready(tmp_path, 0, 1)
     launcher.send_signal(signal.SIGINT)
-    assert status(launcher, tmp_path) == (INTERRUPTED, "")
+    assert status(launcher, tmp_path) == (STOPPED, "")
 
 
 def test_what_nohup_ignores_stays_ignored(start, tmp_path: Path):
@@ -155,7 +157,7 @@ def test_what_nohup_ignores_stays_ignored(start, tmp_path: Path):
     assert all(process.is_running() for process in ranks)
     assert not list(tmp_path.glob("saved-*"))
     launcher.send_signal(signal.SIGTERM)
-    assert status(launcher, tmp_path)[0] == INTERRUPTED
+    assert status(launcher, tmp_path)[0] == STOPPED
 
 
 @pytest.mark.parametrize(("do", "saved"), [("train()", 2), ("hang()", 0)])
