@@ -30,6 +30,31 @@ def count_gpus() -> int:
     return present if visible is None else min(present, len(visible.split(",")))
 
 
+def describe_gpus() -> list[str]:
+    """Name and memory of each GPU that is visible, as its driver has them; empty if there is none."""
+    number = count_gpus()
+    if number == 0:
+        return []
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        found = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in _visible(pynvml.nvmlDeviceGetCount(), number)]
+        return [
+            f"{pynvml.nvmlDeviceGetName(gpu)} {int(pynvml.nvmlDeviceGetMemoryInfo(gpu).total) / 2**30:.0f} GiB"
+            for gpu in found
+        ]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _visible(present: int, number: int) -> list[int]:
+    """The first of those that CUDA_VISIBLE_DEVICES names by number, else simply the first."""
+    words = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    named = [int(word) for word in words if word.strip().isdigit() and int(word) < present]
+    return named[:number] if named else list(range(number))
+
+
 def count_cores() -> int:
     """CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0))
