@@ -1,13 +1,12 @@
 """One process of a trial: the same training loop as `diptych train`, told by a `Trial` how far to go."""
 
 import gc
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
 
-from trainer.ranks.threads import share_cores
+from launch.on_ray.actors import RankActor
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -16,26 +15,13 @@ if TYPE_CHECKING:
     from trainer.ranks.world import World
 
 
-class Rank:
-    """Trains one run after another. torch is imported with the first, when all it reads from the environment is set.
-
-    Args:
-        folder: what relative paths of configurations are relative to.
-        num_threads: CPU cores of this rank.
-    """
+class Rank(RankActor):
+    """Trains one run after another. torch is imported with the first, when all it reads from the environment is set."""
 
     def __init__(self, folder: Path, *, num_threads: int) -> None:
-        os.chdir(folder)
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray's own choice: the cores that it counts, which need not be whole
-        share_cores(num_threads)
+        super().__init__(folder, num_threads=num_threads)
         self._world: World | None = None
         self._trainer: Trainer | None = None
-
-    @ray.method
-    def join(self, environment: dict[str, str]) -> None:
-        """Say who this process is among the ranks of its trial: what `trainer.ranks.world.init_world` reads."""
-        os.environ |= environment
-        os.environ["LOCAL_RANK"] = "0"  # Ray shows each rank its own GPU only
 
     @ray.method
     def begin(self, folder: Path) -> int:

@@ -1,12 +1,7 @@
-"""A trial of a sweep: a Tune Trainable that starts its ranks as actors in Tune's own placement group.
-
-Ray Train is left out: its trainers inside Tune take 19 to 34 s for each trial, hang when cores are short, and give Tune
-no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
-"""
+"""A trial of a sweep: a Tune Trainable that starts its ranks as actors in Tune's own placement group."""
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +10,11 @@ from ray import tune
 from ray.actor import ActorProxy
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.placement_group import get_current_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from launch.on_ray.actors import join_actors, kill_actors, start_actors
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.tune.rank import Rank
-from trainer.ranks.rendezvous import STORE_VARIABLE
 
 _END_TIMEOUT_S = 40
 """W&B may take 20 s to give up on a server that is gone."""
@@ -37,26 +31,20 @@ def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
 def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
     """New processes in the current placement group that know each other, and have nothing to train yet.
 
-    A sweep's Ray is of one machine, so ranks meet in a file and need no port: torch asks nobody at a port who they are.
-
     Args:
         private: a folder of this machine that is only the user's.
     """
     group, resources = get_current_placement_group(), sweep.resources
     assert group is not None, "Tune has made one for the trial"
-    ranks = [
-        ray.remote(Rank)
-        .options(
-            num_cpus=resources.cpus_per_rank,
-            num_gpus=resources.gpus_per_rank,
-            scheduling_strategy=PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=number),
-        )
-        .remote(sweep.folder, num_threads=resources.cpus_per_rank)
-        for number in range(sweep.ranks_per_trial)
-    ]
-    store = Path(tempfile.mkdtemp(prefix="ranks-", dir=private)) / "store"
-    common = {"WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
-    ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
+    ranks = start_actors(
+        Rank,
+        group,
+        sweep.folder,
+        options={"num_cpus": resources.cpus_per_rank, "num_gpus": resources.gpus_per_rank},
+        num_ranks=sweep.ranks_per_trial,
+        num_threads=resources.cpus_per_rank,
+    )
+    join_actors(ranks, private=private)
     return ranks
 
 
@@ -137,6 +125,5 @@ class Trial(tune.Trainable):
             raise
 
     def _kill_ranks(self) -> None:
-        for rank in self.ranks:
-            ray.kill(rank)  # pyright: ignore[reportArgumentType]  any handle is right
+        kill_actors(self.ranks)
         self.ranks = []

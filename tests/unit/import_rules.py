@@ -179,10 +179,18 @@ RULES = (
             "launch.embedded",
             "launch.folders",
             "launch.machine.devices",
+            "launch.on_ray.actors",
             "launch.ranks.interpreter",
             "launch.starting",
         ),
-        reason="sweeps use what launch knows of machines and data, not how it starts ranks",
+        reason="sweeps use what launch knows of machines and data, not how it starts ranks; but ranks as Ray "
+        "actors have one home",
+    ),
+    Rule(
+        of=OURS,
+        besides=("sweeps.tune", "launch.on_ray.actors", "sharding.work.cluster", "sharding.work.local_ray", "tests"),
+        forbidden=("ray",),
+        reason="Ray's hazards have few homes, and what answers the command line waits for none of them",
     ),
     Rule(
         of=("sweeps",),
