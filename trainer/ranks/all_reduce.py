@@ -69,6 +69,6 @@ def _check(world: World, total: torch.Tensor, expected: torch.Tensor) -> None:
     wrong = int((~torch.isclose(total, expected, rtol=1e-6, atol=0)).sum())
     if wrong:
         raise WrongSumError(
-            f"rank {world.rank} got {wrong} wrong values of {expected.numel()} from an all-reduce: test the network card"
-            " and the memory of this host, or leave it out with --exclude."
+            f"rank {world.rank} got {wrong} wrong values of {expected.numel()} from an all-reduce: test the network"
+            " card and the memory of this host, or leave it out with --exclude."
         )
