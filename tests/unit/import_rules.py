@@ -128,6 +128,7 @@ RULES = (
             "trainer.engine.extensions",
             "trainer.evaluation.scores",
             "trainer.evaluation.comparison",
+            "trainer.checkpoints.batch",
             "trainer.checkpoints.given",
             "trainer.checkpoints.layout",
             "trainer.checkpoints.progress",

@@ -60,6 +60,11 @@ class MethodConfig(Section):
         """Whether a loss holds gradients of its own, which ZeRO 3 cannot compute."""
         return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig).values())
 
+    @property
+    def averages_over_ranks(self) -> bool:
+        """Whether a loss is of means over a micro-batch of all ranks, not itself a mean over images."""
+        return False
+
     def small(self, most: Limits) -> Self:
         """The section made small, for sweeps and tests. Extend it where more must follow than smaller numbers."""
         return shrink_fields(self, most)

@@ -7,7 +7,7 @@ from typing import Any
 from trainer.config.errors import ConfigError
 from trainer.runs import formats
 from trainer.runs.config import RunConfig, changed, config_to_dict, flatten
-from trainer.runs.rundir import RunDir
+from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
 
 CHANGEABLE = (
     "train.total_kimg",
@@ -56,10 +56,14 @@ def check_length(config: RunConfig, *, position: int) -> None:
 def write_changes(run: RunDir, config: RunConfig, changes: Mapping[str, Any], *, position: int) -> None:
     """Put the changed configuration into run.json, and, under `changes`, since when which values hold.
 
+    With another micro-batch the run has another global batch: that of the ranks that start next.
+
     Args:
         position: images that the run had seen.
     """
     record = run.record()
     noted = {"position": position, "when": f"{datetime.now(UTC):%FT%TZ}", "values": dict(changes)}
     record |= {"config": config_to_dict(config), "changes": [*record.get("changes", []), noted]}
+    if "train.batch_size_per_gpu" in changes:
+        record[GLOBAL_BATCH_KEY] = None
     formats.RUN.write(run.run_file, record)

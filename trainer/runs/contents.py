@@ -46,6 +46,9 @@ class _RunRecord:
     dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     config: dict[str, Any]
     """Checked by `trainer.config`."""
+    global_batch: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """Images of one optimizer step on any number of ranks; None until ranks have started, and in runs of earlier
+    versions."""
     folder: Annotated[str, Field(max_length=4096)] = ""
     """Where the run was started: relative paths of `config` begin there, unless they lead somewhere from here."""
     dataset: dict[str, Any] | None = None

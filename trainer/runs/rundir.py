@@ -39,6 +39,8 @@ from trainer.runs.provenance import commit, versions
 
 ORIGIN_KEY = "from"
 """In run.json: the checkpoint of another run whose weights the run began with; see `trainer.runs.origin`."""
+GLOBAL_BATCH_KEY = "global_batch"
+"""In run.json: images of one optimizer step; None until ranks have started; see `trainer.runs.batches`."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,7 @@ class RunDir:
             "wandb_id": uuid.uuid4().hex[:12],
             "dataset_sha256": hashlib.sha256(content).hexdigest(),
             "config": config_to_dict(config),
+            GLOBAL_BATCH_KEY: None,
             "held_out": dict(subject.held_out),
             "folder": str(Path.cwd()),
             "dataset": describe(manifest),

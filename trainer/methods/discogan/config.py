@@ -57,6 +57,11 @@ class DiscoGANConfig(MethodConfig):
     """Share, within L_GAN, of the distance between mean features of real and generated images; 0 is off, and 0.9 the
     authors' code. Means are those of a micro-batch of all ranks."""
 
+    @property
+    def averages_over_ranks(self) -> bool:
+        """The distance between mean features is."""
+        return self.feature_share > 0
+
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(data, generator=self.generator)
