@@ -1,6 +1,6 @@
 """Command lines that begin with a preset: `diptych train [PRESET] [FLAGS]` and others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import tyro
@@ -20,6 +20,25 @@ def split_preset(argv: Sequence[str]) -> tuple[str, list[str]]:
 def asks_to_resume(argv: Sequence[str]) -> bool:
     """Whether `--resume` is among the flags, which makes them those of another command."""
     return any(argument.partition("=")[0] == "--resume" for argument in argv)
+
+
+def without_flags(words: Sequence[str], flags: Mapping[str, int]) -> list[str]:
+    """The words without some flags, and how many words follow each of those: for a command that is run elsewhere.
+
+    `--nodes 4`, `--nodes=4`, `--time_limit 4` and `--no-slurm` are all known for what they are.
+    """
+    left: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        flag, equals, _ = word.partition("=")
+        flag = flag.replace("_", "-")
+        positive = "--" + flag.removeprefix("--no-") if flag.startswith("--no-") else flag
+        if flag not in flags and flags.get(positive) != 0:
+            left.append(word)
+        elif not equals and flag in flags:
+            for _ in range(flags[flag]):
+                next(waiting, None)
+    return left
 
 
 def parse_on_preset(

@@ -1,7 +1,8 @@
 """What the commands that start a run share: the options of a new run, the checks before it, its folder."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,7 @@ import tyro
 
 from launch.arguments import parse_on_preset, split_preset
 from launch.folders import new_folder
-from launch.machine.devices import count_gpus
-from launch.ranks.local import start_ranks
+from launch.hosts.options import Machines
 from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.source import find_origin
@@ -32,8 +32,7 @@ class TrainOptions:
     """Of the run's folder; the preset's name, numbered if that is taken, if not given."""
     runs: Path = Path("runs")
     """Folder of all runs."""
-    num_procs: int = 0
-    """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
+    machines: Annotated[Machines, tyro.conf.arg(name="")] = field(default_factory=Machines)
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Begin with the weights of another run, or of one of its checkpoints: those whose names and shapes fit."""
 
@@ -41,7 +40,6 @@ class TrainOptions:
 def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, TrainOptions]:
     """The preset, which may come first, and the options that change it. Raises as `parse_on_preset`."""
     options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog, after=after)
-    options.config.check_hardware(count_gpus())
     options.config.data.share_cache()
     return split_preset(argv)[0], options
 
@@ -64,19 +62,24 @@ def new_subject(config: RunConfig) -> Subject:
     return Subject.begin(data=config.data, method=config.method, manifest=read_manifest(config.data.path))
 
 
-def start_new(options: TrainOptions, *, preset: str) -> int:
-    """Train in a folder of its own: the named one, or the first of `preset`, `preset-2` ... that is free.
+def new_run(options: TrainOptions, *, preset: str) -> RunDir:
+    """Where a new run would lie: the named folder, or the first of `preset`, `preset-2` ... that is free."""
+    return RunDir(new_folder(options.runs, asked=options.name, otherwise=preset))
+
+
+def start_new(options: TrainOptions, train: Callable[[RunDir], int], *, preset: str) -> int:
+    """Make the folder of `new_run`, and train there.
 
     Returns the exit status. Raises ConfigError if the named one is taken, or it cannot begin with what was asked for.
     """
     origin = None if options.source is None else find_origin(options.source).to_record()
-    run = RunDir(new_folder(options.runs, asked=options.name, otherwise=preset))
+    run = new_run(options, preset=preset)
     subject = run.create(options.config, preset=preset, command=sys.argv, origin=origin)
     status = 1
     try:
         make_console().print(f"run: {run.path}")
         tell_watched(subject)
-        status = start_ranks(run.path, config=options.config, asked=options.num_procs)
+        status = train(run)
     finally:
         if status:
             run.discard_unless_begun()

@@ -1,11 +1,23 @@
 """`diptych launch [PRESET]`: make the embedded data set if needed, train, evaluate: the whole job."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from launch.embedded import ensure_dataset
 from launch.folders import newest_folder
-from launch.ranks.local import start_ranks
-from launch.starting import TrainOptions, check_dataset, new_subject, parse_train, same_config, same_origin, start_new
+from launch.starting import (
+    TrainOptions,
+    check_dataset,
+    new_run,
+    new_subject,
+    parse_train,
+    same_config,
+    same_origin,
+    start_new,
+)
+from launch.ways.table import train_on_machines
+from launch.ways.way import Request
 from sharding.console import make_console
 from trainer.runs.rundir import RunDir
 
@@ -18,22 +30,49 @@ def main(argv: list[str]) -> int:
         DatasetError: the data set is missing or damaged, or could not be made.
     """
     preset, options = parse_train(argv, prog="diptych launch")
+    request = Request(
+        command="launch",
+        words=tuple(argv),
+        config=options.config,
+        machines=options.machines,
+        run=expected_run(options, preset).path,
+        in_run=partial(_in_run, options, preset),
+    )
+    return train_on_machines(request)
+
+
+def _in_run(options: TrainOptions, preset: str, train: Callable[[RunDir], int]) -> int:
     ensure_dataset(options.config.data.path)
     check_dataset(options.config)
     unfinished = unfinished_run(options, preset)
     if unfinished is None:
-        return start_new(options, preset=preset)
+        return start_new(options, train, preset=preset)
     make_console().print(f"{unfinished.path} is not finished: continuing it.")
-    return start_ranks(unfinished.path, config=options.config, asked=options.num_procs)
+    return train(unfinished)
+
+
+def expected_run(options: TrainOptions, preset: str) -> RunDir:
+    """The run that `unfinished_run` finds, or the new one, as far as can be told without the data set."""
+    run = _same_run(options, preset)
+    if run is None or run.early_stop() is not None:
+        return new_run(options, preset=preset)
+    total = options.config.train.total_images
+    is_scored = any(scores["position"] >= total for scores in run.evaluations().values())
+    return new_run(options, preset=preset) if is_scored else run
 
 
 def unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
     """The preset's newest run, if it has the same configuration and first weights, and was not finished."""
-    newest = newest_folder(options.runs, asked=options.name, otherwise=preset)
-    if newest is None or not (run := RunDir(newest)).run_file.is_file():
-        return None
-    if not same_config(run, options.config) or not same_origin(run, options.source):
+    run = _same_run(options, preset)
+    if run is None:
         return None
     # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
     subject = replace(new_subject(options.config), held_out=run.held_out())
     return None if run.is_finished(subject.final_split) else run
+
+
+def _same_run(options: TrainOptions, preset: str) -> RunDir | None:
+    newest = newest_folder(options.runs, asked=options.name, otherwise=preset)
+    if newest is None or not (run := RunDir(newest)).run_file.is_file():
+        return None
+    return run if same_config(run, options.config) and same_origin(run, options.source) else None

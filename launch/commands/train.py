@@ -1,15 +1,19 @@
 """`diptych train [PRESET]`: train on a data set that is there; --resume RUN continues a run."""
 
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from launch.arguments import asks_to_resume
-from launch.ranks.local import start_ranks
-from launch.starting import check_dataset, check_subject, parse_train, start_new, tell_watched
+from launch.hosts.options import Machines
+from launch.starting import TrainOptions, check_dataset, check_subject, new_run, parse_train, start_new, tell_watched
+from launch.ways.table import train_on_machines
+from launch.ways.way import Request
 from sharding.console import make_console, one_line
 from trainer.checkpoints.layout import latest_checkpoint, numbered_folders
 from trainer.checkpoints.source import check_origin
@@ -34,8 +38,7 @@ class ResumeOptions:
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     resume: Path
     """Folder of the run, e.g. runs/NAME."""
-    num_procs: int = 0
-    """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
+    machines: Annotated[Machines, tyro.conf.arg(name="")] = field(default_factory=Machines)
 
 
 def main(argv: list[str]) -> int:
@@ -48,8 +51,20 @@ def main(argv: list[str]) -> int:
     if asks_to_resume(argv):
         return _resume(argv)
     preset, options = parse_train(argv, prog=_PROG, after=_AFTER)
+    request = Request(
+        command="train",
+        words=tuple(argv),
+        config=options.config,
+        machines=options.machines,
+        run=new_run(options, preset=preset).path,
+        in_run=partial(_in_new_run, options, preset),
+    )
+    return train_on_machines(request)
+
+
+def _in_new_run(options: TrainOptions, preset: str, train: Callable[[RunDir], int]) -> int:
     check_dataset(options.config)
-    return start_new(options, preset=preset)
+    return start_new(options, train, preset=preset)
 
 
 def _resume(argv: list[str]) -> int:
@@ -57,7 +72,18 @@ def _resume(argv: list[str]) -> int:
     before = run.config()
     default = ResumeOptions(config=before, resume=run.path)
     options = tyro.cli(ResumeOptions, args=argv, default=default, prog=_PROG)
-    changes = find_changes(before, options.config)
+    request = Request(
+        command="train",
+        words=tuple(argv),
+        config=options.config,
+        machines=options.machines,
+        run=run.path,
+        in_run=partial(_in_old_run, run, options, find_changes(before, options.config)),
+    )
+    return train_on_machines(request)
+
+
+def _in_old_run(run: RunDir, options: ResumeOptions, changes: dict[str, Any], train: Callable[[RunDir], int]) -> int:
     opened = open_run(run, data_path=options.config.data.path if "data.path" in changes else None)
     check_subject(opened.subject, options.config)
     _check_origin(run)
@@ -65,7 +91,7 @@ def _resume(argv: list[str]) -> int:
         _change(opened, options.config, changes)
     options.config.data.share_cache()
     tell_watched(opened.subject)
-    return start_ranks(run.path, config=options.config, asked=options.num_procs)
+    return train(run)
 
 
 def _check_origin(run: RunDir) -> None:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-import launch.commands.train
+import launch.ways.here
 from launch.cli import main
 from tests.shrink import shrink
 from trainer import main as rank
@@ -32,7 +32,7 @@ def one_process() -> Iterator[None]:
     """Ranks run here, one run after the other: DeepSpeed cannot leave its process group and join another."""
     with (
         patch.object(rank, "close_world"),
-        patch.object(launch.commands.train, "start_ranks", lambda folder, **_: rank.main(folder)),
+        patch.object(launch.ways.here, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield
 

@@ -10,9 +10,7 @@ from unittest.mock import patch
 import pytest
 
 import launch.arguments
-import launch.commands.launch
-import launch.commands.train
-import launch.starting
+import launch.ways.here
 import sweeps.tables.run
 from launch.cli import main
 from tests.shrink import shrink
@@ -53,9 +51,7 @@ def one_process() -> Iterator[None]:
     """Ranks run here, one run after the other: DeepSpeed cannot leave its process group and join another."""
     with (
         patch.object(rank, "close_world"),
-        patch.object(launch.commands.train, "start_ranks", lambda folder, **_: rank.main(folder)),
-        patch.object(launch.commands.launch, "start_ranks", lambda folder, **_: rank.main(folder)),
-        patch.object(launch.starting, "start_ranks", lambda folder, **_: rank.main(folder)),
+        patch.object(launch.ways.here, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield
 

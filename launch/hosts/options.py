@@ -1,0 +1,45 @@
+"""Options that say on which machines a run is trained: the same for every command that starts ranks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from launch.hosts.num_procs import NOT_ASKED, NUM_PROCS_ARGUMENT, NumProcs
+from trainer.config.bounds import AtLeast
+from trainer.config.section import check_bounds
+
+DEFAULT_PORT = 29400
+_PORTS = AtLeast(1, "use 1 to 65535.", most=65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """Where the ranks are, and how they are started there."""
+
+    num_procs: Annotated[NumProcs, NUM_PROCS_ARGUMENT] = NOT_ASKED
+    """Ranks in all. 0: one for each GPU, one on a machine without any, every slot of a hostfile. MIN:MAX: as many as
+    there are at the time; after a host is lost, training goes on with those that are left."""
+    hostfile: Path | None = None
+    """Train on the hosts of this file, over ssh: lines of `host slots=n`."""
+    include: str = ""
+    """Of the hostfile only these, e.g. `n1@n2:0,2`: all of n1, and slots 0 and 2 of n2."""
+    exclude: str = ""
+    """Of the hostfile all but these, written as for --include."""
+    node_rank: Annotated[int | None, AtLeast(0, "use 0 for the first host.")] = None
+    """Without ssh: start only the ranks of this host, the n-th of the hostfile, from 0. Each host gets the command."""
+    master_port: Annotated[int, _PORTS] = DEFAULT_PORT
+    """With --node-rank: where the first host listens for the others."""
+    ssh_port: Annotated[int | None, _PORTS] = None
+    """Of sshd on all hosts, if ssh's own configuration does not say it."""
+    env: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")] = ()
+    """One more variable of the environment that the other hosts get."""
+    max_restarts: Annotated[int, AtLeast(0, "use 0 (never) or more.")] = 3
+    """Restarts without a new checkpoint between them, after a process or a machine died."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the configuration, and what would be started where; make, start and contact nothing."""
+
+    def check(self) -> None:
+        """Raise ConfigError for a value that is out of its bounds."""
+        check_bounds(self)

@@ -1,0 +1,43 @@
+"""A run on this machine: all its GPUs, or processes on its cores."""
+
+from launch.machine.devices import count_cores, count_gpus
+from launch.ranks.interpreter import module_command
+from launch.ranks.local import choose_num_procs, start_ranks
+from launch.ways.way import Request, Step, Way
+from sharding.console import command_line
+
+
+def _check(request: Request) -> None:
+    request.config.check_hardware(count_gpus())
+    _num_procs(request)
+
+
+def _num_procs(request: Request) -> int:
+    asked, num_gpus, num_cores = request.machines.num_procs, count_gpus(), count_cores()
+    number = asked.most
+    if asked.is_range:
+        there = num_gpus if num_gpus and request.config.engine.device != "cpu" else num_cores
+        number = max(asked.least, min(asked.most, there))
+    return choose_num_procs(request.config, asked=number, num_gpus=num_gpus, num_cores=num_cores)
+
+
+def _describe(request: Request) -> list[Step]:
+    command = command_line(*module_command("trainer.main", str(request.run)))
+    return [Step(host="this machine", command=command, ranks=range(_num_procs(request)))]
+
+
+def _start(request: Request) -> int:
+    return request.in_run(
+        lambda run: start_ranks(run.path, config=request.config, asked=_num_procs(request)),
+    )
+
+
+HERE = Way(
+    name="on this machine",
+    flag="",
+    is_asked=lambda machines: True,
+    uses=frozenset({"num_procs", "max_restarts"}),
+    check=_check,
+    describe=_describe,
+    start=_start,
+)
