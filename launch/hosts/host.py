@@ -14,6 +14,8 @@ class Host:
     """A name or address under which the others reach it."""
     slots: int
     """Ranks that it can take: its GPUs, or processes on its cores."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the GPUs that it gives, one a slot; its first ones if empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
