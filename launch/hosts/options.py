@@ -1,12 +1,14 @@
 """Options that say on which machines a run is trained: the same for every command that starts ranks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from launch.emit.options import EmitOptions
 from launch.hosts.num_procs import NOT_ASKED, NUM_PROCS_ARGUMENT, NumProcs
+from launch.on_ray.options import RayOptions
 from trainer.config.bounds import AtLeast
 from trainer.config.section import check_bounds
 
@@ -33,6 +35,10 @@ class Machines:
     """With --node-rank: where the first host listens for the others."""
     ssh_port: Annotated[int | None, _PORTS] = None
     """Of sshd on all hosts, if ssh's own configuration does not say it."""
+    nodes: Annotated[int, AtLeast(0, "use 1 or more; 0 is not said.")] = 0
+    """Machines that another system is to provide: with --emit."""
+    on_ray: Annotated[RayOptions, tyro.conf.arg(name="")] = field(default_factory=RayOptions)
+    manifest: Annotated[EmitOptions, tyro.conf.arg(name="")] = field(default_factory=EmitOptions)
     env: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")] = ()
     """One more variable of the environment that the other hosts get."""
     max_restarts: Annotated[int, AtLeast(0, "use 0 (never) or more.")] = 3

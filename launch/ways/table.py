@@ -1,13 +1,16 @@
 """All ways to start a run: which one is asked for, and what `--dry-run` tells of it."""
 
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
+from launch.emit.way import EMIT
 from launch.hosts.options import Machines
 from launch.ways.here import HERE
 from launch.ways.way import Request, Way
 from trainer.config.errors import ConfigError
 
-WAYS: tuple[Way, ...] = ()
+WAYS: tuple[Way, ...] = (EMIT,)
 """Those that are asked for by a flag; without any, a run is trained on this machine."""
 
 
@@ -27,13 +30,33 @@ def choose_way(machines: Machines) -> Way:
 
 
 def _check_uses(way: Way, machines: Machines) -> None:
-    default = Machines()
-    for field in fields(machines):
-        value = getattr(machines, field.name)
-        if value != getattr(default, field.name) and field.name not in way.uses | {"dry_run"}:
-            users = [other.flag for other in (*WAYS, HERE) if field.name in other.uses and other.flag]
-            flag = "--" + field.name.replace("_", "-")
-            raise ConfigError(flag, _shown(value), f"means nothing {way.name}; it goes with {' or '.join(users)}.")
+    default = dict(_leaves(Machines()))
+    own = _own_fields(way)
+    for name, value in _leaves(machines):
+        if value != default[name] and name not in way.uses | own | {"dry_run"}:
+            users = [other.flag for other in (*WAYS, HERE) if name in other.uses | _own_fields(other) and other.flag]
+            raise ConfigError(
+                _flag(name), _shown(value), f"means nothing {way.name}; it goes with {' or '.join(users)}."
+            )
+
+
+def _leaves(options: Any) -> Iterator[tuple[str, object]]:
+    """Each option's name and value, whichever group it is in."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if is_dataclass(value) and field.name != "num_procs":
+            yield from _leaves(value)
+        else:
+            yield field.name, value
+
+
+def _own_fields(way: Way) -> set[str]:
+    """The one of its flag."""
+    return {name for name, _ in _leaves(Machines()) if _flag(name) == way.flag}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _shown(value: object) -> object:

@@ -1,0 +1,1 @@
+"""Schemas that others publish, to check by what we write for their programs."""
