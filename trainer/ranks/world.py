@@ -1,17 +1,16 @@
 """Who this process is among all ranks, and the few collective operations that are not DeepSpeed's."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import FileStore, HashStore, Store
 
 from sharding.storage.memory import keep_freed_memory
-from trainer.ranks.rendezvous import STORE_VARIABLE, require_private, stay_on_loopback
+from trainer.ranks.rendezvous import own_host
+from trainer.ranks.store import open_store
 
 TIMEOUT = timedelta(minutes=10)
 """Ranks wait for each other so long: at the start, and in each collective operation."""
@@ -27,6 +26,14 @@ class World:
     device: torch.device
     control: dist.ProcessGroup | None = None
     """A gloo group for small host-side messages, so that they need not wait for the GPU's queue."""
+
+    hosts: tuple[str, ...] = ()
+    """What the machine of each rank is called, by rank; empty where nobody asked."""
+
+    @property
+    def host(self) -> str:
+        """What this rank's machine is called."""
+        return self.hosts[self.rank] if self.hosts else own_host()
 
     @property
     def is_main(self) -> bool:
@@ -74,15 +81,16 @@ class World:
 def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
     """Join the ranks described by RANK, WORLD_SIZE and LOCAL_RANK, or be the only one.
 
-    Ranks of one machine meet in the file that DIPTYCH_STORE names, and listen on loopback only. Without it they meet
-    at MASTER_ADDR and MASTER_PORT, as launchers for many machines have it: torch asks nobody there who they are, and
-    whoever reaches those ports can run code in the ranks.
+    Ranks of one machine meet in the file that DIPTYCH_STORE names, and listen on loopback only. Those of several meet
+    at MASTER_ADDR and MASTER_PORT, and where DIPTYCH_ADDRESS names an address of each rank's machine they listen on
+    its interface only: torch asks nobody there who they are, and whoever reaches those ports can run code in the
+    ranks.
 
     Sets DeepSpeed's accelerator to the same device: it is read when deepspeed is imported, which must come later.
 
     Raises:
         RuntimeError: `cuda` is asked for and there is none, or fewer GPUs than ranks on this machine; or others can
-            reach the file in which ranks are to meet.
+            reach the file in which ranks are to meet, or the address is none of this machine.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -100,9 +108,10 @@ def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
     if not dist.is_initialized():
         _init_process_group(backend="nccl" if use_cuda else "gloo", rank=rank, size=size)
     where = torch.device("cuda", local_rank) if use_cuda else torch.device("cpu")
-    return World(
+    world = World(
         rank=rank, local_rank=local_rank, size=size, device=where, control=_control_group() if size > 1 else None
     )
+    return replace(world, hosts=tuple(world.gather(own_host())))
 
 
 def _control_group() -> dist.ProcessGroup:
@@ -112,31 +121,13 @@ def _control_group() -> dist.ProcessGroup:
 
 
 def _init_process_group(*, backend: str, rank: int, size: int) -> None:
-    store = _local_store(size)
-    if store is None:
-        dist.init_process_group(backend, rank=rank, world_size=size, timeout=TIMEOUT)
-        return
-    stay_on_loopback()
-    store.set_timeout(TIMEOUT)
+    store = open_store(rank=rank, size=size, timeout=TIMEOUT)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
-
-
-def _local_store(size: int) -> Store | None:
-    """Where all ranks are on this machine they need no port to meet; None if they may be on many."""
-    if size == 1:
-        # DeepSpeed wants a process group even for one rank.
-        os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
-        return HashStore()
-    path = os.environ.get(STORE_VARIABLE)
-    if path is None:
-        return None
-    require_private(Path(path))
-    return FileStore(path, size)
 
 
 def lone_world(device: torch.device) -> World:
     """The world of a process that has no other ranks and no process group, whatever its environment says."""
-    return World(rank=0, local_rank=0, size=1, device=device)
+    return World(rank=0, local_rank=0, size=1, device=device, hosts=(own_host(),))
 
 
 def close_world() -> None:

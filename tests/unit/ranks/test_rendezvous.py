@@ -3,12 +3,23 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from trainer.ranks.rendezvous import STORE_VARIABLE, RendezvousError, private_store, require_private
+from trainer.ranks.rendezvous import (
+    ADDRESS_VARIABLE,
+    STORE_VARIABLE,
+    RendezvousError,
+    interface_of,
+    listen,
+    private_store,
+    require_private,
+    stay_on_interface,
+)
+from trainer.ranks.store import open_store
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,3 +72,69 @@ def test_a_single_rank_listens_on_loopback_only_whatever_interface_is_named(tmp_
     command = [sys.executable, "-c", LONE_RANK]
     said = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["127.0.0.1"]
+
+
+ONE_OF_TWO = """
+import os, sys
+from trainer.ranks.rendezvous import LISTEN_VARIABLE, listen
+from trainer.ranks.world import close_world, init_world
+if os.environ["RANK"] == "0" and sys.argv[1] == "inherited":
+    os.environ[LISTEN_VARIABLE] = str(listen("127.0.0.1", int(os.environ["MASTER_PORT"])).detach())
+world = init_world("cpu")
+import psutil
+world.barrier()
+listening = [c.laddr for c in psutil.Process().net_connections("inet") if c.status == "LISTEN"]
+print(*{at.ip for at in listening}, any(at.port == int(os.environ["MASTER_PORT"]) for at in listening), *world.hosts)
+world.barrier()
+close_world()
+"""
+
+
+@pytest.mark.parametrize("way", ["inherited", "own"])
+def test_ranks_of_several_machines_listen_at_the_address_that_they_are_given(tmp_path: Path, way: str):
+    with listen("127.0.0.1") as free:
+        port = free.getsockname()[1]
+    common = {"PYTHONPATH": str(ROOT), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "DIPTYCH_ADDRESS": "127.0.0.1"}
+    command = [sys.executable, "-c", ONE_OF_TWO, way]
+    ranks = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **common, "RANK": str(rank), "DIPTYCH_HOST": f"n{rank}"},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    assert [rank.communicate()[0].split() for rank in ranks] == [
+        ["127.0.0.1", "True", "n0", "n1"],
+        ["127.0.0.1", "False", "n0", "n1"],
+    ]
+
+
+def test_interfaces_are_found_by_their_address_and_an_unknown_one_is_refused():
+    assert interface_of("127.0.0.1") == "lo"
+    with pytest.raises(RendezvousError, match=rf"{ADDRESS_VARIABLE} = '192\.0\.2\.7'.*127\.0\.0\.1"):
+        interface_of("192.0.2.7")
+
+
+def test_an_interface_that_the_user_names_stands(monkeypatch: pytest.MonkeyPatch):
+    for name in ("GLOO_SOCKET_IFNAME", "RES_OPTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NCCL_SOCKET_IFNAME", "ib0")
+    stay_on_interface("127.0.0.1")
+    assert (os.environ["GLOO_SOCKET_IFNAME"], os.environ["NCCL_SOCKET_IFNAME"]) == ("lo", "ib0")
+
+
+@pytest.mark.parametrize(("address", "port"), [("", "1"), ("127.0.0.1", "here")])
+def test_ranks_without_a_place_to_meet_are_told_which_variables_they_lack(
+    monkeypatch: pytest.MonkeyPatch, address: str, port: str
+):
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    for name, value in {ADDRESS_VARIABLE: "127.0.0.1", "MASTER_ADDR": address, "MASTER_PORT": port}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "RES_OPTIONS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    with pytest.raises(RendezvousError, match=r"MASTER_ADDR = .*give the address"):
+        open_store(rank=0, size=2, timeout=timedelta(seconds=1))
