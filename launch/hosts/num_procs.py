@@ -1,10 +1,12 @@
 """How many ranks a run is to have, as the command line says it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tyro.constructors import PrimitiveConstructorSpec
 
+from launch.hosts.host import Host
 from trainer.config.errors import ConfigError
 
 MOST_RANKS = 1_000_000
@@ -34,6 +36,19 @@ class NumProcs:
 
 
 NOT_ASKED = NumProcs()
+
+
+def bounds_among(hosts: Sequence[Host], asked: NumProcs) -> tuple[int, int]:
+    """The least and the most ranks on these hosts: all slots if no number is asked for.
+
+    Raises:
+        ConfigError: there are fewer slots than the least.
+    """
+    slots = sum(host.slots for host in hosts)
+    least, most = (asked.least, asked.most) if asked.is_asked else (slots, slots)
+    if least > slots:
+        raise ConfigError("num_procs", str(asked), f"the hosts have {slots} slots; use up to {slots}.")
+    return least, min(most, slots)
 
 
 def parse_num_procs(text: str) -> NumProcs:

@@ -1,8 +1,9 @@
 """Options that say on which machines a run is trained: the same for every command that starts ranks."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -46,6 +47,34 @@ class Machines:
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the configuration, and what would be started where; make, start and contact nothing."""
 
+    def to_words(self) -> list[str]:
+        """The flags that make these options, for another command."""
+        default = dict(leaves(Machines()))
+        words: list[str] = []
+        for name, value in leaves(self):
+            if value == default[name]:
+                continue
+            values = () if value is True else value if isinstance(value, tuple) else (value,)
+            words += [flag_of(name)] if not values else []
+            for each in values:
+                words += [flag_of(name), str(each)]
+        return words
+
     def check(self) -> None:
         """Raise ConfigError for a value that is out of its bounds."""
         check_bounds(self)
+
+
+def leaves(options: Any) -> Iterator[tuple[str, object]]:
+    """Each option's name and value, whichever group it is in."""
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if is_dataclass(value) and not isinstance(value, NumProcs):
+            yield from leaves(value)
+        else:
+            yield each.name, value
+
+
+def flag_of(name: str) -> str:
+    """`num_procs` -> `--num-procs`."""
+    return "--" + name.replace("_", "-")

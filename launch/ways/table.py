@@ -1,11 +1,7 @@
 """All ways to start a run: which one is asked for, and what `--dry-run` tells of it."""
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from launch.emit.way import EMIT
-from launch.hosts.options import Machines
+from launch.hosts.options import Machines, flag_of, leaves
 from launch.ways.here import HERE
 from launch.ways.way import Request, Way
 from trainer.config.errors import ConfigError
@@ -30,33 +26,19 @@ def choose_way(machines: Machines) -> Way:
 
 
 def _check_uses(way: Way, machines: Machines) -> None:
-    default = dict(_leaves(Machines()))
+    default = dict(leaves(Machines()))
     own = _own_fields(way)
-    for name, value in _leaves(machines):
+    for name, value in leaves(machines):
         if value != default[name] and name not in way.uses | own | {"dry_run"}:
             users = [other.flag for other in (*WAYS, HERE) if name in other.uses | _own_fields(other) and other.flag]
             raise ConfigError(
-                _flag(name), _shown(value), f"means nothing {way.name}; it goes with {' or '.join(users)}."
+                flag_of(name), _shown(value), f"means nothing {way.name}; it goes with {' or '.join(users)}."
             )
-
-
-def _leaves(options: Any) -> Iterator[tuple[str, object]]:
-    """Each option's name and value, whichever group it is in."""
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if is_dataclass(value) and field.name != "num_procs":
-            yield from _leaves(value)
-        else:
-            yield field.name, value
 
 
 def _own_fields(way: Way) -> set[str]:
     """The one of its flag."""
-    return {name for name, _ in _leaves(Machines()) if _flag(name) == way.flag}
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return {name for name, _ in leaves(Machines()) if flag_of(name) == way.flag}
 
 
 def _shown(value: object) -> object:
