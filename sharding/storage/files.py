@@ -20,8 +20,11 @@ TEMPORARY = ".diptych-{}.tmp"
 """Name of a file on its way, beside its place; short, so that any name a file may have can be written."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Readers see the old file or the whole new one, also after a power cut. What is at `path` is replaced, a link too.
+
+    Args:
+        durable: without it a power cut may leave nothing whole, and nobody waits for the disk.
 
     Raises:
         OSError: it cannot be written; then nothing is left of it, and what was there is as it was.
@@ -30,8 +33,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with create(temporary) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -35,9 +35,9 @@ class Format:
         """The same, with the number of the present form, to be written."""
         return {FORMAT_KEY: self.number, **record}
 
-    def write(self, path: Path, record: Record) -> None:
-        """Put a record into a file, in the present form, whole or not at all. Raises OSError."""
-        write_atomically(path, json.dumps(self.stamp(record), indent=1).encode())
+    def write(self, path: Path, record: Record, *, durable: bool = True) -> None:
+        """Put a record into a file, in the present form, whole or not at all (`write_atomically`). Raises OSError."""
+        write_atomically(path, json.dumps(self.stamp(record), indent=1).encode(), durable=durable)
 
     def read(self, content: bytes, *, path: Path) -> Record:
         """A file as `upgrade` gives it. Raises as that, and RecordError if it is no JSON."""
@@ -130,3 +130,4 @@ STATE = Format((_as_it_is, _losses_by_full_keys))
 EVALUATION = Format((_by_split,))
 EARLY_STOP = Format((_as_it_is,))
 SWEEP = Format((_log_in_four, _with_nothing_noted))
+STATUS = Format((_as_it_is,))
