@@ -22,7 +22,7 @@ _KNOWN = re.compile(
     r"run\.json|metrics\.jsonl|evaluation\.json|evaluation(-\d{8,})?\.png|early_stop\.json|report\.html|\.lock"
     r"|checkpoints|samples(/\d{8,}\.png)?|wandb"
 )
-_LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+)\.tmp")
+_LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+(\.rank-\d+)?)\.tmp")
 _MOST_NOTES = 20
 
 

@@ -1,6 +1,8 @@
 """Lets the networks of a new run begin with the weights of another's checkpoint, as far as they fit."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from sharding.console import counted, make_console, one_line
-from trainer.checkpoints.layout import EMA_FILE, numbered_folders, read_state
+from sharding.storage.records import RecordError
+from trainer.checkpoints.layout import EMA_FILE, STATE_FILE, check_folder, folder_of, numbered_folders, read_state
 from trainer.checkpoints.load import DAMAGES
+from trainer.checkpoints.sight import look_around
 from trainer.checkpoints.source import FIELD, check_origin, weight_files
+from trainer.checkpoints.unshared import copies
 from trainer.config.errors import ConfigError
 from trainer.engine.stored_weights import read_weights
 from trainer.engine.tensors import load_tensors
@@ -53,9 +58,10 @@ def begin_from_origin(run: RunDir, method: Method, *, world: World, to_console: 
     origin = origin_of(run.record())
     if origin is None or world.gather(bool(numbered_folders(run.checkpoints)))[0]:
         return
-    stored = _read_on_all(origin, world=world)
+    stored = _read_on_all(origin, run=run, world=world)
     networks = {name: network for player in method.players.values() for name, network in player.networks.items()}
-    taken = take_weights(networks, stored, averaged=_is_averaged(origin.checkpoint))
+    averaged = world.gather(world.is_main and _is_averaged(origin.checkpoint))[0]
+    taken = take_weights(networks, stored, averaged=averaged)
     if taken.num_parameters == 0:
         remedy = "no tensor of it has the name and the shape of one of this run's. Start without it."
         raise ConfigError(FIELD, str(origin.checkpoint), f"fits nowhere: {remedy}")
@@ -95,24 +101,61 @@ def _shape(there: Any) -> list[int] | None:
     return list(there.shape) if isinstance(there, Tensor) else None
 
 
-def _read_on_all(origin: Origin, *, world: World) -> dict[str, Tensor]:
+def _read_on_all(origin: Origin, *, run: RunDir, world: World) -> dict[str, Tensor]:
     """Each rank reads all; what goes wrong on one is an error on all, so that none waits for it."""
     stored: dict[str, Tensor] = {}
-    fault: ConfigError | None = None
-    try:
+    with _agreed(world):
         if world.is_main:
             check_origin(origin)
-        stored = _read(origin.checkpoint)
+    place = folder_of(run.checkpoints, origin.position)
+    with _nearby(origin, place, world=world) as folder, _agreed(world):
+        try:
+            stored = _read(folder)
+        except DAMAGES as error:
+            reason = str(error) or type(error).__name__
+            remedy = f"cannot be begun with: {reason}. Give another checkpoint."
+            raise ConfigError(FIELD, str(origin.checkpoint), remedy) from error
+    return stored
+
+
+@contextmanager
+def _agreed(world: World) -> Iterator[None]:
+    """While inside, a ConfigError of one rank becomes one of all, as soon as all have come to the end."""
+    fault: ConfigError | None = None
+    try:
+        yield
     except ConfigError as error:
         fault = error
-    except DAMAGES as error:
-        reason = str(error) or type(error).__name__
-        fault = ConfigError(FIELD, str(origin.checkpoint), f"cannot be begun with: {reason}. Give another checkpoint.")
     faults = world.gather(None if fault is None else (fault.name, fault.value, fault.remedy))
     for found in faults:
         if found is not None:
-            raise ConfigError(*found)
-    return stored
+            raise ConfigError(*found) from fault
+
+
+@contextmanager
+def _nearby(origin: Origin, place: Path, *, world: World) -> Iterator[Path]:
+    """Where this rank reads the origin: where the main rank does, or a copy beside `place` if it lacks that there."""
+    folder = origin.checkpoint
+    digests = world.gather(_digest_of(folder))
+    lacking = [rank for rank, digest in enumerate(digests) if digest is None or digest != digests[0]]
+    if not lacking:
+        yield folder
+        return
+    sight = look_around(place.parent, world=world)
+    names = {STATE_FILE, *weight_files(folder, read_state(folder))} if world.is_main else set()
+    wanted = {sight.leaders[rank]: names for rank in lacking}
+    with copies(folder, place, wanted=wanted, sight=sight, world=world) as copy:
+        yield folder if world.rank not in lacking or copy is None else copy
+
+
+def _digest_of(folder: Path) -> str | None:
+    """Of the state of a checkpoint, and so of all its files, if they are here with their sizes."""
+    try:
+        state = read_state(folder)
+        check_folder(folder, state, names=weight_files(folder, state))
+        return hashlib.sha256((folder / STATE_FILE).read_bytes()).hexdigest()
+    except (RecordError, ConfigError, OSError):
+        return None
 
 
 def _read(folder: Path) -> dict[str, Tensor]:

@@ -1,11 +1,15 @@
 """Give a written checkpoint the name that makes it count, and remove those that nobody needs any more."""
 
+import re
 import secrets
 import shutil
 from pathlib import Path
 
 from sharding.storage.files import sync
 from trainer.checkpoints.layout import FOLDER_NAME, checkpoint_folders
+
+_LEFT_OVER = re.compile(rf"\.({FOLDER_NAME.pattern}(\.rank-[0-9]{{4,7}})?|diptych-[0-9a-f]{{32}})\.tmp")
+"""Of a save, or the mark of a rank (`trainer.checkpoints.sight`)."""
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -40,10 +44,15 @@ def hidden_name(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.tmp")
 
 
+def private_name(folder: Path, leader: int) -> Path:
+    """What it is called where the main rank does not see it: for the ranks that see what `leader` sees."""
+    return folder.with_name(f".{folder.name}.rank-{leader:04d}.tmp")
+
+
 def clear_left_over(checkpoints: Path) -> None:
     """Remove what killed saves have left. Only for the process that trains the run: another may be about to rename."""
     for path in checkpoints.glob(".*.tmp"):
-        if FOLDER_NAME.fullmatch(path.name[1 : -len(".tmp")]):
+        if _LEFT_OVER.fullmatch(path.name):
             clear(path)
 
 

@@ -1,15 +1,12 @@
 """Writes a checkpoint into a folder that does not count yet: first all ranks together, then the main rank alone."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sharding.console import command_line
-from sharding.storage.records import RecordError
+from trainer.checkpoints.agreement import agreed, explained
 from trainer.checkpoints.layout import (
     EMA_FILE,
     CheckpointError,
@@ -19,35 +16,48 @@ from trainer.checkpoints.layout import (
     write_state,
 )
 from trainer.checkpoints.progress import Progress
-from trainer.checkpoints.publish import clear
+from trainer.checkpoints.publish import clear, hidden_name
+from trainer.checkpoints.sight import Sight
+from trainer.checkpoints.unshared import collect, own_folder
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.ranks.world import World
 
 
-def write_checkpoint(
-    folder: Path,
-    *,
-    engine: Engine,
-    average: MovingAverage,
-    world: World,
-) -> None:
-    """Write into a new `folder` all that training would change. When the main rank returns, all ranks have written.
+def write_checkpoint(final: Path, *, engine: Engine, average: MovingAverage, sight: Sight, world: World) -> None:
+    """Write all that training would change. When the main rank returns, all of it lies in `hidden_name(final)` there.
+
+    Each rank writes its own part; where the main rank does not see it, it is brought there.
 
     Raises:
-        OSError, RuntimeError: see `explained`.
+        CheckpointError: a rank could not write; on all ranks. Nothing is left of it.
     """
-    if world.is_main:
-        clear(folder)
-        folder.mkdir(parents=True)
-    world.barrier()
+    own, leads = own_folder(final, sight=sight, rank=world.rank), sight.leads(world.rank)
+    try:
+        with agreed(world), explained(own, final):
+            if leads:
+                clear(own)
+                own.mkdir(parents=True)
+        with agreed(world), explained(own, final):
+            _write_part(own, engine=engine, average=average, world=world)
+        with agreed(world), explained(hidden_name(final), final):
+            collect(final, sight=sight, world=world)
+    except CheckpointError:
+        if leads:
+            shutil.rmtree(own, ignore_errors=True)
+        raise
+    if leads and own != hidden_name(final):
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _write_part(folder: Path, *, engine: Engine, average: MovingAverage, world: World) -> None:
+    """What of a checkpoint is this rank's."""
     engine.save(folder)
     if engine.method.pools:
         pools = {name: pool.state_dict() for name, pool in engine.method.pools.items()}
         torch.save(pools, pools_file(folder, world.rank))
     if world.is_main:
         torch.save(average.state_dict(), folder / EMA_FILE)
-    world.barrier()
 
 
 def complete_checkpoint(folder: Path, *, progress: Progress, rank_states: list[dict[str, Any]]) -> None:
@@ -65,18 +75,3 @@ def complete_checkpoint(folder: Path, *, progress: Progress, rank_states: list[d
         standing=progress.standing,
     )
     write_state(folder, state)
-
-
-@contextmanager
-def explained(temporary: Path, final: Path) -> Iterator[None]:
-    """While inside, what goes wrong with the disk is a CheckpointError, and the unfinished folder is removed."""
-    try:
-        yield
-    # torch reports a full disk while it writes a zip archive as RuntimeError; RecordError: it cannot be read back.
-    except (OSError, RuntimeError, RecordError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        free_mb = shutil.disk_usage(final.parent).free // 2**20
-        raise CheckpointError(
-            f"could not write {final}: {error} ({free_mb} MB are free without it). Earlier checkpoints are untouched: "
-            f"make room, then continue with: {command_line('diptych', 'train', '--resume', final.parent.parent)}"
-        ) from error

@@ -7,15 +7,19 @@ durable and removes older ones while training goes on. It does nothing collectiv
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sharding.console import make_console
+from trainer.checkpoints.agreement import agreed, explained
 from trainer.checkpoints.layout import CheckpointError, folder_of
 from trainer.checkpoints.load import load_checkpoint
 from trainer.checkpoints.progress import Progress
-from trainer.checkpoints.publish import clear_left_over, hidden_name, prune, publish
-from trainer.checkpoints.save import complete_checkpoint, explained, write_checkpoint
+from trainer.checkpoints.publish import clear, clear_left_over, hidden_name, prune, publish
+from trainer.checkpoints.save import complete_checkpoint, write_checkpoint
+from trainer.checkpoints.sight import Sight, look_around
+from trainer.checkpoints.unshared import brought
 from trainer.checkpoints.whole import newest_whole_checkpoint
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
@@ -62,21 +66,28 @@ class Checkpoints:
         self._pending: Future[SaveTimes] | None = None
         self._times: list[SaveTimes] = []
 
+    @cached_property
+    def sight(self) -> Sight:
+        """Which ranks see this folder. All ranks ask at the same time."""
+        return look_around(self.folder, world=self.world)
+
     def load(self) -> Loaded | None:
         """Go to the newest whole checkpoint, if any; say which newer ones are damaged.
 
         Raises:
             CheckpointError: there are checkpoints, and none can be loaded.
         """
-        if self.world.is_main:
+        sight = self.sight
+        if sight.leads(self.world.rank):
             clear_left_over(self.folder)
-        whole = newest_whole_checkpoint(self.folder, world=self.world)
+        whole = newest_whole_checkpoint(self.folder, world=self.world, sight=sight)
         if whole is None:
             return None
         if self.world.is_main:
             for note in whole.notes:
                 make_console(stderr=True).print(note)
-        progress, states = load_checkpoint(whole.folder, engine=self.engine, average=self.average, world=self.world)
+        with brought(whole.folder, whole.state, sight=sight, world=self.world) as folder:
+            progress, states = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
         self.newest = progress.position
         return Loaded(folder=whole.folder, progress=progress, rank_states=states)
 
@@ -87,14 +98,13 @@ class Checkpoints:
             rank_state: JSON values of this rank, which `load` returns.
 
         Raises:
-            CheckpointError: the disk is full or not writable, on all ranks if that was found by the last save's end.
+            CheckpointError: the disk is full or not writable; on all ranks.
         """
         began = time.monotonic()
         self.wait()  # for the one before: there is one at a time
         final = folder_of(self.folder, progress.position)
         rank_states = self.world.gather(rank_state)
-        with explained(hidden_name(final), final):
-            write_checkpoint(hidden_name(final), engine=self.engine, average=self.average, world=self.world)
+        write_checkpoint(final, engine=self.engine, average=self.average, sight=self.sight, world=self.world)
         self.newest = progress.position
         if self.world.is_main:
             stall_s = time.monotonic() - began
@@ -106,25 +116,21 @@ class Checkpoints:
         """Runs in the thread."""
         final = folder_of(self.folder, progress.position)
         best = None if progress.standing is None else progress.standing.best
-        with explained(hidden_name(final), final):
-            complete_checkpoint(hidden_name(final), progress=progress, rank_states=rank_states)
-            publish(hidden_name(final), final)
-            durable_s = time.monotonic() - began
-            prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best))
+        try:
+            with explained(hidden_name(final), final):
+                complete_checkpoint(hidden_name(final), progress=progress, rank_states=rank_states)
+                publish(hidden_name(final), final)
+                durable_s = time.monotonic() - began
+                prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best))
+        except CheckpointError:
+            clear(hidden_name(final))
+            raise
         return SaveTimes(stall_s=stall_s, durable_s=durable_s)
 
     def wait(self) -> None:
         """Wait until the last save is durable. All ranks call it. Raises CheckpointError on all if it failed."""
-        fault: CheckpointError | None = None
-        try:
+        with agreed(self.world):
             self._collect()
-        except CheckpointError as error:
-            fault = error
-        faults = self.world.gather(None if fault is None else str(fault))
-        if fault is not None:
-            raise fault
-        if faults[0] is not None:
-            raise CheckpointError(faults[0])
 
     def _collect(self) -> None:
         pending, self._pending = self._pending, None

@@ -26,6 +26,7 @@ class MovingAverage:
         self.networks = {name: copy.deepcopy(net).requires_grad_(False) for name, net in networks.items()}
         for network in self.networks.values():
             stop_synchronising(network)
+            _forget_hooks(network)
 
     @torch.no_grad()
     def update(self, networks: Mapping[str, nn.Module], *, position: int, num_images: int) -> None:
@@ -47,6 +48,16 @@ class MovingAverage:
     def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
+
+
+def _forget_hooks(network: nn.Module) -> None:
+    """Those of ZeRO 3, copied along, would gather weights that the copy does not share."""
+    for module in network.modules():
+        for hooks in (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks):
+            hooks.clear()
+        module._forward_pre_hooks_with_kwargs.clear()
+        module._forward_hooks_with_kwargs.clear()
+        module._forward_hooks_always_called.clear()
 
 
 def _copy_all(targets: Iterable[Tensor], sources: Iterable[Tensor]) -> None:

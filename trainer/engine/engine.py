@@ -139,9 +139,15 @@ class Engine:
             yield networks
 
     def save(self, folder: Path) -> None:
-        """Every rank writes its part. One directory per player: both write files of the same names."""
-        for name, player in self.players.items():
-            player.save(folder / name)
+        """Every rank writes its part. One directory per player: both write files of the same names.
+
+        Raises:
+            OSError, RuntimeError: this rank could not, as on a full disk; after all that is collective.
+        """
+        faults = [player.save(folder / name) for name, player in self.players.items()]
+        for fault in faults:
+            if fault is not None:
+                raise fault
 
     def load(self, folder: Path, *, saved_ranks: int) -> None:
         """Weights and optimizer state from `save`, at the same number of ranks, or at any if ZeRO is 0 to 2.

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class PlayerEngine:
                 ),
             )
         _read_no_code(engine)
+        self._faults = _note_faults(engine)
         self.engine = engine
         self.player = player
         self.networks = player.networks
@@ -107,9 +109,11 @@ class PlayerEngine:
         for group in self.engine.optimizer.param_groups:
             group["lr"] = lr * self._lr_factor
 
-    def save(self, folder: Path) -> None:
-        """Every rank writes its part."""
+    def save(self, folder: Path) -> Exception | None:
+        """Every rank writes its part. Returns what went wrong with the disk: other ranks still wait for this one."""
+        self._faults.clear()
         self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
+        return next(iter(self._faults), None)
 
     def load(self, folder: Path, *, saved_ranks: int, is_cut_anew: bool) -> None:
         """What `save` wrote on `saved_ranks` ranks; cut anew, each rank takes its own slice of the optimizer's state.
@@ -122,6 +126,29 @@ class PlayerEngine:
             raise RuntimeError(f"{folder} holds no complete DeepSpeed state; use an older checkpoint.")
         if is_cut_anew:
             load_slice(self.engine, join_states(folder / _TAG, num_ranks=saved_ranks))
+
+
+def _note_faults(engine: Any) -> list[Exception]:
+    """Let a full disk not keep a rank from the barriers of DeepSpeed's saving, where the others would wait for it.
+
+    Returns where the faults of a save are noted; after the first nothing more is written.
+    """
+    faults: list[Exception] = []
+    files = engine.checkpoint_engine
+
+    def noting(operation: Callable[..., Any]) -> Callable[..., None]:
+        def attempt(*arguments: Any, **options: Any) -> None:
+            try:
+                if not faults:
+                    operation(*arguments, **options)
+            # torch reports a full disk while it writes a zip archive as RuntimeError.
+            except (OSError, RuntimeError) as error:
+                faults.append(error)
+
+        return attempt
+
+    files.save, files.makedirs = noting(files.save), noting(files.makedirs)
+    return faults
 
 
 def _read_no_code(engine: Any) -> None:

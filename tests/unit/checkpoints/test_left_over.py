@@ -10,7 +10,8 @@ def test_only_hidden_checkpoints_are_removed(tmp_path: Path) -> None:
     thesis.mkdir()
     (thesis / "years").touch()
     checkpoints = tmp_path / "checkpoints"
-    for name in (".00002000.tmp", "00001000", ".mine.tmp", ".0.tmp"):
+    mark = f".diptych-{'0' * 32}.tmp"
+    for name in (mark, ".00002000.tmp", ".00002000.rank-0003.tmp", "00001000", ".mine.tmp", ".0.tmp"):
         (checkpoints / name).mkdir(parents=True)
         (checkpoints / name / "weights").touch()
     (checkpoints / ".00003000.tmp").symlink_to(thesis)
