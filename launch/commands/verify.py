@@ -17,10 +17,12 @@ from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.monitoring.wandb_folder import is_own_link
 from trainer.runs.rundir import RunDir
+from trainer.runs.status import read_status
 
 _KNOWN = re.compile(
     r"run\.json|metrics\.jsonl|evaluation\.json|evaluation(-\d{8,})?\.png|early_stop\.json|report\.html|\.lock"
-    r"|checkpoints|samples(/\d{8,}\.png)?|wandb"
+    r"|checkpoints|samples(/\d{8,}\.png)?|wandb|status\.json|control(/(save|stop))?"
+    r"|logs(/\d{8}-\d{6}-\d+(/rank-\d{5,}\.log)?)?"
 )
 _LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+(\.rank-\d+)?)\.tmp")
 _MOST_NOTES = 20
@@ -68,7 +70,8 @@ def main(argv: list[str]) -> int:
 
 def verify_run(run: RunDir) -> Iterator[Finding]:
     """All that is wrong with a run, or worth a note."""
-    for read in (run.config, run.refuse_links, run.evaluations, run.early_stop, lambda: read_metrics(run.metrics_file)):
+    files = (run.evaluations, run.early_stop, lambda: read_status(run.path), lambda: read_metrics(run.metrics_file))
+    for read in (run.config, run.refuse_links, *files):
         try:
             read()
         except ConfigError as error:

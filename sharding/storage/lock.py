@@ -57,3 +57,19 @@ def _holder(path: Path) -> str:
         return f"process {int(told['pid'])} on host {_word(told['host'])} since {_word(told['since'])}"
     except (OSError, ValueError, TypeError, KeyError):  # it has just begun, and written nothing yet
         return "another process"
+
+
+def held_since(folder: Path) -> float | None:
+    """When a process of this machine took the lock of `folder`, in seconds since 1970; None if none of them holds it.
+
+    The kernel is asked, which tells nothing of other machines. The lock is not taken for it: a process that wants it at
+    this moment would be refused.
+    """
+    try:
+        found = (folder / LOCK_FILE).lstat()
+        locks = Path("/proc/locks").read_text()
+    except OSError:
+        return None
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    is_held = any("FLOCK" in words and place in words for words in map(str.split, locks.splitlines()))
+    return found.st_mtime if is_held else None
