@@ -1,42 +1,48 @@
-"""What each rank runs: `python -m trainer.main runs/NAME`."""
+"""What each rank runs: `python -m trainer.main runs/NAME`.
+
+What takes seconds to import is imported where failures are told already.
+"""
 
 import os
 import sys
 from pathlib import Path
 
-from sharding.console import PlainConsole, command_line, guard_terminal, make_console
+from sharding.console import PlainConsole, guard_terminal, make_console
 from sharding.errors import DatasetError
-from trainer.checkpoints.layout import CheckpointError
-from trainer.config.errors import ConfigError
-from trainer.engine.deepspeed_config import forget_world
-from trainer.evaluation.evaluate import scores_table, table_title
-from trainer.loop.setup import open_trainer
+from trainer.loop.errors import exit_status, failures_recorded, is_explained
 from trainer.loop.stop import end_with_launcher
-from trainer.loop.trainer import TrainingDivergedError
-from trainer.ranks.exits import STOPPED
-from trainer.ranks.rendezvous import RendezvousError
-from trainer.ranks.world import close_world, init_world
+from trainer.ranks.failures import described, is_recorded, is_secondary, watch_for_crashes
 from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
 
 def main(folder: Path) -> int:
-    """Train the run in `folder` to its end, or continue it; score it. Returns the exit status."""
+    """Train the run in `folder` to its end, or continue it; score it. Returns the exit status, of `ranks.exits`."""
+    watch_for_crashes()
     end_with_launcher()
     console = make_console()
-    rank = os.environ.get("RANK", "0")
     try:
-        return _train(RunDir(folder), console)
-    # OSError: a full or lost disk under metrics, samples or scores. What was saved before stays whole.
-    except (ConfigError, DatasetError, CheckpointError, RendezvousError, TrainingDivergedError, OSError) as error:
-        if rank == "0":
-            console.error(error)
-        elif isinstance(error, DatasetError):  # a shard may be damaged, or out of reach, for one rank alone
-            console.error(error, title=f"error on rank {rank}:")
-        return 1
-    finally:
-        forget_world()
-        close_world()
+        with failures_recorded():
+            return _train(RunDir(folder), console)
+    except Exception as error:
+        _tell(error, console)
+        return exit_status(error)
+
+
+def _tell(error: Exception, console: PlainConsole) -> None:
+    """Say why this rank fails: to the user where it is the main one, else to its log.
+
+    Without a launcher that keeps logs, only what may concern one rank alone is said by each: a shard can be damaged,
+    or out of reach, for one.
+    """
+    rank = os.environ.get("RANK", "0")
+    title = "error:" if rank == "0" else f"error on rank {rank}:"
+    if is_recorded() and is_secondary(error):
+        console.error(f"another rank is gone, or does not answer: {described(error)}", title=title)
+    elif not is_explained(error):
+        sys.excepthook(type(error), error, error.__traceback__)
+    elif rank == "0" or is_recorded() or isinstance(error, DatasetError):
+        console.error(error, title=title)
 
 
 def _train(run: RunDir, console: PlainConsole) -> int:
@@ -48,25 +54,9 @@ def _train(run: RunDir, console: PlainConsole) -> int:
 
 
 def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
-    run = opened.run
-    world = init_world(opened.config.engine.device)
-    trainer = open_trainer(opened, world=world)
-    try:
-        finished = trainer.train()
-        scores = trainer.finish() if finished else {}
-    finally:
-        trainer.close()
-    if world.is_main and finished:
-        if trainer.stop.reason:
-            console.print(f"training ended early, after {trainer.position} images: {trainer.stop.reason}")
-        if trainer.best_checkpoint is not None:
-            console.print(f"best checkpoint: {trainer.best_checkpoint}")
-        title = table_title(run, split=opened.subject.final_split, position=trainer.position)
-        console.print(scores_table(scores, title=title))
-        console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
-    elif world.is_main:
-        console.print(f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', run.path)}")
-    return 0 if finished else STOPPED
+    from trainer.loop.session import train_run
+
+    return train_run(opened, console)
 
 
 if __name__ == "__main__":

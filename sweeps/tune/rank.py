@@ -46,7 +46,7 @@ class Rank(RankActor):
         Returns:
             `position`, and either scores, or `diverged`: True after a loss that is not finite.
         """
-        from trainer.loop.trainer import TrainingDivergedError
+        from trainer.loop.errors import TrainingDivergedError
 
         trainer = self._trainer
         assert trainer is not None

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.shrink import shrink
+from trainer.loop.errors import TrainingDivergedError
 from trainer.loop.setup import open_trainer
-from trainer.loop.trainer import TrainingDivergedError
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import init_world
 from trainer.runs.opened import open_run

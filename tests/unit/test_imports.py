@@ -148,7 +148,7 @@ def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
 @pytest.mark.parametrize(
     ("module", "unneeded"),
     [
-        ("trainer.main", ("torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
+        ("trainer.loop.session", ("torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
         (
             "trainer.inference.translate",
             ("deepspeed", "nvidia.dali", "torchmetrics", "torchvision", "matplotlib", "wandb", "ray"),

@@ -16,6 +16,7 @@ from trainer.data.randomness import seed_torch
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.loop.clock import Clock
+from trainer.loop.errors import TrainingDivergedError
 from trainer.loop.events import Event
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import Keeper, Verdict, after_evaluation
@@ -25,10 +26,6 @@ from trainer.loop.stop import StopFlag, stop_signals
 from trainer.monitoring import Logger, Metrics
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
-
-
-class TrainingDivergedError(RuntimeError):
-    """A loss is not a finite number any more."""
 
 
 class Batches(Protocol):

@@ -1,0 +1,49 @@
+"""One rank's part of a run, from joining the others to the last words on the console."""
+
+from sharding.console import PlainConsole, command_line
+from trainer.engine.deepspeed_config import forget_world
+from trainer.evaluation.evaluate import scores_table, table_title
+from trainer.loop.errors import failures_recorded
+from trainer.loop.setup import open_trainer
+from trainer.loop.trainer import Trainer
+from trainer.ranks.exits import FINISHED, STOPPED
+from trainer.ranks.world import close_world, init_world
+from trainer.runs.opened import OpenRun
+
+
+def train_run(opened: OpenRun, console: PlainConsole) -> int:
+    """Train to the end, or until told to stop, then score. Returns FINISHED or STOPPED."""
+    try:
+        return _train(opened, console)
+    finally:
+        forget_world()
+        close_world()
+
+
+def _train(opened: OpenRun, console: PlainConsole) -> int:
+    world = init_world(opened.config.engine.device)
+    trainer = open_trainer(opened, world=world)
+    try:
+        with failures_recorded():  # before anything is closed, which may wait for others
+            finished = trainer.train()
+            scores = trainer.finish() if finished else {}
+    finally:
+        trainer.close()
+    if world.is_main and finished:
+        _tell_end(opened, trainer, scores, console)
+    elif world.is_main:
+        console.print(
+            f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', opened.run.path)}"
+        )
+    return FINISHED if finished else STOPPED
+
+
+def _tell_end(opened: OpenRun, trainer: Trainer, scores: dict[str, float], console: PlainConsole) -> None:
+    run = opened.run
+    if trainer.stop.reason:
+        console.print(f"training ended early, after {trainer.position} images: {trainer.stop.reason}")
+    if trainer.best_checkpoint is not None:
+        console.print(f"best checkpoint: {trainer.best_checkpoint}")
+    title = table_title(run, split=opened.subject.final_split, position=trainer.position)
+    console.print(scores_table(scores, title=title))
+    console.print(f"pictures: {run.evaluation_picture}\nreport:   {run.report_file}")
