@@ -6,9 +6,11 @@ from launch.machine.devices import count_cores, count_gpus
 from launch.ranks.group import run_ranks
 from launch.ranks.interpreter import module_command
 from sharding.console import command_line, counted, make_console
+from trainer.checkpoints.batch import settle_batch
 from trainer.config.errors import ConfigError
 from trainer.ranks.threads import share_cores
 from trainer.runs.config import RunConfig
+from trainer.runs.rundir import RunDir
 
 
 def choose_num_procs(config: RunConfig, *, asked: int, num_gpus: int, num_cores: int) -> int:
@@ -31,6 +33,7 @@ def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
     num_gpus, num_cores = count_gpus(), count_cores()
     config.check_hardware(num_gpus)
     num_procs = choose_num_procs(config, asked=asked, num_gpus=num_gpus, num_cores=num_cores)
+    settle_batch(RunDir(run), config, num_ranks=num_procs)  # an impossible number is told before any rank starts
     share_cores(max(1, num_cores // num_procs))
     if num_procs > 1:
         return _start_group(run, num_procs)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from launch.cli import main
 from sharding.cli import main as shard
 from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
@@ -35,7 +36,9 @@ pytestmark = pytest.mark.slow
 
 TOTAL = 42
 STOP_AT = 12
-"""On two ranks a step takes 4 images: two micro-batches of 1 on each. On four it takes 8, so 12 is no multiple."""
+"""A step takes 4 images: on two ranks two micro-batches of 1 each, on one rank four, on four ranks one."""
+END = 44
+"""Of the last whole step."""
 PATIENCE_S = 120
 
 
@@ -168,21 +171,38 @@ def assert_complete(run: RunDir, *, end: int) -> None:
 
 
 def test_four_ranks_go_on(run: RunDir, expected: list[Seen]) -> None:
-    """With 8 images a step from 12: the last step goes beyond the run's end at 42, to 44."""
+    """The last step goes beyond the run's end at 42, to 44."""
     seen = run_ranks(train, 4, run)
-    assert sorted(row for rows in seen for row in rows) == expected[STOP_AT:44]
-    assert_complete(run, end=44)
+    assert sorted(row for rows in seen for row in rows) == expected[STOP_AT:END]
+    assert [[row.position % 4 for row in rows] for rows in seen] == [[rank] * 8 for rank in range(4)]
+    assert_complete(run, end=END)
 
 
 def test_one_rank_goes_on(run: RunDir, expected: list[Seen]) -> None:
     (seen,) = run_ranks(train, 1, run)
-    assert seen == expected[STOP_AT:TOTAL]
-    assert_complete(run, end=TOTAL)
+    assert seen == expected[STOP_AT:END]
+    assert_complete(run, end=END)
 
 
 def test_the_command_goes_on_on_another_number_of_ranks(run: RunDir) -> None:
     command(run, "--num-procs", "1")
+    assert_complete(run, end=END)
+
+
+def test_another_micro_batch_is_another_global_batch(run: RunDir) -> None:
+    """On one rank two micro-batches of 3: 12, 18 ... 42."""
+    assert run.record()["global_batch"] == 4
+    command(run, "--num-procs", "1", "--train.batch-size-per-gpu", "3")
     assert_complete(run, end=TOTAL)
+    assert run.record()["global_batch"] == 6
+
+
+def test_a_number_of_ranks_that_cannot_share_it_is_refused_before_any_starts(
+    run: RunDir, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launch.ranks.local.count_cores", lambda: 8)
+    assert main(["train", "--resume", str(run.path), "--num-procs", "3"]) == 2
+    assert "num_procs = 3: the run has 4 images to an optimizer step" in capsys.readouterr().err
 
 
 def test_the_stop_was_in_the_middle_of_an_epoch(dataset: Path, expected: list[Seen]) -> None:

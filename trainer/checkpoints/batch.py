@@ -2,7 +2,8 @@
 
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import checkpoint_folders, read_state
-from trainer.runs.batches import first_global_batch
+from trainer.runs.batches import BatchPlan, batch_plan, first_global_batch
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
 
 
@@ -25,3 +26,14 @@ def kept_global_batch(run: RunDir) -> int | None:
         except RecordError:  # damaged: the ranks will say so, and take the one before, too
             continue
     return None
+
+
+def settle_batch(run: RunDir, config: RunConfig, *, num_ranks: int) -> tuple[int, BatchPlan]:
+    """The global batch of a run that starts or goes on, and how each of so many ranks takes its share of it.
+
+    Raises:
+        ConfigError: so many ranks cannot share it, or run.json is damaged.
+        CheckpointError: a checkpoint is a link.
+    """
+    global_batch = kept_global_batch(run) or first_global_batch(config, num_ranks)
+    return global_batch, batch_plan(config, global_batch=global_batch, num_ranks=num_ranks)

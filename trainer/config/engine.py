@@ -32,14 +32,6 @@ class EngineConfig(Section):
 
     def check_fields(self) -> None:
         """Raise ConfigError for settings of DeepSpeed that exclude each other."""
-        steps = self.gradient_accumulation_steps
-        require(
-            not (self.zero_stage == 3 and steps > 1),
-            "gradient_accumulation_steps",
-            steps,
-            "gives wrong gradients with engine.zero_stage = 3 when a generator's pass is shared by two players; "
-            "use 1, or zero_stage 0 to 2.",
-        )
         require(
             not (self.precision == "fp16" and self.device == "cpu"),
             "precision",

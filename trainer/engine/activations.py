@@ -11,6 +11,7 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
     checkpoint_wrapper,
 )
 
+from trainer.engine.buffers import BuffersAsNow
 from trainer.networks.layers import Block
 
 
@@ -32,27 +33,4 @@ def _recomputed(block: nn.Module) -> nn.Module:
 
 def _contexts_of_passes(block: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Called before each pass: what surrounds it, and what surrounds its repetition."""
-    return nullcontext(), _BuffersAsNow(block)
-
-
-class _BuffersAsNow(AbstractContextManager[None]):
-    """Inside, a block has copies of its buffers as they were when this was made; outside, they are as if nothing was.
-
-    Spectral norm goes on with its estimate in each pass: repeated from there, the weights would be others than in the
-    first pass, and so the gradients. Batch norm would count each batch twice.
-    """
-
-    def __init__(self, block: nn.Module) -> None:
-        self._places = [
-            (module, name, buffer, buffer.clone())
-            for module in block.modules()
-            for name, buffer in module.named_buffers(recurse=False)
-        ]
-
-    def __enter__(self) -> None:
-        for module, name, _, value in self._places:
-            setattr(module, name, value.clone())  # once more: gradients of gradients repeat the pass twice
-
-    def __exit__(self, *error: object) -> None:
-        for module, name, buffer, _ in self._places:
-            setattr(module, name, buffer)
+    return nullcontext(), BuffersAsNow(block)

@@ -1,7 +1,8 @@
 """Trains a method's players with DeepSpeed. The hazards of a step have their home here."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from trainer.config.engine import EngineConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
+from trainer.engine.accumulation import MicroBatch, seed_step
+from trainer.engine.buffers import BuffersOfFirst
 from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
@@ -24,7 +27,7 @@ from trainer.ranks.world import World
 
 
 class Engine:
-    """All players of a method, stepping in the paper's order on one graph of the generators."""
+    """All players of a method, stepping in the paper's order."""
 
     def __init__(
         self,
@@ -62,34 +65,56 @@ class Engine:
             for name in player.networks
         }
         self._modules = {name: network for player in self.players.values() for name, network in player.networks.items()}
+        self._all_networks = nn.ModuleList(self._modules.values())
         self._plain = {name: self._cast(network) for name, network in self._modules.items()}
 
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
 
-    def train_step(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
-        """One micro-batch for every player that is due; weights move at the end of each accumulation.
+    def train_step(self, *batches: Batch, step: int) -> dict[str, Tensor]:
+        """One step of every player that is due, on as many micro-batches as the engine accumulates.
 
-        The generators' pass is made once: its fakes, detached, teach the discriminators, and its graph is completed
-        through the updated discriminators, which are frozen and called as plain modules (through its engine a frozen
-        network fails at ZeRO 0; not frozen, its gradients are silently wrong at ZeRO 0 and 1).
+        Of one micro-batch the generators' pass is made once: its fakes, detached, teach the discriminators, and its
+        graph is completed through the updated discriminators, which are frozen and called as plain modules (through its
+        engine a frozen network fails at ZeRO 0; not frozen, its gradients are silently wrong at ZeRO 0 and 1).
 
         Args:
             step: number of the optimizer step, counted from 0: players with a period wait for theirs.
 
         Returns:
-            Detached scalars on this rank under the keys of metrics, e.g. `loss/generator/l1`.
+            Detached scalars on this rank, means over its micro-batches, under the keys of metrics, e.g.
+            `loss/generator/l1`.
         """
-        batch = self._in_fastest_format(batch)
+        batches = tuple(self._in_fastest_format(batch) for batch in batches)
         due = {name: player for name, player in self.players.items() if player.is_due(step)}
+        return self._step_on_one(batches[0], due) if len(batches) == 1 else self._step_on_many(batches, due)
+
+    def _step_on_one(self, batch: Batch, due: Mapping[str, PlayerEngine]) -> dict[str, Tensor]:
+        seed_step(batch)
         fakes = self._generate(batch, trains=any(not player.player.is_discriminator for player in due.values()))
         logged: dict[str, Tensor] = {}
         for name, player in due.items():
             with self._rivals_frozen(player):
                 losses = self.method.losses(name, self._networks_for(player), batch, fakes)
                 player.step(torch.stack(list(losses.values())).sum())
-            logged |= {f"loss/{name}/{term}": loss.detach() for term, loss in losses.items()}
+            logged |= _logged(name, losses)
         return logged
+
+    def _step_on_many(self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine]) -> dict[str, Tensor]:
+        """Player after player, each over all micro-batches, as that many ranks would step on one each."""
+        micro_batches = [MicroBatch(batch) for batch in batches]
+        logged: dict[str, list[Tensor]] = defaultdict(list)
+        for name, player in due.items():
+            networks, buffers = self._networks_for(player), BuffersOfFirst(self._all_networks)
+            with self._rivals_frozen(player):
+                for micro_batch in micro_batches:
+                    losses = micro_batch.losses(name, self.method, networks, own=player.networks)
+                    player.step(torch.stack(list(losses.values())).sum())
+                    buffers.end_one()
+                    for key, loss in _logged(name, losses).items():
+                        logged[key].append(loss)
+            buffers.end_all()
+        return {key: torch.stack(values).mean() for key, values in logged.items()}
 
     def _generate(self, batch: Batch, *, trains: bool) -> dict[str, Tensor]:
         """The generators' pass. Where only critics step, without a graph."""
@@ -161,3 +186,7 @@ class Engine:
         is_cut_anew = self.zero_stage > 0 and saved_ranks != self.world.size
         for name, player in self.players.items():
             player.load(folder / name, saved_ranks=saved_ranks, is_cut_anew=is_cut_anew)
+
+
+def _logged(player: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"loss/{player}/{term}": loss.detach() for term, loss in losses.items()}

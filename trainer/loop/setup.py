@@ -1,7 +1,8 @@
 """Opens a run: makes the parts of its training loop, goes to its newest checkpoint, and hands them over."""
 
-from sharding.console import make_console
+from sharding.console import counted, make_console
 from sharding.storage.records import RecordError
+from trainer.checkpoints.batch import settle_batch
 from trainer.checkpoints.begin import begin_from_origin
 from trainer.checkpoints.layout import STATE_FILE, CheckpointError
 from trainer.checkpoints.progress import Progress
@@ -27,6 +28,7 @@ from trainer.monitoring.console import ConsoleLogger
 from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report
+from trainer.runs.batches import note_global_batch, planned
 from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.opened import OpenRun
@@ -46,7 +48,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         ConfigError: a file of the run is damaged, or the data set lacks what the run wants of it.
         CheckpointError: it has checkpoints, and none can be loaded.
     """
-    run, config, subject = opened.run, opened.config, opened.subject
+    run, config, subject = opened.run, _shared(opened, world=world, to_console=to_console), opened.subject
     _check(opened)
     method = _make_method(opened, world=world, to_console=to_console)
     engine, average = _make_engine(config, method, world=world)
@@ -63,7 +65,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         loader=_open_loader(config, subject, world=world, position=position),
         held_out=HeldOut(opened, world=world, translator=translator),
         checkpoints=checkpoints,
-        loggers=_make_loggers(run, config, position=position, to_console=to_console) if world.is_main else [],
+        loggers=_make_loggers(run, opened.config, position=position, to_console=to_console) if world.is_main else [],
         meter=meter,
         clock=Clock(position=position, elapsed_s=elapsed_s),
         position=position,
@@ -75,6 +77,21 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     if world.is_main and not trainer.is_finished:
         run.forget_early_stop()  # as of a later checkpoint, which is gone
     return trainer
+
+
+def _shared(opened: OpenRun, *, world: World, to_console: bool) -> RunConfig:
+    """The configuration with what each of these ranks takes of the run's global batch, which is noted if it is new."""
+    global_batch, plan = settle_batch(opened.run, opened.config, num_ranks=world.size)
+    config = planned(opened.config, plan)
+    if world.is_main:
+        note_global_batch(opened.run, global_batch)
+        if config != opened.config and to_console:
+            ranks = counted(world.size, "rank")
+            batches = counted(plan.accumulation, "micro-batch", "micro-batches")
+            make_console().print(
+                f"{global_batch} images to a step, as the run began: {batches} of {plan.micro_batch} on {ranks}"
+            )
+    return config
 
 
 def _check(opened: OpenRun) -> None:

@@ -12,7 +12,6 @@ from trainer.checkpoints.layout import folder_of
 from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.batch import Batch
-from trainer.data.randomness import seed_torch
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.loop.clock import Clock
@@ -105,9 +104,11 @@ class Trainer:
         """One optimizer step of every player, and the events that it makes due."""
         before = self.position
         self.engine.set_learning_rate(self._learning_rate())
-        for _ in range(self.config.engine.gradient_accumulation_steps):
-            self._micro_step()
-        num_images = self.position - before
+        with self.clock.waiting():
+            batches = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
+        self.meter.add(self.engine.train_step(*batches, step=self.step_number))
+        num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
+        self.position += num_images
         self.step_number += 1
         with self.engine.gathered() as networks:
             self.average.update(networks, position=self.position, num_images=num_images)
@@ -117,14 +118,6 @@ class Trainer:
             if event.is_due(before, self.position):
                 event.action()
         self._obey()
-
-    def _micro_step(self) -> None:
-        with self.clock.waiting():
-            batch = next(self.loader)
-        # Dropout differs between ranks, and is the same again when this position is trained on after a resume.
-        seed_torch(self.config.train.seed, "step", self.position, self.world.rank)
-        self.meter.add(self.engine.train_step(batch, step=self.step_number))
-        self.position += self.config.train.batch_size_per_gpu * self.world.size
 
     def _learning_rate(self) -> float:
         return learning_rate(self.config.optimizer, position=self.position, total=self.total)

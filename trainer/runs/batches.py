@@ -90,12 +90,8 @@ def _plan(config: RunConfig, *, global_batch: int, num_ranks: int) -> BatchPlan 
 
 
 def _needs_whole_micro_batches(config: RunConfig) -> bool:
-    """Whether something is computed of a micro-batch of all ranks, which accumulation would cut in parts.
-
-    ZeRO 3 accumulates nothing.
-    """
-    engine = config.engine
-    return engine.zero_stage == 3 or engine.sync_batch_norm or config.method.averages_over_ranks
+    """Whether something is computed of a micro-batch of all ranks, which accumulation would cut in parts."""
+    return config.engine.sync_batch_norm or config.method.averages_over_ranks
 
 
 def _reason(config: RunConfig) -> str:

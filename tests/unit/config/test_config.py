@@ -57,11 +57,6 @@ def test_presets_build_and_survive_a_file(name: str):
         (lambda: changed(method={"weight_l1": -1.0}), "method.weight_l1", -1.0),
         (lambda: changed(optimizer={"lr": 0.0}), "optimizer.lr", 0.0),
         (lambda: changed(engine={"precision": "fp16", "device": "cpu"}), "engine.precision", "fp16"),
-        (
-            lambda: changed(engine={"zero_stage": 3, "gradient_accumulation_steps": 2}),
-            "engine.gradient_accumulation_steps",
-            2,
-        ),
         (lambda: changed(train={"total_kimg": 0.0}), "train.total_kimg", 0.0),
         (lambda: changed(data={"view_a": "map", "view_b": "map"}), "data.view_b", "map"),
         (lambda: changed(method={"weight_gan": 0, "weight_l1": 0}), "method.weight_l1", 0.0),
