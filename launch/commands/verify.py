@@ -11,8 +11,8 @@ from typing import Annotated
 import tyro
 
 from sharding.console import counted, make_console
-from sharding.storage.records import RecordError
-from trainer.checkpoints.layout import CheckpointError, check_content, check_folder, numbered_folders, read_state
+from trainer.checkpoints.inspection import examine
+from trainer.checkpoints.layout import CheckpointError, numbered_folders
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.monitoring.wandb_folder import is_own_link
@@ -87,17 +87,11 @@ def _verify_checkpoints(run: RunDir) -> Iterator[Finding]:
         yield Finding(text=str(error))
         return
     for folder in folders:
-        try:
-            state = read_state(folder)
-            check_folder(folder, state)
-            check_content(folder, state, names=set(state.files or ()))
-        except (RecordError, OSError) as error:
-            yield Finding(text=f"{folder} is damaged: {error}. Put a copy of it there, or delete it.")
-            continue
-        except ConfigError as error:
-            yield Finding(text=str(error))
-            continue
-        if state.files is None:
+        found = examine(folder, reads_all=True)
+        if found.fault:
+            remedy = f"{folder} is damaged: {found.fault}. Put a copy of it there, or delete it."
+            yield Finding(text=remedy if found.is_damaged else found.fault)
+        elif found.has_no_checksums:
             yield Finding(text=f"{folder} was written without checksums: damage cannot be seen.", is_damage=False)
 
 

@@ -9,6 +9,8 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -29,10 +31,17 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     Raises:
         OSError: it cannot be written; then nothing is left of it, and what was there is as it was.
     """
+    with written_atomically(path, durable=durable) as file:
+        file.write(content)
+
+
+@contextmanager
+def written_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes its place when all is written. Raises as `write_atomically`."""
     temporary = path.with_name(TEMPORARY.format(secrets.token_hex(8)))
     try:
         with create(temporary) as file:
-            file.write(content)
+            yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -39,10 +39,14 @@ def commands() -> frozenset[str]:
     return frozenset(re.findall(r"^  ([a-z]+)", shown.getvalue(), re.MULTILINE))
 
 
+WITH_KINDS = ("shard", "checkpoint")
+"""Commands that another word follows, which says what to do."""
+
+
 @cache
-def shard_kinds() -> frozenset[str]:
-    """What may follow `diptych shard`."""
-    listed = re.search(r"\{([a-z,\s]+)\}", help_of("shard"))
+def kinds_of(command: str) -> frozenset[str]:
+    """What may follow `diptych shard` or `diptych checkpoint`."""
+    listed = re.search(r"\{([a-z,\s]+)\}", help_of(command))
     assert listed is not None
     return frozenset(re.split(r"[,\s]+", listed[1].strip(" ,\n")))
 
@@ -84,8 +88,9 @@ def all_flags() -> frozenset[str]:
         found |= flags_of(command) | resume_flags(command)
     for preset in of_methods.values():
         found |= flags_of("train", preset)
-    for kind in shard_kinds():
-        found |= flags_of("shard", kind)
+    for command in WITH_KINDS:
+        for kind in kinds_of(command):
+            found |= flags_of(command, kind)
     return frozenset(found | set(re.findall(r"--[a-z-]+", (ROOT / "tests" / "conftest.py").read_text())))
 
 
@@ -114,7 +119,7 @@ def flags_with(command: str, word: str) -> frozenset[str]:
     """The flags of a command by the word that follows it, which a placeholder leaves open."""
     if command in WITH_PRESET:
         return flags_of(command, word if word in PRESETS else DEFAULT) | resume_flags(command)
-    if command != "shard":
+    if command not in WITH_KINDS:
         return flags_of(command)
-    kinds = [word] if word in shard_kinds() else sorted(shard_kinds())
-    return frozenset().union(*(flags_of("shard", kind) for kind in kinds))
+    kinds = [word] if word in kinds_of(command) else sorted(kinds_of(command))
+    return frozenset().union(*(flags_of(command, kind) for kind in kinds))

@@ -42,7 +42,7 @@ def _commands(snippet: str) -> Iterator[str]:
             yield f"no command: diptych {command}"
             continue
         word = words[0].strip("',\"") if words and re.match("(?!mine)[a-z]", words[0]) else ""
-        known = {"shard": there_are.shard_kinds(), "table": there_are.TABLES}
+        known = {kind: there_are.kinds_of(kind) for kind in there_are.WITH_KINDS} | {"table": there_are.TABLES}
         if command in there_are.WITH_PRESET:
             known[command] = there_are.PRESETS
         if word and command in known and word not in known[command]:

@@ -31,12 +31,16 @@ def prune(newest: Path, *, keep: int, best: Path | None = None) -> None:
     """
     folders = [path for path in checkpoint_folders(newest.parent) if int(path.name) <= int(newest.name)]
     for old in folders[:-keep]:
-        if old == best:
-            continue
-        hidden = hidden_name(old)
-        clear(hidden)
-        old.rename(hidden)  # half removed it would pass for a damaged one
-        shutil.rmtree(hidden)
+        if old != best:
+            remove(old)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint, under another name: half removed it would pass for a damaged one."""
+    hidden = hidden_name(folder)
+    clear(hidden)
+    folder.rename(hidden)
+    shutil.rmtree(hidden)
 
 
 def hidden_name(folder: Path) -> Path:

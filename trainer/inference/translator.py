@@ -105,7 +105,7 @@ def load_translator(opened: OpenRun, *, device: torch.device, checkpoint: Path |
         ConfigError: there is no whole checkpoint there, its name is no number of images, or no best is kept.
     """
     config = opened.config
-    folder = _chosen(opened.run, checkpoint)
+    folder = chosen_checkpoint(opened.run, checkpoint)
     make_console(stderr=True).print(f"checkpoint: {folder}")
     method = build_method(config.method, resolve_task(opened.subject))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
@@ -119,7 +119,12 @@ def load_translator(opened: OpenRun, *, device: torch.device, checkpoint: Path |
     return averaged_translator(method, average, config=config, device=device), int(folder.name)
 
 
-def _chosen(run: RunDir, checkpoint: Path | None) -> Path:
+def chosen_checkpoint(run: RunDir, checkpoint: Path | None) -> Path:
+    """Where the averaged networks are read: the checkpoint that was asked for, `best`, or the newest whole one.
+
+    Raises:
+        ConfigError: it is damaged, or there is none.
+    """
     if checkpoint is None:
         return _newest(run).folder
     return _given(run, _best(run) if checkpoint == BEST else checkpoint)

@@ -68,6 +68,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
     assert imported == "['launch.cli', 'launch.commands']"
     assert [line.split()[0] for line in lines if line.startswith("  ")] == sorted(commands())
     assert {
+        "checkpoint",
         "evaluate",
         "launch",
         "presets",
