@@ -1,4 +1,4 @@
-"""`diptych checkpoint ls|verify|prune|export RUN`: look at a run's checkpoints, check, thin out or export them."""
+"""`diptych checkpoint COMMAND RUN`: list the checkpoints of a run, check, thin out or export them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
