@@ -47,7 +47,8 @@ def _tell(error: Exception, console: PlainConsole) -> None:
 
 def _train(run: RunDir, console: PlainConsole) -> int:
     opened = open_run(run)
-    if os.environ.get("RANK", "0") == "0":
+    # A launcher holds the lock for all attempts: a rank of an earlier one, on a frozen host, must not hold up the next.
+    if "DIPTYCH_ATTEMPT" not in os.environ:
         with run.only_process():
             return _train_alone(opened, console)
     return _train_alone(opened, console)

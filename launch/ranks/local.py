@@ -1,11 +1,12 @@
 """The ranks of one machine."""
 
+import socket
 from pathlib import Path
 
+from launch.hosts.host import Host
 from launch.machine.devices import count_cores, count_gpus
-from launch.ranks.group import run_ranks
-from launch.ranks.interpreter import module_command
-from sharding.console import command_line, counted, make_console
+from launch.ranks.job import DEFAULT_RESTARTS, Job, Restarts, run_here
+from sharding.console import command_line
 from trainer.checkpoints.batch import settle_batch
 from trainer.config.errors import ConfigError
 from trainer.ranks.threads import share_cores
@@ -28,25 +29,30 @@ def choose_num_procs(config: RunConfig, *, asked: int, num_gpus: int, num_cores:
     return asked
 
 
-def start_ranks(run: Path, *, config: RunConfig, asked: int) -> int:
-    """Train the run in folder `run` on this machine, and wait for its end. Returns the exit status."""
+def start_ranks(run: Path, *, config: RunConfig, asked: int, restarts: Restarts = DEFAULT_RESTARTS) -> int:
+    """Train the run in folder `run` on this machine, and wait for its end. Returns the exit status.
+
+    Raises:
+        ConfigError: more ranks than this machine can take, or another process trains this run.
+    """
     num_gpus, num_cores = count_gpus(), count_cores()
     config.check_hardware(num_gpus)
     num_procs = choose_num_procs(config, asked=asked, num_gpus=num_gpus, num_cores=num_cores)
     settle_batch(RunDir(run), config, num_ranks=num_procs)  # an impossible number is told before any rank starts
-    share_cores(max(1, num_cores // num_procs))
     if num_procs > 1:
-        return _start_group(run, num_procs)
+        return run_here(_local_job(run, config, num_procs, restarts))
+    share_cores(num_cores)
     from trainer.main import main
 
     return main(run)
 
 
-def _start_group(run: Path, num_procs: int) -> int:
-    again = command_line("diptych", "train", "--resume", run, "--num-procs", str(num_procs))
-    remedy = f"Is there enough memory? To go on: {again}"
-    try:
-        return run_ranks(module_command("trainer.main", str(run)), num_procs, remedy=remedy)
-    except OSError as error:  # no Python, processes or room in the temporary folder
-        make_console(stderr=True).error(f"{counted(num_procs, 'rank')} could not be started: {error}")
-        return 1
+def _local_job(run: Path, config: RunConfig, num_procs: int, restarts: Restarts) -> Job:
+    return Job(
+        run=run,
+        hosts=[Host(socket.gethostname(), num_procs)],
+        num_procs=(num_procs, num_procs),
+        restarts=restarts,
+        again=command_line("diptych", "train", "--resume", run, "--num-procs", str(num_procs)),
+        device=config.engine.device,
+    )

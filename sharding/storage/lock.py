@@ -17,8 +17,9 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterator[None]:
-    """Hold the lock of `folder`, in its file `.lock`, which says who holds it.
+def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterator[int]:
+    """Hold the lock of `folder`, in its file `.lock`, which says who holds it. Gives the descriptor of that file:
+    processes that inherit it hold the lock, too, until the last of them is gone.
 
     Not `filelock`, which other parts use: it empties its file, and this one is to name its holder.
 
@@ -41,7 +42,7 @@ def only_process(folder: Path, *, refuse: Callable[[str], Exception]) -> Iterato
         os.pwrite(
             descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode(), 0
         )
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -1,7 +1,6 @@
 """Two ranks that really train, through the command: they listen to nobody else, and leave nothing behind."""
 
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -20,6 +19,7 @@ from tests.shrink import shrink
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.ranks.exits import STOPPED
 from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def obeys_strangers(address: str, port: int) -> bool:
         return False
 
 
-def test_nobody_else_is_heard_and_a_dead_rank_ends_the_other(started: Started):
+def test_nobody_else_is_heard_and_a_dead_rank_is_started_again_with_the_other(started: Started):
     launcher, *ranks = started.processes()
     assert len(ranks) == 2
     found = listening([launcher, *ranks])
@@ -125,11 +125,14 @@ def test_nobody_else_is_heard_and_a_dead_rank_ends_the_other(started: Started):
     started.until_it_trains()  # no knock at a rank's own ports disturbs it
 
     ranks[1].kill()
+    wait_until(lambda: not any(map(is_alive, ranks)))
+    started.until_it_trains()  # with other ranks
+    started.launcher.terminate()
     said, _ = started.launcher.communicate(timeout=PATIENCE_S)
-    assert started.launcher.returncode == 128 + signal.SIGKILL
-    assert "rank 1 was ended by signal 9 (Killed)" in said
-    assert f"--resume {started.run.path} --num-procs 2" in said
-    assert not any(map(is_alive, ranks))
+    assert started.launcher.returncode == STOPPED
+    assert "rank 1 on" in said
+    assert "was killed by signal 9 (Killed)" in said
+    assert "restarting on 2 ranks in 1 s (1 of 3)" in said
     assert started.store_folders() == []
 
 

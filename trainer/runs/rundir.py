@@ -167,8 +167,11 @@ class RunDir:
         self.refuse_links()
         return record
 
-    def only_process(self) -> AbstractContextManager[None]:
-        """Train it in no other process meanwhile. Raises ConfigError, which names the process that does."""
+    def only_process(self) -> AbstractContextManager[int]:
+        """Train it in no other process meanwhile, save those that inherit the descriptor that this gives.
+
+        Raises ConfigError, which names the process that does.
+        """
         return only_process(self.path, refuse=partial(ConfigError, "run", str(self.path)))
 
     def refuse_links(self) -> None:

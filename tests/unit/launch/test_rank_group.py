@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launch.ranks.group import run_ranks
+from launch.hosts.host import Host
 from launch.ranks.interpreter import module_command
+from launch.ranks.job import Job, run_here
 from trainer.loop.stop import STOP_SIGNALS
-from trainer.ranks.exits import STOPPED
+from trainer.ranks.exits import FAILED, MACHINE_DIED, NO_PROGRESS, STOPPED
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,9 +25,14 @@ PATIENCE_S = 20
 
 LAUNCHER = """
 import sys
-from launch.ranks import group
-group.GRACE_S = 0.5
-sys.exit(group.run_ranks([sys.executable, "-c", sys.argv[1]], 2, remedy="Try again."))
+from pathlib import Path
+from launch.hosts.host import Host
+from launch.ranks import attempt, job
+attempt.GRACE_S = 0.5
+here = job.Job(
+    run=Path(), hosts=[Host("here", 2)], num_procs=(2, 2), restarts=job.Restarts(limit=int(sys.argv[2])), again="again"
+)
+sys.exit(job.run_here(here, command=[sys.executable, "-c", sys.argv[1]]))
 """
 
 RANK = """
@@ -63,8 +69,8 @@ def start(tmp_path: Path) -> Iterator:
     """Starts a launcher, in `tmp_path`, of two ranks that do what the text says."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(do: str, *prefix: str) -> subprocess.Popen[str]:
-        command = [*prefix, sys.executable, "-c", LAUNCHER, RANK + do]
+    def start(do: str, *prefix: str, restarts: int = 0) -> subprocess.Popen[str]:
+        command = [*prefix, sys.executable, "-c", LAUNCHER, RANK + do, str(restarts)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True))
@@ -109,15 +115,47 @@ def test_the_status_is_that_of_the_first_rank_that_failed_and_the_other_is_told(
     launcher = start("train() if rank == '0' else [time.sleep(0.01) for _ in iter(Path('fail').exists, True)]; exit(3)")
     ready(tmp_path, 0)
     (tmp_path / "fail").touch()
-    assert status(launcher, tmp_path) == (3, "")
+    code, said = status(launcher, tmp_path)
+    assert code == 3
+    assert "rank 1 on here failed first" in said
+    assert "ended with exit status 3" in said
     assert (tmp_path / "saved-0").exists()
 
 
 def test_a_rank_that_dies_is_named_and_one_that_is_stuck_is_ended(start, tmp_path: Path):
     launcher = start("hang() if rank == '0' else os.kill(os.getpid(), signal.SIGKILL)")
     code, said = status(launcher, tmp_path)
-    assert code == 128 + signal.SIGKILL
-    assert said == "error: rank 1 was ended by signal 9 (Killed). Try again.\n"
+    assert code == MACHINE_DIED
+    assert "rank 1 on here failed first" in said
+    assert "was killed by signal 9 (Killed). Is there enough memory?" in said
+    assert said.endswith("to go on: again\n")
+
+
+def test_a_killed_rank_is_started_again_with_the_others(start, tmp_path: Path):
+    launcher = start(
+        "attempt = os.environ['DIPTYCH_ATTEMPT']; Path(f'ran-{rank}-{attempt}').touch();"
+        "hang() if rank == '0' and attempt == '1' else attempt == '1' and os.kill(os.getpid(), signal.SIGKILL)",
+        restarts=1,
+    )
+    code, said = status(launcher, tmp_path)
+    assert code == 0
+    assert sorted(path.name for path in tmp_path.glob("ran-*")) == ["ran-0-1", "ran-0-2", "ran-1-1", "ran-1-2"]
+    assert "restarting on 2 ranks in 1 s (1 of 1): here 2" in said
+
+
+def test_what_fails_every_time_is_given_up(start, tmp_path: Path):
+    code, said = status(start("os.kill(os.getpid(), signal.SIGKILL)", restarts=1), tmp_path)
+    assert code == NO_PROGRESS
+    assert said.count("failed first") == 2
+    assert "after 1 restart without a new checkpoint; to go on: again" in said
+
+
+def test_what_ranks_print_is_in_their_logs_and_of_rank_0_on_the_terminal(start, tmp_path: Path):
+    launcher = start("print('out', rank); print('err', rank, file=sys.stderr)")
+    out, err = launcher.communicate(timeout=PATIENCE_S)
+    assert (out, err) == ("out 0\n", "err 0\n")
+    logs = [path.read_text() for path in sorted(tmp_path.glob("logs/*-1/rank-0000?.log"))]
+    assert [sorted(log.splitlines()) for log in logs] == [["err 0", "out 0"], ["err 1", "out 1"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -182,12 +220,15 @@ def test_what_a_rank_has_started_is_ended_with_it(start, tmp_path: Path):
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
 
-def test_a_rank_that_cannot_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_rank_that_cannot_start_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     former = [signal.getsignal(number) for number in STOP_SIGNALS]
-    with pytest.raises(FileNotFoundError, match="no-python"):
-        run_ranks([str(tmp_path / "no-python")], 2, remedy="")
-    assert list(tmp_path.iterdir()) == []
+    job = Job(run=tmp_path, hosts=[Host("here", 2)], num_procs=(2, 2), again="again")
+    assert run_here(job, command=[str(tmp_path / "no-python")]) == FAILED
+    assert "no-python" in capsys.readouterr().err
+    assert not list(tmp_path.glob("diptych-ranks-*"))
     assert [signal.getsignal(number) for number in STOP_SIGNALS] == former
 
 
