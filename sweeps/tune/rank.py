@@ -53,7 +53,7 @@ class Rank(RankActor):
         try:
             metrics = trainer.advance(period - trainer.position % period)
             trainer.save()
-            trainer.checkpoints.wait()  # Tune may count on it from now on
+            trainer.wait_saved()  # Tune may count on it from now on
         except TrainingDivergedError:
             return {"position": trainer.position, "diverged": True}
         return metrics

@@ -1,12 +1,13 @@
 """How a run is distributed over ranks, in which arithmetic."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from trainer.config.bounds import AtLeastOne, NumberOrOff
+from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff
 from trainer.config.errors import require
 from trainer.config.section import Section
 
+Seconds = Annotated[float, AtLeast(1, "use 1 to 86400 seconds.", most=86_400)]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 
@@ -29,6 +30,8 @@ class EngineConfig(Section):
     """Batch statistics over all ranks, as one process with the whole batch would have them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: GPUs where there are any."""
+    timeout_s: Seconds = 120.0
+    """How long ranks wait for one that does not answer, once all are under way. Saves and scores have longer."""
 
     def check_fields(self) -> None:
         """Raise ConfigError for settings of DeepSpeed that exclude each other."""

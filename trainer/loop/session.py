@@ -4,9 +4,12 @@ from sharding.console import PlainConsole, command_line
 from trainer.engine.deepspeed_config import forget_world
 from trainer.evaluation.evaluate import scores_table, table_title
 from trainer.loop.errors import failures_recorded
+from trainer.loop.requests import forget_old_requests
 from trainer.loop.setup import open_trainer
+from trainer.loop.status import attempt
 from trainer.loop.trainer import Trainer
 from trainer.ranks.exits import FINISHED, STOPPED
+from trainer.ranks.failures import described
 from trainer.ranks.world import close_world, init_world
 from trainer.runs.opened import OpenRun
 
@@ -23,12 +26,22 @@ def train_run(opened: OpenRun, console: PlainConsole) -> int:
 def _train(opened: OpenRun, console: PlainConsole) -> int:
     world = init_world(opened.config.engine.device)
     trainer = open_trainer(opened, world=world)
+    if world.is_main:
+        _forget_old_requests(opened, console)
+    outcome = "failed"
     try:
         with failures_recorded():  # before anything is closed, which may wait for others
             finished = trainer.train()
             scores = trainer.finish() if finished else {}
+        outcome = "finished" if finished else "stopped"
+    except Exception as error:
+        outcome = f"failed: {described(error)}"[:1000]
+        raise
     finally:
-        trainer.close()
+        try:
+            trainer.close()
+        finally:
+            trainer.tell("ended", outcome=outcome)
     if world.is_main and finished:
         _tell_end(opened, trainer, scores, console)
     elif world.is_main:
@@ -36,6 +49,14 @@ def _train(opened: OpenRun, console: PlainConsole) -> int:
             f"stopped and saved. Continue with: {command_line('diptych', 'train', '--resume', opened.run.path)}"
         )
     return FINISHED if finished else STOPPED
+
+
+def _forget_old_requests(opened: OpenRun, console: PlainConsole) -> None:
+    """Those of before the launch. What is asked between two attempts of one is obeyed by the next."""
+    if attempt() > 1:
+        return
+    for kind in forget_old_requests(opened.run.path):
+        console.print(f"control/{kind} was there before this start, and is removed: it asked an earlier one.")
 
 
 def _tell_end(opened: OpenRun, trainer: Trainer, scores: dict[str, float], console: PlainConsole) -> None:

@@ -20,6 +20,7 @@ from trainer.loop.events import Event, every
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import make_keepers
 from trainer.loop.meter import Meter
+from trainer.loop.status import StatusWriter
 from trainer.loop.trainer import Trainer
 from trainer.methods.base import Method
 from trainer.methods.registry import build_method
@@ -72,6 +73,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         step_number=progress.step,
         standing=progress.standing,
         keepers=make_keepers(config),
+        status=StatusWriter(run, world=world, total=config.train.total_images) if world.is_main else None,
     )
     trainer.events += _events(trainer)
     if world.is_main and not trainer.is_finished:

@@ -1,6 +1,7 @@
 """The training loop: fetch, step the players, and what is due: log, samples, evaluate, checkpoint."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +21,15 @@ from trainer.loop.events import Event
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import Keeper, Verdict, after_evaluation
 from trainer.loop.meter import Meter
+from trainer.loop.requests import Requests
 from trainer.loop.schedule import learning_rate
+from trainer.loop.status import State, StatusWriter
 from trainer.loop.stop import StopFlag, stop_signals
 from trainer.monitoring import Logger, Metrics
+from trainer.ranks.patience import Patience
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
+from trainer.runs.control import Request
 
 
 class Batches(Protocol):
@@ -61,10 +66,14 @@ class Trainer:
     """On all ranks."""
     events: list[Event] = field(default_factory=list)
     last_scores: dict[str, float] = field(default_factory=dict)
+    status: StatusWriter | None = None
+    """On the main rank."""
 
     def __post_init__(self) -> None:
         self.total = self.config.train.total_images
         self.stop = StopFlag()
+        self.requests = Requests(self.checkpoints.folder.parent, world=self.world, stop=self.stop)
+        self.patience = Patience(self.config.engine.timeout_s)
         self._verdicts: list[Verdict] = []
         if self.standing is not None:
             self._ask_keepers(self.standing)
@@ -82,12 +91,14 @@ class Trainer:
         return None if best is None else folder_of(self.checkpoints.folder, best)
 
     def train(self) -> bool:
-        """Train to the end, or until SIGTERM or SIGINT, and save. Returns whether the end was reached."""
+        """Train to the end, or until told to stop, and save. Returns whether the end was reached."""
         with stop_signals(self.stop):
-            while not self.is_finished and not self.world.any(self.stop.is_set):
+            while not self.is_finished and (request := self.requests.agreed()) != Request.STOP:
+                if request == Request.SAVE:
+                    self.save()
                 self.step()
             self.save()
-            self.checkpoints.wait()
+            self.wait_saved()
         self._emit_times()
         return self.is_finished
 
@@ -112,6 +123,8 @@ class Trainer:
         self.step_number += 1
         with self.engine.gathered() as networks:
             self.average.update(networks, position=self.position, num_images=num_images)
+        self.patience.shorten()
+        self.tell("training")
         if before == 0:
             self.draw_samples()
         for event in self.events:
@@ -130,7 +143,7 @@ class Trainer:
 
     def evaluate(self) -> None:
         """Score the watched split."""
-        with self.clock.stopped():
+        with self._pause():
             self.last_scores = self.held_out.score()
         self._emit(self.last_scores)
         score = self.config.checkpoint.keep_best
@@ -153,11 +166,24 @@ class Trainer:
 
     def finish(self) -> dict[str, float]:
         """Score the held-out images once and for all, and write evaluation and report."""
-        return self.held_out.finish(self.position, early_stop=self.stop.reason)
+        with self._pause():
+            return self.held_out.finish(self.position, early_stop=self.stop.reason)
+
+    @contextmanager
+    def _pause(self) -> Iterator[None]:
+        """Time inside is no training, and ranks may need more of it than others."""
+        self.tell("evaluating")
+        with self.clock.stopped(), self.patience.long():
+            yield
+
+    def tell(self, state: State, *, outcome: str = "") -> None:
+        """Let whoever looks from outside know how the run is. Main rank only; nothing elsewhere."""
+        if self.status is not None:
+            self.status.tell(state, position=self.position, checkpoint=self.checkpoints.newest, outcome=outcome)
 
     def draw_samples(self) -> None:
         """Translate the same few watched images as always."""
-        with self.clock.stopped():
+        with self._pause():
             path = self.held_out.draw(self.position)
             for logger in self.loggers:
                 logger.picture(path, self.position)
@@ -173,11 +199,16 @@ class Trainer:
         if self.checkpoints.newest == self.position:
             return
         self._require_finite(self.meter.peek(self.world))
-        with self.clock.stopped():
+        with self.clock.stopped(), self.patience.long():
             self.checkpoints.save(
                 Progress(position=self.position, step=self.step_number, standing=self.standing),
                 rank_state={"meter": self.meter.state_dict(), "elapsed_s": self.clock.elapsed_s},
             )
+
+    def wait_saved(self) -> None:
+        """Wait, on all ranks, until the last save is durable. Raises CheckpointError if it failed."""
+        with self.patience.long():
+            self.checkpoints.wait()
 
     def _require_finite(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():

@@ -9,11 +9,9 @@ import torch
 import torch.distributed as dist
 
 from sharding.storage.memory import keep_freed_memory
+from trainer.ranks.patience import START_S
 from trainer.ranks.rendezvous import own_host
 from trainer.ranks.store import open_store
-
-TIMEOUT = timedelta(minutes=10)
-"""Ranks wait for each other so long: at the start, and in each collective operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +61,15 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on at least one rank: all ranks then act alike. Never waits for a GPU."""
+        return bool(self.largest(int(flag)))
+
+    def largest(self, number: int) -> int:
+        """The largest of the ranks' numbers. Never waits for a GPU."""
         if self.size == 1:
-            return flag
-        votes = torch.tensor(int(flag))
-        dist.all_reduce(votes, group=self.control)
-        return bool(votes)
+            return number
+        votes = torch.tensor(number)
+        dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=self.control)
+        return int(votes)
 
     def gather(self, value: Any) -> list[Any]:
         """The picklable values of all ranks, in their order, on every rank."""
@@ -115,14 +117,15 @@ def init_world(device: Literal["auto", "cpu", "cuda"] = "auto") -> World:
 
 
 def _control_group() -> dist.ProcessGroup:
-    group = dist.new_group(backend="gloo")
+    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=START_S))
     assert isinstance(group, dist.ProcessGroup)  # all ranks are members
     return group
 
 
 def _init_process_group(*, backend: str, rank: int, size: int) -> None:
-    store = open_store(rank=rank, size=size, timeout=TIMEOUT)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+    timeout = timedelta(seconds=START_S)
+    store = open_store(rank=rank, size=size, timeout=timeout)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 
 
 def lone_world(device: torch.device) -> World:

@@ -19,6 +19,7 @@ CHANGEABLE = (
     "optimizer.decay_start",
     "engine.device",
     "engine.gradient_clipping",
+    "engine.timeout_s",
     "data.path",
     "data.num_threads",
     "log",

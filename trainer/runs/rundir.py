@@ -36,6 +36,7 @@ from trainer.runs import formats
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
 from trainer.runs.provenance import commit, versions
+from trainer.runs.status import FILE_NAME as STATUS_FILE
 
 ORIGIN_KEY = "from"
 """In run.json: the checkpoint of another run whose weights the run began with; see `trainer.runs.origin`."""
@@ -237,7 +238,7 @@ class RunDir:
         self.refuse_links()
         for folder in (self.path / "wandb", self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.run_file, self.metrics_file, self.path / LOCK_FILE):
+        for file in (self.run_file, self.metrics_file, self.path / STATUS_FILE, self.path / LOCK_FILE):
             file.unlink(missing_ok=True)
         for folder in (self.samples, self.path):
             with contextlib.suppress(OSError):  # it holds something, or is gone

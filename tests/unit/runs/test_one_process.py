@@ -16,7 +16,7 @@ def test_a_run_that_is_being_trained_is_not_trained_again(
     run = RunDir(tmp_path / "run")
     run.create(shrink(load_preset(DEFAULT), dataset=tiny_dataset), preset=DEFAULT, command=[])
     with run.only_process():
-        assert rank.main(run.path) == 1
+        assert rank.main(run.path) == 2
     said = capsys.readouterr().err
     assert f"run = '{run.path}': is in use by process" in said
     assert "Wait for its end" in said
