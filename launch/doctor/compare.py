@@ -39,19 +39,21 @@ class Heard:
     """Its clock less the launcher's; the way there counts as skew, too."""
 
 
-def compare(heard: Sequence[Heard]) -> list[Finding]:
+def compare(heard: Sequence[Heard], *, device: str = "auto", commit: str | None = None) -> list[Finding]:
     """All that is wrong, host by host. In a comparison those are at fault that differ from most.
 
     Args:
         heard: at least one.
+        device: as `EngineConfig.device`.
+        commit: of the Diptych that asks, which all are to have; that of most if not given.
     """
     findings = [Finding(host=one.report.host, text=text) for one in heard for text in one.report.problems]
-    findings += [finding for one in heard for finding in _look(one)]
+    findings += [finding for one in heard for finding in (*_look(one), *_look_at_devices(one, device=device))]
     names = sorted({name for one in heard for name in one.report.versions})
     for name in names:
-        findings += _differing(
-            heard, name, [one.report.versions.get(name, "none") for one in heard], "Install the same there."
-        )
+        values = [one.report.versions.get(name, "none") for one in heard]
+        expected = commit if name == "commit" else None
+        findings += _differing(heard, name, values, "Install the same there.", expected=expected)
     data = [one.report.data for one in heard]
     there = [digest for digest in data if digest]
     if len(set(there)) > 1:
@@ -84,19 +86,31 @@ def _look(one: Heard) -> list[Finding]:
             f"{report.memory_gb:.1f} GB of memory are free for {one.num_ranks} rank(s); start fewer there.",
             False,
         ),
-        (
-            0 < len(report.gpus) < one.num_ranks,
-            f"it has {len(report.gpus)} GPU(s) for {one.num_ranks} ranks; lower its slots in the hostfile.",
-            True,
-        ),
     )
     return [Finding(host=report.host, text=text, is_fatal=fatal) for wrong, text, fatal in checks if wrong]
 
 
-def _differing(heard: Sequence[Heard], what: str, values: Sequence[str], remedy: str) -> list[Finding]:
-    common = Counter(values).most_common(1)[0][0]
+def _look_at_devices(one: Heard, *, device: str) -> list[Finding]:
+    """Whether each rank gets a GPU of its own, or a core where it is to do without."""
+    report = one.report
+    if device == "cuda" and not report.gpus:
+        text = "it shows no GPU, and engine.device is cuda; mend its driver, or use auto or cpu."
+        return [Finding(host=report.host, text=text)]
+    use_gpus = bool(report.gpus) and device != "cpu"
+    number, things = (len(report.gpus), "GPU(s)") if use_gpus else (report.num_cores, "CPU cores")
+    if number >= one.num_ranks:
+        return []
+    text = f"it has {number} {things} for {one.num_ranks} ranks; lower its slots in the hostfile."
+    return [Finding(host=report.host, text=text)]
+
+
+def _differing(
+    heard: Sequence[Heard], what: str, values: Sequence[str], remedy: str, *, expected: str | None = None
+) -> list[Finding]:
+    """Who has not what most have, or what is expected."""
+    common, where = (expected, "here") if expected else (Counter(values).most_common(1)[0][0], "elsewhere")
     return [
-        Finding(host=one.report.host, text=f"{what}: {value or 'none'}, and {common or 'none'} elsewhere. {remedy}")
+        Finding(host=one.report.host, text=f"{what}: {value or 'none'}, and {common or 'none'} {where}. {remedy}")
         for one, value in zip(heard, values, strict=True)
         if value != common
     ]

@@ -39,9 +39,9 @@ ALONE_S = SILENCE_S - BEAT_S
 _RETRY_S = 0.5
 
 
-def agent_command(run: Path, *, host: Host, where: Where) -> list[str]:
+def agent_command(run: Path, *, host: Host, where: Where | str) -> list[str]:
     """The command that runs an agent on `host`: nothing in it is secret."""
-    coordinator = f"{where.address}:{where.port}"
+    coordinator = where if isinstance(where, str) else f"{where.address}:{where.port}"
     slots = str(host.slots)
     return module_command(
         "launch.ranks.agent", str(run), "--coordinator", coordinator, "--host", host.name, "--slots", slots

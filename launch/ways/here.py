@@ -2,6 +2,7 @@
 
 from launch.machine.devices import count_cores, count_gpus
 from launch.ranks.interpreter import module_command
+from launch.ranks.job import Restarts
 from launch.ranks.local import choose_num_procs, start_ranks
 from launch.ways.way import Request, Step, Way
 from sharding.console import command_line
@@ -27,8 +28,9 @@ def _describe(request: Request) -> list[Step]:
 
 
 def _start(request: Request) -> int:
+    restarts = Restarts(limit=request.machines.max_restarts)
     return request.in_run(
-        lambda run: start_ranks(run.path, config=request.config, asked=_num_procs(request)),
+        lambda run: start_ranks(run.path, config=request.config, asked=_num_procs(request), restarts=restarts),
     )
 
 

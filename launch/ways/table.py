@@ -3,10 +3,11 @@
 from launch.emit.way import EMIT
 from launch.hosts.options import Machines, flag_of, leaves
 from launch.ways.here import HERE
+from launch.ways.over_ssh import OVER_SSH
 from launch.ways.way import Request, Way
 from trainer.config.errors import ConfigError
 
-WAYS: tuple[Way, ...] = (EMIT,)
+WAYS: tuple[Way, ...] = (OVER_SSH, EMIT)
 """Those that are asked for by a flag; without any, a run is trained on this machine."""
 
 

@@ -67,6 +67,25 @@ def test_more_ranks_than_gpus_are_refused() -> None:
     assert "1 GPU(s) for 2 ranks" in finding.text
 
 
+def test_more_ranks_than_cores_are_refused_where_there_is_no_gpu_for_them() -> None:
+    (finding,) = compare(heard(replace(of("n1"), memory_gb=999.0), num_ranks=9))
+    assert "8 CPU cores for 9 ranks" in finding.text
+    with_gpu = replace(of("n1"), gpus=["H200 141 GiB"], num_cores=2)
+    assert compare(heard(with_gpu, num_ranks=2), device="cpu") == []
+
+
+def test_a_gpu_that_is_asked_for_must_be_there() -> None:
+    (finding,) = compare(heard(of("n1")), device="cuda")
+    assert "shows no GPU" in finding.text
+
+
+def test_the_launchers_commit_is_what_all_need() -> None:
+    assert compare(heard(of("n1"), of("n2")), commit="abc") == []
+    findings = compare(heard(of("n1"), of("n2")), commit="abd")
+    assert [finding.host for finding in findings] == ["n1", "n2"]
+    assert "commit: abc, and abd here" in findings[0].text
+
+
 def test_a_wrong_clock_is_told_and_does_not_prevent_training() -> None:
     (finding,) = compare(heard(of("n1"), skew_s=-61.0))
     assert "-61 s" in finding.text

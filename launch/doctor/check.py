@@ -1,0 +1,70 @@
+"""Whether the hosts are fit for a run, asked by ssh before any rank starts: a table, and who is at fault."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from launch.doctor.answer import Question
+from launch.doctor.compare import Finding, compare, hosts_table
+from launch.doctor.hear import Answered, ask_hosts
+from launch.hosts.host import Host
+from launch.ranks.ssh import Ssh
+from sharding.console import counted, make_console, one_line
+from sharding.storage.place import Place, Url
+from trainer.config.errors import ConfigError
+from trainer.runs.provenance import commit
+
+
+def check_hosts(
+    hosts: Sequence[Host],
+    *,
+    ssh: Ssh,
+    run: Path,
+    data: Place | None,
+    environment: Callable[[Host], Mapping[str, str]],
+    device: str = "auto",
+) -> list[Answered]:
+    """Ask all hosts what they are like, and print it as a table. Starts nothing there; takes a minute at most.
+
+    Args:
+        ssh: how they are reached; its folder is where commands run.
+        run: folder of the run, which need not be there yet.
+        data: the data set; None if none is asked about.
+        environment: what the ranks of a host would have.
+        device: as `EngineConfig.device`.
+
+    Returns:
+        Their answers, in the order of the hosts: all of them are fit.
+
+    Raises:
+        ConfigError: it names each host that does not answer, or is not fit, why, and what would help.
+    """
+
+    def question(host: Host) -> Question:
+        place = data.text if isinstance(data, Url) else data and str(data)
+        return Question(host=host.name, run=str(run), data=place, environment=dict(environment(host)))
+
+    answers = ask_hosts(hosts, ssh=ssh, question=question)
+    heard = [answer.heard for answer in answers if answer.heard is not None]
+    findings = compare(heard, device=device, commit=commit() or "none") if heard else []
+    absent = [Finding(host=each.host.name, text=each.problem) for each in answers if each.heard is None]
+    if heard:
+        make_console(width=160).print(hosts_table(heard, findings))
+    _require_fit([*absent, *findings])
+    return answers
+
+
+def _require_fit(findings: Sequence[Finding]) -> None:
+    """Tell what may be slow; raise ConfigError for what would fail."""
+    for finding in findings:
+        if not finding.is_fatal:
+            make_console(stderr=True).print(_line(finding))
+    fatal = [finding for finding in findings if finding.is_fatal]
+    if fatal:
+        names = list(dict.fromkeys(finding.host for finding in fatal))
+        lines = "".join(f"\n  {_line(finding)}" for finding in fatal)
+        verdict = f"{counted(len(names), 'host is', 'hosts are')} not fit. No rank was started.{lines}"
+        raise ConfigError("hosts", ", ".join(names), verdict)
+
+
+def _line(finding: Finding) -> str:
+    return one_line(f"{finding.host}: {finding.text}")
