@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from sharding.console import counted
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, pools_file, read_state
 from trainer.checkpoints.progress import Progress
@@ -31,15 +30,9 @@ def load_checkpoint(
         How far the run was, and this rank's state; of a checkpoint of another number of ranks, the states of all.
 
     Raises:
-        CheckpointError: it is of another number of ranks and ZeRO 3 has split it, or a file is damaged.
+        CheckpointError: a file is damaged.
     """
     state = _read_state(folder)
-    if state.world_size != world.size and engine.zero_stage == 3:
-        ranks = counted(state.world_size, "rank")
-        raise CheckpointError(
-            f"{folder} was written by {ranks} with ZeRO stage 3, which splits the weights over them; this run has "
-            f"{world.size}. Start {ranks}, or a new run with engine.zero_stage 0 to 2, which goes on with any number."
-        )
     load_average(folder, average, device=world.device)
     try:
         engine.load(folder, saved_ranks=state.world_size)

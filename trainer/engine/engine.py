@@ -175,7 +175,7 @@ class Engine:
                 raise fault
 
     def load(self, folder: Path, *, saved_ranks: int) -> None:
-        """Weights and optimizer state from `save`, at the same number of ranks, or at any if ZeRO is 0 to 2.
+        """Weights and optimizer state from `save`, on any number of ranks.
 
         Args:
             saved_ranks: that have saved.

@@ -18,6 +18,7 @@ from trainer.engine.frozen import trained
 from trainer.engine.optimizers import make_optimizer
 from trainer.engine.precision import fastest_format
 from trainer.engine.tensors import MapLocation, load_tensors
+from trainer.engine.zero3_states import load_slices
 from trainer.engine.zero_states import join_states, load_slice
 from trainer.methods.base import Player
 from trainer.ranks.sync_norm import synchronise
@@ -73,6 +74,7 @@ class PlayerEngine:
         self.player = player
         self.networks = player.networks
         self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
+        self._zero_stage = config.zero_stage
         self._ddp: Any = None
         if config.zero_stage == 0:
             # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
@@ -121,6 +123,9 @@ class PlayerEngine:
         Raises:
             RuntimeError: DeepSpeed found no complete state there.
         """
+        if is_cut_anew and self._zero_stage == 3:
+            load_slices(self.engine, folder / _TAG, saved_ranks=saved_ranks)
+            return
         found, _ = self.engine.load_checkpoint(str(folder), tag=_TAG, load_module_only=is_cut_anew)
         if found is None:
             raise RuntimeError(f"{folder} holds no complete DeepSpeed state; use an older checkpoint.")

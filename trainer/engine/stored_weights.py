@@ -16,7 +16,7 @@ from trainer.engine.tensors import load_tensors
 _TAG = "state"
 _PREFIX = "networks."
 """Before the names of a player's networks, which stand in one module for DeepSpeed."""
-_WRAPPER = "_checkpoint_wrapped_module."
+WRAPPER = "_checkpoint_wrapped_module."
 """What activation checkpointing puts into the names of parameters, but not into those of state dicts."""
 
 
@@ -34,13 +34,13 @@ def read_weights(folder: Path, *, num_ranks: int) -> dict[str, Tensor]:
     whole = folder / _TAG / "mp_rank_00_model_states.pt"
     is_whole = os.path.lexists(whole)
     stored = load_tensors(whole)["module"] if is_whole else _joined(folder / _TAG, num_ranks=num_ranks)
-    return {name.removeprefix(_PREFIX).replace(_WRAPPER, ""): tensor for name, tensor in stored.items()}
+    return {name.removeprefix(_PREFIX).replace(WRAPPER, ""): tensor for name, tensor in stored.items()}
 
 
 def _joined(folder: Path, *, num_ranks: int) -> dict[str, Tensor]:
     """What all ranks hold of each parameter, side by side; the last rank's slice may be filled up."""
     first = load_tensors(folder / "zero_pp_rank_0_mp_rank_00_model_states.pt")
-    buffers = {name.replace(_WRAPPER, "") for name in first["buffer_names"]}
+    buffers = {name.replace(WRAPPER, "") for name in first["buffer_names"]}
     joined = {name: tensor for name, tensor in first["module"].items() if name in buffers}
     joined |= _joined_frozen(folder, first, num_ranks=num_ranks)
     vectors = [_flat(folder, rank) for rank in range(num_ranks)]

@@ -55,8 +55,11 @@ _STAND_INS: list[Any] = [
 ]
 
 
-def load_tensors(path: Path, *, map_location: MapLocation = "cpu") -> Any:
+def load_tensors(path: Path, *, map_location: MapLocation = "cpu", mapped: bool = False) -> Any:
     """The tensors, numbers and texts of a file that `torch.save` or DeepSpeed wrote.
+
+    Args:
+        mapped: into memory, on the CPU: what is not looked at is not read.
 
     Raises:
         RecordError: it is a link or no regular file, is missing or damaged, or asks for anything to be called.
@@ -64,7 +67,7 @@ def load_tensors(path: Path, *, map_location: MapLocation = "cpu") -> Any:
     try:
         open_record(path).close()
         with torch.serialization.safe_globals(_STAND_INS):
-            return torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True, mmap=mapped or None)
     except FileNotFoundError:
         raise RecordError(f"{path} is missing") from None
     except RecordError as error:
