@@ -8,6 +8,7 @@ from launch.arguments import without_flags
 from launch.emit.job import ClusterJob, manifest_name, to_yaml
 from launch.emit.rayjob import ray_job
 from launch.emit.trainjob import train_job
+from launch.hosts.num_procs import CORES_PER_RANK
 from launch.ways.way import Request, Step, Way
 from trainer.config.errors import ConfigError, require
 
@@ -24,8 +25,6 @@ _OWN_FLAGS = {
     "--dry-run": 0,
 }
 """What the manifest says in its own words, and how many words follow."""
-_CPUS = {True: 4, False: 1}
-"""Cores of a rank with a GPU, which decodes pictures for it, and of one without."""
 
 
 def cluster_job(request: Request) -> ClusterJob:
@@ -48,7 +47,7 @@ def cluster_job(request: Request) -> ClusterJob:
         words=without_flags(request.words, _OWN_FLAGS),
         num_nodes=machines.nodes,
         ranks_per_node=asked.most // machines.nodes,
-        cpus_per_rank=machines.on_ray.cpus_per_rank or _CPUS[use_gpus],
+        cpus_per_rank=machines.on_ray.cpus_per_rank or CORES_PER_RANK[use_gpus],
         use_gpus=use_gpus,
         secret=options.secret,
         variables=machines.env,

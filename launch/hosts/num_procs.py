@@ -9,6 +9,9 @@ from tyro.constructors import PrimitiveConstructorSpec
 from launch.hosts.host import Host
 from trainer.config.errors import ConfigError
 
+CORES_PER_RANK = {True: 4, False: 1}
+"""Cores to ask for, for a rank with a GPU, which decodes pictures for it, and for one without."""
+
 MOST_RANKS = 1_000_000
 """More than anybody has: a number with more digits is a mistake."""
 

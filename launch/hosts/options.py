@@ -10,6 +10,7 @@ import tyro
 from launch.emit.options import EmitOptions
 from launch.hosts.num_procs import NOT_ASKED, NUM_PROCS_ARGUMENT, NumProcs
 from launch.on_ray.options import RayOptions
+from launch.slurm.options import SlurmOptions
 from trainer.config.bounds import AtLeast
 from trainer.config.section import check_bounds
 
@@ -37,13 +38,14 @@ class Machines:
     ssh_port: Annotated[int | None, _PORTS] = None
     """Of sshd on all hosts, if ssh's own configuration does not say it."""
     nodes: Annotated[int, AtLeast(0, "use 1 or more; 0 is not said.")] = 0
-    """Machines that another system is to provide: with --emit."""
+    """Machines that another system is to provide: with --emit and --slurm."""
     on_ray: Annotated[RayOptions, tyro.conf.arg(name="")] = field(default_factory=RayOptions)
     manifest: Annotated[EmitOptions, tyro.conf.arg(name="")] = field(default_factory=EmitOptions)
     env: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")] = ()
     """One more variable of the environment that the other hosts get."""
     max_restarts: Annotated[int, AtLeast(0, "use 0 (never) or more.")] = 3
     """Restarts without a new checkpoint between them, after a process or a machine died."""
+    slurm: Annotated[SlurmOptions, tyro.conf.arg(name="")] = field(default_factory=SlurmOptions)
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the configuration, and what would be started where; make, start and contact nothing."""
 

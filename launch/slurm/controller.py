@@ -1,0 +1,78 @@
+"""What is asked of Slurm's controller, by its commands."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from launch.slurm.decision import JobState, parse_job_state
+from sharding.console import one_line
+from trainer.config.errors import ConfigError
+
+_PATIENCE_S = 60.0
+"""A controller that is busy answers after half a minute; one that is down is asked again by Slurm's own commands."""
+
+
+class SlurmError(RuntimeError):
+    """Slurm refused something, or does not answer. The message holds its own words."""
+
+
+def require_slurm() -> None:
+    """Raise ConfigError where Slurm's commands are not installed."""
+    if shutil.which("sbatch") is None:
+        remedy = "there is no `sbatch` on PATH here: run this on a login node of the cluster, or load its Slurm module."
+        raise ConfigError("slurm", True, remedy)
+
+
+def submit(script: Path, *, environ: Mapping[str, str] | None = None) -> str:
+    """Queue a script; the number of its job. Raises SlurmError.
+
+    Args:
+        environ: whose variables the job can get; those of this process if not given.
+    """
+    return _ask("sbatch", "--parsable", str(script), environ=environ).split(";")[0].strip()  # `number;cluster`
+
+
+def requeue(job: str) -> None:
+    """End a running job, and queue it again. Raises SlurmError where that is switched off."""
+    _ask("scontrol", "requeue", job)
+
+
+def job_state(job: str) -> JobState:
+    """How a job stands. Raises SlurmError."""
+    return parse_job_state(_ask("scontrol", "show", "job", "--oneliner", job))
+
+
+def queued_state(job: str) -> str:
+    """How a job that waits or runs stands, e.g. `PENDING`; empty if there is none of this number any more."""
+    try:
+        return _ask("squeue", "--noheader", "--format=%T", f"--jobs={job}").strip()
+    except SlurmError:  # its number is forgotten
+        return ""
+
+
+def host_names(nodes: str) -> list[str]:
+    """The names in a list as SLURM_JOB_NODELIST, e.g. `n[1-3,7]`. Raises SlurmError."""
+    return _ask("scontrol", "show", "hostnames", nodes).split()
+
+
+def address_of(node: str) -> str:
+    """The address under which the other nodes reach one. Raises SlurmError, or OSError if its name is not known."""
+    words = _ask("scontrol", "show", "node", "--oneliner", node).split()
+    name = next((word.partition("=")[2] for word in words if word.startswith("NodeAddr=")), node)
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return str(found[0][4][0])
+
+
+def _ask(*command: str, environ: Mapping[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run(
+            command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SlurmError(f"{command[0]}: {error}") from error
+    if done.returncode:
+        said = one_line(done.stderr.decode(errors="replace").strip()) or f"exit status {done.returncode}"
+        raise SlurmError(f"{command[0]}: {said}")
+    return done.stdout.decode(errors="replace")
