@@ -8,21 +8,21 @@ import contextlib
 import json
 import os
 import queue
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from launch.hosts.host import Host
 from launch.ranks.agents import Where
+from launch.ranks.connect import connect
 from launch.ranks.host_agent import HostAgent
 from launch.ranks.interpreter import module_command
 from launch.ranks.links import PERIOD_S
 from launch.ranks.messages import Asked, Beat, Hello, Leave, Lost, Message
 from launch.ranks.server import BEAT_S, SILENCE_S
-from launch.ranks.wire import TokenError, Wire, WireError, answer_coordinator
+from launch.ranks.wire import TokenError, Wire, WireError
 from sharding.console import guard_terminal, make_console, one_line
 from trainer.loop.stop import LAST_SAVE_S, handle, restore
 from trainer.ranks.exits import FINISHED, MACHINE_DIED, STOPPED, WRONG_INPUT
@@ -35,8 +35,6 @@ UNEASY_S = SILENCE_S / 2
 
 ALONE_S = SILENCE_S - BEAT_S
 """... and after so long they are ended: before the coordinator, which then counts them lost, starts others."""
-
-_RETRY_S = 0.5
 
 
 def agent_command(run: Path, *, host: Host, where: Where | str) -> list[str]:
@@ -78,7 +76,7 @@ def run_agent(
     former = handle(lambda *_: received.append(time.monotonic()))
     try:
         gone = gone or threading.Event()
-        wire = _connect(coordinator, token, patience_s=patience_s, given_up=lambda: bool(received) or gone.is_set())
+        wire = connect(coordinator, token, patience_s=patience_s, given_up=lambda: bool(received) or gone.is_set())
         if wire is None:
             return STOPPED
         command = command or module_command("trainer.main", str(run))
@@ -88,23 +86,6 @@ def run_agent(
         return WRONG_INPUT if isinstance(error, TokenError) else MACHINE_DIED
     finally:
         restore(former)
-
-
-def _connect(
-    coordinator: tuple[str, int], token: str, *, patience_s: float, given_up: Callable[[], bool]
-) -> Wire | None:
-    """Try until it listens; None if given up before. Raises OSError after `patience_s`, and TokenError at once."""
-    deadline = time.monotonic() + patience_s
-    while not given_up():
-        try:
-            return answer_coordinator(socket.create_connection(coordinator, timeout=SILENCE_S), token)
-        except TokenError:
-            raise
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_S)
-    return None
 
 
 class _Agent:
@@ -126,11 +107,13 @@ class _Agent:
         self._gone = gone
         self._told_s = 0
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._to_send: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._is_alone = False
         self._heard_s = time.monotonic()
         self._ranks = HostAgent(run, host=host.name, command=command, emit=self._emit, address=wire.own_address)
         wire.set_patience(SILENCE_S)
         wire.send(Hello(host=host.name, slots=host.slots, time=time.time()))
-        for work in (self._listen, self._beat):
+        for work in (self._listen, self._speak):
             threading.Thread(target=work, name="coordinator", daemon=True).start()
 
     def until_the_end(self) -> int:
@@ -165,6 +148,7 @@ class _Agent:
         make_console(stderr=True).error(f"{self._host.name} without its coordinator: {one_line(reason)}")
         silent = time.monotonic() - self._heard_s
         seconds = LAST_SAVE_S if silent < UNEASY_S else ALONE_S - silent
+        self._is_alone = True
         self._ranks.stop()
         deadline = time.monotonic() + seconds
         while self._ranks.look() and time.monotonic() < deadline and not self._is_expelled():
@@ -184,8 +168,10 @@ class _Agent:
             self._emit(Asked())
 
     def _emit(self, message: Message) -> None:
-        with contextlib.suppress(WireError):  # the thread that listens reports it
-            self._wire.send(message)
+        """Never waits. Ranks that are ended here because nothing was heard have not ended as they should: if the
+        coordinator is there after all, it is to find this host lost, and to start them again."""
+        if not self._is_alone:
+            self._to_send.put(message)
 
     def _listen(self) -> None:
         try:
@@ -197,10 +183,13 @@ class _Agent:
         except WireError as error:
             self._messages.put(Lost(str(error)))
 
-    def _beat(self) -> None:
-        while True:
-            time.sleep(BEAT_S)
-            self._emit(Beat())
+    def _speak(self) -> None:
+        with contextlib.suppress(WireError):  # the thread that listens reports it
+            while True:
+                message: Message = Beat()
+                with contextlib.suppress(queue.Empty):
+                    message = self._to_send.get(timeout=BEAT_S)
+                self._wire.send(message)
 
 
 def _read_token(gone: threading.Event) -> str:

@@ -33,6 +33,9 @@ GRACE_S = 10.0
 SETTLE_S = 1.0
 """Signals that follow the first so soon say the same: kernel and shell both tell of a closed terminal."""
 
+MEETING_S = 60.0
+"""A host that has not said by then where ranks are to meet is taken for lost: it may wait for a file system."""
+
 REPORT_S = 10.0
 """A host that was told to end its ranks at once, and has not said so by then, is taken for lost."""
 
@@ -86,6 +89,7 @@ class Attempt:
         self._started: set[str] = set()
         self._told = self._killed = False
         self._first_seen_s = self._deadline = float("inf")
+        self._meeting_deadline = time.monotonic() + MEETING_S if links.is_remote else float("inf")
 
     def run(self) -> Outcome:
         """Until no rank is left."""
@@ -109,7 +113,7 @@ class Attempt:
 
     def _send_others(self, master: str) -> None:
         for host in self._shares:
-            if host not in self._started:
+            if host not in self._started and not self._told:  # the one before may be gone
                 self._send_start(host, replace(self._start, master=master))
 
     def _hear(self, heard: Heard) -> None:
@@ -122,8 +126,8 @@ class Attempt:
             case LogPart():
                 append(self._logs / log_name(message.rank), message.text.encode("latin-1"))
             case Listening():
-                if not self._told:
-                    self._send_others(message.master)
+                self._meeting_deadline = float("inf")
+                self._send_others(message.master)
             case CannotStart():
                 self._lose(heard.host, f"ranks could not be started: {message.error}", status=FAILED)
             case Ended():
@@ -138,6 +142,9 @@ class Attempt:
     def _look(self) -> None:
         if self._received:
             self._stop_for_user()
+        if time.monotonic() > self._meeting_deadline:
+            self._meeting_deadline = float("inf")
+            self._give_up(self._host_of[0], "the host does not start its ranks")
         insisted = bool(self._received) and self._received[-1] - self._received[0] > SETTLE_S
         late = time.monotonic() > self._deadline
         if (insisted or late) and not self._killed:
@@ -146,8 +153,11 @@ class Attempt:
             self._send_all(Kill())
         elif late:
             for host in self._unresolved_hosts():
-                self._links.dismiss(host)
-                self._lose(host, "the host does not say that its ranks have ended")
+                self._give_up(host, "the host does not say that its ranks have ended")
+
+    def _give_up(self, host: str, reason: str) -> None:
+        self._links.dismiss(host)
+        self._lose(host, reason)
 
     def _stop_for_user(self) -> None:
         self._outcome.was_told = True
@@ -190,8 +200,9 @@ class Attempt:
     def _lose(self, host: str, reason: str, *, status: int = MACHINE_DIED) -> None:
         if self._is_resolved(host):
             return
-        self._resolved |= set(self._shares[host].ranks)
-        self._fail(Failure(host=host, rank=None, time=time.time(), status=status, text=reason))
+        ranks = [rank for rank in self._shares[host].ranks if rank not in self._resolved]
+        self._resolved |= set(ranks)
+        self._fail(Failure(host=host, rank=None, time=time.time(), status=status, text=reason, ranks=ranks))
 
     def _fail(self, failure: Failure) -> None:
         self._outcome.failures.append(failure)

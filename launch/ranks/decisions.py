@@ -1,6 +1,5 @@
 """What a coordinator decides, as pure functions: which failure was the first, whether to start again, and where."""
 
-import re
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +12,6 @@ LONGEST_WAIT_S = 60.0
 
 FAULTS = 2
 """A host at fault so often in a row is left out."""
-
-_PEER_GONE = re.compile(
-    r"connection (was )?(closed|reset|refused)|closed by (the )?(remote )?peer|broken pipe|peer .*(gone|lost)"
-    r"|lost its peer|socket (timeout|closed)|timed out|timeout|NCCL (communicator|remote|watchdog)"
-    r"|remote process exited",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +28,10 @@ class Failure:
     text: str
     """One line: the exception, the signal, or how the host was lost."""
     tail: str = ""
+    ranks: Sequence[int] = ()
+    """Whose logs may tell more."""
+    is_secondary: bool = False
+    """Whether it says no more than that another rank is gone."""
 
     @property
     def is_mortal(self) -> bool:
@@ -49,7 +45,16 @@ def failure_of(ended: Ended, *, host: str, ahead_s: float) -> Failure:
     noted = record.get("time")
     when = noted if isinstance(noted, int | float) else ended.time
     text = str(record.get("error") or "") or _fate(ended.status)
-    return Failure(host=host, rank=ended.rank, time=when - ahead_s, status=ended.status, text=text, tail=ended.tail)
+    return Failure(
+        host=host,
+        rank=ended.rank,
+        time=when - ahead_s,
+        status=ended.status,
+        text=text,
+        tail=ended.tail,
+        ranks=[ended.rank],
+        is_secondary=record.get("secondary") is True,
+    )
 
 
 def _fate(status: int) -> str:
@@ -64,11 +69,7 @@ def first_failure(failures: Collection[Failure]) -> Failure:
 
     A rank that is killed has written nothing, and is noticed later than its peers write that they have lost it.
     """
-    return min(failures, key=lambda failure: (_is_secondary(failure), failure.time))
-
-
-def _is_secondary(failure: Failure) -> bool:
-    return not failure.is_mortal and _PEER_GONE.search(failure.text) is not None
+    return min(failures, key=lambda failure: (failure.is_secondary, failure.time))
 
 
 def is_worth_another_try(failure: Failure) -> bool:

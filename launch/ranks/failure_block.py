@@ -16,9 +16,10 @@ def failure_block(failures: Sequence[Failure], first: Failure, *, attempt: int, 
     when = datetime.fromtimestamp(first.time, UTC).strftime("%H:%M:%S UTC")
     who = first.host if first.rank is None else f"rank {first.rank} on {first.host}"
     lines = [f"{one_line(who)} failed first, {when}, attempt {attempt}: {one_line(first.text)}"]
-    if first.rank is not None:
-        tail = [] if first.rank == 0 else first.tail.splitlines()  # what rank 0 said stands above
-        lines.append(f"  log: {one_line(logs / log_name(first.rank))}" + ("; its last lines:" if tail else ""))
+    tail = [] if first.rank == 0 else first.tail.splitlines()  # what rank 0 said stands above
+    lines += [f"  log: {one_line(logs / log_name(rank))}" for rank in first.ranks[:_SHOWN]]
+    if tail:
+        lines[-1] += "; its last lines:"
         lines += [f"    {one_line(line)}" for line in tail]
     others = [failure for failure in failures if failure is not first]
     if others:

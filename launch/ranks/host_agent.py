@@ -1,7 +1,6 @@
 """What an agent does on its host, whoever brings it the coordinator's messages."""
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,8 @@ from launch.ranks.prepare import prepare_run
 from launch.ranks.processes import HostRanks, Place
 from sharding.errors import DatasetError
 from trainer.config.errors import ConfigError
+from trainer.ranks.failures import described
+from trainer.ranks.rendezvous import listen
 from trainer.runs.rundir import RunDir
 
 _SHIP_PERIOD_S = 1.0
@@ -85,6 +86,9 @@ class HostAgent:
             self._emit(Prepared())
         except (ConfigError, DatasetError, OSError) as error:
             self._emit(Prepared(error=str(error)))
+        except Exception as error:  # a defect, or a damaged file: the coordinator waits for an answer
+            self._emit(Prepared(error=described(error)))
+            raise
 
     def _start(self, start: Start) -> None:
         self.close()
@@ -93,7 +97,7 @@ class HostAgent:
         meeting = None
         try:
             if self._address and not start.master:
-                meeting = socket.create_server((self._address, 0), backlog=start.world_size + 16)
+                meeting = listen(self._address)
                 start = replace(start, master=f"{self._address}:{meeting.getsockname()[1]}")
             self._shipping = None if self._shares_folder else _Shipping(start, logs, self._emit)
             self._ranks = HostRanks(start, self._command, place=place, emit=self._emit_of_ranks, meeting=meeting)

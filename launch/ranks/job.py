@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from launch.hosts.host import Host, Share
+from launch.hosts.host import Host, Share, share_ranks
 from launch.ranks.agents import Agents, Where
 from launch.ranks.attempt import Attempt, Outcome
 from launch.ranks.decisions import (
@@ -91,6 +91,7 @@ def run_job(job: Job, *, agents: Agents, address: str, port: int = 0, token: str
         ConfigError: more ranks than slots, or another process trains this run.
         OSError: it cannot listen at that address and port.
     """
+    share_ranks(job.hosts, num_ranks=job.num_procs[0])  # raises if they are too many
     where = Where(address, port, token or secrets.token_hex(32))
     with RunDir(job.run).only_process(), _signals() as received, Display() as display:
         links = RemoteLinks(job.hosts, agents=agents, where=where)
@@ -107,6 +108,10 @@ def _signals() -> Iterator[list[float]]:
         yield received
     finally:
         restore(former)
+
+
+def _names(hosts: Sequence[Host]) -> str:
+    return ", ".join(one_line(host.name) for host in hosts)
 
 
 class _Course:
@@ -160,7 +165,10 @@ class _Course:
             left_out=self._left_out(),
             strict=attempt == 1,
         )
-        return next_shares(hosts, num_procs=self._job.num_procs, allowed=self._job.allowed)
+        shares = next_shares(hosts, num_procs=self._job.num_procs, allowed=self._job.allowed)
+        if not shares:
+            raise NobodyError({"num_procs": f"the global batch fits no number of ranks that {_names(hosts)} can hold"})
+        return shares
 
     def _try(self, attempt: int, shares: Sequence[Share]) -> Outcome:
         start = Start(

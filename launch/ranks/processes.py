@@ -23,6 +23,9 @@ from trainer.ranks.rendezvous import STORE_VARIABLE, private_store
 LAST_WORDS_S = 1.0
 """What a rank printed is waited for so long after its end: a process that it started may hold its pipe."""
 
+END_S = 10.0
+"""A killed process is gone by then, or will not be for long."""
+
 _LARGEST_RECORD = 1 << 20
 
 
@@ -81,7 +84,7 @@ class HostRanks:
             place.logs.mkdir(parents=True, exist_ok=True)
             for local_rank, cores in enumerate(self._cores()):
                 with bound_to(cores):
-                    self._ranks.append(self._spawn(local_rank))
+                    self._ranks.append(self._spawn(local_rank, num_threads=len(cores)))
         except BaseException:
             self.close()
             raise
@@ -109,7 +112,8 @@ class HostRanks:
         """Leave nothing behind."""
         self.kill()
         for rank in self._ranks:
-            rank.process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it waits for a file system that is gone
+                rank.process.wait(END_S)
         self._closing.close()
 
     def _left(self) -> list[_Rank]:
@@ -120,7 +124,7 @@ class HostRanks:
         on_cpu = self._start.device == "cpu" or count_gpus() == 0
         return cores_of_ranks(self._start.num_ranks) if on_cpu else [set()] * self._start.num_ranks
 
-    def _spawn(self, local_rank: int) -> _Rank:
+    def _spawn(self, local_rank: int, *, num_threads: int) -> _Rank:
         number = self._start.first_rank + local_rank
         log = self._place.logs / log_name(number)
         passed = [
@@ -131,7 +135,7 @@ class HostRanks:
         with _outputs(log, is_shown=number == 0) as (out, err):
             process = subprocess.Popen(
                 self._command,
-                env=self._environment(local_rank),
+                env=self._environment(local_rank, num_threads),
                 pass_fds=passed,
                 start_new_session=True,
                 stdin=None if number == 0 and self._place.terminal else subprocess.DEVNULL,
@@ -140,7 +144,7 @@ class HostRanks:
             )
         return _Rank(number, process, self._pumps(process, log))
 
-    def _environment(self, local_rank: int) -> dict[str, str]:
+    def _environment(self, local_rank: int, num_threads: int) -> dict[str, str]:
         start, place = self._start, self._place
         number = start.first_rank + local_rank
         added = {
@@ -160,8 +164,8 @@ class HostRanks:
             added[STORE_VARIABLE] = str(self._store)
         if self._meeting is not None and number == 0:
             added["DIPTYCH_LISTEN_FD"] = str(self._meeting.fileno())
-        threads = str(max(1, len(os.sched_getaffinity(0)) // start.num_ranks))
-        inherited = {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"} | os.environ
+        threads = num_threads or max(1, len(os.sched_getaffinity(0)) // start.num_ranks)
+        inherited = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"} | os.environ
         inherited.pop("DIPTYCH_TOKEN", None)  # ranks need it for nothing
         return inherited | added | (start.terminal if number == 0 else {})
 

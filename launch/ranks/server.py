@@ -13,6 +13,7 @@ from launch.ranks.agents import Agents, Where
 from launch.ranks.links import Heard, take_all
 from launch.ranks.messages import Beat, Hello, Leave, Lost, Message
 from launch.ranks.wire import Wire, WireError, answer_agent
+from trainer.ranks.rendezvous import listen
 
 BEAT_S = 2.0
 """Both sides say so often that they are there."""
@@ -42,7 +43,7 @@ class RemoteLinks:
         self._members: dict[str, _Member] = {}
         self._changing = threading.Lock()
         self._closed = threading.Event()
-        self._server = socket.create_server((where.address, where.port), backlog=128)
+        self._server = listen(where.address, where.port)
         self._where = where._replace(port=self._server.getsockname()[1])
         self.patience_s = agents.patience_s
         for work in (self._accept, self._beat):

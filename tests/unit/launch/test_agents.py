@@ -177,10 +177,11 @@ def test_logs_of_hosts_with_folders_of_their_own_are_brought(cluster: Cluster):
     assert logs == ["this is 0\n", "this is 1\n"]
 
 
-def test_one_signal_lets_all_hosts_save(cluster: Cluster):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_one_signal_lets_all_hosts_save(cluster: Cluster, number: signal.Signals):
     cluster.start("train()")
     cluster.ready("n1-1", "n2-1")
-    cluster.launcher.send_signal(signal.SIGTERM)
+    cluster.launcher.send_signal(number)
     assert cluster.end() == (143, "", "")
     assert len(list(cluster.folder.glob("saved-*"))) == 2
 
@@ -244,12 +245,18 @@ def test_ranks_save_and_nobody_is_left_when_the_launcher_is_killed(cluster: Clus
     assert len(list(cluster.folder.glob("saved-*"))) == 2
 
 
-def test_a_frozen_launcher_is_not_waited_for(cluster: Cluster):
+def test_a_frozen_launcher_is_not_waited_for_and_starts_again_what_it_finds_ended(cluster: Cluster):
     cluster.start("train()", silence_s=2)
     cluster.ready("n1-1", "n2-1")
-    psutil.Process(cluster.launcher.pid).suspend()
+    cluster.launcher.send_signal(signal.SIGSTOP)
     cluster.until(lambda: not cluster.processes())
-    psutil.Process(cluster.launcher.pid).kill()
+    assert len(list(cluster.folder.glob("saved-*-1"))) == 2
+    cluster.launcher.send_signal(signal.SIGCONT)
+    cluster.ready("n1-2", "n2-2")
+    cluster.launcher.send_signal(signal.SIGTERM)
+    code, _, err = cluster.end()
+    assert code == 143
+    assert "the host is lost: the connection" in err
 
 
 def test_a_host_that_does_not_come_is_an_error(cluster: Cluster):
