@@ -13,6 +13,7 @@ from launch.folders import new_folder
 from launch.hosts.options import Machines
 from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
+from trainer.checkpoints.remote.copy import begin_copy, copy_of
 from trainer.checkpoints.source import find_origin
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, describe_watched
@@ -78,12 +79,27 @@ def start_new(options: TrainOptions, train: Callable[[RunDir], int], *, preset: 
     status = 1
     try:
         make_console().print(f"run: {run.path}")
+        check_upload(run, options.config)
         tell_watched(subject)
         status = train(run)
     finally:
         if status:
             run.discard_unless_begun()
     return status
+
+
+def check_upload(run: RunDir, config: RunConfig) -> None:
+    """Write a run's run.json to where its checkpoints are to be sent, if anywhere.
+
+    Raises:
+        ConfigError: another run's checkpoints lie there.
+        DatasetError: the store cannot be reached, or not be written to.
+    """
+    if config.checkpoint.upload is None:
+        return
+    copy = copy_of(run, config.checkpoint.upload)
+    begin_copy(run, copy)
+    make_console().print(f"checkpoints are sent to {copy.url} too")
 
 
 def tell_watched(subject: Subject) -> None:

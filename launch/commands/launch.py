@@ -9,6 +9,7 @@ from launch.folders import newest_folder
 from launch.starting import (
     TrainOptions,
     check_dataset,
+    check_upload,
     new_run,
     new_subject,
     parse_train,
@@ -48,6 +49,7 @@ def _in_run(options: TrainOptions, preset: str, train: Callable[[RunDir], int]) 
     if unfinished is None:
         return start_new(options, train, preset=preset)
     make_console().print(f"{unfinished.path} is not finished: continuing it.")
+    check_upload(unfinished, options.config)
     return train(unfinished)
 
 

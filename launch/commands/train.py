@@ -11,7 +11,16 @@ import tyro
 
 from launch.arguments import asks_to_resume
 from launch.hosts.options import Machines
-from launch.starting import TrainOptions, check_dataset, check_subject, new_run, parse_train, start_new, tell_watched
+from launch.starting import (
+    TrainOptions,
+    check_dataset,
+    check_subject,
+    check_upload,
+    new_run,
+    parse_train,
+    start_new,
+    tell_watched,
+)
 from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console, one_line
@@ -90,6 +99,7 @@ def _in_old_run(run: RunDir, options: ResumeOptions, changes: dict[str, Any], tr
     if changes:
         _change(opened, options.config, changes)
     options.config.data.share_cache()
+    check_upload(run, options.config)
     tell_watched(opened.subject)
     return train(run)
 

@@ -53,10 +53,12 @@ class Outage:
 
     Args:
         stop: ends the waiting.
+        is_read: the file; else it is written, or removed.
     """
 
-    def __init__(self, url: Url, *, patience: Patience, stop: threading.Event) -> None:
+    def __init__(self, url: Url, *, patience: Patience, stop: threading.Event, is_read: bool = True) -> None:
         self.url = url
+        self._is_read = is_read
         self._patience = patience
         self._stop = stop
         self._began: float | None = None
@@ -77,16 +79,19 @@ class Outage:
             StoppedError: told to stop.
         """
         if failure.is_lasting:
-            raise _lasting(self.url, failure) from failure
+            raise (_lasting if self._is_read else _lasting_write)(self.url, failure) from failure
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         wait = min(self._patience.first_wait_s * 2**self._tries, self._patience.longest_wait_s)
         wait *= _random.uniform(0.75, 1.25)
         self._tries += 1
         if now + wait - self._began > self._patience.total_s:
+            remedy = (
+                " Once it can be reached again, start again; a run continues with --resume." if self._is_read else ""
+            )
             raise RemoteError(
-                f"{self.url} could not be read: {self._tries} tries in {now - self._began:.0f} s failed, the last one "
-                f"with: {failure}. Once it can be reached again, start again; a run continues with --resume."
+                f"{self.url} could not be {'read' if self._is_read else 'written'}: {self._tries} tries in "
+                f"{now - self._began:.0f} s failed, the last one with: {failure}.{remedy}"
             ) from failure
         _log.warning("%s: %s; trying again in %.1f s", self.url, failure, wait)
         if self._stop.wait(wait):
@@ -102,6 +107,10 @@ def _lasting(url: Url, failure: TransferError) -> RemoteError:
             "not there, too."
         )
     return RemoteError(f"{url} cannot be read ({failure}). Check the address and the credentials.")
+
+
+def _lasting_write(url: Url, failure: TransferError) -> RemoteError:
+    return RemoteError(f"{url} cannot be written ({failure}). Check the address, and that the credentials may write.")
 
 
 def download(

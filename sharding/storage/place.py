@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from tyro.constructors import PrimitiveConstructorSpec
 
 SCHEMES = ("s3", "gs", "http", "https")
+_STORES = ("s3", "gs")
+"""Schemes of addresses that can be written to and listed."""
 _KNOWN = "s3://, gs://, http:// or https://"
 
 
@@ -61,6 +63,16 @@ def place_problem(place: object) -> str | None:
     if place.scheme not in SCHEMES:
         return f"must be a folder, or begin with {_KNOWN}."
     return _url_problem(place)
+
+
+def store_problem(place: object) -> str | None:
+    """What is wrong with an address that is to be written to, and the remedy; None if nothing is."""
+    problem = place_problem(place)
+    if problem is not None:
+        return problem
+    if not isinstance(place, Url) or place.scheme not in _STORES:
+        return "must begin with s3:// or gs://: nothing else can be written to and listed."
+    return None
 
 
 def _url_problem(url: Url) -> str | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self, TypeVar
 
-from sharding.storage.place import Url, masked, place_problem
+from sharding.storage.failure import TransferError, explain
+from sharding.storage.place import Url, place_problem
 
 Result = TypeVar("Result")
 
@@ -22,20 +23,6 @@ MAX_CONNECTIONS = 32
 """To one object store, from one process."""
 
 _RANGE_NOT_SATISFIABLE = 416
-_MAX_REASON = 500
-"""Characters of what a server says."""
-_WORTH_ANOTHER_TRY = (408, 425, 429)
-
-
-class TransferError(Exception):
-    """An attempt failed; the message is the reason, without passwords and signatures."""
-
-    def __init__(self, reason: str, *, is_lasting: bool, status: int | None = None) -> None:
-        super().__init__(masked(reason))
-        self.is_lasting = is_lasting
-        """Another attempt would fail in the same way."""
-        self.status = status
-        """Of HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +43,9 @@ class _Backend:
     lasting: tuple[type[Exception], ...] = field(default=())
     """Likewise, for what another attempt would not change."""
 
+    def explain(self, error: Exception) -> TransferError:
+        return explain(error, transient=self.transient, lasting=self.lasting, stall_s=STALL_S)
+
 
 class Answer:
     """The bytes of a remote file from `start` on, to its end or up to `stop`, in pieces. Nothing past its end.
@@ -64,10 +54,7 @@ class Answer:
     """
 
     def __init__(self, url: Url, start: int = 0, stop: int | None = None) -> None:
-        problem = place_problem(url)
-        if problem is not None:
-            raise TransferError(problem, is_lasting=True)
-        self._backend = _backend("http" if url.scheme == "https" else url.scheme)
+        self._backend = _backend_of(url)
         ask = self._backend.ask
         self._reply = self._explained(lambda: ask(self._backend.filesystem, url, start, stop))
 
@@ -98,7 +85,7 @@ class Answer:
         try:
             return function()
         except Exception as error:
-            failure = _explain(error, self._backend)
+            failure = self._backend.explain(error)
             if failure.status != _RANGE_NOT_SATISFIABLE:
                 raise failure from error
             return None
@@ -111,16 +98,30 @@ class Answer:
             self._reply.close()
 
 
+def ask_store(url: Url, function: Callable[[Any], Result]) -> Result:
+    """What `function` makes of fsspec's file system for an address. Raises TransferError, whatever goes wrong."""
+    backend = _backend_of(url)
+    try:
+        return function(backend.filesystem)
+    except TransferError:
+        raise
+    except Exception as error:
+        raise backend.explain(error) from error
+
+
 def list_files(url: Url) -> list[str] | None:
     """Paths relative to `url` of all files below it; None where that cannot be asked, as over HTTP."""
     if url.scheme.startswith("http"):
         return None
-    backend = _backend(url.scheme)
     prefix = url.text.partition("://")[2] + "/"
-    try:
-        return [path.removeprefix(prefix) for path in backend.filesystem.find(url.text)]
-    except Exception as error:
-        raise _explain(error, backend) from error
+    return [path.removeprefix(prefix) for path in ask_store(url, lambda filesystem: filesystem.find(url.text))]
+
+
+def _backend_of(url: Url) -> _Backend:
+    problem = place_problem(url)
+    if problem is not None:
+        raise TransferError(problem, is_lasting=True)
+    return _backend("http" if url.scheme == "https" else url.scheme)
 
 
 @cache
@@ -153,7 +154,7 @@ def _s3() -> _Backend:
         "retries": {"total_max_attempts": 1},
         "max_pool_connections": MAX_CONNECTIONS,
     }
-    filesystem = S3FileSystem(config_kwargs=limits, skip_instance_cache=True)
+    filesystem = S3FileSystem(config_kwargs=limits, skip_instance_cache=True, use_listings_cache=False)
     filesystem.retries = 1
     transient = (aiohttp.ClientError, BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
     return _Backend(filesystem=filesystem, ask=_ask_store, transient=transient)
@@ -167,7 +168,9 @@ def _gs() -> _Backend:
 
     # gcsfs tries six times, within half a minute, and cannot be told otherwise; ours counts time, not tries.
     session = {"middlewares": (refuse_packed,), "auto_decompress": False}
-    filesystem = GCSFileSystem(requests_timeout=_time_limits(), session_kwargs=session, skip_instance_cache=True)
+    filesystem = GCSFileSystem(
+        requests_timeout=_time_limits(), session_kwargs=session, skip_instance_cache=True, use_listings_cache=False
+    )
     return _Backend(filesystem=filesystem, ask=_ask_store, transient=RETRIABLE_EXCEPTIONS, lasting=(WebError,))
 
 
@@ -204,40 +207,3 @@ def _read_blocks(filesystem: Any, url: Url, start: int, stop: int | None) -> Ite
         if len(block) < end - begin:
             return
         begin = end
-
-
-def _explain(error: Exception, backend: _Backend) -> TransferError:
-    status = _status(error)
-    if isinstance(error, backend.lasting):
-        return TransferError(str(error), is_lasting=True)
-    if status is not None:
-        is_lasting = status < 500 and status not in _WORTH_ANOTHER_TRY
-    else:
-        # gcsfs has no type of its own for 403
-        is_lasting = str(error).startswith("Forbidden:") or not isinstance(
-            error, (OSError, TimeoutError, *backend.transient)
-        )
-    return TransferError(_reason(error, status), is_lasting=is_lasting, status=status)
-
-
-def _status(error: Exception) -> int | None:
-    """The status of HTTP, where the server answered."""
-    for each in (error, error.__cause__):
-        response = getattr(each, "response", None)
-        if isinstance(response, dict):  # botocore's, which s3fs translates
-            return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    for name in ("status", "code"):  # aiohttp's, gcsfs's
-        value = getattr(error, name, None)
-        if isinstance(value, int | str) and str(value).isdecimal():
-            return int(value)
-    if isinstance(error, FileNotFoundError):
-        return 404
-    return 403 if isinstance(error, PermissionError) else None
-
-
-def _reason(error: Exception, status: int | None) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {STALL_S} s"
-    message = " ".join(str(getattr(error, "message", "") or error).split()) or type(error).__name__
-    message = "".join(character for character in message[:_MAX_REASON] if character.isprintable())
-    return message if status is None else f"{status}: {message}"

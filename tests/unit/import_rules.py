@@ -133,6 +133,7 @@ RULES = (
             "trainer.checkpoints.layout",
             "trainer.checkpoints.progress",
             "trainer.checkpoints.publish",
+            "trainer.checkpoints.remote.copy",
             "trainer.checkpoints.source",
         ),
         forbidden=("torch", "deepspeed"),

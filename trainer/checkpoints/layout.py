@@ -173,7 +173,8 @@ def describe_file(path: Path) -> StoredFile:
         return StoredFile(num_bytes=file.tell(), sha256=digest)
 
 
-def _rank_of(name: str, world_size: int) -> int:
+def rank_of(name: str, world_size: int) -> int:
+    """Whose file of a checkpoint of so many ranks this is; the main rank's, where it is of all."""
     match = _NUMBERED.match(name.rsplit("/", maxsplit=1)[-1])
     return int(match[1]) % world_size if match else 0
 
@@ -186,7 +187,7 @@ def files_of_rank(state: CheckpointState, *, rank: int, world_size: int) -> set[
     names = set(state.files or ())
     if state.world_size != world_size:
         return names
-    return {name for name in names if not _NUMBERED.match(name.rsplit("/")[-1]) or _rank_of(name, world_size) == rank}
+    return {name for name in names if not _NUMBERED.match(name.rsplit("/")[-1]) or rank_of(name, world_size) == rank}
 
 
 def check_folder(folder: Path, state: CheckpointState, *, names: Collection[str] | None = None) -> None:

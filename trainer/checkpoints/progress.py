@@ -49,3 +49,8 @@ class Progress:
     """Optimizer steps that it has made: players with a period count them."""
     standing: Standing | None = None
     """Of the score by which the best checkpoint is chosen; None before the first, and if there is none."""
+
+    @property
+    def best(self) -> int | None:
+        """Position of the checkpoint that is kept as the best."""
+        return None if self.standing is None else self.standing.best

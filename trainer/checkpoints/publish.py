@@ -3,6 +3,7 @@
 import re
 import secrets
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from sharding.storage.files import sync
@@ -24,14 +25,14 @@ def publish(temporary: Path, final: Path) -> None:
     sync(final.parent)
 
 
-def prune(newest: Path, *, keep: int, best: Path | None = None) -> None:
-    """Remove all but the `keep` newest and the best.
+def prune(newest: Path, *, keep: int, best: Path | None = None, held: Collection[Path] = ()) -> None:
+    """Remove all but the `keep` newest, the best, and those that are `held`.
 
     Those of later positions than the newest are damaged: else the run had gone on from there.
     """
     folders = [path for path in checkpoint_folders(newest.parent) if int(path.name) <= int(newest.name)]
     for old in folders[:-keep]:
-        if old != best:
+        if old != best and old not in held:
             remove(old)
 
 

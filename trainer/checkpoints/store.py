@@ -17,6 +17,7 @@ from trainer.checkpoints.layout import CheckpointError, folder_of
 from trainer.checkpoints.load import load_checkpoint
 from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.publish import clear, clear_left_over, hidden_name, prune, publish
+from trainer.checkpoints.remote.upload import Uploader
 from trainer.checkpoints.save import complete_checkpoint, write_checkpoint
 from trainer.checkpoints.sight import Sight, look_around
 from trainer.checkpoints.unshared import brought
@@ -60,6 +61,8 @@ class Checkpoints:
         self.average = average
         self.keep = keep
         self.world = world
+        self.uploader: Uploader | None = None
+        """Sends each checkpoint elsewhere, if it is to."""
         self.newest: int | None = None
         """Position of the checkpoint that was loaded or saved last."""
         self._publisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
@@ -109,23 +112,34 @@ class Checkpoints:
         if self.world.is_main:
             stall_s = time.monotonic() - began
             self._pending = self._publisher.submit(self._publish, progress, rank_states, began=began, stall_s=stall_s)
+        else:
+            self._offer(progress)
+
+    def _offer(self, progress: Progress) -> None:
+        if self.uploader is not None:
+            self.uploader.offer(progress.position, best=progress.best)
 
     def _publish(
         self, progress: Progress, rank_states: list[dict[str, Any]], *, began: float, stall_s: float
     ) -> SaveTimes:
         """Runs in the thread."""
         final = folder_of(self.folder, progress.position)
-        best = None if progress.standing is None else progress.standing.best
         try:
             with explained(hidden_name(final), final):
                 complete_checkpoint(hidden_name(final), progress=progress, rank_states=rank_states)
                 publish(hidden_name(final), final)
                 durable_s = time.monotonic() - began
-                prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best))
+                self._offer(progress)
+                self._prune(final, best=progress.best)
         except CheckpointError:
             clear(hidden_name(final))
             raise
         return SaveTimes(stall_s=stall_s, durable_s=durable_s)
+
+    def _prune(self, final: Path, *, best: int | None) -> None:
+        held = set() if self.uploader is None else self.uploader.held()
+        kept = {folder_of(self.folder, position) for position in held}
+        prune(final, keep=self.keep, best=None if best is None else folder_of(self.folder, best), held=kept)
 
     def wait(self) -> None:
         """Wait until the last save is durable. All ranks call it. Raises CheckpointError on all if it failed."""
@@ -138,18 +152,22 @@ class Checkpoints:
             self._times.append(pending.result())
 
     def times(self) -> dict[str, float]:
-        """The longest of the saves that have ended since the last call, as metrics; empty if none has."""
+        """Of the saves that have ended since the last call the longest, and news of what is sent; empty if none has."""
         if self._pending is not None and self._pending.done() and self._pending.exception() is None:
             self._collect()
         times, self._times = self._times, []
+        sent = {} if self.uploader is None else self.uploader.metrics()
         if not times:
-            return {}
+            return sent
         return {
+            **sent,
             "time/save_stall_s": max(time.stall_s for time in times),
             "time/save_durable_s": max(time.durable_s for time in times),
         }
 
     def close(self) -> None:
-        """End the thread, after the last save. This rank alone. Raises CheckpointError if that save failed."""
+        """End the threads, after the last save. This rank alone. Raises CheckpointError if that save failed."""
         self._publisher.shutdown()
+        if self.uploader is not None:
+            self.uploader.close()
         self._collect()

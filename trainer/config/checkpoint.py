@@ -1,9 +1,20 @@
 """Which states of a run are kept on disk."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import PlainSerializer, PlainValidator
+
+from sharding.storage.place import PLACE_ARGUMENT, Url, parse_place, store_problem
 from trainer.config.bounds import AtLeastOne, Period
+from trainer.config.errors import require
 from trainer.config.section import Section
+
+_StoreFolder = Annotated[
+    Annotated[Url, PLACE_ARGUMENT] | None,
+    PlainValidator(lambda value: parse_place(value) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: None if value is None else str(value)),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,3 +28,12 @@ class CheckpointConfig(Section):
     """Checkpoints that are kept; older ones are removed."""
     keep_best: str | None = None
     """Also keep the checkpoint with the best of this score, e.g. eval/psnr, of those at each `evaluate.period_kimg`."""
+    upload: _StoreFolder = None
+    """Also copy each checkpoint to a store, in the background: to a folder of the run's name below this address,
+    s3://BUCKET/FOLDER or gs://BUCKET/FOLDER."""
+
+    def check_fields(self) -> None:
+        """Raise ConfigError for an address that is none, or cannot be written to."""
+        if self.upload is not None:
+            problem = store_problem(self.upload)
+            require(problem is None, "upload", str(self.upload), str(problem))

@@ -6,6 +6,7 @@ from trainer.checkpoints.batch import settle_batch
 from trainer.checkpoints.begin import begin_from_origin
 from trainer.checkpoints.layout import STATE_FILE, CheckpointError
 from trainer.checkpoints.progress import Progress
+from trainer.checkpoints.remote.upload import Uploader
 from trainer.checkpoints.store import Checkpoints
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
@@ -53,7 +54,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     _check(opened)
     method = _make_method(opened, world=world, to_console=to_console)
     engine, average = _make_engine(config, method, world=world)
-    checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.checkpoint.keep, world=world)
+    checkpoints = _make_checkpoints(opened, engine=engine, average=average, world=world)
     meter = Meter()
     progress, elapsed_s = _resume(checkpoints, meter)
     position = progress.position
@@ -135,6 +136,15 @@ def _make_engine(config: RunConfig, method: Method, *, world: World) -> tuple[En
     )
     with engine.gathered() as networks:
         return engine, MovingAverage(networks, half_life_kimg=config.train.ema_half_life_kimg)
+
+
+def _make_checkpoints(opened: OpenRun, *, engine: Engine, average: MovingAverage, world: World) -> Checkpoints:
+    run, config = opened.run, opened.config.checkpoint
+    checkpoints = Checkpoints(run.checkpoints, engine=engine, average=average, keep=config.keep, world=world)
+    if config.upload is not None:
+        sight = checkpoints.sight
+        checkpoints.uploader = Uploader(run, config.upload, keep=config.keep, sight=sight, world=world)
+    return checkpoints
 
 
 def _resume(checkpoints: Checkpoints, meter: Meter) -> tuple[Progress, float]:

@@ -1,14 +1,11 @@
 """Training on a data set behind an address: the same batches as from its folder, and words for what goes wrong."""
 
-import logging
 import shutil
 import threading
 import time
 from dataclasses import replace
 
 import pytest
-from moto.server import ThreadedMotoServer
-from s3fs import S3FileSystem
 
 from launch.embedded import ensure_dataset
 from sharding.cli import main as shard
@@ -20,6 +17,7 @@ from sharding.storage.cache import Cache
 from sharding.storage.place import Url
 from sharding.verifying.verify import verify
 from tests.remote import Fault, serve
+from tests.store import BUCKET, serve_store
 from tests.tiny_run import subject_of, tiny_config
 from tests.unit.data.loading import assert_equal, evaluate, open_loader, take
 from tests.unit.data.tiny_shards import SHARDS, write_unpaired_dataset
@@ -152,21 +150,11 @@ def test_a_cache_too_small_for_what_is_needed_at_a_time_is_named(map_dataset):
 
 
 @pytest.fixture
-def s3_set(noisy, monkeypatch):
-    """The same data set in a bucket of moto's S3."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    variables = {"ENDPOINT_URL": f"http://{host}:{port}", "ACCESS_KEY_ID": "ada", "SECRET_ACCESS_KEY": "key"}
-    for name, value in variables.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    S3FileSystem.clear_instance_cache()
-    store = S3FileSystem()
-    store.mkdir("bucket")
-    store.put(f"{noisy}/", "bucket/sets/noisy", recursive=True)
-    yield Url("s3://bucket/sets/noisy"), store
-    server.stop()
+def s3_set(noisy):
+    """The same data set in a bucket."""
+    with serve_store() as store:
+        store.files.put(f"{noisy}/", f"{BUCKET}/sets/noisy", recursive=True)
+        yield Url(f"s3://{BUCKET}/sets/noisy"), store.files
 
 
 def test_s3_serves_batches_and_is_verified(noisy, s3_set, monkeypatch):

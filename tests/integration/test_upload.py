@@ -1,0 +1,84 @@
+"""A run whose checkpoints are sent to a store trains as any other, whatever the store does."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launch.cli import main
+from sharding.storage.place import Url
+from tests.shrink import shrink
+from tests.store import BUCKET, SECRET, Door, Store, serve_store
+from trainer.checkpoints.remote.copy import positions
+from trainer.monitoring.metrics_file import read_metrics
+from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import RunConfig
+from trainer.runs.rundir import RunDir
+
+TOTAL = 24
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with serve_store() as served:
+        yield served
+
+
+@pytest.fixture
+def config(tiny_dataset: Path) -> RunConfig:
+    """12 steps of 2 images, a checkpoint every 8 images."""
+    small = shrink(load_preset(DEFAULT), dataset=tiny_dataset)
+    return replace(
+        small,
+        train=replace(small.train, batch_size_per_gpu=2, total_kimg=TOTAL / 1000),
+        log=replace(small.log, wandb="offline"),
+        checkpoint=replace(small.checkpoint, period_kimg=0.008, upload=Url(f"s3://{BUCKET}/runs")),
+    )
+
+
+def resume(run: RunDir) -> None:
+    assert main(["train", "--resume", str(run.path)]) == 0
+
+
+def make_run(folder: Path, config: RunConfig) -> RunDir:
+    run = RunDir(folder)
+    run.create(config, preset=DEFAULT, command=[])
+    return run
+
+
+def losses(run: RunDir) -> list[dict[str, Any]]:
+    lines = read_metrics(run.metrics_file)
+    return [
+        {key: value for key, value in line.items() if key.split("/")[0] in ("position", "loss", "eval")}
+        for line in lines
+        if "lr" in line or "eval/psnr" in line
+    ]
+
+
+def test_training_goes_on_beside_a_store_that_fails_and_nothing_secret_is_told(
+    config: RunConfig,
+    store: Store,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+):
+    alone = replace(config, checkpoint=replace(config.checkpoint, upload=None))
+    expected = make_run(tmp_path / "alone", alone)
+    resume(expected)
+    run = make_run(tmp_path / "ada", config)
+    store.doors += [Door("PUT", "00000008/ema.pt", status=403), Door("PUT", "00000016/state.json", status=500, times=2)]
+    resume(run)
+    said = "\n".join([*capfd.readouterr(), caplog.text])
+    assert f"checkpoints are sent to s3://{BUCKET}/runs/ada too" in said
+    assert "00000008/ema.pt cannot be written (403" in said
+    assert losses(run) == losses(expected)
+    assert positions(store.names("runs/ada"))[-1] == TOTAL
+    assert 8 not in positions(store.names("runs/ada"))
+    assert "runs/ada/evaluation.json" in store.names()
+    written = [path for path in run.path.rglob("*") if path.is_file()]
+    assert any("wandb" in path.parts for path in written)
+    contents = [*(path.read_bytes() for path in written), *map(store.files.cat_file, store.files.find(BUCKET))]
+    assert not any(SECRET.encode() in content for content in [*contents, said.encode()])
+    assert f"s3://{BUCKET}/runs" in run.run_file.read_text()
