@@ -12,6 +12,7 @@ from tests.distributed.launcher import run_ranks
 from tests.shrink import SIDE, shrink
 from trainer.config.method import Task
 from trainer.data.batch import Batch
+from trainer.engine.precision import autocasting
 from trainer.methods.base import Method, Networks, Player
 from trainer.methods.discogan.config import DiscoGANConfig
 from trainer.methods.registry import build_method
@@ -125,13 +126,17 @@ def share_of(batch: Batch, rank: int) -> Batch:
     )
 
 
-def train_plain(config: RunConfig, num_accumulated: int) -> Weights:
+def train_plain(
+    config: RunConfig, num_accumulated: int, *, num_steps: int = NUM_STEPS, dtype: torch.dtype = torch.float32
+) -> Weights:
     """Any method as one would train it in one process: each player steps after all its micro-batches."""
     method = make_method(config)
     modules = {name: net for player in method.players.values() for name, net in player.networks.items()}
-    networks = Networks(modules, modules)
+    calls = {name: autocasting(net, device=torch.device("cpu"), dtype=dtype) for name, net in modules.items()}
+    networks = Networks(calls, modules)
+    scalers = {name: torch.amp.GradScaler("cpu", enabled=dtype == torch.float16) for name in method.players}
     optimizers = {name: plain_optimizer(player, config) for name, player in method.players.items()}
-    for step in range(NUM_STEPS):
+    for step in range(num_steps):
         batches = [global_micro_batch(step, micro, config) for micro in range(num_accumulated)]
         due = {name: player for name, player in method.players.items() if (step + 1) % player.period == 0}
         fakes_of = [method.forward(networks, batch) for batch in batches]
@@ -140,10 +145,14 @@ def train_plain(config: RunConfig, num_accumulated: int) -> Weights:
                 rival.networks.requires_grad_(rival is player)
             for batch, fakes in zip(batches, fakes_of, strict=True):
                 losses = method.losses(name, networks, batch, fakes)
-                (sum(losses.values()) / num_accumulated).backward()
+                scalers[name].scale(sum(losses.values()) / num_accumulated).backward()
             for rival in method.players.values():
                 rival.networks.requires_grad_(True)
-            optimizers[name].step()
+            if config.engine.gradient_clipping:
+                scalers[name].unscale_(optimizers[name])
+                nn.utils.clip_grad_norm_(player.networks.parameters(), config.engine.gradient_clipping)
+            scalers[name].step(optimizers[name])
+            scalers[name].update()
             optimizers[name].zero_grad()
             if player.weight_clip:
                 for parameter in player.networks.parameters():

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from trainer.config.deepspeed_keys import ZERO, read_raw
 from trainer.config.engine import EngineConfig
 
 _LARGEST_BUCKET = 500_000_000
@@ -22,15 +23,15 @@ def to_deepspeed(
     Args:
         weights: what the player trains.
     """
-    num_weights = sum(weight.numel() for weight in weights)
     lowered = dtype != torch.float32
+    raw = read_raw(config.raw, zero_stage=config.zero_stage)
     return {
         "train_micro_batch_size_per_gpu": batch_size_per_gpu,
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "gradient_clipping": config.gradient_clipping,  # DeepSpeed's own default is 1.0
-        # ZeRO 1 to 3 allocate the whole bucket for each player: 2 GB of float32, for networks of some 50 MB.
-        "zero_optimization": {"stage": config.zero_stage, "reduce_bucket_size": min(num_weights, _LARGEST_BUCKET)},
         "zero_allow_untested_optimizer": True,
+        # torch's fused Adam steps offloaded weights as well, without an operator to be compiled.
+        "zero_force_ds_cpu_optimizer": False,
         "prescale_gradients": False,
         # Weights stay float32; autocast lowers the arithmetic and, with ZeRO, what is sent between ranks.
         "bf16": {"enabled": False},
@@ -41,7 +42,30 @@ def to_deepspeed(
         },
         "steps_per_print": None,
         "wall_clock_breakdown": False,
+        **raw,
+        ZERO: _zero(config, dtype=dtype, weights=weights) | raw.get(ZERO, {}),
     }
+
+
+def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Parameter]) -> dict[str, Any]:
+    """What is split over the ranks, and how its parts are sent."""
+    num_weights = sum(weight.numel() for weight in weights)
+    stage = config.zero_stage
+    # ZeRO 1 to 3 allocate the whole bucket for each player: 2 GB of float32, for networks of some 50 MB.
+    zero: dict[str, Any] = {
+        "stage": stage,
+        "reduce_bucket_size": config.reduce_bucket_size or min(num_weights, _LARGEST_BUCKET),
+        "allgather_bucket_size": config.allgather_bucket_size or _LARGEST_BUCKET,
+        "contiguous_gradients": config.contiguous_gradients,
+        "round_robin_gradients": config.round_robin_gradients,
+        "overlap_comm": {"auto": None, "on": True, "off": False}[config.overlap_comm],
+    }
+    place = {"device": "cpu", "pin_memory": weights[0].is_cuda}
+    if config.offload_optimizer:
+        zero["offload_optimizer"] = place
+    if config.offload_parameters:
+        zero["offload_param"] = place
+    return zero
 
 
 def quieten_deepspeed() -> None:

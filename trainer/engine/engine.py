@@ -20,7 +20,7 @@ from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
 from trainer.engine.frozen import trained
 from trainer.engine.player import PlayerEngine
-from trainer.engine.precision import autocasting, fastest_format, resolve_precision
+from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.methods.base import Method, Network, Networks
 from trainer.ranks.sync_norm import mean_over_ranks
 from trainer.ranks.world import World
@@ -45,6 +45,7 @@ class Engine:
         self.method = method
         self.world = world
         self.zero_stage = config.zero_stage
+        use_tf32(config.tf32)
         self.dtype = resolve_precision(config, world.device)
         self.memory_format = fastest_format(self.dtype, world.device)
         self.players = {
@@ -143,6 +144,13 @@ class Engine:
         finally:  # what never trains stays as it was
             for parameter in parameters:
                 parameter.requires_grad_(True)
+
+    def loss_scales(self) -> dict[str, float]:
+        """Metrics of float16, equal on all ranks: `scale/<player>`, and `skipped_steps/<player>` of the whole run."""
+        scales = {name: player.loss_scale for name, player in self.players.items() if player.loss_scale is not None}
+        return {f"scale/{name}": scale.value for name, scale in scales.items()} | {
+            f"skipped_steps/{name}": float(scale.skipped) for name, scale in scales.items()
+        }
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the rate of all players, from the next step on."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.frozen import trained
+from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
 from trainer.engine.optimizers import make_optimizer
 from trainer.engine.precision import fastest_format
 from trainer.engine.tensors import MapLocation, load_tensors
@@ -25,6 +26,7 @@ from trainer.ranks.sync_norm import synchronise
 from trainer.ranks.world import World
 
 _TAG = "state"
+_LOSS_SCALE = "loss_scale"
 
 
 class _Router(nn.Module):
@@ -75,21 +77,24 @@ class PlayerEngine:
         self.networks = player.networks
         self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
         self._zero_stage = config.zero_stage
+        self.loss_scale = make_loss_scale(config) if dtype == torch.float16 else None
+        take_over_scaling(engine, self.loss_scale)
         self._ddp: Any = None
         if config.zero_stage == 0:
-            # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
-            # bytes, and ZeRO 1 to 3 flatten them.
-            router.to(memory_format=fastest_format(dtype, world.device))
-            self._use_own_reducer(router, world)
+            self._use_own_reducer(router, world, dtype=dtype, bucket_size=config.reduce_bucket_size)
 
-    def _use_own_reducer(self, router: _Router, world: World) -> None:
+    def _use_own_reducer(self, router: _Router, world: World, *, dtype: torch.dtype, bucket_size: int) -> None:
         """Let torch's DDP reduce gradients at ZeRO 0, overlapped with the backward pass.
 
         DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
         """
+        # Only here and only now can weights be channels_last: before `initialize` DeepSpeed cannot view them as
+        # bytes, and ZeRO 1 to 3 flatten them.
+        router.to(memory_format=fastest_format(dtype, world.device))
         self.engine.enable_backward_allreduce = False
         if world.size > 1:
-            self._ddp = DistributedDataParallel(router, forward_sync_buffers=False)
+            bucket_mb = bucket_size * torch.float32.itemsize / 2**20
+            self._ddp = DistributedDataParallel(router, forward_sync_buffers=False, bucket_cap_mb=bucket_mb or None)
 
     def is_due(self, step: int) -> bool:
         """Whether it steps in step number `step` of the run, counted from 0."""
@@ -104,8 +109,11 @@ class PlayerEngine:
 
     def step(self, loss: Tensor) -> None:
         """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
+        moves_weights = self.engine.is_gradient_accumulation_boundary()
         self.engine.backward(loss)
         self.engine.step()
+        if self.loss_scale is not None and moves_weights:
+            follow_step(self.engine, self.loss_scale)
 
     def set_learning_rate(self, lr: float) -> None:
         for group in self.engine.optimizer.param_groups:
@@ -114,7 +122,8 @@ class PlayerEngine:
     def save(self, folder: Path) -> Exception | None:
         """Every rank writes its part. Returns what went wrong with the disk: other ranks still wait for this one."""
         self._faults.clear()
-        self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False)
+        own = {} if self.loss_scale is None else {_LOSS_SCALE: self.loss_scale.state_dict()}
+        self.engine.save_checkpoint(str(folder), tag=_TAG, save_latest=False, client_state=own)
         return next(iter(self._faults), None)
 
     def load(self, folder: Path, *, saved_ranks: int, is_cut_anew: bool) -> None:
@@ -124,13 +133,19 @@ class PlayerEngine:
             RuntimeError: DeepSpeed found no complete state there.
         """
         if is_cut_anew and self._zero_stage == 3:
-            load_slices(self.engine, folder / _TAG, saved_ranks=saved_ranks)
+            self._resume_scaling(load_slices(self.engine, folder / _TAG, saved_ranks=saved_ranks))
             return
-        found, _ = self.engine.load_checkpoint(str(folder), tag=_TAG, load_module_only=is_cut_anew)
+        found, own = self.engine.load_checkpoint(str(folder), tag=_TAG, load_module_only=is_cut_anew)
         if found is None:
             raise RuntimeError(f"{folder} holds no complete DeepSpeed state; use an older checkpoint.")
+        self._resume_scaling(own)
         if is_cut_anew:
             load_slice(self.engine, join_states(folder / _TAG, num_ranks=saved_ranks))
+
+    def _resume_scaling(self, saved: Mapping[str, Any]) -> None:
+        if self.loss_scale is not None and _LOSS_SCALE in saved:  # else the run had another precision
+            self.loss_scale.load_state_dict(saved[_LOSS_SCALE])
+            take_over_scaling(self.engine, self.loss_scale)
 
 
 def _note_faults(engine: Any) -> list[Exception]:

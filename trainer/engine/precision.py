@@ -32,6 +32,12 @@ def _cpu_has_bf16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
+def use_tf32(allowed: bool) -> None:
+    """Whether GPUs may round what they multiply in float32 to TF32; for all of this process. Nothing to a CPU."""
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
 def fastest_format(dtype: torch.dtype, device: torch.device) -> torch.memory_format:
     """The layout of images and weights in which convolutions are fastest.
 

@@ -25,11 +25,14 @@ _STATE = "optimizer_state_dict"
 _WEIGHTS = "fp32_flat_groups"
 
 
-def load_slices(engine: Any, folder: Path, *, saved_ranks: int) -> None:
+def load_slices(engine: Any, folder: Path, *, saved_ranks: int) -> Mapping[str, Any]:
     """This rank's slices of weights and optimizer state, and all buffers, from DeepSpeed's directory of one player.
 
     Args:
         saved_ranks: another number than that of the ranks now.
+
+    Returns:
+        What rank 0 has written beside the slices.
 
     Raises:
         RecordError: a part is missing, damaged or not what DeepSpeed writes.
@@ -56,6 +59,7 @@ def load_slices(engine: Any, folder: Path, *, saved_ranks: int) -> None:
     }
     optimizer.load_state_dict([own] * torch.distributed.get_world_size())  # of which it takes this rank's
     optimizer.checkpoint_event_epilogue()
+    return stored.beside
 
 
 class _Stored:
@@ -74,6 +78,11 @@ class _Stored:
         lengths = [len(vector) for vector in self._parts[0][_WEIGHTS]]
         self._places = dict(_places(self._shapes, lengths, num_ranks=num_ranks))
         self._first_states: dict[str, Tensor] = self._parts[0][_STATE]["state"][0]
+
+    @property
+    def beside(self) -> Mapping[str, Any]:
+        """What rank 0 has written beside the slices."""
+        return self._models[0]
 
     @property
     def state_keys(self) -> list[str]:

@@ -15,7 +15,7 @@ from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_che
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
-from trainer.engine.precision import autocasting, fastest_format, resolve_precision
+from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
 from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
@@ -87,6 +87,7 @@ def averaged_translator(
     method: Method, average: MovingAverage, *, config: RunConfig, device: torch.device
 ) -> Translator:
     """The method with the averaged networks, which go on following the training."""
+    use_tf32(config.engine.tf32)
     dtype = resolve_precision(config.engine, device)
     layout = fastest_format(dtype, device)
     modules: Mapping[str, nn.Module] = average.networks

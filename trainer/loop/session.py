@@ -25,6 +25,7 @@ def train_run(opened: OpenRun, console: PlainConsole) -> int:
 
 def _train(opened: OpenRun, console: PlainConsole) -> int:
     world = init_world(opened.config.engine.device)
+    opened.config.engine.require_device(world.device.type, within="engine.")
     trainer = open_trainer(opened, world=world)
     if world.is_main:
         _forget_old_requests(opened, console)

@@ -15,6 +15,7 @@ from trainer.checkpoints.store import Checkpoints
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
+from trainer.engine.loss_scale import LossScaleError
 from trainer.loop.clock import Clock
 from trainer.loop.errors import TrainingDivergedError
 from trainer.loop.events import Event
@@ -117,7 +118,10 @@ class Trainer:
         self.engine.set_learning_rate(self._learning_rate())
         with self.clock.waiting():
             batches = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
-        self.meter.add(self.engine.train_step(*batches, step=self.step_number))
+        try:
+            self.meter.add(self.engine.train_step(*batches, step=self.step_number))
+        except LossScaleError as error:
+            raise TrainingDivergedError(f"{error} {self._way_out()}") from error
         num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
         self.position += num_images
         self.step_number += 1
@@ -139,7 +143,10 @@ class Trainer:
         """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
         self._require_finite(losses)
-        self._emit({**losses, "lr": self._learning_rate(), **self.clock.lap(self.position), **self.checkpoints.times()})
+        speed = self.clock.lap(self.position)
+        self._emit(
+            {**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed, **self.checkpoints.times()}
+        )
 
     def evaluate(self) -> None:
         """Score the watched split."""

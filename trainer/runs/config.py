@@ -111,7 +111,7 @@ class RunConfig(Section):
             not (self.engine.precision == "fp16" and num_gpus == 0),
             "engine.precision",
             self.engine.precision,
-            "needs a GPU: DeepSpeed has no fp16 on the CPU; use bf16 or fp32.",
+            "needs a GPU: it is slower than fp32 on the CPU and less exact; use bf16 or fp32.",
         )
 
 
