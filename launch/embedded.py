@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from filelock import FileLock
+
 from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME
 from sharding.storage.place import Place, Url
@@ -37,6 +39,13 @@ def ensure_dataset(folder: Place) -> None:
     command = embedded_command(folder)
     if command is None:
         raise ConfigError("data.path", str(folder), "no data set is there; make one with `diptych shard --help`.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # a machine may have several agents of a launch, as on Ray
+        if not (folder / FILE_NAME).is_file():
+            _make(folder, command)
+
+
+def _make(folder: Path, command: list[str]) -> None:
     from sharding.cli import main as shard
 
     if shard(command) != 0:

@@ -34,7 +34,7 @@ class Cluster:
             if address == "local":
                 self._connection.enter_context(local_ray())
             else:
-                _knock(address)
+                knock(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
                 self._connection.callback(ray.shutdown)
         except (OSError, ValueError, RayError) as error:
@@ -74,7 +74,7 @@ class Cluster:
         self._connection.close()
 
 
-def _knock(address: str) -> None:
+def knock(address: str) -> None:
     """Raises OSError if nobody answers at `host:port`: Ray would go on trying for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():

@@ -1,6 +1,7 @@
 """One process of a trial: the same training loop as `diptych train`, told by a `Trial` how far to go."""
 
 import gc
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ class Rank(RankActor):
         super().__init__(folder, num_threads=num_threads)
         self._world: World | None = None
         self._trainer: Trainer | None = None
+
+    @ray.method
+    def join(self, environment: dict[str, str]) -> None:
+        """Say who this process is among the ranks of its trial: what `trainer.ranks.world.init_world` reads."""
+        os.environ |= environment
+        os.environ["LOCAL_RANK"] = "0"  # Ray shows each rank its own GPU only
 
     @ray.method
     def begin(self, folder: Path) -> int:

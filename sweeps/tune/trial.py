@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from ray.actor import ActorProxy
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.placement_group import get_current_placement_group
 
-from launch.on_ray.actors import join_actors, kill_actors, start_actors
+from launch.on_ray.actors import kill_actors, start_actor
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.tune.rank import Rank
+from trainer.ranks.rendezvous import STORE_VARIABLE
 
 _END_TIMEOUT_S = 40
 """W&B may take 20 s to give up on a server that is gone."""
@@ -31,20 +33,27 @@ def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
 def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
     """New processes in the current placement group that know each other, and have nothing to train yet.
 
+    A sweep's Ray is of one machine, so ranks meet in a file and need no port: torch asks nobody at a port who they are.
+
     Args:
         private: a folder of this machine that is only the user's.
     """
     group, resources = get_current_placement_group(), sweep.resources
     assert group is not None, "Tune has made one for the trial"
-    ranks = start_actors(
-        Rank,
-        group,
-        sweep.folder,
-        options={"num_cpus": resources.cpus_per_rank, "num_gpus": resources.gpus_per_rank},
-        num_ranks=sweep.ranks_per_trial,
-        num_threads=resources.cpus_per_rank,
-    )
-    join_actors(ranks, private=private)
+    ranks = [
+        start_actor(
+            Rank,
+            group,
+            number,
+            folder=sweep.folder,
+            num_cpus=resources.cpus_per_rank,
+            num_gpus=resources.gpus_per_rank,
+        )
+        for number in range(sweep.ranks_per_trial)
+    ]
+    store = Path(tempfile.mkdtemp(prefix="ranks-", dir=private)) / "store"
+    common = {"WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
+    ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
     return ranks
 
 

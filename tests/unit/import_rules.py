@@ -191,9 +191,14 @@ RULES = (
     ),
     Rule(
         of=OURS,
-        besides=("sweeps.tune", "launch.on_ray.actors", "sharding.work.cluster", "sharding.work.local_ray", "tests"),
+        besides=("sweeps.tune", "launch.on_ray", "sharding.work.cluster", "sharding.work.local_ray", "tests"),
         forbidden=("ray",),
-        reason="Ray's hazards have few homes, and what answers the command line waits for none of them",
+        reason="Ray's hazards have few homes",
+    ),
+    Rule(
+        of=("launch.on_ray.options", "launch.on_ray.plan", "launch.on_ray.way"),
+        forbidden=("ray", "torch"),
+        reason="a mistake on the command line is answered at once",
     ),
     Rule(
         of=("sweeps",),

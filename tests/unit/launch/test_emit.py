@@ -1,11 +1,14 @@
 """Manifests are what the cluster's own schemas allow, and say what was asked for."""
 
 import copy
+import json
 import shlex
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -13,9 +16,10 @@ from launch.cli import main
 from launch.emit.job import ClusterJob, manifest_name, to_yaml
 from launch.emit.rayjob import ray_job
 from launch.emit.trainjob import script, train_job
-from tests.schemas.strict import problems
+from tests.schemas.strict import problems, strict
 from trainer.config.errors import ConfigError
 
+ROOT = Path(__file__).parents[3]
 JOB = ClusterJob(
     name="two-nodes",
     image="registry.example/diptych:1",
@@ -149,3 +153,14 @@ def test_a_manifest_that_cannot_be_made_is_refused(
 def test_what_belongs_to_a_manifest_is_refused_without_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["launch", "photos-season", "--claim", "runs"]) == 2
     assert "--claim = 'runs': means nothing on this machine; it goes with --emit." in capsys.readouterr().err
+
+
+def test_rays_cluster_launcher_takes_our_file() -> None:
+    text = (ROOT / "launch" / "ray-cluster.yaml").read_text()
+    schema = json.loads(Path(find_spec("ray").origin).with_name("autoscaler").joinpath("ray-schema.json").read_text())
+    cluster = yaml.safe_load(text)
+    jsonschema.validate(cluster, strict(schema))
+    starts = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
+    assert all("RAY_AUTH_MODE=token" in command for command in starts if "ray start" in command)
+    with pytest.raises(jsonschema.ValidationError, match="head_start_commands"):
+        jsonschema.validate({**cluster, "head_start_commands": []}, strict(schema))
