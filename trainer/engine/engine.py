@@ -141,6 +141,9 @@ class Engine:
             parameter.requires_grad_(False)
         try:
             yield
+        except RuntimeError as error:
+            error.add_note("player " + next(name for name, one in self.players.items() if one is player))
+            raise
         finally:  # what never trains stays as it was
             for parameter in parameters:
                 parameter.requires_grad_(True)

@@ -10,6 +10,7 @@ from trainer.loop.status import attempt
 from trainer.loop.trainer import Trainer
 from trainer.ranks.exits import FINISHED, STOPPED
 from trainer.ranks.failures import described
+from trainer.ranks.roll_call import roll_called
 from trainer.ranks.world import close_world, init_world
 from trainer.runs.opened import OpenRun
 
@@ -26,12 +27,13 @@ def train_run(opened: OpenRun, console: PlainConsole) -> int:
 def _train(opened: OpenRun, console: PlainConsole) -> int:
     world = init_world(opened.config.engine.device)
     opened.config.engine.require_device(world.device.type, within="engine.")
-    trainer = open_trainer(opened, world=world)
+    with failures_recorded(), roll_called(world):
+        trainer = open_trainer(opened, world=world)
     if world.is_main:
         _forget_old_requests(opened, console)
     outcome = "failed"
     try:
-        with failures_recorded():  # before anything is closed, which may wait for others
+        with failures_recorded(), roll_called(world):  # before anything is closed, which may wait for others
             finished = trainer.train()
             scores = trainer.finish() if finished else {}
         outcome = "finished" if finished else "stopped"

@@ -12,6 +12,7 @@ import re
 import socket
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from sharding.console import printable
@@ -22,12 +23,13 @@ ERROR_VARIABLE = "DIPTYCH_ERROR_FILE"
 """Environment variable: the file in which this rank says why it fails."""
 
 _LONGEST = 100_000  # characters
-_PEER_ERRORS = {"DistBackendError", "DistNetworkError", "DistStoreError"}
+_PEER_ERRORS = {"DistBackendError", "DistNetworkError", "DistStoreError", "MissingRanksError"}
 _PEER_GONE = re.compile(
     r"gloo/transport|Connection (?:closed|reset) by (?:remote )?peer|caused collective operation timeout|"
     r"Watchdog caught collective|Application timeout caused pair closure|ncclRemoteError|ncclSystemError|"
     r"[Ww]ait timeout|Timed out waiting|Timed out after \d+ ?ms"
 )
+_TIMED_OUT = re.compile(r"timed out|timeout", re.I)
 _OWN_FAULT = re.compile(r"out of memory|ncclUnhandledCudaError|ncclInvalid|EADDRINUSE|address already in use", re.I)
 
 
@@ -60,6 +62,7 @@ def record_failure(error: BaseException, *, exit_status: int) -> None:
         "traceback": printable("".join(traceback.format_exception(error)))[-_LONGEST:],
         "exit": exit_status,
         "secondary": is_secondary(error),
+        "missing": list(getattr(error, "missing", ())),
     }
     with contextlib.suppress(OSError):
         if not path.exists():
@@ -73,12 +76,22 @@ def described(error: BaseException) -> str:
 
 def is_secondary(error: BaseException | None) -> bool:
     """Whether an error, or what caused it, says no more than that another rank is gone or does not answer."""
-    while error is not None:
-        if _OWN_FAULT.search(str(error)):
+    for one in _chain(error):
+        if _OWN_FAULT.search(str(one)):
             return False
-        if any(kind.__name__ in _PEER_ERRORS for kind in type(error).__mro__):
+        if any(kind.__name__ in _PEER_ERRORS for kind in type(one).__mro__):
             return True
-        if isinstance(error, RuntimeError) and _PEER_GONE.search(str(error)):
+        if isinstance(one, RuntimeError) and _PEER_GONE.search(str(one)):
             return True
-        error = error.__cause__
     return False
+
+
+def has_timed_out(error: BaseException) -> bool:
+    """Whether it says that another rank was waited for in vain, rather than that one is gone."""
+    return is_secondary(error) and any(_TIMED_OUT.search(str(one)) for one in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

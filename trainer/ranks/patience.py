@@ -16,6 +16,9 @@ START_S = 600.0
 ALONE_S = 1800.0
 """While one rank may do what the others do not: saving, checksums, uploads, scores, pictures."""
 
+NCCL_MORE_S = 60.0
+"""NCCL's watchdog aborts a process without a word of Python: gloo's control group, asked each step, is to be first."""
+
 
 class Patience:
     """How long each collective operation of this process waits, in all of its groups, gloo's and NCCL's."""
@@ -44,4 +47,5 @@ def wait_up_to(seconds: float) -> None:
     """Bound each operation from now on, in every group that there is: torch's, our own, DeepSpeed's."""
     for group in list(distributed_c10d._world.pg_map):
         if isinstance(group, distributed_c10d.ProcessGroup):
-            group.set_timeout(timedelta(seconds=seconds))
+            more_s = NCCL_MORE_S if "nccl" in distributed_c10d.get_backend(group) else 0.0
+            group.set_timeout(timedelta(seconds=seconds + more_s))

@@ -88,7 +88,7 @@ def test_a_rank_says_and_records_that_there_is_no_run(
 
 
 def started(code: str, error_file: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), ERROR_VARIABLE: str(error_file), "RANK": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), ERROR_VARIABLE: str(error_file), "DIPTYCH_ATTEMPT": "1"}
     return subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True, text=True)
 
 
