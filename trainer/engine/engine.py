@@ -174,6 +174,11 @@ class Engine:
         with deepspeed.zero.GatheredParameters(parameters, enabled=self.zero_stage == 3):
             yield networks
 
+    def lost_weights(self, player: str) -> list[str]:
+        """Names of a player's weights that hold something that is no number; at ZeRO 3 in this rank's part of them."""
+        named = self.players[player].networks.named_parameters()
+        return [name for name, weight in named if not torch.isfinite(getattr(weight, "ds_tensor", weight)).all()]
+
     def save(self, folder: Path) -> None:
         """Every rank writes its part. One directory per player: both write files of the same names.
 

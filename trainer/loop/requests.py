@@ -13,6 +13,9 @@ PERIOD_S = 1.0
 """The main rank looks for files so often: each look is a question to a file system that may be far away."""
 
 
+_TROUBLE = max(Request) + 1
+
+
 class Requests:
     """What is asked of one run.
 
@@ -27,10 +30,17 @@ class Requests:
         self._stop = stop
         self._looked = -PERIOD_S
 
-    def agreed(self) -> Request:
-        """What is asked for now, on all ranks alike. To be called by all; what was asked for by a file is taken."""
+    def agreed(self, *, in_trouble: bool = False) -> Request | None:
+        """What is asked for now, on all ranks alike. To be called by all; what was asked for by a file is taken.
+
+        Args:
+            in_trouble: this rank cannot go on. Then the answer is None, on all ranks.
+        """
         own = Request.STOP if self._stop.is_set else self._asked_by_file()
-        request = Request(self._world.largest(own))
+        vote = self._world.largest(_TROUBLE if in_trouble else own)
+        if vote == _TROUBLE:
+            return None
+        request = Request(vote)
         if request and self._world.is_main:
             withdraw(self._run, request)
         return request

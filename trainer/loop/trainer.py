@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
-from sharding.console import command_line
 from trainer.checkpoints.layout import folder_of
 from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.store import Checkpoints
@@ -17,6 +14,7 @@ from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.loss_scale import LossScaleError
 from trainer.loop.clock import Clock
+from trainer.loop.diverged import LossWatch, first_origin, require_finite, require_weights, way_out
 from trainer.loop.errors import TrainingDivergedError
 from trainer.loop.events import Event
 from trainer.loop.held_out import HeldOut
@@ -74,6 +72,7 @@ class Trainer:
         self.total = self.config.train.total_images
         self.stop = StopFlag()
         self.requests = Requests(self.checkpoints.folder.parent, world=self.world, stop=self.stop)
+        self.losses = LossWatch(self.engine)
         self.patience = Patience(self.config.engine.timeout_s)
         self._verdicts: list[Verdict] = []
         if self.standing is not None:
@@ -94,7 +93,7 @@ class Trainer:
     def train(self) -> bool:
         """Train to the end, or until told to stop, and save. Returns whether the end was reached."""
         with stop_signals(self.stop):
-            while not self.is_finished and (request := self.requests.agreed()) != Request.STOP:
+            while not self.is_finished and (request := self._heard()) != Request.STOP:
                 if request == Request.SAVE:
                     self.save()
                 self.step()
@@ -102,6 +101,13 @@ class Trainer:
             self.wait_saved()
         self._emit_times()
         return self.is_finished
+
+    def _heard(self) -> Request:
+        """What is asked for now. Raises TrainingDivergedError, on all ranks, if one of them has a loss that is none."""
+        request = self.requests.agreed(in_trouble=self.losses.has_lost)
+        if request is None:
+            raise TrainingDivergedError(f"{first_origin(self.losses, self.world)}. {self._way_out()}")
+        return request
 
     def advance(self, num_images: int) -> Metrics:
         """Train on at least `num_images` more and score the validation split: one report of a sweep's trial."""
@@ -119,11 +125,13 @@ class Trainer:
         with self.clock.waiting():
             batches = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
         try:
-            self.meter.add(self.engine.train_step(*batches, step=self.step_number))
+            losses = self.engine.train_step(*batches, step=self.step_number)
         except LossScaleError as error:
             raise TrainingDivergedError(f"{error} {self._way_out()}") from error
+        self.meter.add(losses)
         num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
         self.position += num_images
+        self.losses.note(losses, position=self.position)
         self.step_number += 1
         with self.engine.gathered() as networks:
             self.average.update(networks, position=self.position, num_images=num_images)
@@ -142,7 +150,7 @@ class Trainer:
     def log_metrics(self) -> None:
         """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
-        self._require_finite(losses)
+        require_finite(losses, position=self.position, way_out=self._way_out())
         speed = self.clock.lap(self.position)
         self._emit(
             {**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed, **self.checkpoints.times()}
@@ -205,7 +213,8 @@ class Trainer:
         """Begin a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
         if self.checkpoints.newest == self.position:
             return
-        self._require_finite(self.meter.peek(self.world))
+        require_finite(self.meter.peek(self.world), position=self.position, way_out=self._way_out())
+        require_weights(self.engine, world=self.world, position=self.position, way_out=self._way_out())
         with self.clock.stopped(), self.patience.long():
             self.checkpoints.save(
                 Progress(position=self.position, step=self.step_number, standing=self.standing),
@@ -217,20 +226,8 @@ class Trainer:
         with self.patience.long():
             self.checkpoints.wait()
 
-    def _require_finite(self, losses: dict[str, float]) -> None:
-        for name, value in losses.items():
-            if not torch.isfinite(torch.tensor(value)):
-                raise TrainingDivergedError(f"{name} is {value} after {self.position} images. {self._way_out()}")
-
     def _way_out(self) -> str:
-        """What to do after losses that are no numbers."""
-        lower = str(self.config.optimizer.lr / 2)
-        if self.checkpoints.newest is None:
-            return (
-                f"No checkpoint was saved before. Start anew with --optimizer.lr {lower}, or --engine.precision fp32."
-            )
-        resume = command_line("diptych", "train", "--resume", self.checkpoints.folder.parent, "--optimizer.lr", lower)
-        return f"The checkpoint of {self.checkpoints.newest} images is good. Go on from it with a lower rate: {resume}"
+        return way_out(self.checkpoints, lr=self.config.optimizer.lr)
 
     def _emit(self, metrics: Metrics) -> None:
         stamped = {
