@@ -20,7 +20,7 @@ PYTEST_TWO := $(BIN)/pytest --numprocesses 2 --dist loadfile
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
-.PHONY: help setup launch check test test-slow test-cluster lint format golden map sweep bench bench-data shard lock clean
+.PHONY: help setup launch check test test-slow test-cluster lint format golden map sweep bench bench-data bench-scale shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench: setup ## Time our step against plain torch, then do bench-data; write ben
 
 bench-data: setup ## Time loading, waiting and sharding against torch, webdataset and cp; write benchmarks/data.md
 	@$(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-scale: setup ## Compare processes with threads, stages of ZeRO with DDP, starts and saving; write benchmarks/scale.md
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 shard: setup ## Make the embedded data set `earth` in data/earth-128
 	@$(BIN)/diptych shard earth --out data/earth-128 --size 128 --shard-samples 64 $(ARGS)

@@ -46,6 +46,8 @@ class Traffic:
 
     by_kind: Mapping[str, int]
     """Kind of operation -> bytes of the whole vectors, e.g. what all ranks have after an all-gather."""
+    operations: int = 0
+    """How many there are."""
 
     def sent(self, num_ranks: int) -> float:
         """What one rank sends in rings: (n - 1) / n of each vector, twice in an all-reduce (Patarasuk & Yuan 2009)."""
@@ -70,12 +72,12 @@ def count_traffic(case: Case, *, stage: Stage, precision: Precision, num_ranks: 
                     player._ddp.register_comm_hook(counter, _count_bucket)
             batch = case.batch(world.device)
             engine.train_step(batch, step=0)  # ZeRO 3 learns the order in which weights are wanted
-            counter.bytes.clear()
+            counter.clear()
             with counter:
                 engine.train_step(batch, step=1)
         finally:
             forget_world()
-    return Traffic(dict(counter.bytes))
+    return Traffic(dict(counter.bytes), counter.operations)
 
 
 class _Counter(TorchDispatchMode):
@@ -83,14 +85,24 @@ class _Counter(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
         self.bytes: Counter[str] = Counter()
+        self.operations = 0
+
+    def add(self, kind: str, num_bytes: int) -> None:
+        """Count an operation."""
+        self.bytes[kind] += num_bytes
+        self.operations += 1
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.namespace == "c10d":
             name = func._schema.name.removeprefix("c10d::").strip("_")
             kind = next((kind for kind in _ROUNDS if name.startswith(kind)), None)
             if kind is not None:
-                self.bytes[kind] += max(_num_bytes(args[0]), _num_bytes(args[1]))
+                self.add(kind, max(_num_bytes(args[0]), _num_bytes(args[1])))
         return func(*args, **(kwargs or {}))
 
 
@@ -101,7 +113,7 @@ def _num_bytes(value: Any) -> int:
 
 
 def _count_bucket(counter: _Counter, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:  # pyright: ignore[reportPrivateImportUsage]
-    counter.bytes["allreduce"] += _num_bytes(bucket.buffer())
+    counter.add("allreduce", _num_bytes(bucket.buffer()))
     done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
     done.set_result(bucket.buffer())
     return done
