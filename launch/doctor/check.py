@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launch.doctor.answer import Question
-from launch.doctor.compare import Finding, compare, hosts_table
+from launch.doctor.compare import Finding
 from launch.doctor.hear import Answered, ask_hosts
+from launch.doctor.verdict import line_of, say_verdict
 from launch.hosts.host import Host
 from launch.ranks.ssh import Ssh
-from sharding.console import counted, make_console, one_line
+from sharding.console import counted
 from sharding.storage.place import Place, Url
 from trainer.config.errors import ConfigError
-from trainer.runs.provenance import commit
 
 
 def check_hosts(
@@ -45,26 +45,15 @@ def check_hosts(
 
     answers = ask_hosts(hosts, ssh=ssh, question=question)
     heard = [answer.heard for answer in answers if answer.heard is not None]
-    findings = compare(heard, device=device, commit=commit() or "none") if heard else []
     absent = [Finding(host=each.host.name, text=each.problem) for each in answers if each.heard is None]
-    if heard:
-        make_console(width=160).print(hosts_table(heard, findings))
-    _require_fit([*absent, *findings])
+    require_fit([*absent, *say_verdict(heard, device=device)])
     return answers
 
 
-def _require_fit(findings: Sequence[Finding]) -> None:
-    """Tell what may be slow; raise ConfigError for what would fail."""
-    for finding in findings:
-        if not finding.is_fatal:
-            make_console(stderr=True).print(_line(finding))
-    fatal = [finding for finding in findings if finding.is_fatal]
+def require_fit(fatal: Sequence[Finding]) -> None:
+    """Raise ConfigError for what training would fail of, if there is anything."""
     if fatal:
         names = list(dict.fromkeys(finding.host for finding in fatal))
-        lines = "".join(f"\n  {_line(finding)}" for finding in fatal)
+        lines = "".join(f"\n  {line_of(finding)}" for finding in fatal)
         verdict = f"{counted(len(names), 'host is', 'hosts are')} not fit. No rank was started.{lines}"
         raise ConfigError("hosts", ", ".join(names), verdict)
-
-
-def _line(finding: Finding) -> str:
-    return one_line(f"{finding.host}: {finding.text}")

@@ -4,13 +4,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.table import Table
 
 from launch.doctor.host import HostReport
 
 MOST_SKEW_S = 5.0
 """Which error was first is told by clocks, and stores refuse requests whose time is wrong."""
-LEAST_RUN_GB = 1.0
+LEAST_RUN_GB = 0.01
+"""With less not even a start fits."""
+SCANT_RUN_GB = 1.0
+"""A few checkpoints of a usual network fill it."""
 LEAST_SHARED_MEMORY_GB = 0.06
 """Docker gives 64 MB unless told otherwise; NCCL and gloo need some of it, Ray more."""
 LEAST_OPEN_FILES = 1024
@@ -65,7 +69,11 @@ def compare(heard: Sequence[Heard], *, device: str = "auto", commit: str | None 
 def _look(one: Heard) -> list[Finding]:
     report = one.report
     checks = (
-        (report.run_free_gb < LEAST_RUN_GB, f"{report.run_free_gb:.2g} GB are free for the run; make room.", True),
+        (
+            report.run_free_gb < SCANT_RUN_GB,
+            f"{report.run_free_gb:.2g} GB are free for the run; make room.",
+            report.run_free_gb < LEAST_RUN_GB,
+        ),
         (
             abs(one.skew_s) > MOST_SKEW_S,
             f"its clock differs by {one.skew_s:+.0f} s; start chrony or ntpd there.",
@@ -118,22 +126,23 @@ def _differing(
 
 def hosts_table(heard: Sequence[Heard], findings: Sequence[Finding]) -> Table:
     """One line for each machine: what it has, and whether it is fit."""
-    table = Table("host", "ranks", "devices", "memory", "/dev/shm", "room", "clock", "Diptych", "torch", "verdict")
+    titles = ("host", "verdict", "ranks", "memory", "/dev/shm", "room", "clock", "commit", "devices")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=title != "devices", overflow="fold")
     for one in heard:
         report = one.report
         own = [finding for finding in findings if finding.host == report.host]
         verdict = "not fit" if any(finding.is_fatal for finding in own) else "see below" if own else "fit"
-        devices = f"{len(report.gpus)} x {report.gpus[0]}" if report.gpus else f"{report.num_cores} cores"
         table.add_row(
             report.host,
+            verdict,
             str(one.num_ranks),
-            devices,
             f"{report.memory_gb:.1f} GB",
             f"{report.shared_memory_gb:.1f} GB",
             f"{report.run_free_gb:.0f} GB",
             f"{one.skew_s:+.1f} s",
-            report.versions.get("commit", "none")[:9],
-            report.versions.get("torch", "none"),
-            verdict,
+            report.versions.get("commit", "none")[:7],
+            f"{len(report.gpus)} x {report.gpus[0]}" if report.gpus else f"{report.num_cores} cores",
         )
     return table

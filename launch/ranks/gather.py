@@ -1,12 +1,16 @@
 """Before an attempt: which hosts take part, and that their agents are there and can start ranks."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from launch.doctor.compare import Heard
+from launch.doctor.host import parse_report
+from launch.doctor.verdict import say_verdict
 from launch.hosts.host import Host
 from launch.ranks.links import Links
 from launch.ranks.messages import Asked, Lost, Prepare, Prepared
+from sharding.storage.records import RecordError
 
 
 class StoppedError(Exception):
@@ -53,13 +57,19 @@ class Gathering:
 
     Args:
         stopped: whether a signal told the launcher to stop.
+        device: as `EngineConfig.device`.
+        is_told: the user has seen what the hosts are like.
     """
 
-    def __init__(self, links: Links, hosts: Sequence[Host], *, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, links: Links, hosts: Sequence[Host], *, stopped: Callable[[], bool], device: str, is_told: bool
+    ) -> None:
         self._links = links
         self._hosts = hosts
         self._stopped = stopped
-        self._prepared: set[str] = set()
+        self._device = device
+        self._is_told = is_told
+        self._reports: dict[str, Heard] = {}
         self.lost: set[str] = set()
         """Hosts that were there and are not any more."""
 
@@ -67,7 +77,7 @@ class Gathering:
         """After an attempt: their agents are gone, or are let go."""
         for host in hosts:
             self._links.dismiss(host)
-            self._prepared.discard(host)
+            self._reports.pop(host, None)
             self.lost.add(host)
 
     def gather(
@@ -123,26 +133,48 @@ class Gathering:
         """Have what ranks need there. Returns those that lack it, and what."""
         if not self._links.is_remote:
             return {}
-        waiting = {host.name for host in hosts} - self._prepared
+        slots = {host.name: host.slots for host in hosts}
+        waiting = slots.keys() - self._reports.keys()
+        if not waiting:
+            return {}
         for name in waiting:
             self._links.send(name, prepare)
         failed: dict[str, str] = {}
         while waiting - failed.keys():
             for name, message in self._events():
-                if isinstance(message, Prepared) and message.error:
-                    failed[name] = message.error
+                if isinstance(message, Prepared) and (error := self._note(name, message, slots)):
+                    failed[name] = error
                 elif isinstance(message, Prepared):
-                    self._prepared.add(name)
                     waiting.discard(name)
                 elif isinstance(message, Lost) and name in waiting:
                     failed[name] = message.reason
-        return failed
+        return failed or self._compare(hosts)
+
+    def _note(self, name: str, prepared: Prepared, slots: Mapping[str, int]) -> str:
+        """Keep what a host says of itself. Returns why it cannot take part; empty if it can."""
+        if prepared.error:
+            return prepared.error
+        try:
+            report = parse_report(prepared.report)
+        except RecordError as error:
+            return f"its report {error}. Install the same version of Diptych there."
+        skew_s = self._links.present.get(name, 0.0)
+        self._reports[name] = Heard(report=report, num_ranks=slots.get(name, 0), skew_s=skew_s)
+        return ""
+
+    def _compare(self, hosts: Sequence[Host]) -> dict[str, str]:
+        """Print what they are like. Returns those that are not fit, and why."""
+        fatal = say_verdict([self._reports[host.name] for host in hosts], device=self._device, table=not self._is_told)
+        self._is_told = True
+        for finding in fatal:
+            self._reports.pop(finding.host, None)
+        return {finding.host: finding.text for finding in fatal}
 
     def _events(self) -> Iterator[tuple[str, object]]:
         """What agents say. Raises StoppedError if one of them, or this process, was told to stop."""
         for name, message in self._links.poll():
             if isinstance(message, Lost):
-                self._prepared.discard(name)
+                self._reports.pop(name, None)
                 self.lost.add(name)
             if isinstance(message, Asked):
                 raise StoppedError

@@ -1,12 +1,15 @@
 """What an agent does on its host, whoever brings it the coordinator's messages."""
 
 import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from launch.doctor.host import look_at_host
+from launch.ranks.interpreter import module_command
 from launch.ranks.messages import CannotStart, Ended, Kill, Listening, LogPart, Message, Prepare, Prepared, Start, Stop
 from launch.ranks.output import log_name
 from launch.ranks.prepare import prepare_run
@@ -51,6 +54,7 @@ class HostAgent:
         self._ranks: HostRanks | None = None
         self._shipping: _Shipping | None = None
         self._shares_folder = True
+        self._probed: Path | None = None
 
     def handle(self, message: Message) -> None:
         """Do what the coordinator says."""
@@ -79,11 +83,17 @@ class HostAgent:
         if self._ranks is not None:
             self._ranks.close()
         self._ranks = None
+        if self._probed is not None:
+            _forget(self._probed)
+            self._probed = None
 
     def _prepare(self, message: Prepare) -> None:
         try:
-            self._shares_folder = prepare_run(RunDir(self._run), message)
-            self._emit(Prepared())
+            run = RunDir(self._run)
+            self._shares_folder = prepare_run(run, message)
+            data = run.config().data.path if run.run_file.is_file() else None
+            report = look_at_host(self._host, run=self._run, data=data, address=self._address)
+            self._emit(Prepared(report=report.to_record()))
         except (ConfigError, DatasetError, OSError) as error:
             self._emit(Prepared(error=str(error)))
         except Exception as error:  # a defect, or a damaged file: the coordinator waits for an answer
@@ -93,6 +103,9 @@ class HostAgent:
     def _start(self, start: Start) -> None:
         self.close()
         logs = RunDir(self._run).path / "logs" / start.logs
+        command = self._command
+        if start.probe:
+            self._probed, command = logs, module_command("launch.doctor.probe")
         place = Place(host=self._host, address=self._address, logs=logs, terminal=self._terminal, held=self._held)
         meeting = None
         try:
@@ -100,7 +113,7 @@ class HostAgent:
                 meeting = listen(self._address)
                 start = replace(start, master=f"{self._address}:{meeting.getsockname()[1]}")
             self._shipping = None if self._shares_folder else _Shipping(start, logs, self._emit)
-            self._ranks = HostRanks(start, self._command, place=place, emit=self._emit_of_ranks, meeting=meeting)
+            self._ranks = HostRanks(start, command, place=place, emit=self._emit_of_ranks, meeting=meeting)
         except OSError as error:  # no Python, processes, or room for what they need
             self._emit(CannotStart(attempt=start.attempt, error=str(error)))
             return
@@ -115,6 +128,14 @@ class HostAgent:
         if isinstance(message, Ended) and self._shipping is not None:
             self._shipping.ship(at_once=True)
         self._emit(message)
+
+
+def _forget(logs: Path) -> None:
+    """Remove the logs of a probe, and the folders that were made for them."""
+    shutil.rmtree(logs, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: there is more than the probe's, or another host's
+        logs.parent.rmdir()
+        logs.parent.parent.rmdir()
 
 
 class _Shipping:

@@ -62,6 +62,10 @@ class Job:
     """As `EngineConfig.device`: ranks on the CPU have cores of their own."""
     allowed: Callable[[int], bool] = lambda number: True
     """Whether the run can be trained on that many ranks."""
+    is_looked_at: bool = False
+    """The user has seen what the hosts are like, before the run was made."""
+    probe: bool = False
+    """Time an all-reduce instead of training."""
 
 
 def run_here(job: Job, *, command: Sequence[str] = ()) -> int:
@@ -123,7 +127,13 @@ class _Course:
         self._display = display
         self._received = received
         self._run = RunDir(job.run)
-        self._gathering = Gathering(links, job.hosts, stopped=lambda: bool(received))
+        self._gathering = Gathering(
+            links,
+            job.hosts,
+            stopped=lambda: bool(received),
+            device=job.device,
+            is_told=job.is_looked_at,
+        )
         self._record = Record(limit=job.restarts.limit, position=self._position())
         self._stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
 
@@ -179,6 +189,7 @@ class _Course:
             logs=self._logs(attempt).name,
             device=self._job.device,
             terminal=self._display.settings(is_remote=self._links.is_remote),
+            probe=self._job.probe,
         )
         return Attempt(
             start,

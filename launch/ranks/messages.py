@@ -36,6 +36,8 @@ class Prepared:
     """An agent's answer; `error` is empty if ranks can be started."""
 
     error: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    """What the host says of itself, as `HostReport.to_record` gives it; empty with an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class Start:
     """ADDR:PORT where all ranks meet; empty for the host of rank 0, which chooses a port and tells it."""
     terminal: dict[str, str] = field(default_factory=dict)
     """Environment with which rank 0 draws for the launcher's terminal; empty if the launcher has none."""
+    probe: bool = False
+    """Have the ranks time an all-reduce, and end; nothing of theirs is left on the host."""
 
 
 @dataclass(frozen=True, kw_only=True)

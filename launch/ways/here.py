@@ -1,5 +1,9 @@
 """A run on this machine: all its GPUs, or processes on its cores."""
 
+from launch.doctor.check import require_fit
+from launch.doctor.compare import Heard
+from launch.doctor.host import look_at_host
+from launch.doctor.verdict import say_verdict
 from launch.machine.devices import count_cores, count_gpus
 from launch.ranks.interpreter import module_command
 from launch.ranks.job import Restarts
@@ -28,6 +32,9 @@ def _describe(request: Request) -> list[Step]:
 
 
 def _start(request: Request) -> int:
+    report = look_at_host("this machine", run=request.run)
+    heard = Heard(report=report, num_ranks=_num_procs(request), skew_s=0.0)
+    require_fit(say_verdict([heard], device=request.config.engine.device, table=False))
     restarts = Restarts(limit=request.machines.max_restarts)
     return request.in_run(
         lambda run: start_ranks(run.path, config=request.config, asked=_num_procs(request), restarts=restarts),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from launch.doctor.check import check_hosts
 from launch.hosts.address import address_seen
@@ -69,7 +70,8 @@ def _start(request: Request) -> int:
 
     def train(run: RunDir) -> int:
         agents = SshAgents(run.path, ssh=ssh, environment=environment)
-        return run_job(make_job(request, places, run), agents=agents, address=address)
+        job = replace(make_job(request, places, run), is_looked_at=True)
+        return run_job(job, agents=agents, address=address)
 
     return request.in_run(train)
 

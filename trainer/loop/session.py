@@ -8,10 +8,11 @@ from trainer.loop.requests import forget_old_requests
 from trainer.loop.setup import open_trainer
 from trainer.loop.status import attempt
 from trainer.loop.trainer import Trainer
+from trainer.ranks.all_reduce import time_all_reduce
 from trainer.ranks.exits import FINISHED, STOPPED
 from trainer.ranks.failures import described
 from trainer.ranks.roll_call import roll_called
-from trainer.ranks.world import close_world, init_world
+from trainer.ranks.world import World, close_world, init_world
 from trainer.runs.opened import OpenRun
 
 
@@ -28,6 +29,8 @@ def _train(opened: OpenRun, console: PlainConsole) -> int:
     world = init_world(opened.config.engine.device)
     opened.config.engine.require_device(world.device.type, within="engine.")
     with failures_recorded(), roll_called(world):
+        if len(set(world.hosts)) > 1:
+            _try_network(world, console)
         trainer = open_trainer(opened, world=world)
     if world.is_main:
         _forget_old_requests(opened, console)
@@ -60,6 +63,13 @@ def _forget_old_requests(opened: OpenRun, console: PlainConsole) -> None:
         return
     for kind in forget_old_requests(opened.run.path):
         console.print(f"control/{kind} was there before this start, and is removed: it asked an earlier one.")
+
+
+def _try_network(world: World, console: PlainConsole) -> None:
+    """Between hosts a sum that is wrong, or takes seconds, is known before training depends on it."""
+    found = time_all_reduce(world)
+    if world.is_main:
+        console.print(str(found))
 
 
 def _tell_end(opened: OpenRun, trainer: Trainer, scores: dict[str, float], console: PlainConsole) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 LAUNCHER = """
 import os, subprocess, sys
@@ -26,14 +26,17 @@ hosts = [Host(name, 1) for name in sys.argv[4].split(",")]
 AGENT = '''
 import sys
 from launch.ranks import agent, server
+from launch.doctor import host
 from trainer.loop import stop
+if "n2" in sys.argv and {differs}:
+    host.commit = lambda: "0123456"
 agent.BEAT_S, agent.SILENCE_S = 0.2, {silence}
 agent.UNEASY_S, agent.ALONE_S, agent.LAST_SAVE_S = {silence} / 2, {silence} - 0.2, 2.0
 sys.exit(agent.main(sys.argv[2:], command=[sys.executable, "-c", sys.argv[1]]))
-'''.format(silence=sys.argv[3])
+'''.format(silence=sys.argv[3], differs="differs" in sys.argv)
 
 class HereAgents:
-    patience_s = 20.0
+    patience_s = 60.0
     def __init__(self):
         self.processes = {}
     def start(self, host, where):
@@ -55,7 +58,7 @@ class HereAgents:
 
 num_procs = tuple(map(int, sys.argv[2].split(":")))
 Path("run").mkdir(exist_ok=True)
-work = job.Job(run=Path("run"), hosts=hosts, num_procs=num_procs, again="again")
+work = job.Job(run=Path("run"), hosts=hosts, num_procs=num_procs, again="again", is_looked_at="differs" not in sys.argv)
 sys.exit(job.run_job(work, agents=HereAgents(), address="127.0.0.1"))
 """
 
@@ -257,6 +260,16 @@ def test_a_frozen_launcher_is_not_waited_for_and_starts_again_what_it_finds_ende
     code, _, err = cluster.end()
     assert code == 143
     assert "the host is lost: the connection" in err
+
+
+def test_a_host_that_is_not_fit_is_named_and_nothing_is_started(cluster: Cluster) -> None:
+    cluster.start("train()", "differs", hosts="n1,n2,n3", num_procs="3:3")
+    status, out, err = cluster.end()
+    assert status == 2
+    assert "n2    not fit" in out
+    assert "n2: commit: 0123456, and" in err
+    assert "n3:" not in err
+    assert not list(cluster.folder.glob("ready-*"))
 
 
 def test_a_host_that_does_not_come_is_an_error(cluster: Cluster):
