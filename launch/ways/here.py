@@ -10,6 +10,9 @@ from launch.ranks.job import Restarts
 from launch.ranks.local import choose_num_procs, start_ranks
 from launch.ways.way import Request, Step, Way
 from sharding.console import command_line
+from trainer.checkpoints.batch import kept_global_batch
+from trainer.runs.batches import allowed_ranks
+from trainer.runs.rundir import RunDir
 
 
 def _check(request: Request) -> None:
@@ -22,8 +25,15 @@ def _num_procs(request: Request) -> int:
     number = asked.most
     if asked.is_range:
         there = num_gpus if num_gpus and request.config.engine.device != "cpu" else num_cores
-        number = max(asked.least, min(asked.most, there))
+        number = _most_that_share(request, asked.least, max(asked.least, min(asked.most, there)))
     return choose_num_procs(request.config, asked=number, num_gpus=num_gpus, num_cores=num_cores)
+
+
+def _most_that_share(request: Request, least: int, most: int) -> int:
+    """The most ranks that can share the run's global batch; `most` where none can, for the error that tells which."""
+    run = RunDir(request.run)
+    kept = kept_global_batch(run) if run.run_file.exists() else None
+    return next(iter(allowed_ranks(request.config, global_batch=kept, among=range(most, least - 1, -1))), most)
 
 
 def _describe(request: Request) -> list[Step]:

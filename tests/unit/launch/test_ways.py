@@ -2,7 +2,9 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -15,6 +17,7 @@ from launch.ways.table import choose_way
 from tests.shrink import shrink
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.batches import note_global_batch
 from trainer.runs.rundir import RunDir
 
 
@@ -130,3 +133,20 @@ def test_a_dry_run_finds_the_run_that_would_be_continued(
 )
 def test_flags_are_taken_off_a_command_line(words: list[str], left: list[str]) -> None:
     assert without_flags(words, {"--slurm": 0, "--nodes": 1, "--time-limit": 1}) == left
+
+
+@pytest.mark.parametrize(
+    ("global_batch", "asked", "ranks"), [(None, "1:4", "0 to 3"), (6, "1:5", "0 to 2"), (7, "2:4", "0 to 3")]
+)
+def test_of_a_range_as_many_ranks_start_as_can_share_the_global_batch(
+    global_batch: int | None, asked: str, ranks: str, tiny_dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a machine of five cores. Where none can, starting tells which numbers could."""
+    run = RunDir(Path("run"))
+    config = shrink(load_preset(DEFAULT), dataset=tiny_dataset)
+    run.create(replace(config, train=replace(config.train, batch_size_per_gpu=1)), preset=DEFAULT, command=[])
+    if global_batch is not None:
+        note_global_batch(run, global_batch)
+    with patch("launch.ways.here.count_cores", return_value=5):
+        said = dry_run(capsys, "train", "--resume", "run", "--num-procs", asked)
+    assert f"ranks {ranks}" in said
