@@ -24,20 +24,18 @@ class SlurmAgents:
 
     Args:
         run: the run's folder; what agents and Slurm say of them goes into `slurm/agent-NODE.log` there.
-        gpus: of each node, for its agent's ranks.
     """
 
     patience_s = PATIENCE_S
 
-    def __init__(self, run: Path, *, gpus: int) -> None:
+    def __init__(self, run: Path) -> None:
         self._run = run
-        self._gpus = gpus
         self._steps: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, host: Host, where: Where) -> None:
         """Start one, and return at once. The token is in its environment, which others cannot see."""
         self._end(host.name)
-        command = step_command(agent_command(self._run, host=host, where=where), node=host.name, gpus=self._gpus)
+        command = step_command(agent_command(self._run, host=host, where=where), node=host.name)
         with self._log(host.name).open("ab") as log:
             self._steps[host.name] = subprocess.Popen(
                 [*command, "--patience", str(PATIENCE_S)],
@@ -74,8 +72,8 @@ class SlurmAgents:
         return self._run / FOLDER / f"agent-{name}.log"
 
 
-def step_command(command: list[str], *, node: str, gpus: int) -> list[str]:
-    """What runs a command as one task on a node of the job, with all that the job has there."""
+def step_command(command: list[str], *, node: str) -> list[str]:
+    """What runs a command as one task on a node of the job, with all that the job has there, GPUs included."""
     options = {
         "nodes": "1",
         "ntasks": "1",
@@ -86,7 +84,7 @@ def step_command(command: list[str], *, node: str, gpus: int) -> list[str]:
         "kill-on-bad-exit": "0",
         "export": "ALL",
         "job-name": "ranks",
-    } | ({"gpus-per-node": str(gpus)} if gpus else {})
+    }
     # A step that still ends after its node was lost must not hold up the one that follows.
     return ["srun", "--overlap", *(f"--{name}={value}" for name, value in options.items()), *command]
 

@@ -15,14 +15,12 @@ class JobArguments:
     run: Path
     slots: int
     """Ranks that each node can take."""
-    gpus: int
-    """Of each node."""
     max_restarts: int
     num_procs: NumProcs = NOT_ASKED
 
     def words(self) -> list[str]:
         """The arguments; `parse_arguments` is the inverse."""
-        numbers = {"--slots": self.slots, "--gpus": self.gpus, "--max-restarts": self.max_restarts}
+        numbers = {"--slots": self.slots, "--max-restarts": self.max_restarts}
         words = [str(self.run), *(word for name, value in numbers.items() for word in (name, str(value)))]
         return [*words, "--num-procs", str(self.num_procs)] if self.num_procs.is_asked else words
 
@@ -31,7 +29,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     """Read them. Ends the process if they are not those of a script of ours."""
     parser = argparse.ArgumentParser(prog="python -m launch.slurm.job")
     parser.add_argument("run", type=Path)
-    for name in ("--slots", "--gpus", "--max-restarts"):
+    for name in ("--slots", "--max-restarts"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--num-procs", type=parse_num_procs, default=NOT_ASKED)
     return JobArguments(**vars(parser.parse_args(argv)))

@@ -1,9 +1,11 @@
 """What is asked of Slurm's controller, by its commands."""
 
+import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from launch.slurm.decision import JobState, parse_job_state
@@ -12,6 +14,8 @@ from trainer.config.errors import ConfigError
 
 _PATIENCE_S = 60.0
 """A controller that is busy answers after half a minute; one that is down is asked again by Slurm's own commands."""
+_OF_THE_CLUSTER = ("SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")
+"""Variables by which commands find it, and are let in."""
 
 
 class SlurmError(RuntimeError):
@@ -25,13 +29,19 @@ def require_slurm() -> None:
         raise ConfigError("slurm", True, remedy)
 
 
-def submit(script: Path, *, environ: Mapping[str, str] | None = None) -> str:
-    """Queue a script; the number of its job. Raises SlurmError.
+def submit(script: Path) -> str:
+    """Queue a script; the number of its job, which can get this process's variables. Raises SlurmError."""
+    said = _ask("sbatch", "--parsable", str(script), environ=submission(os.environ))
+    return said.split(";")[0].strip()  # `number;cluster`
 
-    Args:
-        environ: whose variables the job can get; those of this process if not given.
-    """
-    return _ask("sbatch", "--parsable", str(script), environ=environ).split(";")[0].strip()  # `number;cluster`
+
+def submission(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that sbatch prefers to what the script says, and those of a job around us."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("SBATCH_", "SLURM", "SRUN_")) or name in _OF_THE_CLUSTER
+    }
 
 
 def requeue(job: str) -> None:
@@ -57,8 +67,25 @@ def host_names(nodes: str) -> list[str]:
     return _ask("scontrol", "show", "hostnames", nodes).split()
 
 
+def own_address(node: str, others: Sequence[str]) -> str:
+    """The address under which other nodes reach this one. Raises SlurmError, or OSError if a name is not known.
+
+    A machine's own name is often 127.0.1.1 in its own `/etc/hosts`: then the address from which it would reach another.
+    """
+    address = address_of(node)
+    return address_toward(address_of(others[0])) if others and ip_address(address).is_loopback else address
+
+
+def address_toward(address: str) -> str:
+    """This machine's address in the network of another. Sends nothing. Raises OSError where no way leads there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))
+        return str(probe.getsockname()[0])
+
+
 def address_of(node: str) -> str:
-    """The address under which the other nodes reach one. Raises SlurmError, or OSError if its name is not known."""
+    """The address of a node, as it is seen here. Raises SlurmError, or OSError if its name is not known."""
     words = _ask("scontrol", "show", "node", "--oneliner", node).split()
     name = next((word.partition("=")[2] for word in words if word.startswith("NodeAddr=")), node)
     found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)

@@ -65,9 +65,12 @@ def note_chained(run: RunDir, *, job: str) -> None:
 
 
 def begin_cycle(run: RunDir, *, job: str) -> Cycle:
-    """Put on record that a job begins, and count those without progress before it. Raises as `read_cycle`."""
+    """Put on record that a job begins, and count those without progress before it. Raises as `read_cycle`.
+
+    One that nobody has put on record before, as one submitted by hand, is the first.
+    """
     former, position = read_cycle(run), saved_position(run)
-    last, idle = (None, 0) if former is None else (former.position, former.idle)
+    last, idle = (former.position, former.idle) if former is not None and former.job == job else (None, 0)
     cycle = Cycle(job=job, position=position, idle=count_idle(position, last=last, idle=idle))
     _write(run, cycle)
     return cycle

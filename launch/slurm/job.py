@@ -4,6 +4,7 @@ It starts the launcher, passes Slurm's signals on, and decides afterwards whethe
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from launch.slurm.decision import MOST_IDLE, Ending, Stop, no_progress_text, wha
 from launch.slurm.script import script_path
 from sharding.console import command_line, guard_terminal, make_console
 from trainer.config.errors import ConfigError
-from trainer.loop.stop import handle, restore
+from trainer.loop.stop import STOP_SIGNALS, handle
 from trainer.ranks.exits import NO_PROGRESS, WRONG_INPUT
 from trainer.runs.rundir import RunDir
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if cycle.idle >= MOST_IDLE:
         console.error(no_progress_text(saved_position(run)))
         return NO_PROGRESS
-    with _Launcher(argv) as launcher:
+    with Launcher(argv) as launcher:
         status = launcher.wait()
         try:
             return _act(run, _ending(run, cycle, status=status, was_told=launcher.was_told))
@@ -68,18 +69,13 @@ def _act(run: RunDir, ending: Ending) -> int:
     try:
         requeue(job)
     except SlurmError as error:
-        chained = submit(script_path(run.path), environ=_as_submitted(os.environ))
+        chained = submit(script_path(run.path))
         note_chained(run, job=chained)
         console.print(f"job {job}: it may not be queued again ({error}): job {chained} goes on.")
     return ending.status if ending.status >= 0 else 128 - ending.status
 
 
-def _as_submitted(environ: dict[str, str] | os._Environ[str]) -> dict[str, str]:
-    """The variables without those that are this job's own."""
-    return {name: value for name, value in environ.items() if not name.startswith("SLURM") or name == "SLURM_CONF"}
-
-
-class _Launcher:
+class Launcher:
     """The launcher as a process of its own: whatever becomes of it, somebody is left to decide."""
 
     def __init__(self, argv: Sequence[str]) -> None:
@@ -92,8 +88,8 @@ class _Launcher:
         """Whether a signal came that the time is nearly over."""
         return bool(self._received)
 
-    def __enter__(self) -> "_Launcher":
-        self._former = handle(self._hear)
+    def __enter__(self) -> "Launcher":
+        handle(self._hear)
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
         for number in self._received:  # before there was anyone to pass them on to
             self._process.send_signal(number)
@@ -103,7 +99,8 @@ class _Launcher:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
-        restore(self._former)
+        for number in STOP_SIGNALS:  # of a job that has just finished none is to make a failure
+            signal.signal(number, signal.SIG_IGN)
 
     def wait(self) -> int:
         """Its exit status when it has ended; negative if a signal ended it."""

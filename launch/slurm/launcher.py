@@ -5,11 +5,13 @@ import sys
 from collections.abc import Sequence
 
 from launch.hosts.host import Host
-from launch.ranks.job import Job, Restarts, run_job
+from launch.hosts.num_procs import bounds_among
+from launch.ranks.job import run_job
 from launch.slurm.agents import SlurmAgents
 from launch.slurm.arguments import JobArguments, parse_arguments
-from launch.slurm.controller import SlurmError, address_of, host_names
+from launch.slurm.controller import SlurmError, host_names, own_address
 from launch.slurm.script import script_path
+from launch.ways.on_hosts import Places, settled_job
 from sharding.console import command_line, guard_terminal, make_console
 from sharding.errors import DatasetError
 from trainer.config.errors import ConfigError
@@ -36,17 +38,12 @@ def main(argv: Sequence[str]) -> int:
 def _launch(options: JobArguments) -> int:
     run = RunDir(options.run)
     hosts = [Host(name, options.slots) for name in host_names(os.environ["SLURM_JOB_NODELIST"])]
-    everything, asked = len(hosts) * options.slots, options.num_procs
-    job = Job(
-        run=run.path,
-        hosts=hosts,
-        num_procs=(asked.least, asked.most) if asked.is_asked else (everything, everything),
-        restarts=Restarts(limit=options.max_restarts),
-        again=command_line("sbatch", script_path(run.path)),
-        device=run.config().engine.device,
-    )
-    agents = SlurmAgents(run.path, gpus=options.gpus)
-    return run_job(job, agents=agents, address=address_of(os.environ["SLURMD_NODENAME"]))
+    places = Places(hosts=hosts, num_procs=bounds_among(hosts, options.num_procs))
+    again = command_line("sbatch", script_path(run.path))
+    job = settled_job(run, run.config(), places=places, max_restarts=options.max_restarts, again=again)
+    first = os.environ["SLURMD_NODENAME"]
+    address = own_address(first, [host.name for host in hosts if host.name != first])
+    return run_job(job, agents=SlurmAgents(run.path), address=address)
 
 
 if __name__ == "__main__":

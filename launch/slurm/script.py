@@ -26,6 +26,8 @@ class Settings:
     """Where relative paths begin, as where the job was submitted."""
     options: SlurmOptions
     nodes: int
+    slots: int
+    """Ranks that each node can take."""
     gpus: int
     """Of each node."""
     cores: int
@@ -57,7 +59,7 @@ def _directives(settings: Settings) -> list[str]:
         "chdir": str(settings.folder),
         "output": f"{_plain(output)}%j.log",
         "nodes": str(settings.nodes),
-        "gpus-per-node": str(settings.gpus or ""),
+        "gpus-per-node": str(settings.gpus or "") if not options.gres_gpus else "",
         "cpus-per-task": str(settings.cores),
         "time": options.time_limit,
         "partition": options.partition,

@@ -16,8 +16,10 @@ from launch.slurm.script import FOLDER, Settings, script_path, script_text
 from launch.ways.way import Request, Step, Way
 from sharding.console import command_line, counted, make_console
 from sharding.storage.files import write_atomically
+from trainer.checkpoints.batch import kept_global_batch, settle_batch
 from trainer.config.errors import ConfigError, require
 from trainer.ranks.exits import FAILED
+from trainer.runs.batches import allowed_ranks
 from trainer.runs.rundir import RunDir
 
 
@@ -28,18 +30,19 @@ def settings_of(request: Request, run: Path) -> Settings:
         ConfigError: no nodes or GPUs are asked for, or more ranks than they can take.
     """
     machines, device = request.machines, request.config.engine.device
-    nodes, gpus = machines.nodes, gpus_of(machines.slurm, device=device)
+    options = machines.slurm.with_defaults(os.environ)
+    options.check()
+    nodes, gpus = machines.nodes, gpus_of(options, device=device)
     require(nodes > 0, "nodes", nodes, "say how many nodes of the cluster train.")
     slots = slots_of(machines.num_procs, nodes=nodes, gpus=gpus)
     path = run.absolute()
-    arguments = JobArguments(
-        run=path, slots=slots, gpus=gpus, max_restarts=machines.max_restarts, num_procs=machines.num_procs
-    )
+    arguments = JobArguments(run=path, slots=slots, max_restarts=machines.max_restarts, num_procs=machines.num_procs)
     return Settings(
         run=path,
         folder=Path.cwd(),
-        options=machines.slurm,
+        options=options,
         nodes=nodes,
+        slots=slots,
         gpus=gpus,
         cores=slots * (machines.on_ray.cpus_per_rank or CORES_PER_RANK[gpus > 0]),
         command=module_command("launch.slurm.job", *arguments.words()),
@@ -50,10 +53,13 @@ def settings_of(request: Request, run: Path) -> Settings:
 
 def gpus_of(options: SlurmOptions, *, device: str) -> int:
     """GPUs of each node. Raises ConfigError where nobody said: ranks on CPUs must not be an oversight."""
-    if options.gpus_per_node is None and device != "cpu":
+    asked, in_gres = options.gpus_per_node, options.gres_gpus
+    if asked is None and not in_gres and device != "cpu":
         remedy = "say how many GPUs of each node train, or use 0 (ranks on the CPU)."
         raise ConfigError("gpus_per_node", None, remedy)
-    gpus = options.gpus_per_node or 0
+    remedy = f"but --gres asks for {in_gres}: leave one of them away."
+    require(asked is None or in_gres in (0, asked), "gpus_per_node", asked, remedy)
+    gpus = asked or in_gres
     require(gpus == 0 or device != "cpu", "gpus_per_node", gpus, "would idle with engine.device = 'cpu'; use 0.")
     return gpus
 
@@ -72,10 +78,9 @@ def slots_of(asked: NumProcs, *, nodes: int, gpus: int) -> int:
 
 
 def _check(request: Request) -> None:
-    slurm = request.machines.slurm
-    slurm.check()
-    request.config.check_hardware(gpus_of(slurm, device=request.config.engine.device))
-    script_text(settings_of(request, request.run))
+    settings = settings_of(request, request.run)
+    request.config.check_hardware(settings.gpus)
+    script_text(settings)
 
 
 def _describe(request: Request) -> list[Step]:
@@ -91,9 +96,11 @@ def _start(request: Request) -> int:
 
 def _submit(request: Request, run: RunDir) -> int:
     _refuse_second(run)
+    settings = settings_of(request, run.path)
+    _check_ranks(request, run, settings)
     script = script_path(run.path)
     script.parent.mkdir(exist_ok=True)
-    write_atomically(script, script_text(settings_of(request, run.path)).encode())
+    write_atomically(script, script_text(settings).encode())
     try:
         job = submit(script)
     except SlurmError as error:
@@ -115,6 +122,15 @@ def _refuse_second(run: RunDir) -> None:
     if newest is not None and state:
         remedy = f"of this run is {state} already, and goes on to the end. To end it: scancel {newest.job}"
         raise ConfigError("job", newest.job, remedy)
+
+
+def _check_ranks(request: Request, run: RunDir, settings: Settings) -> None:
+    """Raise ConfigError for numbers of ranks that cannot share the run's global batch: no job is to wait for that."""
+    asked, everything = request.machines.num_procs, settings.slots * settings.nodes
+    least, most = (asked.least, asked.most) if asked.is_asked else (everything, everything)
+    possible = range(least, most + 1)
+    if not allowed_ranks(request.config, global_batch=kept_global_batch(run), among=possible):
+        settle_batch(run, request.config, num_ranks=most)
 
 
 def _tell(request: Request, run: RunDir, job: str) -> None:

@@ -15,6 +15,7 @@ from sharding.console import command_line
 from trainer.checkpoints.batch import kept_global_batch, settle_batch
 from trainer.config.errors import ConfigError
 from trainer.runs.batches import allowed_ranks, note_global_batch
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 
@@ -43,12 +44,20 @@ def find_places(request: Request) -> Places:
 
 
 def make_job(request: Request, places: Places, run: RunDir) -> Job:
-    """The job that trains `run` there. Notes the run's global batch, which all attempts share.
+    """The job that trains `run` there. Notes and raises as `settled_job`."""
+    again = command_line("diptych", "train", "--resume", run.path, *request.machines.to_words())
+    return settled_job(run, request.config, places=places, max_restarts=request.machines.max_restarts, again=again)
+
+
+def settled_job(run: RunDir, config: RunConfig, *, places: Places, max_restarts: int, again: str) -> Job:
+    """A job on these hosts. Notes the run's global batch, which all attempts share.
+
+    Args:
+        again: as `Job.again`.
 
     Raises:
         ConfigError: no number of ranks that is possible there can share it.
     """
-    config = request.config
 
     def is_allowed(number: int) -> bool:
         return bool(allowed_ranks(config, global_batch=kept_global_batch(run), among=[number]))
@@ -61,8 +70,8 @@ def make_job(request: Request, places: Places, run: RunDir) -> Job:
         run=run.path,
         hosts=places.hosts,
         num_procs=places.num_procs,
-        again=command_line("diptych", "train", "--resume", run.path, *request.machines.to_words()),
-        restarts=Restarts(limit=request.machines.max_restarts),
+        again=again,
+        restarts=Restarts(limit=max_restarts),
         device=config.engine.device,
         allowed=is_allowed,
     )

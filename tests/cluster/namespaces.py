@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 TOOLS = {"ip": "iproute2", "sshd": "openssh-server", "ssh": "openssh-client", "ssh-keygen": "openssh-client"}
-_NETNS = Path("/etc/netns")
+NETNS = Path("/etc/netns")
 _NUMBERS = count(1)
 _SBIN = "/usr/sbin:/sbin"
 
@@ -197,7 +197,7 @@ def _write_etc(machines: Sequence[Machine], stack: ExitStack) -> None:
     """What `ip netns exec` lays over /etc."""
     hosts = "".join(f"{machine.address} {machine.name}\n" for machine in machines)
     for machine in machines:
-        etc = _NETNS / machine.namespace
+        etc = NETNS / machine.namespace
         etc.mkdir(parents=True)
         stack.callback(shutil.rmtree, etc, ignore_errors=True)
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n{hosts}")

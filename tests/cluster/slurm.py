@@ -5,12 +5,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.namespaces import Machine, missing
+from tests.cluster.namespaces import NETNS, Machine, missing
 
 TOOLS = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm", "munged": "munge"}
 
@@ -69,9 +69,9 @@ class Slurm:
     environment: dict[str, str]
     """Variables with which its commands find it."""
 
-    def run(self, *command: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command where users log in."""
-        return self.controller.run(*command, env=self.environment | variables, cwd=cwd or self.folder)
+        return self.controller.run(*command, env={**self.environment, **(env or {})}, cwd=self.folder)
 
     def submit(self, *arguments: str | Path) -> int:
         """Queue a script; the number of its job."""
@@ -137,7 +137,10 @@ def run_slurm(machines: Sequence[Machine], folder: Path) -> Iterator[Slurm]:
     controller, *nodes = machines
     with ExitStack() as stack:
         _authenticate(folder, stack)
-        lines = "\n".join(f"NodeName={node.name} NodeAddr={node.address} CPUs=2" for node in nodes)
+        for node in nodes:  # as Debian's installer writes it
+            hosts = NETNS / node.namespace / "hosts"
+            hosts.write_text(f"127.0.1.1 {node.name}\n{hosts.read_text()}")
+        lines = "\n".join(f"NodeName={node.name} CPUs=2" for node in nodes)
         settings = folder / "slurm.conf"
         settings.write_text(_SETTINGS.format(controller=controller, folder=folder, nodes=lines, grace_s=GRACE_S))
         (folder / "cgroup.conf").write_text(_CGROUP)

@@ -1,5 +1,6 @@
 """Runs as jobs of a real Slurm: time limit, preemption and a dead node change no loss, and no run queues for ever."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,18 +10,24 @@ import pytest
 
 from launch.ranks.agent import TOKEN_VARIABLE
 from launch.slurm.cycles import read_cycle
-from launch.slurm.script import script_path
+from launch.slurm.options import SlurmOptions
+from launch.slurm.script import Settings, script_path, script_text
 from tests.cluster.namespaces import make_machines
 from tests.cluster.slurm import Slurm, missing_slurm, run_slurm, wait_until
 from tests.cluster.training import PATIENCE_S, STEP, assert_same, losses, make_run, train_here
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.ranks import exits
+from trainer.runs.batches import note_global_batch
 from trainer.runs.changes import find_changes, write_changes
 from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.timeout(1200)
 
 ENDLESS = 1_000_000
+KEY = "9f1d7c5e"
+"""Of W&B, which nobody else is to see."""
+MISLEADING = {"SBATCH_EXPORT": "NONE", "SBATCH_NO_REQUEUE": "1", "SBATCH_WAIT": "1", "SBATCH_ARRAY_INX": "0-3"}
+"""What sbatch would prefer to the script."""
 EQUAL = ("--env", "ATEN_CPU_CAPABILITY")
 """What makes losses equal to those of ranks that get all of this process's variables."""
 
@@ -47,7 +54,8 @@ def submit(slurm: Slurm, run: RunDir, *flags: str) -> int:
 
 
 def diptych(slurm: Slurm, *arguments: str):
-    return slurm.run(sys.executable, "-m", "launch.cli", *arguments, OMP_NUM_THREADS="1", COLUMNS="400")
+    variables = {"OMP_NUM_THREADS": "1", "COLUMNS": "400", "WANDB_API_KEY": KEY, **MISLEADING}
+    return slurm.run(sys.executable, "-m", "launch.cli", *arguments, env=variables)
 
 
 def said(run: RunDir, job: int) -> str:
@@ -66,14 +74,37 @@ def wait_until_it_trains(slurm: Slurm, run: RunDir, job: int) -> None:
     wait_until(trains, within_s=PATIENCE_S, otherwise=lambda: said(run, job))
 
 
-def tokens(slurm: Slurm) -> set[str]:
-    """Of all steps that run."""
+def values_of(name: str, slurm: Slurm) -> set[str]:
+    """Of a variable, in all processes of the nodes."""
     found = set()
-    for node in slurm.nodes:
-        for pid in node.pids():
+    for pid in (pid for node in slurm.nodes for pid in node.pids()):
+        with contextlib.suppress(OSError):  # gone
             variables = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-            found |= {v.partition("=")[2] for v in variables if v.startswith(f"{TOKEN_VARIABLE}=")}
+            found |= {v.partition("=")[2] for v in variables if v.startswith(f"{name}=")}
     return found
+
+
+def left(slurm: Slurm) -> list[str]:
+    """Commands that run on nodes, but for Slurm's own."""
+    pids = [pid for node in slurm.nodes for pid in node.pids()]
+    commands = [Path(f"/proc/{pid}/cmdline") for pid in pids]
+    said = [path.read_bytes().decode().replace("\0", " ") for path in commands if path.exists()]
+    return [command for command in said if not command.startswith("slurmd ")]
+
+
+def test_odd_paths_arrive_as_they_are(slurm: Slurm, tmp_path: Path) -> None:
+    run = tmp_path / 'it\'s a "q" #1' / "$HOME x;y&z über (%j)"
+    command = ["sh", "-c", 'pwd; scontrol show job --oneliner "$SLURM_JOB_ID"']
+    options = SlurmOptions(slurm=True, slurm_arg=('--comment=it\'s 50% of "all" # not more',))
+    settings = Settings(run=run, folder=run, options=options, nodes=2, slots=1, gpus=0, cores=1, command=command)
+    script = script_path(run)
+    script.parent.mkdir(parents=True)
+    script.write_text(script_text(settings))
+    number = slurm.submit(script)
+    slurm.wait_for(number, "COMPLETED")
+    lines = (run / "slurm" / f"job-{number}.log").read_text().splitlines()
+    assert lines[0] == str(run)
+    assert 'Comment=it\'s 50% of "all" # not more' in lines[1]
 
 
 def test_a_run_survives_its_time_limit_preemption_and_a_dead_node(
@@ -82,30 +113,37 @@ def test_a_run_survives_its_time_limit_preemption_and_a_dead_node(
     run = make_run(tmp_path / "run", tiny_dataset, steps=ENDLESS)
     job = submit(slurm, run, "--time-limit", "30", "--notice-s", "60")
     wait_until_it_trains(slurm, run, job)
-    _token_is_nobodys_business(slurm, run)
+    _secrets_are_nobodys_business(slurm, run, job)
     _the_time_limit_comes(slurm, run, job)
     wait_until_it_trains(slurm, run, job)
     _another_job_needs_the_nodes(slurm, run, job)
     wait_until_it_trains(slurm, run, job)
     total = _the_first_node_dies(slurm, run, job)
     assert slurm.wait_for(job, "COMPLETED", restarts=3, within_s=PATIENCE_S).exit_status == 0
+    wait_until(lambda: not left(slurm), within_s=30, otherwise=lambda: left(slurm))
     same = make_run(tmp_path / "same", tiny_dataset, steps=total / STEP)
     train_here(same)
     assert_same(run, same)
 
 
-def _token_is_nobodys_business(slurm: Slurm, run: RunDir) -> None:
-    (token,) = tokens(slurm)
-    assert token not in script_path(run.path).read_text()
-    shown = slurm.run("ps", "-eo", "args").stdout
-    assert str(run.path) in shown
-    assert token not in shown
+def _secrets_are_nobodys_business(slurm: Slurm, run: RunDir, job: int) -> None:
+    (token,) = values_of(TOKEN_VARIABLE, slurm)
+    assert values_of("WANDB_API_KEY", slurm) == {KEY}
+    processes = slurm.run("ps", "-eo", "args").stdout
+    known = slurm.run("scontrol", "show", "job", "--details", str(job)).stdout
+    assert str(run.path) in processes
+    assert str(run.path) in known
+    logs = "".join(path.read_text() for path in run.path.rglob("*.log"))
+    for shown in (processes, known, script_path(run.path).read_text(), run.run_file.read_text(), logs):
+        assert token not in shown
+        assert KEY not in shown
 
 
 def _the_time_limit_comes(slurm: Slurm, run: RunDir, job: int) -> None:
     done = slurm.run("scontrol", "update", f"JobId={job}", "EndTime=now+50")
     assert done.returncode == 0, done.stderr
     slurm.wait_for(job, "RUNNING", restarts=1)
+    slurm.run("scontrol", "update", f"JobId={job}", "TimeLimit=30")
     assert f"job {job}: its time is over; saved after " in said(run, job)
 
 
@@ -150,32 +188,25 @@ def wait_until_it_begins(slurm: Slurm, run: RunDir, job: int, *, idle: int = 0) 
     wait_until(begins, otherwise=lambda: slurm.job(job))
 
 
-def test_the_fourth_start_after_three_jobs_that_saved_nothing_is_refused(
-    slurm: Slurm, tiny_dataset: Path, tmp_path: Path
-) -> None:
-    run = make_run(tmp_path / "run", tiny_dataset, steps=ENDLESS)
-    job = submit(slurm, run)
-    for idle in range(3):
-        wait_until_it_begins(slurm, run, job, idle=idle)
-        slurm.run("scontrol", "requeue", str(job))
-    assert slurm.wait_for(job, "FAILED", restarts=3).exit_status == exits.NO_PROGRESS
-    assert "have saved nothing newer than 0 images" in said(run, job)
-
-
-def test_where_no_job_may_be_requeued_another_follows(slurm: Slurm, tiny_dataset: Path, tmp_path: Path) -> None:
+def test_a_run_that_gets_nowhere_is_not_queued_a_fourth_time(slurm: Slurm, tiny_dataset: Path, tmp_path: Path) -> None:
+    """Whether Slurm queues a job again, or another follows it where none may be."""
     run = make_run(tmp_path / "run", tiny_dataset, steps=ENDLESS)
     first = submit(slurm, run)
-    slurm.run("scontrol", "update", f"JobId={first}", "Requeue=0")
     wait_until_it_begins(slurm, run, first)
-    slurm.run("scancel", "--signal=USR1", "--batch", str(first))
+    slurm.run("scontrol", "requeue", str(first))
     wait_until_it_begins(slurm, run, first, idle=1)
+    slurm.run("scontrol", "update", f"JobId={first}", "Requeue=0")
+    slurm.run("scancel", "--signal=USR1", "--batch", str(first))
+    wait_until_it_begins(slurm, run, first, idle=2)
     cycle = read_cycle(run)
     assert cycle is not None
+    second = int(cycle.job)
+    assert second > first
     assert f"job {first}: it may not be queued again" in said(run, first)
-    assert f"job {cycle.job} goes on." in said(run, first)
-    assert int(cycle.job) > first
-    slurm.run("scancel", cycle.job)
-    slurm.wait_for(int(cycle.job), "CANCELLED")
+    assert f"job {second} goes on." in said(run, first)
+    slurm.run("scontrol", "requeue", str(second))
+    assert slurm.wait_for(second, "FAILED", restarts=1).exit_status == exits.NO_PROGRESS
+    assert "have saved nothing newer than 0 images" in said(run, second)
 
 
 def test_a_cancelled_job_does_not_come_back(slurm: Slurm, tiny_dataset: Path, tmp_path: Path) -> None:
@@ -190,6 +221,17 @@ def test_a_cancelled_job_does_not_come_back(slurm: Slurm, tiny_dataset: Path, tm
     assert slurm.wait_for(job, "CANCELLED").restarts == 0
     wait_until(lambda: all(slurm.node_state(node) == "idle" for node in slurm.nodes))
     assert slurm.job(job).restarts == 0
+
+
+def test_ranks_that_cannot_share_the_runs_batch_are_refused_before_a_job_waits(
+    slurm: Slurm, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path / "run", tiny_dataset, steps=ENDLESS)
+    note_global_batch(run, STEP)
+    done = diptych(slurm, "train", "--resume", str(run.path), "--slurm", "--nodes", "3")
+    assert done.returncode == exits.WRONG_INPUT
+    assert "num_procs = 3" in done.stderr
+    assert not script_path(run.path).exists()
 
 
 def test_what_slurm_refuses_leaves_nothing_behind(slurm: Slurm, tiny_dataset: Path, tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ def test_jobs_that_save_nothing_are_counted_even_if_none_lives_to_say_so(tmp_pat
     assert begin_cycle(run, job="9").idle == 0
 
 
+def test_a_job_that_was_submitted_by_hand_is_counted_as_the_first(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    note_submitted(run, job="7")
+    assert [begin_cycle(run, job="7").idle for _ in range(4)] == [0, 1, 2, 3]
+    assert [begin_cycle(run, job="8").idle for _ in range(2)] == [0, 1]
+
+
 def test_the_first_job_of_a_run_that_was_trained_before_counts_from_there(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     _save(run, 500)

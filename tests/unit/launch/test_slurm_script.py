@@ -9,6 +9,7 @@ import pytest
 
 from launch.hosts.num_procs import NumProcs
 from launch.slurm.arguments import JobArguments, parse_arguments
+from launch.slurm.controller import address_toward, submission
 from launch.slurm.options import SlurmOptions, duration_s
 from launch.slurm.script import Settings, script_path, script_text
 from launch.slurm.submit import gpus_of, slots_of
@@ -19,6 +20,7 @@ PLAIN = Settings(
     folder=Path("/data"),
     options=SlurmOptions(slurm=True, gpus_per_node=8, time_limit="4:00:00"),
     nodes=4,
+    slots=8,
     gpus=8,
     cores=96,
     command=["/venv/bin/python", "-P", "-m", "launch.slurm.job", "/data/runs/maps", "--slots", "8"],
@@ -82,6 +84,52 @@ def test_a_path_that_slurm_cannot_be_told_is_refused(name: str) -> None:
         script_text(changed(run=Path("/data") / name))
 
 
+def test_gpus_may_be_asked_for_as_the_site_wants_it() -> None:
+    options = SlurmOptions(slurm=True, slurm_arg=("--gres=gpu:a100:8,nvme:1",))
+    assert gpus_of(options, device="auto") == 8
+    text = script_text(changed(options=options))
+    assert "#SBATCH --gres=gpu:a100:8,nvme:1\n" in text
+    assert "--gpus-per-node" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "gpus"), [("gpu", 1), ("gpu:4", 4), ("gpu:a100", 1), ("nvme:2,gpu:x:3", 3), ("x", 0)]
+)
+def test_how_many_gpus_a_site_is_asked_for(value: str, gpus: int) -> None:
+    assert SlurmOptions(slurm_arg=(f"--gres={value}",)).gres_gpus == gpus
+
+
+def test_two_numbers_of_gpus_are_refused() -> None:
+    options = SlurmOptions(slurm=True, gpus_per_node=4, slurm_arg=("--gres=gpu:8",))
+    with pytest.raises(ConfigError, match=r"gpus_per_node = 4.*--gres asks for 8"):
+        gpus_of(options, device="auto")
+
+
+def test_defaults_of_the_environment_go_into_the_script_where_no_flag_says_otherwise() -> None:
+    environ = {
+        "SBATCH_ACCOUNT": "vision",
+        "SBATCH_PARTITION": "long",
+        "SBATCH_CONSTRAINT": "a100",
+        "SBATCH_RESERVATION": "",
+        "SBATCH_EXPORT": "NONE",
+    }
+    options = SlurmOptions(slurm=True, partition="short").with_defaults(environ)
+    assert (options.account, options.partition, options.qos) == ("vision", "short", "")
+    assert options.slurm_arg == ("--constraint=a100",)
+    given = SlurmOptions(slurm_arg=("--constraint=h100",)).with_defaults(environ)
+    assert given.slurm_arg == ("--constraint=h100",)
+
+
+def test_sbatch_sees_no_variable_that_it_prefers_to_the_script() -> None:
+    kept = {"HOME": "/root", "SLURM_CONF": "/etc/slurm.conf", "SLURM_CLUSTERS": "a", "WANDB_API_KEY": "x"}
+    left_out = dict.fromkeys(("SBATCH_EXPORT", "SBATCH_WAIT", "SLURM_JOB_ID", "SLURMD_NODENAME", "SRUN_DEBUG"), "1")
+    assert submission(kept | left_out) == kept
+
+
+def test_a_machine_knows_its_address_in_anothers_network() -> None:
+    assert address_toward("127.0.0.1") == "127.0.0.1"
+
+
 def test_further_options_of_sbatch_stand_last() -> None:
     options = SlurmOptions(slurm=True, slurm_arg=("--constraint=a100&ib", "--exclusive", '--comment=say "hi" \\o/'))
     lines = script_text(changed(options=options)).splitlines()
@@ -118,6 +166,9 @@ def test_times_as_slurm_writes_them(text: str, seconds: int) -> None:
         (SlurmOptions(slurm=True, slurm_arg=("--comment=a\n#SBATCH --wrap=x",)), ["slurm_arg"]),
         (SlurmOptions(slurm=True, slurm_arg=("--no-requeue",)), ["--no-requeue", "first time limit"]),
         (SlurmOptions(slurm=True, slurm_arg=("--time=5",)), ["--time-limit"]),
+        (SlurmOptions(slurm=True, slurm_arg=("--arr=0-3",)), ["--array is for many small jobs"]),
+        (SlurmOptions(slurm=True, slurm_arg=("--wait",)), ["--wait would wait"]),
+        (SlurmOptions(slurm=True, slurm_arg=("--gpus=8",)), ["--gpus is --gpus-per-node"]),
     ],
 )
 def test_impossible_options_are_named(options: SlurmOptions, words: list[str]) -> None:
@@ -161,7 +212,7 @@ def test_ranks_on_cpus_are_no_oversight() -> None:
 
 @pytest.mark.parametrize("asked", [NumProcs(), NumProcs(4, 4), NumProcs(2, 8)])
 def test_a_job_reads_what_was_written_for_it(asked: NumProcs) -> None:
-    arguments = JobArguments(run=Path("/runs/a b"), slots=2, gpus=0, max_restarts=5, num_procs=asked)
+    arguments = JobArguments(run=Path("/runs/a b"), slots=2, max_restarts=5, num_procs=asked)
     assert parse_arguments(arguments.words()) == arguments
 
 

@@ -25,7 +25,7 @@ def test_a_dry_run_shows_the_script_and_makes_nothing(
         assert f"#SBATCH {line}\n" in said
     assert "WANDB_API_KEY" in said
     assert "deadbeef" not in said
-    assert f"launch.slurm.job {tmp_path}/runs/maps --slots 8 --gpus 8 --max-restarts 3 --num-procs 8:32\n" in said
+    assert f"launch.slurm.job {tmp_path}/runs/maps --slots 8 --max-restarts 3 --num-procs 8:32\n" in said
     assert list(tmp_path.iterdir()) == []
 
 
