@@ -11,6 +11,7 @@ from rich.text import Text
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
 from sharding.console import counted, make_console, one_line
+from sharding.storage.place import PLACE_ARGUMENT, Place, store_problem
 from trainer.checkpoints.inspection import (
     Found,
     Pruning,
@@ -21,19 +22,23 @@ from trainer.checkpoints.inspection import (
     plan_pruning,
 )
 from trainer.checkpoints.layout import CheckpointError
+from trainer.checkpoints.remote.copy import RunCopy
+from trainer.checkpoints.remote.fetch import read_copy_record
+from trainer.checkpoints.remote.inspection import examine_copy
 from trainer.config.errors import ConfigError
-from trainer.runs.config import config_from_dict
+from trainer.runs.config import RunConfig, config_from_dict
 from trainer.runs.rundir import RunDir
 
 Run = Annotated[Positional[Path], arg(metavar="RUN")]
+RunOrCopy = Annotated[Positional[Annotated[Place, PLACE_ARGUMENT]], arg(metavar="RUN|URL")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ls:
     """List the checkpoints of a run: positions, dates, sizes, and which are whole. Exit status 0."""
 
-    run: Run
-    """Folder of the run, e.g. runs/NAME."""
+    run: RunOrCopy
+    """Folder of the run, e.g. runs/NAME; or the address of its copy, s3://BUCKET/FOLDER/NAME."""
     check: bool = False
     """Read all bytes, instead of names and sizes alone."""
 
@@ -42,8 +47,8 @@ class Ls:
 class Verify:
     """Read all bytes of all checkpoints of a run. Exit status: 0 all whole, 1 one is damaged, 2 no run."""
 
-    run: Run
-    """Folder of the run, e.g. runs/NAME."""
+    run: RunOrCopy
+    """Folder of the run, e.g. runs/NAME; or the address of its copy, s3://BUCKET/FOLDER/NAME."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +99,9 @@ def main(argv: list[str]) -> int:
     try:
         match command:
             case Ls():
-                return _list(RunDir(command.run), reads_all=command.check)
+                return _list(command.run, reads_all=command.check)
             case Verify():
-                return _verify(RunDir(command.run))
+                return _verify(command.run)
             case Prune():
                 return _prune(command)
             case Export():
@@ -105,9 +110,20 @@ def main(argv: list[str]) -> int:
         raise ConfigError("run", str(command.run), str(error)) from error
 
 
-def _list(run: RunDir, *, reads_all: bool) -> int:
-    config = config_from_dict(run.record()["config"])
-    found = examine_all(run.checkpoints, reads_all=reads_all)
+def _look(place: Place, *, reads_all: bool) -> tuple[RunConfig, list[Found]]:
+    """The configuration and the checkpoints of a run, or of its copy in a store."""
+    if isinstance(place, Path):
+        run = RunDir(place)
+        return run.config(), examine_all(run.checkpoints, reads_all=reads_all)
+    problem = store_problem(place)
+    if problem is not None:
+        raise ConfigError("run", str(place), problem)
+    copy = RunCopy(place)
+    return config_from_dict(read_copy_record(copy)["config"]), examine_copy(copy, reads_all=reads_all)
+
+
+def _list(place: Place, *, reads_all: bool) -> int:
+    config, found = _look(place, reads_all=reads_all)
     make_console().print(_table(found, zero_stage=config.engine.zero_stage, reads_all=reads_all))
     return 0
 
@@ -139,9 +155,8 @@ def _condition(found: Found, *, reads_all: bool) -> str:
     return "whole" if reads_all else "complete"
 
 
-def _verify(run: RunDir) -> int:
-    run.record()
-    console, found = make_console(), examine_all(run.checkpoints, reads_all=True)
+def _verify(place: Place) -> int:
+    console, (_, found) = make_console(), _look(place, reads_all=True)
     for each in found:
         console.print(one_line(f"{each.place}: {_condition(each, reads_all=True)}"))
     faults = sum(bool(each.fault) for each in found)

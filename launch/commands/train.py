@@ -24,8 +24,12 @@ from launch.starting import (
 from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console, one_line
+from sharding.storage.place import Place, parse_place, store_problem
 from trainer.checkpoints.layout import latest_checkpoint, numbered_folders
+from trainer.checkpoints.remote.copy import RunCopy
+from trainer.checkpoints.remote.fetch import fetch_run
 from trainer.checkpoints.source import check_origin
+from trainer.config.errors import ConfigError
 from trainer.loop.schedule import learning_rate
 from trainer.runs.changes import check_length, find_changes, write_changes
 from trainer.runs.config import RunConfig
@@ -46,7 +50,8 @@ class ResumeOptions:
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     resume: Path
-    """Folder of the run, e.g. runs/NAME."""
+    """Folder of the run, e.g. runs/NAME; or the address of its copy, s3://BUCKET/FOLDER/NAME, which is fetched to
+    runs/NAME."""
     machines: Annotated[Machines, tyro.conf.arg(name="")] = field(default_factory=Machines)
 
 
@@ -77,7 +82,7 @@ def _in_new_run(options: TrainOptions, preset: str, train: Callable[[RunDir], in
 
 
 def _resume(argv: list[str]) -> int:
-    run = RunDir(_run_of(argv))
+    run, argv = _fetched(argv)
     before = run.config()
     default = ResumeOptions(config=before, resume=run.path)
     options = tyro.cli(ResumeOptions, args=argv, default=default, prog=_PROG)
@@ -111,11 +116,33 @@ def _check_origin(run: RunDir) -> None:
         check_origin(origin)
 
 
-def _run_of(argv: list[str]) -> Path:
+def _run_of(argv: list[str]) -> Place:
     """What --resume names: the values of that run are the defaults of all other flags."""
     parser = ArgumentParser(prog=_PROG, add_help=False, allow_abbrev=False)
-    parser.add_argument("--resume", type=Path, required=True)
+    parser.add_argument("--resume", type=parse_place, required=True)
     return parser.parse_known_args(argv)[0].resume
+
+
+def _fetched(argv: list[str]) -> tuple[RunDir, list[str]]:
+    """The run that --resume names, in a folder of this machine, and the arguments with that folder.
+
+    Raises:
+        ConfigError: there is none, or not there.
+        DatasetError: the store cannot be read.
+    """
+    place = _run_of(argv)
+    if isinstance(place, Path):
+        return RunDir(place), argv
+    problem = store_problem(place)
+    if problem is not None:
+        raise ConfigError("resume", str(place), problem)
+    run = RunDir(Path("runs") / place.text.rpartition("/")[2])
+    if "--dry-run" in argv:
+        remedy = f"would be fetched to {run.path}, and --dry-run fetches nothing: leave it away, or fetch it first."
+        raise ConfigError("resume", str(place), remedy)
+    fetch_run(RunCopy(place), run, say=lambda text: make_console().print(one_line(text)))
+    words = (word.replace(place.text, str(run.path)) if place.text in word else word for word in argv)
+    return run, list(words)
 
 
 def _change(opened: OpenRun, config: RunConfig, changes: dict[str, Any]) -> None:

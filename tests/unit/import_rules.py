@@ -135,6 +135,8 @@ RULES = (
             "trainer.checkpoints.progress",
             "trainer.checkpoints.publish",
             "trainer.checkpoints.remote.copy",
+            "trainer.checkpoints.remote.fetch",
+            "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
         ),
         forbidden=("torch", "deepspeed"),

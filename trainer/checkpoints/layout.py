@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -35,8 +35,6 @@ from trainer.runs.formats import FORMAT_KEY, STATE
 
 STATE_FILE = "state.json"
 EMA_FILE = "ema.pt"
-BEST = Path("best")
-"""Asked for instead of a checkpoint\'s folder: the one that `checkpoint.keep_best` has kept."""
 LARGEST_STATE = 64 * MEBIBYTE
 _MOST_FILES = 100_000
 FOLDER_NAME = re.compile(r"[0-9]{8,16}")
@@ -100,10 +98,11 @@ def read_state(folder: Path) -> CheckpointState:
         raise RecordError(f"it holds no {STATE_FILE}") from None
     except RecordError as error:
         raise RecordError(f"{STATE_FILE} {error}") from error
-    return _parse_state(content, path=folder / STATE_FILE)
+    return parse_state(content, path=folder / STATE_FILE)
 
 
-def _parse_state(content: bytes, *, path: Path) -> CheckpointState:
+def parse_state(content: bytes, *, path: Path) -> CheckpointState:
+    """What a file of this content at `path` says. Raises as `read_state`."""
     try:
         record = parse_json(content)
         fault = seal_fault(content)
@@ -199,7 +198,11 @@ def check_folder(folder: Path, state: CheckpointState, *, names: Collection[str]
     Raises:
         RecordError: a file is missing, odd, too short or too long, or there is another.
     """
-    sizes = {name: (folder / name).lstat().st_size for name in names_in(folder)}
+    check_sizes({name: (folder / name).lstat().st_size for name in names_in(folder)}, state, names=names)
+
+
+def check_sizes(sizes: Mapping[str, int], state: CheckpointState, *, names: Collection[str] | None = None) -> None:
+    """The same, for files whose paths and numbers of bytes are known. Raises RecordError."""
     if state.files is None:
         return
     for name, file in state.files.items():

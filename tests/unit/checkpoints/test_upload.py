@@ -1,94 +1,21 @@
 """Checkpoints are sent to a store behind training's back: whole or not at all, whatever the store does."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import torch
 
-from sharding.storage import download, transfer, upload
+from sharding.storage import download, upload
 from sharding.storage.place import Url
-from tests.store import BUCKET, SECRET, Door, Store, serve_store
-from trainer.checkpoints.layout import CheckpointState, describe_files, folder_of, read_state, write_state
+from tests.store import BUCKET, SECRET, Door, Store
+from tests.unit.checkpoints.copies import FILES, QUICK_S, checkpoint, send, uploader_of, wait_until
+from trainer.checkpoints.layout import describe_files, folder_of, read_state, write_state
 from trainer.checkpoints.remote.copy import begin_copy, copy_of, positions
 from trainer.checkpoints.remote.parts import choose_senders, part_of
-from trainer.checkpoints.remote.upload import Uploader
 from trainer.checkpoints.sight import Sight
 from trainer.config.errors import ConfigError
-from trainer.ranks.world import lone_world
 from trainer.runs.formats import RUN
 from trainer.runs.rundir import RunDir
-
-FILES = {"ema.pt": b"average" * 100, "generator/state/mp_rank_00_model_states.pt": b"weights" * 1000}
-QUICK_S = 20.0
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Store]:
-    with serve_store() as store:
-        yield store
-
-
-@pytest.fixture
-def store(served: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """Empty, with little patience for it."""
-    monkeypatch.setattr(download, "PATIENCE", download.Patience(first_wait_s=0.01, longest_wait_s=0.05, total_s=0.5))
-    monkeypatch.setattr(upload, "BLOCK_S", 1.0)
-    monkeypatch.setattr(transfer, "STALL_S", 1.0)
-    transfer._backend.cache_clear()
-    yield served
-    transfer._backend.cache_clear()
-    served.doors.clear()
-    served.requests.clear()
-    if served.names():
-        served.files.rm(BUCKET, recursive=True)
-        served.files.mkdir(BUCKET)
-
-
-@pytest.fixture
-def run(tiny_run: RunDir, tmp_path: Path) -> RunDir:
-    """A run without checkpoints."""
-    run = RunDir(tmp_path / "ada")
-    run.checkpoints.mkdir(parents=True)
-    run.run_file.write_bytes(tiny_run.run_file.read_bytes())
-    run.metrics_file.write_text('{"position": 8}\n')
-    return run
-
-
-def checkpoint(run: RunDir, position: int) -> Path:
-    folder = folder_of(run.checkpoints, position)
-    for name, content in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content + str(position).encode())
-    state = CheckpointState(position=position, step=1, world_size=1, ranks=[{}], files=describe_files(folder))
-    write_state(folder, state)
-    return folder
-
-
-def uploader_of(run: RunDir, *, keep: int = 2) -> Uploader:
-    world = lone_world(torch.device("cpu"))
-    return Uploader(run, Url(f"s3://{BUCKET}/runs"), keep=keep, sight=Sight((0,)), world=world)
-
-
-def send(run: RunDir, *numbers: int, keep: int = 2, best: int | None = None) -> dict[str, float]:
-    """Save and send, one after the other. Returns what the metrics say last."""
-    uploader = uploader_of(run, keep=keep)
-    for number in numbers:
-        checkpoint(run, number)
-        uploader.offer(number, best=best)
-        wait_until(lambda: not uploader.held())
-    metrics = uploader.metrics()
-    uploader.close()
-    return metrics
-
-
-def wait_until(condition) -> None:
-    until = time.monotonic() + QUICK_S
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def there(store: Store) -> list[int]:

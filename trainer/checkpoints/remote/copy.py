@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sharding.storage.download import MissingError, read_small
 from sharding.storage.place import Url, store_problem
@@ -69,12 +70,17 @@ def require_own(copy: RunCopy, run: RunDir, *, stop: threading.Event) -> None:
     own = run.record()
     try:
         there = parse_record(content, path=Path(str(copy.run_file)))
-        is_own = all(there[key] == own[key] for key in _IDENTITY)
+        is_own = is_same_run(there, own)
     except RecordError:
         is_own = False
     if not is_own and positions(stored_sizes(copy.url, stop=stop)):
         remedy = "holds checkpoints of another run: give this one another --name, or another address."
         raise ConfigError(FIELD, str(copy.url), remedy)
+
+
+def is_same_run(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two run.json are of one run, continued or not."""
+    return all(one[key] == other[key] for key in _IDENTITY)
 
 
 def begin_copy(run: RunDir, copy: RunCopy) -> None:
