@@ -3,6 +3,7 @@
 What takes seconds to import is imported where failures are told already.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from sharding.console import PlainConsole, guard_terminal, make_console
 from sharding.errors import DatasetError
 from trainer.loop.errors import exit_status, failures_recorded, is_explained
 from trainer.loop.stop import end_with_launcher
+from trainer.ranks.exits import FINISHED, STOPPED
 from trainer.ranks.failures import described, is_recorded, is_secondary, watch_for_crashes
 from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
@@ -48,7 +50,7 @@ def _tell(error: Exception, console: PlainConsole) -> None:
 def _train(run: RunDir, console: PlainConsole) -> int:
     opened = open_run(run)
     # A launcher holds the lock for all attempts: a rank of an earlier one, on a frozen host, must not hold up the next.
-    if "DIPTYCH_ATTEMPT" not in os.environ:
+    if "DIPTYCH_ATTEMPT" not in os.environ and os.environ.get("RANK", "0") == "0":
         with run.only_process():
             return _train_alone(opened, console)
     return _train_alone(opened, console)
@@ -60,6 +62,17 @@ def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
     return train_run(opened, console)
 
 
+def _end(status: int) -> None:
+    """Of a rank that others wait for, at once if it failed: as Python takes its objects down, gloo has connections to
+    close whose other ends are gone, which took until the launcher lost patience."""
+    if is_recorded() and status not in (FINISHED, STOPPED):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads them
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
     guard_terminal()
-    sys.exit(main(Path(sys.argv[1])))
+    _end(main(Path(sys.argv[1])))
