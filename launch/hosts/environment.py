@@ -118,6 +118,11 @@ def forwarded(environ: Mapping[str, str], *, also: Sequence[str] = ()) -> dict[s
     return {name: environ[name] for name in sorted(environ) if travels(name) or name in also}
 
 
+def early(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of `EARLY` among them."""
+    return {name: value for name, value in variables.items() if name in EARLY}
+
+
 def is_secret(name: str) -> bool:
     """Whether a variable's value is shown nowhere, as its name tells."""
     return _SECRET.search(name) is not None

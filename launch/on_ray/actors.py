@@ -5,8 +5,9 @@ no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import ray
@@ -35,15 +36,25 @@ AnyRank = TypeVar("AnyRank", bound=RankActor)
 
 
 def start_actor(
-    kind: type[AnyRank], group: PlacementGroup, bundle: int, *, folder: Path, num_cpus: int, num_gpus: int
+    kind: type[AnyRank],
+    group: PlacementGroup,
+    bundle: int,
+    *,
+    folder: Path,
+    num_cpus: int,
+    num_gpus: int,
+    early: Mapping[str, str] = MappingProxyType({}),
 ) -> ActorProxy[AnyRank]:
     """A new process in one bundle of a placement group, all of which it gets.
 
     Args:
         folder: see `RankActor`.
+        early: variables of the environment that its Python must start with.
     """
     strategy = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=bundle)
-    options = {"num_cpus": num_cpus, "num_gpus": num_gpus, "scheduling_strategy": strategy}
+    options: dict[str, Any] = {"num_cpus": num_cpus, "num_gpus": num_gpus, "scheduling_strategy": strategy}
+    if early:
+        options["runtime_env"] = {"env_vars": dict(early)}
     return ray.remote(kind).options(**options).remote(folder, num_threads=num_cpus)
 
 

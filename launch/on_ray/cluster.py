@@ -54,7 +54,8 @@ def _find(address: str) -> str:
     """What `auto` means. Not any Ray that runs on this machine, as it does to Ray: that may be somebody's own."""
     if address != "auto":
         return services.canonicalize_bootstrap_address(address) or address  # Ray has its own idea of localhost
-    found = os.environ.get(RAY_ADDRESS_ENVIRONMENT_VARIABLE) or services.find_bootstrap_address(None)
+    named = os.environ.get(RAY_ADDRESS_ENVIRONMENT_VARIABLE, "")
+    found = named if named not in ("", "auto") else services.find_bootstrap_address(None)
     if not found:
         remedy = (
             "this machine is part of no Ray cluster. Start one with `ray start --head` here and `ray start --address "
@@ -125,10 +126,17 @@ def _wait(
 
 
 def machines_of(group: PlacementGroup) -> list[str]:
-    """Name of the machine of each bundle; its address, where two have the same name."""
-    nodes = {found["NodeID"]: found for found in ray.nodes()}
+    """Name of the machine of each bundle, all of which are placed; its address, where two have the same name."""
+    places = places_of(group)
+    return [places[bundle] for bundle in sorted(places)]
+
+
+def places_of(group: PlacementGroup) -> dict[int, str]:
+    """Bundle -> name of its machine, of those that have one that lives."""
+    nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+    names = dict(zip(nodes, _names(list(nodes.values())), strict=True))
     table = placement_group_table(group)["bundles_to_node_id"]
-    return _names([nodes[table[bundle]] for bundle in range(len(table))])
+    return {bundle: names[node] for bundle, node in table.items() if node in names}
 
 
 def _names(nodes: Sequence[dict[str, str]]) -> list[str]:

@@ -5,16 +5,13 @@ from pathlib import Path
 
 from launch.hosts.environment import forwarded
 from launch.on_ray.agents import Errand, RayAgents
-from launch.on_ray.cluster import all_nodes, connected, machines_of, own_address, reserved
+from launch.on_ray.cluster import all_nodes, connected, free_nodes, machines_of, own_address, reserved
 from launch.on_ray.plan import choose_ranks, describe_needs, name_hosts
 from launch.ranks.job import run_job
 from launch.ways.on_hosts import Places, make_job
 from launch.ways.way import Request
 from sharding.console import make_console
 from trainer.runs.rundir import RunDir
-
-_COMES_WITHIN_S = 60.0
-"""An actor whose bundle is reserved: mostly the imports of its process."""
 
 
 def launch_on_ray(request: Request) -> int:
@@ -32,6 +29,7 @@ def launch_on_ray(request: Request) -> int:
             device=request.config.engine.device,
             cpus_per_rank=options.cpus_per_rank,
             one_each=options.ray_strategy == "strict-spread",
+            free=free_nodes(),
         )
         console.print(f"Ray cluster at {address}: {describe_needs(number, needs)}")
         with reserved(
@@ -41,8 +39,9 @@ def launch_on_ray(request: Request) -> int:
 
             def train(run: RunDir) -> int:
                 errand = _errand(request, run)
-                patience_s = max(_COMES_WITHIN_S, float(options.ray_wait_s))
-                agents = RayAgents(group, hosts, needs=needs, errand=errand, patience_s=patience_s)
+                agents = RayAgents(
+                    group, hosts, needs=needs, errand=errand, wait_s=options.ray_wait_s, say=console.print
+                )
                 least = min(number, machines.num_procs.least or number)
                 places = Places(hosts=[host for host, _ in hosts], num_procs=(least, number))
                 job = make_job(request, places, run)
@@ -56,5 +55,4 @@ def _errand(request: Request, run: RunDir) -> Errand:
         run=run.path.absolute(),
         folder=Path.cwd(),
         environment=forwarded(os.environ, also=request.machines.env),
-        patience_s=_COMES_WITHIN_S,
     )

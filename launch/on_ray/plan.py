@@ -43,17 +43,24 @@ class Needs:
 
 
 def choose_ranks(
-    nodes: Sequence[Node], *, asked: NumProcs, device: str, cpus_per_rank: int, one_each: bool = False
+    nodes: Sequence[Node],
+    *,
+    asked: NumProcs,
+    device: str,
+    cpus_per_rank: int,
+    one_each: bool = False,
+    free: Sequence[Node] | None = None,
 ) -> tuple[int, Needs]:
     """How many ranks, and what each needs.
 
-    Not asked, there is one for each GPU of the cluster, or one where there is none. A range is filled as far as the
-    machines go.
+    Not asked, there is one for each GPU of the cluster, or one where there is none. A range is filled as far as goes
+    what is free.
 
     Args:
         device: as `EngineConfig.device`.
         cpus_per_rank: 0 for an even share.
         one_each: no two ranks on one machine.
+        free: what is free on each machine; all that it has if not given.
 
     Raises:
         ConfigError: GPUs are asked for, and there are none.
@@ -65,7 +72,7 @@ def choose_ranks(
     most = asked.most or num_gpus * gpus or 1
     if asked.is_range:
         least_needs = Needs(cpus=cpus_per_rank or 1, gpus=gpus)
-        most = max(asked.least, min(most, _room(nodes, least_needs, one_each=one_each)))
+        most = max(asked.least, min(most, _room(nodes if free is None else free, least_needs, one_each=one_each)))
     return most, Needs(cpus=cpus_per_rank or _share(nodes, most, gpus=gpus, one_each=one_each), gpus=gpus)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launch.hosts.environment import EARLY
+from launch.hosts.environment import early
 from sharding.console import one_line
 
 CONNECT_S = 10
@@ -61,8 +61,7 @@ class Ssh:
 
 def make_ssh(folder: Path, *, environment: Mapping[str, str], port: int | None = None) -> Ssh:
     """`early` is what of the environment that travels cannot wait to be read."""
-    early = {name: value for name, value in environment.items() if name in EARLY}
-    return Ssh(folder=folder, port=port, early=early)
+    return Ssh(folder=folder, port=port, early=early(environment))
 
 
 _CAUSES = (

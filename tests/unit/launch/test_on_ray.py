@@ -42,6 +42,14 @@ def test_ranks_that_each_want_a_machine_share_none() -> None:
     assert choose_ranks(CPU_NODES, asked=NumProcs(1, 9), **settings) == (2, Needs(cpus=2, gpus=0))
 
 
+def test_a_range_takes_what_is_free_and_never_less_than_its_least() -> None:
+    settings = {"device": "auto", "cpus_per_rank": 2}
+    busy = [Node(cpus=8, gpus=1), Node(cpus=0)]
+    assert choose_ranks(GPU_NODES, asked=NumProcs(1, 8), **settings, free=busy) == (1, Needs(cpus=2, gpus=1))
+    assert choose_ranks(GPU_NODES, asked=NumProcs(2, 8), **settings, free=busy) == (2, Needs(cpus=2, gpus=1))
+    assert choose_ranks(GPU_NODES, asked=NumProcs(4, 4), **settings, free=busy) == (4, Needs(cpus=2, gpus=1))
+
+
 def test_gpus_that_are_asked_for_must_be_there() -> None:
     with pytest.raises(ConfigError, match=r"engine.device = 'cuda'.*has no GPU"):
         choose_ranks(CPU_NODES, asked=NOT_ASKED, device="cuda", cpus_per_rank=0)
