@@ -1,8 +1,15 @@
 # Every routine task of a user or a developer. `make` lists them.
 #
-# Variables:  PRESET=earth-satellite2map   what `make launch` trains
-#             NPROC=2                      ranks of `make launch` (default: every GPU, or one on the CPU)
+# Variables:  PRESET=earth-satellite2map   what `make launch` trains, on whatever machines
 #             ARGS="--train.total-kimg 20" further flags of launch, sweep and bench; shard has others
+#             NPROC=2, NPROC=2:8           ranks of `make launch` (default: every GPU or slot, or one on the CPU)
+#             HOSTFILE=hosts               train on its hosts, over ssh
+#             INCLUDE=n1@n2:0,2 EXCLUDE=n3 of them these only, or all but these
+#             NODE_RANK=0                  without ssh: this is the n-th of them; each is given the command
+#             SLURM=1 NODES=4              submit a job of Slurm for so many machines
+#             RAY=auto, RAY=HOST:PORT      train on a Ray cluster
+#             EMIT=rayjob                  print a manifest for Kubernetes; NODES as above
+#             DRY_RUN=1                    tell what would be started where, and do nothing
 #             PYTEST_ARGS="-k unet"        further arguments of test and golden
 #             PYTHON=python3.12            the interpreter that .venv is made with
 
@@ -19,6 +26,16 @@ BIN := .venv/bin
 PYTEST_TWO := $(BIN)/pytest --numprocesses 2 --dist loadfile
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
+
+# Where `make launch` trains. INCLUDE, NODES and the like may be in the environment for other programs' sake: those that
+# only go with another variable are passed on with it, or if they are given on the command line.
+flag = $(if $($(1)),$(2) '$($(1))')
+with = $(if $(or $($(3)),$(filter command,$(origin $(1)))),$(call flag,$(1),$(2)))
+MACHINES = $(call flag,NPROC,--num-procs) $(call flag,HOSTFILE,--hostfile) $(call with,INCLUDE,--include,HOSTFILE) \
+	$(call with,EXCLUDE,--exclude,HOSTFILE) $(call with,NODE_RANK,--node-rank,HOSTFILE) \
+	$(if $(filter-out 0,$(SLURM)),--slurm) $(call flag,RAY,--ray) $(call flag,EMIT,--emit) \
+	$(if $(or $(filter-out 0,$(SLURM)),$(EMIT),$(filter command,$(origin NODES))),$(call flag,NODES,--nodes)) \
+	$(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
 .PHONY: help setup launch check test test-slow test-cluster lint format golden map sweep bench bench-data bench-scale shard lock clean
 
@@ -47,7 +64,7 @@ $(OP_BUILT): $(INSTALLED)
 	@mkdir -p $(@D) && touch $@
 
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are
-	@$(BIN)/diptych launch $(PRESET) $(if $(NPROC),--num-procs $(NPROC)) $(ARGS)
+	@$(BIN)/diptych launch $(PRESET) $(MACHINES) $(ARGS)
 
 # Without the tiers that train each preset on several ranks and through the command line.
 check: lint ## Lint, then the unit tests, in minutes: before each commit

@@ -1,5 +1,6 @@
 """Whether the hosts are fit for a run, asked by ssh before any rank starts: a table, and who is at fault."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from launch.hosts.host import Host
 from launch.ranks.ssh import Ssh
 from sharding.console import counted
 from sharding.storage.place import Place, Url
-from trainer.config.errors import ConfigError
+from trainer.config.errors import ConfigError, require
 
 
 def check_hosts(
@@ -43,6 +44,9 @@ def check_hosts(
         place = data.text if isinstance(data, Url) else data and str(data)
         return Question(host=host.name, run=str(run), data=place, environment=dict(environment(host)))
 
+    require(
+        shutil.which("ssh") is not None, "ssh", "", "is not on PATH here; install openssh-client, or use --node-rank."
+    )
     answers = ask_hosts(hosts, ssh=ssh, question=question)
     heard = [answer.heard for answer in answers if answer.heard is not None]
     absent = [Finding(host=each.host.name, text=each.problem) for each in answers if each.heard is None]

@@ -65,7 +65,8 @@ def run_agent(
 
     Args:
         patience_s: how long to try to connect.
-        command: what each rank runs; a training of `run` if not given.
+        run: its folder, unless the coordinator names another.
+        command: what each rank runs; a training of the run if not given.
         gone: is set when the launcher that started this process is gone.
 
     Returns:
@@ -79,7 +80,6 @@ def run_agent(
         wire = connect(coordinator, token, patience_s=patience_s, given_up=lambda: bool(received) or gone.is_set())
         if wire is None:
             return STOPPED
-        command = command or module_command("trainer.main", str(run))
         return _Agent(wire, run, host, command, received=received, gone=gone).until_the_end()
     except OSError as error:
         make_console(stderr=True).error(f"{host.name}: coordinator {coordinator[0]}:{coordinator[1]}: {error}")

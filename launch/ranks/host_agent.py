@@ -29,7 +29,7 @@ class HostAgent:
 
     Args:
         address: this host's own; empty where all ranks are on this machine.
-        command: what each rank runs.
+        command: what each rank runs; a training of the run if not given.
         emit: takes messages to the coordinator, from any thread.
         terminal: whether rank 0 may look at the standard input.
         held: descriptors that ranks keep open as long as they live.
@@ -40,7 +40,7 @@ class HostAgent:
         run: Path,
         *,
         host: str,
-        command: Sequence[str],
+        command: Sequence[str] = (),
         emit: Callable[[Message], None],
         address: str = "",
         terminal: bool = False,
@@ -88,6 +88,7 @@ class HostAgent:
             self._probed = None
 
     def _prepare(self, message: Prepare) -> None:
+        self._run = Path(message.run or self._run)
         try:
             run = RunDir(self._run)
             self._shares_folder = prepare_run(run, message)
@@ -103,7 +104,7 @@ class HostAgent:
     def _start(self, start: Start) -> None:
         self.close()
         logs = RunDir(self._run).path / "logs" / start.logs
-        command = self._command
+        command = self._command or module_command("trainer.main", str(self._run))
         if start.probe:
             self._probed, command = logs, module_command("launch.doctor.probe")
         place = Place(host=self._host, address=self._address, logs=logs, terminal=self._terminal, held=self._held)

@@ -170,7 +170,7 @@ class _Course:
         logs.mkdir(parents=True, exist_ok=True)
         run_json = self._run.run_file.read_text() if self._run.run_file.is_file() else ""
         hosts = self._gathering.gather(
-            Prepare(run_json=run_json, logs=logs.name),
+            Prepare(run_json=run_json, logs=logs.name, run=str(self._job.run)),
             num_procs=self._job.num_procs,
             left_out=self._left_out(),
             strict=attempt == 1,

@@ -29,6 +29,8 @@ class Prepare:
     """Content of the file, for hosts that do not see the run's folder."""
     logs: str
     """Name of a folder that the launcher has made in the run's: who does not find it does not share the run."""
+    run: str = ""
+    """The run's folder, as the launcher was given it; that of the agent's command if empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What runs on the hosts of a hostfile have in common, however their agents come there."""
 
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,18 @@ def settled_job(run: RunDir, config: RunConfig, *, places: Places, max_restarts:
         device=config.engine.device,
         allowed=is_allowed,
     )
+
+
+def require_port(address: str, port: int, *, remedy: str) -> None:
+    """Raise ConfigError unless this machine can listen there. Port 0 is any."""
+    try:
+        socket.create_server((address, port), family=_family(address)).close()
+    except OSError as error:
+        raise ConfigError("address", f"{address}:{port}", f"{error.strerror}: {remedy}") from error
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def visible_devices(host: Host) -> dict[str, str]:

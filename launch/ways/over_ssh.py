@@ -12,7 +12,7 @@ from launch.ranks.agent import agent_command
 from launch.ranks.job import run_job
 from launch.ranks.ssh import Ssh, make_ssh
 from launch.ranks.ssh_agents import SshAgents
-from launch.ways.on_hosts import describe_places, find_places, here, make_job, visible_devices
+from launch.ways.on_hosts import describe_places, find_places, here, make_job, require_port, visible_devices
 from launch.ways.way import Request, Step, Way
 from sharding.console import command_line
 from trainer.runs.rundir import RunDir
@@ -67,6 +67,7 @@ def _start(request: Request) -> int:
     )
     config.check_hardware(min(len(answer.heard.report.gpus) for answer in answers if answer.heard is not None))
     address = address_seen([answer.connection for answer in answers])
+    require_port(address, 0, remedy="hosts see this machine there; start on one of the hosts, or use --node-rank.")
 
     def train(run: RunDir) -> int:
         agents = SshAgents(run.path, ssh=ssh, environment=environment)

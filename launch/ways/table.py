@@ -4,12 +4,13 @@ from launch.emit.way import EMIT
 from launch.hosts.options import Machines, flag_of, leaves
 from launch.on_ray.way import ON_RAY
 from launch.slurm.submit import SLURM
+from launch.ways.by_hand import BY_HAND
 from launch.ways.here import HERE
 from launch.ways.over_ssh import OVER_SSH
 from launch.ways.way import Request, Way
 from trainer.config.errors import ConfigError
 
-WAYS: tuple[Way, ...] = (OVER_SSH, SLURM, ON_RAY, EMIT)
+WAYS: tuple[Way, ...] = (OVER_SSH, BY_HAND, SLURM, ON_RAY, EMIT)
 """Those that are asked for by a flag; without any, a run is trained on this machine."""
 
 

@@ -1,5 +1,8 @@
 """What of the environment other hosts get, and what of it is shown."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from launch.hosts.environment import NAMES, OWN, PREFIXES, forwarded, is_secret, shown
@@ -90,3 +93,10 @@ def test_the_lists_are_sorted_and_do_not_contradict_each_other() -> None:
 def test_names_tell_what_is_secret() -> None:
     assert all(map(is_secret, ("WANDB_API_KEY", "HF_TOKEN", "AWS_SESSION_TOKEN", "my_password", "DB_PASS")))
     assert not any(map(is_secret, ("NCCL_DEBUG", "WANDB_MODE", "PYTHONPATH")))
+
+
+def test_the_lists_are_those_of_the_documentation() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "cluster.md").read_text()
+    section = text.partition("## What of the environment travels")[2].partition("\nNot `")[0]
+    told = set(re.findall(r"`([A-Za-z_]+)`", section))
+    assert told == {*PREFIXES, *NAMES}

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import tyro
 
 from launch.arguments import without_flags
 from launch.cli import main
@@ -150,3 +152,104 @@ def test_of_a_range_as_many_ranks_start_as_can_share_the_global_batch(
     with patch("launch.ways.here.count_cores", return_value=5):
         said = dry_run(capsys, "train", "--resume", "run", "--num-procs", asked)
     assert f"ranks {ranks}" in said
+
+
+@pytest.fixture
+def hostfile() -> str:
+    Path("hosts").write_text("n1 slots=2\nn2 slots=2\n10.0.0.7 slots=1\n")
+    return "hosts"
+
+
+def commands_in(said: str) -> list[list[str]]:
+    """The words of each command that is told, ssh's with those that it would run."""
+    lines = [line for line in said.splitlines() if line.startswith(("ssh ", "DIPTYCH_TOKEN="))]
+    return [shlex.split(line) for line in lines]
+
+
+def test_a_dry_run_over_ssh_tells_each_hosts_command(
+    hostfile: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    monkeypatch.setenv("NCCL_DEBUG", "INFO")
+    monkeypatch.setenv("MINE", "hunter2")
+    words = ["--hostfile", hostfile, "--exclude", "n2:0", "--num-procs", "1:3", "--ssh-port", "2222", "--env", "MINE"]
+    said = dry_run(capsys, "launch", *words)
+    assert "# trained over ssh: 3 ranks on 3 hosts" in said
+    for line in ("# n1: ranks 0 to 1", "# n2: rank 2", "# 10.0.0.7: a spare, for when another host is lost"):
+        assert line in said
+    commands = commands_in(said)
+    assert [command[command.index("--") + 1] for command in commands] == ["n1", "n2", "10.0.0.7"]
+    assert all(command[command.index("-p") + 1] == "2222" for command in commands)
+    remote = commands[1][-1]
+    assert remote.startswith(f"cd {Path.cwd()} || exit 81; ")
+    assert "-m launch.ranks.agent runs/earth-relief2satellite --coordinator ADDRESS:PORT --host n2 --slots 1" in remote
+    assert "#   NCCL_DEBUG=INFO" in said
+    assert "#   WANDB_API_KEY=***" in said
+    assert "#   MINE=***" in said
+    assert "kkkk" not in said
+    assert "hunter2" not in said
+    assert said.count("#   CUDA_VISIBLE_DEVICES=1") == 1, "of n2 alone"
+
+
+def test_a_dry_run_by_hand_tells_each_hosts_command(hostfile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--hostfile", hostfile, "--node-rank", "1", "--train.total-kimg", "3", "--master-port", "2000"]
+    said = dry_run(capsys, "launch", "earth-satellite2map", *words)
+    assert "# trained by hand: 5 ranks on 3 hosts" in said
+    commands = commands_in(said)
+    assert [command[:3] for command in commands] == [["DIPTYCH_TOKEN=***", "diptych", "launch"]] * 3
+    assert [command[-2:] for command in commands] == [["--node-rank", str(number)] for number in range(3)]
+    assert all(command[3] == "earth-satellite2map" and "--dry-run" not in command for command in commands)
+    assert all(command.count("--node-rank") == 1 for command in commands)
+
+
+def test_a_dry_run_of_a_resumed_run_is_on_hosts_too(
+    hostfile: str, tiny_dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunDir(Path("runs") / DEFAULT)
+    run.create(shrink(load_preset(DEFAULT), dataset=tiny_dataset), preset=DEFAULT, command=[])
+    said = dry_run(capsys, "train", "--resume", str(run.path), "--hostfile", hostfile, "--num-procs", "2")
+    assert [command[-1].count(str(run.path)) for command in commands_in(said)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hostfile", "nowhere"], ["hostfile = 'nowhere'", "nothing is started"]),
+        (["--hostfile", "hosts", "--num-procs", "6"], ["num_procs = '6'", "5 slots"]),
+        (["--hostfile", "hosts", "--num-procs", "6:9"], ["num_procs = '6:9'", "5 slots"]),
+        (["--hostfile", "hosts", "--include", "n9"], ["include = 'n9'"]),
+        (["--hostfile", "hosts", "--env", "NOT_SET"], ["env = 'NOT_SET'"]),
+        (["--hostfile", "hosts", "--node-rank", "3"], ["node_rank = 3", "0 to 2"]),
+        (["--hostfile", "hosts", "--node-rank", "0", "--env", "HOME"], ["--env", "means nothing by hand"]),
+        (["--hostfile", "hosts", "--node-rank", "0", "--ssh-port", "22"], ["--ssh-port", "means nothing by hand"]),
+        (["--hostfile", "hosts", "--master-port", "2000"], ["--master-port", "means nothing over ssh", "--node-rank"]),
+        (["--node-rank", "0"], ["node_rank = 0", "--hostfile"]),
+        (["--include", "n1"], ["--include", "means nothing on this machine", "--hostfile"]),
+        (["--hostfile", "hosts", "--emit", "rayjob"], ["--emit", "--hostfile", "choose"]),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_done(
+    words: list[str], said: list[str], hostfile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for word in said:
+        assert word in dry_run(capsys, "launch", *words, status=2)
+
+
+def test_options_become_the_flags_that_make_them() -> None:
+    machines = Machines(num_procs=NumProcs(2, 4), hostfile=Path("h"), env=("A", "B"), node_rank=0, dry_run=True)
+    words = machines.to_words()
+    assert words == [
+        "--num-procs",
+        "2:4",
+        "--hostfile",
+        "h",
+        "--node-rank",
+        "0",
+        "--env",
+        "A",
+        "--env",
+        "B",
+        "--dry-run",
+    ]
+    assert tyro.cli(Machines, args=words) == machines
+    assert Machines().to_words() == []
