@@ -9,10 +9,9 @@ import pytest
 from tests.distributed.launcher import run_ranks
 from tests.shrink import shrink
 from trainer.checkpoints.layout import checkpoint_folders
-from trainer.data.batch import Batch
+from trainer.data.batch import Batch, Batches
 from trainer.loop.errors import TrainingDivergedError, exit_status
 from trainer.loop.setup import open_trainer
-from trainer.loop.trainer import Batches
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.exits import FAILED
 from trainer.ranks.rendezvous import own_host

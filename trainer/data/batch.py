@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -51,3 +52,13 @@ class Batch:
         generator = torch.Generator()
         seeds = (derive_seed(self.seed, stream, position) for position in self.index.tolist())
         return torch.stack([draw(generator.manual_seed(seed)) for seed in seeds]).to(self.a.device, non_blocking=True)
+
+
+class Batches(Protocol):
+    """Training batches without end."""
+
+    def __next__(self) -> Batch: ...
+
+    def close(self) -> None:
+        """Free what makes them."""
+        ...

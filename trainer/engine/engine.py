@@ -19,6 +19,7 @@ from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
 from trainer.engine.frozen import trained
+from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.methods.base import Method, Network, Networks
@@ -48,6 +49,8 @@ class Engine:
         use_tf32(config.tf32)
         self.dtype = resolve_precision(config, world.device)
         self.memory_format = fastest_format(self.dtype, world.device)
+        self.phases = Phases(world.device)
+        """Of this rank's steps; who fetches the batches enters phase `data`."""
         self.players = {
             name: PlayerEngine(
                 player,
@@ -56,9 +59,12 @@ class Engine:
                 batch_size_per_gpu=batch_size_per_gpu,
                 dtype=self.dtype,
                 world=world,
+                phases=self.phases,
             )
             for name, player in method.players.items()
         }
+        if config.zero_stage > 0:
+            count_communication(self.phases)
         self._trained = {name: trained(player.networks) for name, player in self.players.items()}
         self._training = {
             name: self._cast(partial(player.forward, name))
@@ -86,6 +92,7 @@ class Engine:
             Detached scalars on this rank, means over its micro-batches, under the keys of metrics, e.g.
             `loss/generator/l1`.
         """
+        self.phases.enter("forward")
         batches = tuple(self._in_fastest_format(batch) for batch in batches)
         due = {name: player for name, player in self.players.items() if player.is_due(step)}
         return self._step_on_one(batches[0], due) if len(batches) == 1 else self._step_on_many(batches, due)

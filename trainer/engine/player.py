@@ -17,6 +17,7 @@ from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.frozen import trained
 from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
 from trainer.engine.optimizers import make_optimizer
+from trainer.engine.phases import Phases
 from trainer.engine.precision import fastest_format
 from trainer.engine.tensors import MapLocation, load_tensors
 from trainer.engine.zero3_states import load_slices
@@ -52,6 +53,7 @@ class PlayerEngine:
         batch_size_per_gpu: int,
         dtype: torch.dtype,
         world: World,
+        phases: Phases,
     ) -> None:
         import deepspeed
 
@@ -74,6 +76,7 @@ class PlayerEngine:
         self._faults = _note_faults(engine)
         self.engine = engine
         self.player = player
+        self._phases = phases
         self.networks = player.networks
         self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
         self._zero_stage = config.zero_stage
@@ -110,10 +113,13 @@ class PlayerEngine:
     def step(self, loss: Tensor) -> None:
         """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
         moves_weights = self.engine.is_gradient_accumulation_boundary()
+        self._phases.watch_backward(loss)
         self.engine.backward(loss)
+        self._phases.enter("update")
         self.engine.step()
         if self.loss_scale is not None and moves_weights:
             follow_step(self.engine, self.loss_scale)
+        self._phases.enter("forward")
 
     def set_learning_rate(self, lr: float) -> None:
         for group in self.engine.optimizer.param_groups:

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from trainer.checkpoints.layout import folder_of
 from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.store import Checkpoints
-from trainer.data.batch import Batch
+from trainer.data.batch import Batches
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.loss_scale import LossScaleError
+from trainer.loop.balance import BalanceWatch
 from trainer.loop.clock import Clock
 from trainer.loop.diverged import LossWatch, first_origin, require_finite, require_weights, way_out
 from trainer.loop.errors import TrainingDivergedError
@@ -29,16 +29,6 @@ from trainer.ranks.patience import Patience
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
 from trainer.runs.control import Request
-
-
-class Batches(Protocol):
-    """Training batches without end."""
-
-    def __next__(self) -> Batch: ...
-
-    def close(self) -> None:
-        """Free what makes them."""
-        ...
 
 
 @dataclass(kw_only=True, eq=False)
@@ -73,6 +63,7 @@ class Trainer:
         self.stop = StopFlag()
         self.requests = Requests(self.checkpoints.folder.parent, world=self.world, stop=self.stop)
         self.losses = LossWatch(self.engine)
+        self.balance = BalanceWatch(self.engine.phases, world=self.world, step=self.step_number)
         self.patience = Patience(self.config.engine.timeout_s)
         self._verdicts: list[Verdict] = []
         if self.standing is not None:
@@ -104,6 +95,7 @@ class Trainer:
 
     def _heard(self) -> Request:
         """What is asked for now. Raises TrainingDivergedError, on all ranks, if one of them has a loss that is none."""
+        self.engine.phases.enter("communication")
         request = self.requests.agreed(in_trouble=self.losses.has_lost)
         if request is None:
             raise TrainingDivergedError(f"{first_origin(self.losses, self.world)}. {self._way_out()}")
@@ -122,12 +114,14 @@ class Trainer:
         """One optimizer step of every player, and the events that it makes due."""
         before = self.position
         self.engine.set_learning_rate(self._learning_rate())
+        self.engine.phases.enter("data")
         with self.clock.waiting():
             batches = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
         try:
             losses = self.engine.train_step(*batches, step=self.step_number)
         except LossScaleError as error:
             raise TrainingDivergedError(f"{error} {self._way_out()}") from error
+        self.engine.phases.enter("rest")
         self.meter.add(losses)
         num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
         self.position += num_images
@@ -151,10 +145,9 @@ class Trainer:
         """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
         require_finite(losses, position=self.position, way_out=self._way_out())
-        speed = self.clock.lap(self.position)
-        self._emit(
-            {**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed, **self.checkpoints.times()}
-        )
+        balance = self.balance.tell(self.step_number, self.loggers, position=self.position)
+        speed = {**self.clock.lap(self.position), **self.checkpoints.times(), **balance}
+        self._emit({**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed})
 
     def evaluate(self) -> None:
         """Score the watched split."""
@@ -188,8 +181,15 @@ class Trainer:
     def _pause(self) -> Iterator[None]:
         """Time inside is no training, and ranks may need more of it than others."""
         self.tell("evaluating")
+        with self._aside():
+            yield
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        self.engine.phases.enter("pause")
         with self.clock.stopped(), self.patience.long():
             yield
+        self.engine.phases.enter("rest")
 
     def tell(self, state: State, *, outcome: str = "") -> None:
         """Let whoever looks from outside know how the run is. Main rank only; nothing elsewhere."""
@@ -215,7 +215,7 @@ class Trainer:
             return
         require_finite(self.meter.peek(self.world), position=self.position, way_out=self._way_out())
         require_weights(self.engine, world=self.world, position=self.position, way_out=self._way_out())
-        with self.clock.stopped(), self.patience.long():
+        with self._aside():
             self.checkpoints.save(
                 Progress(position=self.position, step=self.step_number, standing=self.standing),
                 rank_state={"meter": self.meter.state_dict(), "elapsed_s": self.clock.elapsed_s},

@@ -17,6 +17,10 @@ class Logger(Protocol):
         """A sample grid was written to `path`."""
         ...
 
+    def note(self, text: str, position: int) -> None:
+        """A line for people, of what the metrics hold too."""
+        ...
+
     def close(self) -> None:
         """Flush; nothing is logged afterwards."""
         ...

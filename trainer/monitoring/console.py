@@ -56,6 +56,9 @@ class ConsoleLogger:
         if not self.console.is_live or position == 0:
             self.console.print(f"{position:>8} images  picture: {path}")
 
+    def note(self, text: str, position: int) -> None:
+        self.console.print(f"{position:>8} images  {text}")
+
     def close(self) -> None:
         self._progress.stop()
 

@@ -72,5 +72,8 @@ class JsonlLogger:
     def picture(self, path: Path, position: int) -> None:
         """Pictures lie in samples/; nothing to add."""
 
+    def note(self, text: str, position: int) -> None:
+        """For people; nothing to add."""
+
     def close(self) -> None:
         self._file.close()

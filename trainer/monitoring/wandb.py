@@ -130,6 +130,9 @@ class WandbLogger:
 
                 self.log({"samples": wandb.Image(str(path)), "position": position})
 
+    def note(self, text: str, position: int) -> None:
+        """For people; nothing to add."""
+
     def close(self) -> None:
         # Losing the last upload must not turn a finished training into a failure: the files are in wandb/.
         with self._or_without():
