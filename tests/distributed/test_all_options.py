@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 MINI = 1000
 """Numbers in a bucket: fewer than the largest weight has, and far fewer than a player."""
 RAW_VALUES = {"gradient_predivide_factor": 2.0, "stage3_model_persistence_threshold": 100}
-UNSET = ("allgather_partitions", "memory_efficient_linear", "reduce_scatter", "use_multi_rank_bucket_allreduce")
-"""Truth values that are true by themselves."""
+UNSET = ("allgather_partitions", "memory_efficient_linear", "reduce_scatter")
+"""Truth values that are true by themselves, on the CPU."""
 CASES: dict[str, Options] = {
     **{f"clipped-zero{stage}": {"zero_stage": stage, "gradient_clipping": CLIPPED} for stage in (0, 1, 2, 3)},
     "offload-zero1": {"zero_stage": 1, "offload_optimizer": True},
@@ -53,8 +53,8 @@ def raw_cases() -> dict[str, Options]:
     return cases
 
 
-UNSET = ("allgather_partitions", "memory_efficient_linear", "reduce_scatter", "use_multi_rank_bucket_allreduce")
-"""Truth values that are true by themselves."""
+UNSET = ("allgather_partitions", "memory_efficient_linear", "reduce_scatter")
+"""Truth values that are true by themselves, on the CPU."""
 CASES |= raw_cases()
 RESUMED = (
     *(name for name in CASES if name.startswith(("offload", "round-robin"))),

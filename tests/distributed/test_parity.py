@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,7 +146,8 @@ def train_plain(
                 rival.networks.requires_grad_(rival is player)
             for batch, fakes in zip(batches, fakes_of, strict=True):
                 losses = method.losses(name, networks, batch, fakes)
-                scalers[name].scale(sum(losses.values()) / num_accumulated).backward()
+                loss: Any = sum(losses.values()) / num_accumulated
+                scalers[name].scale(loss).backward()
             for rival in method.players.values():
                 rival.networks.requires_grad_(True)
             if config.engine.gradient_clipping:

@@ -58,6 +58,9 @@ def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Para
         "allgather_bucket_size": config.allgather_bucket_size or _LARGEST_BUCKET,
         "contiguous_gradients": config.contiguous_gradients,
         "round_robin_gradients": config.round_robin_gradients,
+        # DeepSpeed's own is an all-reduce of which each rank keeps its share: twice the bytes. It has fewer messages,
+        # which may count on many GPUs: not yet run there.
+        "use_multi_rank_bucket_allreduce": weights[0].is_cuda,
         "overlap_comm": {"auto": None, "on": True, "off": False}[config.overlap_comm],
     }
     place = {"device": "cpu", "pin_memory": weights[0].is_cuda}

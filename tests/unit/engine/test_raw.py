@@ -1,5 +1,6 @@
 """`engine.raw`: other keys of DeepSpeed, and which of them may be set."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -116,3 +117,12 @@ def test_options_without_their_stage_or_out_of_bounds_are_refused(fields: dict[s
     with pytest.raises(ConfigError) as caught:
         changed(engine=fields)
     assert caught.value.name == f"engine.{name}"
+
+
+def test_the_page_of_the_engine_has_every_option():
+    page = (Path(__file__).parents[3] / "docs" / "engine.md").read_text()
+    wanted = [
+        *(f"`engine.{field.name}`" for field in dataclasses.fields(EngineConfig)),
+        *(f"`{key}`" for key in FREE | FREE_ZERO),
+    ]
+    assert [name for name in wanted if name not in page] == []
