@@ -191,7 +191,7 @@ class Attempt:
         if self._told and ended.status in self._own_signals():
             return
         ahead_s = self._links.present.get(host, 0.0)
-        self._fail(failure_of(ended, host=host, ahead_s=ahead_s))
+        self._fail(failure_of(ended, host=host, ahead_s=ahead_s, hosts=self._host_of))
 
     def _own_signals(self) -> set[int]:
         """Statuses of ranks that ended because this launcher told them to."""

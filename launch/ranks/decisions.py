@@ -32,6 +32,13 @@ class Failure:
     """Whose logs may tell more."""
     is_secondary: bool = False
     """Whether it says no more than that another rank is gone."""
+    missed_host: str = ""
+    """The host of the rank that it has waited for in vain; empty where none is named."""
+
+    @property
+    def host_at_fault(self) -> str:
+        """Whose fault it is."""
+        return self.missed_host or self.host
 
     @property
     def is_mortal(self) -> bool:
@@ -39,8 +46,13 @@ class Failure:
         return self.status < 0 or (self.rank is None and self.status == MACHINE_DIED)
 
 
-def failure_of(ended: Ended, *, host: str, ahead_s: float) -> Failure:
-    """What a rank's end tells; its host's clock is `ahead_s` seconds ahead of the coordinator's."""
+def failure_of(ended: Ended, *, host: str, ahead_s: float, hosts: Mapping[int, str]) -> Failure:
+    """What a rank's end tells.
+
+    Args:
+        host: its own, whose clock is `ahead_s` seconds ahead of the coordinator's.
+        hosts: of all ranks.
+    """
     record = ended.record or {}
     noted = record.get("time")
     when = noted if isinstance(noted, int | float) else ended.time
@@ -54,7 +66,13 @@ def failure_of(ended: Ended, *, host: str, ahead_s: float) -> Failure:
         tail=ended.tail,
         ranks=[ended.rank],
         is_secondary=record.get("secondary") is True,
+        missed_host=_missed_host(record.get("missing"), hosts),
     )
+
+
+def _missed_host(missing: object, hosts: Mapping[int, str]) -> str:
+    named = [hosts[rank] for rank in missing if rank in hosts] if isinstance(missing, list) else []
+    return named[0] if named else ""
 
 
 def _fate(status: int) -> str:
@@ -65,11 +83,11 @@ def _fate(status: int) -> str:
 
 
 def first_failure(failures: Collection[Failure]) -> Failure:
-    """The cause of the others: the earliest of those that do not complain of others alone.
+    """The cause of the others: the earliest that complains of no other; else the earliest that names who is missing.
 
     A rank that is killed has written nothing, and is noticed later than its peers write that they have lost it.
     """
-    return min(failures, key=lambda failure: (failure.is_secondary, failure.time))
+    return min(failures, key=lambda failure: (failure.is_secondary, not failure.missed_host, failure.time))
 
 
 def is_worth_another_try(failure: Failure) -> bool:
@@ -115,10 +133,10 @@ class Record:
         if position > self.position:
             self.position, self.restarts = position, 0
         self.restarts += 1
-        self.in_a_row = self.in_a_row + 1 if failure.host == self.at_fault else 1
-        self.at_fault = failure.host
+        self.in_a_row = self.in_a_row + 1 if failure.host_at_fault == self.at_fault else 1
+        self.at_fault = failure.host_at_fault
         if self.in_a_row >= FAULTS:
-            self.left_out.add(failure.host)
+            self.left_out.add(self.at_fault)
 
     @property
     def is_used_up(self) -> bool:

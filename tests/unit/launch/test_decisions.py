@@ -22,6 +22,7 @@ from launch.ranks.messages import Ended
 from trainer.ranks.exits import CRASHED, FAILED, FINISHED, MACHINE_DIED, NO_PROGRESS, STOPPED, WRONG_INPUT
 
 KILLED = 128 + signal.SIGKILL
+HOST_OF = {0: "n1", 1: "n2", 3: "n1"}
 
 
 def failure(status: int, *, host: str = "n1", rank: int | None = 0, time: float = 0.0, secondary: bool = False):
@@ -34,19 +35,21 @@ def ended(*, record: dict | None, status: int = CRASHED, time: float = 50.0) -> 
 
 def test_a_rank_is_heard_in_its_own_words_by_the_launchers_clock():
     said = {"time": 40.0, "error": "OSError: no room", "secondary": False}
-    found = failure_of(ended(record=said), host="n2", ahead_s=5.0)
+    found = failure_of(ended(record=said), host="n2", ahead_s=5.0, hosts=HOST_OF)
     assert (found.host, found.rank, found.text, found.time) == ("n2", 3, "OSError: no room", 35.0)
     assert not found.is_secondary
 
 
 def test_a_killed_rank_has_said_nothing():
-    found = failure_of(ended(record=None, status=-signal.SIGKILL), host="n2", ahead_s=0.0)
+    found = failure_of(ended(record=None, status=-signal.SIGKILL), host="n2", ahead_s=0.0, hosts=HOST_OF)
     assert found.text == "was killed by signal 9 (Killed). Is there enough memory?"
     assert found.time == 50.0
 
 
 def test_who_has_lost_a_peer_is_not_the_first_though_it_says_so_sooner():
-    lost_peer = failure_of(ended(record={"time": 1.0, "error": "x", "secondary": True}), host="n1", ahead_s=0.0)
+    lost_peer = failure_of(
+        ended(record={"time": 1.0, "error": "x", "secondary": True}), host="n1", ahead_s=0.0, hosts=HOSTS
+    )
     killed = failure(-signal.SIGKILL, host="n2", rank=1, time=2.0)
     lost_host = failure(MACHINE_DIED, host="n3", rank=None, time=21.0)
     assert first_failure([lost_peer, killed, lost_host]) is killed
@@ -110,6 +113,18 @@ def test_a_new_checkpoint_makes_restarts_count_anew():
         record.note(failure(-9), position=position)
         assert not record.is_used_up
     assert record.restarts == 1
+
+
+def test_at_fault_is_the_host_of_the_rank_that_others_wait_for_in_vain():
+    gone = failure(CRASHED, time=1.0, secondary=True)
+    said = {"time": 2.0, "error": "rank 1 did not come", "secondary": True, "missing": [1]}
+    waited = failure_of(ended(record=said), host="n1", ahead_s=0.0, hosts=HOST_OF)
+    assert first_failure([gone, waited]) == waited
+    record = Record(limit=3)
+    for _ in range(2):
+        record.note(waited, position=0)
+    assert record.left_out == {"n2"}
+    assert failure_of(ended(record={"missing": "x"}), host="n1", ahead_s=0.0, hosts=HOST_OF).host_at_fault == "n1"
 
 
 def test_a_host_at_fault_twice_in_a_row_is_left_out():
