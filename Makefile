@@ -6,7 +6,8 @@
 #             HOSTFILE=hosts               train on its hosts, over ssh
 #             INCLUDE=n1@n2:0,2 EXCLUDE=n3 of them these only, or all but these
 #             NODE_RANK=0                  without ssh: this is the n-th of them; each is given the command
-#             SLURM=1 NODES=4              submit a job of Slurm for so many machines
+#             SLURM=1                      submit a job of Slurm, for so many machines:
+#             NODES=4
 #             RAY=auto, RAY=HOST:PORT      train on a Ray cluster
 #             EMIT=rayjob                  print a manifest for Kubernetes; NODES as above
 #             DRY_RUN=1                    tell what would be started where, and do nothing

@@ -64,6 +64,8 @@ class Job:
     """Whether the run can be trained on that many ranks."""
     is_looked_at: bool = False
     """The user has seen what the hosts are like, before the run was made."""
+    is_strict: bool = True
+    """A host that does not come at the start is the user's to see to; else it is a machine that died."""
     probe: bool = False
     """Time an all-reduce instead of training."""
 
@@ -173,7 +175,7 @@ class _Course:
             Prepare(run_json=run_json, logs=logs.name, run=str(self._job.run)),
             num_procs=self._job.num_procs,
             left_out=self._left_out(),
-            strict=attempt == 1,
+            strict=attempt == 1 and self._job.is_strict,
         )
         shares = next_shares(hosts, num_procs=self._job.num_procs, allowed=self._job.allowed)
         if not shares:

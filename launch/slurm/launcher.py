@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from launch.hosts.host import Host
 from launch.hosts.num_procs import bounds_among
@@ -43,7 +44,8 @@ def _launch(options: JobArguments) -> int:
     job = settled_job(run, run.config(), places=places, max_restarts=options.max_restarts, again=again)
     first = os.environ["SLURMD_NODENAME"]
     address = own_address(first, [host.name for host in hosts if host.name != first])
-    return run_job(job, agents=SlurmAgents(run.path), address=address)
+    # Whose nodes these are Slurm has decided: with others the next job may have more luck.
+    return run_job(replace(job, is_strict=False), agents=SlurmAgents(run.path), address=address)
 
 
 if __name__ == "__main__":
