@@ -23,6 +23,7 @@ from tests.distributed.test_parity import (
 )
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
+from trainer.engine.loss_scale import LossScale
 from trainer.ranks.sync_norm import mean_over_ranks
 from trainer.ranks.world import World, init_world
 
@@ -58,6 +59,8 @@ class Chain:
     at_once: Part
     """What four ranks, without a step, have saved of it, on one rank."""
     end: Part
+    scales: dict[str, float]
+    """Of what one rank saved, as four take it up."""
 
 
 def make_engine(world: World, *, stage: int) -> Engine:
@@ -107,15 +110,25 @@ def on_two(world: World, folder: Path) -> dict[int, Part]:
     return parts
 
 
-def on_four(world: World, folder: Path) -> dict[int, Part]:
-    parts = {}
+def on_four(world: World, folder: Path) -> tuple[dict[int, Part], dict[int, dict[str, float]]]:
+    """And the loss scales, which a run in float16 takes up."""
+    parts, scales = {}, {}
     for stage in STAGES:
         engine = make_engine(world, stage=stage)
         engine.load(folder / f"one-{stage}", saved_ranks=1)
         engine.save(folder / f"at-once-{stage}")
         parts[stage] = train(engine, ON_FOUR)
         engine.save(folder / f"four-{stage}")
-    return parts
+        scale_losses(engine, LossScale(value=1.0, window=9))
+        engine.load(folder / f"one-{stage}", saved_ranks=1)
+        scales[stage] = engine.loss_scales()
+    return parts, scales
+
+
+def scale_losses(engine: Engine, scale: LossScale) -> None:
+    """As in float16, which a CPU cannot train in."""
+    for player in engine.players.values():
+        player.loss_scale = replace(scale)
 
 
 def on_one(folder: Path, *, stage: int, saved_ranks: int, steps: range = range(0)) -> tuple[Engine, Part]:
@@ -127,18 +140,19 @@ def on_one(folder: Path, *, stage: int, saved_ranks: int, steps: range = range(0
 @pytest.fixture(scope="module")
 def chains(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Chain]:
     folder = tmp_path_factory.mktemp("engines")
-    two = run_ranks(on_two, 2, folder, timeout_s=240)[-1]
+    two = run_ranks(on_two, 2, folder, timeout_s=480)[-1]
     one = {}
     for stage in STAGES:
         engine, one[stage] = on_one(folder / f"two-{stage}", stage=stage, saved_ranks=2, steps=ON_ONE)
+        scale_losses(engine, LossScale(value=512.0, window=9, good_steps=3, skipped=2))
         engine.save(folder / f"one-{stage}")
-    four = run_ranks(on_four, 4, folder, timeout_s=240)[-1]
+    four, scales = run_ranks(on_four, 4, folder, timeout_s=480)[-1]
     chains = {}
     for stage in STAGES:
         _, at_once = on_one(folder / f"at-once-{stage}", stage=stage, saved_ranks=4)
         _, end = on_one(folder / f"four-{stage}", stage=stage, saved_ranks=4, steps=ON_ONE_AGAIN)
         losses = [loss for part in (two[stage], one[stage], four[stage], end) for loss in part.losses]
-        chains[stage] = Chain(losses=losses, saved=one[stage], at_once=at_once, end=end)
+        chains[stage] = Chain(losses=losses, saved=one[stage], at_once=at_once, end=end, scales=scales[stage])
     return chains
 
 
@@ -173,6 +187,8 @@ def test_what_is_taken_up_is_to_the_bit_what_was_saved(stage: int, chains):
     chain = chains[stage]
     assert largest_difference(chain.at_once.weights, chain.saved.weights) == dict.fromkeys(chain.saved.weights, 0)
     assert largest_difference(chain.at_once.state, chain.saved.state) == dict.fromkeys(chain.saved.state, 0)
+    players = ("discriminator", "generator")
+    assert chain.scales == {f"scale/{p}": 512.0 for p in players} | {f"skipped_steps/{p}": 2.0 for p in players}
 
 
 def test_there_is_something_to_lose(unbroken):

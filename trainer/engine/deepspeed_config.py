@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,8 +75,10 @@ def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Para
 def quieten_deepspeed() -> None:
     """Keep information lines out of the user's progress display; DeepSpeed's warnings stay.
 
-    torch warns that there is no CUDA when it loads DeepSpeed's CPU operator, for which none is needed.
+    torch warns that there is no CUDA when it loads DeepSpeed's CPU operator, for which none is needed; and, in every
+    step at ZeRO 3, that DeepSpeed calls some of its collectives by former names.
     """
+    warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     from deepspeed.utils import logger
 
