@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 import launch.ways.here
+import trainer.loop.session
 from launch.cli import main
 from tests.shrink import shrink
 from trainer import main as rank
@@ -31,7 +32,7 @@ def config(tiny_dataset: Path) -> RunConfig:
 def one_process() -> Iterator[None]:
     """Ranks run here, one run after the other: DeepSpeed cannot leave its process group and join another."""
     with (
-        patch.object(rank, "close_world"),
+        patch.object(trainer.loop.session, "close_world"),
         patch.object(launch.ways.here, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield

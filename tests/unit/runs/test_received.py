@@ -12,6 +12,7 @@ import pytest
 import launch.arguments
 import launch.ways.here
 import sweeps.tables.run
+import trainer.loop.session
 from launch.cli import main
 from tests.shrink import shrink
 from tests.strange import Touches, poison, reseal
@@ -50,7 +51,7 @@ def config(tiny_dataset: Path) -> RunConfig:
 def one_process() -> Iterator[None]:
     """Ranks run here, one run after the other: DeepSpeed cannot leave its process group and join another."""
     with (
-        patch.object(rank, "close_world"),
+        patch.object(trainer.loop.session, "close_world"),
         patch.object(launch.ways.here, "start_ranks", lambda folder, **_: rank.main(folder)),
     ):
         yield
@@ -96,6 +97,19 @@ def continue_by_launch(run: RunDir, tmp_path: Path) -> int:
 
 def continue_by_table(run: RunDir, tmp_path: Path) -> int:
     return main(["table", TABLE, "--runs", str(tmp_path / "runs")])
+
+
+def begin_from(run: RunDir, tmp_path: Path) -> int:
+    return main(["train", ROW, "--from", str(run.path), "--name", "next", "--runs", str(tmp_path / "next")])
+
+
+def export(run: RunDir, tmp_path: Path) -> int:
+    return main(["checkpoint", "export", str(run.path), "--out", str(tmp_path / "out")])
+
+
+def export_as_trained(run: RunDir, tmp_path: Path) -> int:
+    where = ["--out", str(tmp_path / "out"), "--format", "torch", "--weights", "trained"]
+    return main(["checkpoint", "export", str(run.path), *where])
 
 
 COMMANDS = (resume, evaluate, translate, continue_by_launch, continue_by_table)
@@ -144,6 +158,35 @@ def test_a_resume_runs_none_of_a_checkpoints_files(place: int, received: RunDir,
     assert not (tmp_path / "marker").exists()
     assert status == 1
     assert f"{path} is not what torch and DeepSpeed write" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("command", [begin_from, export, export_as_trained])
+def test_taking_weights_runs_none_of_a_checkpoints_files(
+    command: Command, place: int, received: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    """A file that the command does not read is no obstacle."""
+    path = sorted((received.checkpoints / NEWER).rglob("*.pt"))[place]
+    poison(path, tmp_path / "marker")
+    reseal(received.checkpoints / NEWER)
+    status = command(received, tmp_path)
+    assert not (tmp_path / "marker").exists()
+    is_read = path.name == "ema.pt" if command is export else path.name == "mp_rank_00_model_states.pt"
+    said = "".join(capfd.readouterr())
+    assert status == (2 if is_read else 0), said
+    assert (f"{path} is not what torch and DeepSpeed write" in said) == is_read
+
+
+def test_looking_at_checkpoints_runs_nothing(received: RunDir, tmp_path: Path):
+    """Their bytes are read, and none of them is made an object."""
+    for path in received.checkpoints.rglob("*.pt"):
+        poison(path, tmp_path / "marker")
+    for checkpoint in (OLDER, NEWER):
+        reseal(received.checkpoints / checkpoint)
+    for command in (["verify"], ["ls", "--check"], ["prune", "--keep", "1"]):
+        assert main(["checkpoint", command[0], str(received.path), *command[1:]]) == 0
+    assert main(["verify", str(received.path)]) == 0
+    assert not (tmp_path / "marker").exists()
 
 
 def test_sampling_runs_nothing(labelled_dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
