@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch._C._distributed_c10d import FileStore, HashStore, Store, TCPStore
 
+from trainer.ranks.names import no_names_asked
 from trainer.ranks.rendezvous import (
     ADDRESS_VARIABLE,
     LISTEN_VARIABLE,
@@ -64,15 +65,16 @@ def _remote_store(*, rank: int, size: int, timeout: timedelta) -> Store:
             "address and a free port of rank 0's machine, the same to all ranks."
         )
     descriptor = _listening(int(port)) if rank == 0 else None
-    return TCPStore(
-        address,
-        int(port),
-        size,
-        is_master=rank == 0,
-        timeout=timeout,
-        wait_for_workers=False,
-        master_listen_fd=descriptor,
-    )
+    with no_names_asked(address):
+        return TCPStore(
+            address,
+            int(port),
+            size,
+            is_master=rank == 0,
+            timeout=timeout,
+            wait_for_workers=False,
+            master_listen_fd=descriptor,
+        )
 
 
 def _listening(port: int) -> int:

@@ -48,7 +48,7 @@ def test_a_killed_rank_has_said_nothing():
 
 def test_who_has_lost_a_peer_is_not_the_first_though_it_says_so_sooner():
     lost_peer = failure_of(
-        ended(record={"time": 1.0, "error": "x", "secondary": True}), host="n1", ahead_s=0.0, hosts=HOSTS
+        ended(record={"time": 1.0, "error": "x", "secondary": True}), host="n1", ahead_s=0.0, hosts=HOST_OF
     )
     killed = failure(-signal.SIGKILL, host="n2", rank=1, time=2.0)
     lost_host = failure(MACHINE_DIED, host="n3", rank=None, time=21.0)
