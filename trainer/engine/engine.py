@@ -51,18 +51,7 @@ class Engine:
         self.memory_format = fastest_format(self.dtype, world.device)
         self.phases = Phases(world.device)
         """Of this rank's steps; who fetches the batches enters phase `data`."""
-        self.players = {
-            name: PlayerEngine(
-                player,
-                config=config,
-                optimizer=optimizer,
-                batch_size_per_gpu=batch_size_per_gpu,
-                dtype=self.dtype,
-                world=world,
-                phases=self.phases,
-            )
-            for name, player in method.players.items()
-        }
+        self.players = self._make_players(config, optimizer=optimizer, batch_size_per_gpu=batch_size_per_gpu)
         if config.zero_stage > 0:
             count_communication(self.phases)
         self._trained = {name: trained(player.networks) for name, player in self.players.items()}
@@ -74,6 +63,22 @@ class Engine:
         self._modules = {name: network for player in self.players.values() for name, network in player.networks.items()}
         self._all_networks = nn.ModuleList(self._modules.values())
         self._plain = {name: self._cast(network) for name, network in self._modules.items()}
+
+    def _make_players(
+        self, config: EngineConfig, *, optimizer: OptimizerConfig, batch_size_per_gpu: int
+    ) -> dict[str, PlayerEngine]:
+        return {
+            name: PlayerEngine(
+                player,
+                config=config,
+                optimizer=optimizer,
+                batch_size_per_gpu=batch_size_per_gpu,
+                dtype=self.dtype,
+                world=self.world,
+                phases=self.phases,
+            )
+            for name, player in self.method.players.items()
+        }
 
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
