@@ -137,7 +137,7 @@ class SweepDir:
     def report_markdown(self) -> Path:
         return self.path / "report.md"
 
-    def only_process(self) -> AbstractContextManager[None]:
+    def only_process(self) -> AbstractContextManager[int]:
         """Run it in no other process meanwhile. Raises ConfigError, which names the process that does."""
         return only_process(self.path, refuse=partial(ConfigError, "resume", str(self.path)))
 

@@ -18,7 +18,7 @@ from trainer.presets import DEFAULT, load_preset, preset_names
 ROOT = Path(__file__).resolve().parents[2]
 WITH_PRESET = ("launch", "train", "sweep")
 PRESETS = frozenset(preset_names())
-_FLAGS = re.compile(r"^[\s│]*((?:-{1,2}[a-z][\w.-]*(?:, )?)+)", re.MULTILINE)
+_FLAGS = re.compile(r"^[\s│]*((?:-{1,2}[a-z][\w.-]*(?:(?: [A-Z{][^\s,]*)?, )?)+)", re.MULTILINE)
 
 
 @cache
@@ -58,7 +58,9 @@ def flags_of(*words: str) -> frozenset[str]:
 
 
 def _flags_in(shown: str) -> frozenset[str]:
-    return frozenset(flag for line in _FLAGS.findall(shown) for flag in line.split(", ") if flag.startswith("--"))
+    return frozenset(
+        flag for line in _FLAGS.findall(shown) for flag in re.split(r"[ ,]+", line) if flag.startswith("--")
+    )
 
 
 @cache
