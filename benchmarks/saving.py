@@ -29,8 +29,9 @@ from trainer.checkpoints.progress import Progress
 from trainer.checkpoints.remote.upload import Uploader
 from trainer.checkpoints.store import Checkpoints
 from trainer.engine.average import MovingAverage
+from trainer.engine.deepspeed_config import forget_world
 from trainer.presets import DEFAULT, load_preset
-from trainer.ranks.world import World, init_world
+from trainer.ranks.world import World, close_world, init_world
 from trainer.runs.config import config_to_dict
 from trainer.runs.formats import RUN
 from trainer.runs.rundir import RunDir
@@ -55,8 +56,12 @@ def saving_rows(rounds: int, steps: int) -> list[list[str]]:
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder, _store():
         world = init_world("cpu")
-        for name, upload in (("on the disk", None), ("and in a store", Url(f"s3://{_BUCKET}/runs"))):
-            rows.append(_row(name, _begin(Path(folder) / name.replace(" ", "-"), world, upload), rounds, steps))
+        try:
+            for name, upload in (("on the disk", None), ("and in a store", Url(f"s3://{_BUCKET}/runs"))):
+                rows.append(_row(name, _begin(Path(folder) / name.replace(" ", "-"), world, upload), rounds, steps))
+        finally:
+            forget_world()
+            close_world()
     return rows
 
 

@@ -1,13 +1,9 @@
 """`make bench-scale`: what more ranks cost and bring on this machine, in ratios of one run; see benchmarks/scale.md."""
 
-import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +11,8 @@ import tyro
 
 from benchmarks.groups import Group, Step
 from benchmarks.machine import command_line, describe_machine
+from benchmarks.ranks import compare_with_ddp
+from benchmarks.saving import TITLES, saving_rows
 from benchmarks.step import CASES, Case
 from benchmarks.table import median_and_range, ratios
 from benchmarks.traffic import STAGES, count_traffic, make_engine, measure_wire
@@ -36,7 +34,7 @@ class Options:
     steps: int = 4
     """Of a turn."""
     data: Path = Path("data/earth-128")
-    """The data set of the default preset, for the parts that start whole runs; they are left out without it."""
+    """The data set of the default preset, for starts; they are left out without it."""
     out: Path = OUT
     """The report."""
 
@@ -74,69 +72,55 @@ def time_processes(options: Options) -> list[str]:
     return [title, "", *markdown_table(["variant", "s/step", "speed"], rows, is_markup=True), "", "Target: 0.9."]
 
 
+def time_engine(options: Options) -> list[str]:
+    """Two ranks under the engine, at each stage of ZeRO, against torch's DDP around the same networks."""
+    table = compare_with_ddp(num_rounds=options.rounds, num_steps=options.steps)
+    title = f"## The engine against plain DDP: 2 ranks, {CASES[0].title}, float32"
+    return [title, "", *table, "", "Target: 0.95 at ZeRO 0."]
+
+
+def time_saving(options: Options) -> list[str]:
+    """What a checkpoint costs."""
+    table = markdown_table(list(TITLES), saving_rows(options.rounds, 2 * options.steps), is_markup=True)
+    return ["## Saving, networks of the default preset", "", *table, "", f"Target: {100 * _SAVING_SHARE:.0f} %."]
+
+
 def count_bytes(options: Options) -> list[str]:
     """What one of two ranks sends in a step, and one of 128 would."""
     case, rows = CASES[0], []
-    for precision in ("fp32", "bf16"):
-        for stage in STAGES:
-            of_two = count_traffic(case, stage=stage, precision=precision, num_ranks=2)
-            of_many = count_traffic(case, stage=stage, precision=precision, num_ranks=128)
-            wire = measure_wire(case, stage=stage, precision=precision)
-            sent = (f"{number / 1e6:.1f}" for number in (of_two.sent(2), wire, of_many.sent(128)))
-            rows.append([f"{stage}, {precision}", *sent])
+    for stage in STAGES:
+        of_two = count_traffic(case, stage=stage, precision="fp32", num_ranks=2)
+        of_many = count_traffic(case, stage=stage, precision="fp32", num_ranks=128)
+        wire = measure_wire(case, stage=stage, precision="fp32")
+        sent = (f"{number / 1e6:.1f}" for number in (of_two.sent(2), wire, of_many.sent(128)))
+        rows.append([str(stage), *sent])
     titles = ["ZeRO stage", "counted, 2 ranks", "on the wire, 2 ranks", "counted, 128 ranks"]
-    return [f"## MB that a rank sends in a step: {case.title}", "", *markdown_table(titles, rows)]
+    return [f"## MB that a rank sends in a step: {case.title}, float32", "", *markdown_table(titles, rows)]
 
 
 def time_launch(options: Options) -> list[str]:
-    """From `diptych launch` to the first step, and how much of a run is saving."""
+    """From `diptych launch` to the first step."""
     if not options.data.is_dir():
-        return [f"`{options.data}` is not there: `make shard` makes it. Starts and saving were not timed."]
-    with _trained(options, "1") as run, _trained(options, "2") as run2:
-        first = [_first_step(one) for one in (run, run2)]
-        stall, total = _saving(run)
-    rows = [[f"{number} rank(s)", f"{seconds:.1f}"] for number, seconds in zip((1, 2), first, strict=True)]
-    return [
-        "## Start and saving, default preset",
-        "",
-        *markdown_table(["`diptych launch`", "s to the first step"], rows),
-        "",
-        f"Target: {_FIRST_STEP_S:.0f} s. A checkpoint stalls training for {stall:.2f} s; at the preset's interval of "
-        f"{total:.0f} s that is {100 * stall / total:.2f} % of the time (target {100 * _SAVING_SHARE:.0f} %).",
-    ]
+        return [f"`{options.data}` is not there: `make shard` makes it. Starts were not timed."]
+    rows = [[f"{number} rank(s)", f"{_seconds_to_first_step(options, number):.1f}"] for number in ("1", "2")]
+    table = markdown_table(["`diptych launch`", "s to the first step"], rows)
+    return ["## Start, default preset", "", *table, "", f"Target: {_FIRST_STEP_S:.0f} s."]
 
 
-@contextmanager
-def _trained(options: Options, num_procs: str) -> Iterator[tuple[float, Path]]:
-    """When `diptych launch` was called, and the run that it made."""
+def _seconds_to_first_step(options: Options, num_procs: str) -> float:
+    """From the call of `diptych launch`; the picture of the first step is drawn right behind it."""
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--data.path", str(options.data), "--runs", folder, "--name", "run", "--num-procs", num_procs]
-        short = ["--train.total-kimg", "0.4", "--log.wandb", "disabled", "--checkpoint.period-kimg", "0.1"]
+        short = ["--train.total-kimg", "0.1", "--log.wandb", "disabled"]
         began = time.time()
         command = [str(Path(sys.executable).parent / "diptych"), "launch", *flags, *short]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        yield began, Path(folder) / "run"
-
-
-def _first_step(run: tuple[float, Path]) -> float:
-    """The picture of the first step is drawn right behind it."""
-    began, folder = run
-    return min(path.stat().st_mtime for path in (folder / "samples").iterdir()) - began
-
-
-def _saving(run: tuple[float, Path]) -> tuple[float, float]:
-    """Seconds that training waits for a checkpoint; seconds between two at the preset's interval."""
-    from trainer.presets import DEFAULT, load_preset
-
-    lines = [json.loads(line) for line in (run[1] / "metrics.jsonl").read_text().splitlines()]
-    stalls = [line["time/save_stall_s"] for line in lines if "time/save_stall_s" in line]
-    speed = statistics.median(line["throughput/images_per_s"] for line in lines if "throughput/images_per_s" in line)
-    return statistics.median(stalls), 1000 * load_preset(DEFAULT).checkpoint.period_kimg / speed
+        samples = Path(folder) / "run" / "samples"
+        return min(path.stat().st_mtime for path in samples.iterdir()) - began
 
 
 def run(options: Options) -> str:
     """Measure all of it; the report as Markdown."""
-    parts: Sequence[Sequence[str]] = (time_processes(options), count_bytes(options), time_launch(options))
     head = [
         "# Scale",
         "",
@@ -144,10 +128,14 @@ def run(options: Options) -> str:
         "",
         f"Command: `{command_line('benchmarks.scale')}`.",
     ]
-    report = "\n".join([*head, *(line for part in parts for line in ["", *part])]) + "\n"
+    report = "\n".join(head) + "\n"
+    for measure in (time_processes, time_engine, time_saving, time_launch, count_bytes):
+        part = "\n".join(measure(options)) + "\n"
+        print(part, flush=True)
+        report += "\n" + part
     options.out.write_text(report)
     return report
 
 
 if __name__ == "__main__":
-    print(run(tyro.cli(Options)))
+    run(tyro.cli(Options))
