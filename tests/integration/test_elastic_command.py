@@ -1,4 +1,4 @@
-"""`--num-procs 1:4`: a run follows one that never stopped and had another number of ranks.
+"""`--num-procs 1:4`: a run follows one that began as it did and never stopped.
 
 On machines of 2, 1 and 4 cores, one after the other; and on four hosts, of which one is lost for good.
 """
@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -20,6 +20,7 @@ from sharding.cli import main as shard
 from tests.pairs import write_pairs
 from tests.shrink import shrink
 from trainer.checkpoints.layout import EMA_FILE, checkpoint_folders, read_state
+from trainer.config.shrink import shrink as shrunk
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.exits import STOPPED
@@ -27,12 +28,13 @@ from trainer.runs.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 
-GLOBAL_BATCH, TOTAL = 4, 160
+GLOBAL_BATCH, TOTAL = 4, 96
+"""Few steps of narrow networks: in each, a last digit may decide the sign of a ReLU's input, and then runs part."""
 PATIENCE_S = 280
-CLOSE_LOSS = 1e-5
-"""Relative; 1e-7 was measured after 60 steps."""
-CLOSE = 1e-5
-"""Of a weight; 1e-7 was measured."""
+CLOSE_LOSS = 1e-4
+"""Relative; 2e-7 was measured where no sign differed."""
+CLOSE = 2e-4
+"""Of a weight; 2e-7 was measured."""
 MACHINE = """
 import sys
 from launch.machine import devices
@@ -95,13 +97,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_run(folder: Path, dataset: Path, *, stage: int, ranks: int = 2, save_every: int = 0) -> RunDir:
-    """40 steps of 4 images if it begins on so many ranks; with dropout, crops, average and a falling learning rate."""
+    """24 steps of 4 images if it begins on so many ranks; with dropout, crops, average and a falling learning rate."""
     small = shrink(load_preset(DEFAULT), dataset=dataset)
     config = replace(
         small,
+        method=shrunk(small.method, {"num_filters": 2}),
         train=replace(small.train, batch_size_per_gpu=1, total_kimg=TOTAL / 1000),
         engine=replace(small.engine, zero_stage=stage, gradient_accumulation_steps=GLOBAL_BATCH // ranks),
-        log=replace(small.log, period_kimg=0.02),
+        log=replace(small.log, period_kimg=0.008),
         checkpoint=replace(small.checkpoint, period_kimg=save_every / 1000),
     )
     run = RunDir(folder)
@@ -119,25 +122,26 @@ def start(*command: str) -> subprocess.Popen[str]:
     )
 
 
-def train(run: RunDir, *, cores: int, stop_beyond: int | None = None) -> None:
-    """Go on on as many ranks as there are cores; stop in the middle, once a line beyond a position is logged."""
+def train(run: RunDir, *, cores: int, stops: bool = False) -> None:
+    """Go on on as many ranks as there are cores; stop in the middle, if at all, once one more line is logged."""
+    begin = max((line["position"] for line in lines(run)), default=0)
     process = start(MACHINE, str(cores), "train", "--resume", str(run.path), "--num-procs", "1:4")
     try:
-        if stop_beyond is not None:
-            wait_for_line(run, process, beyond=stop_beyond)
+        if stops:
+            wait_for_line(run, process, beyond=begin)
             process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
-    assert process.returncode == (0 if stop_beyond is None else STOPPED), said
+    assert process.returncode == (STOPPED if stops else 0), said
     newest = checkpoint_folders(run.checkpoints)[-1]
     assert read_state(newest).world_size == cores
-    assert (int(newest.name) == TOTAL) == (stop_beyond is None), "it was too late to stop"
+    assert (int(newest.name) < TOTAL) == stops, "it was too late to stop"
 
 
 def wait_for_line(run: RunDir, process: subprocess.Popen, *, beyond: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not any(line["position"] > beyond for line in read_metrics(run.metrics_file)):
+    while not any(line["position"] > beyond for line in lines(run)):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "no progress"
         time.sleep(0.02)
@@ -148,19 +152,11 @@ def lines(run: RunDir) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """On two ranks, ZeRO 0."""
-    run = make_run(tmp_path_factory.mktemp("runs") / "unbroken", dataset, stage=0)
-    train(run, cores=2)
-    return run
-
-
-@pytest.fixture(scope="module")
 def elastic(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """At ZeRO 0."""
     run = make_run(tmp_path_factory.mktemp("runs") / "elastic", dataset, stage=0)
-    train(run, cores=2, stop_beyond=40)
-    train(run, cores=1, stop_beyond=80)
+    train(run, cores=2, stops=True)
+    train(run, cores=1, stops=True)
     train(run, cores=4)
     return run
 
@@ -171,7 +167,7 @@ def bereft(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     run = make_run(tmp_path_factory.mktemp("runs") / "bereft", dataset, stage=1, ranks=4, save_every=16)
     process = start(HOSTS, str(run.path))
     try:
-        wait_for_line(run, process, beyond=60)
+        wait_for_line(run, process, beyond=24)
         lost = [each for each in psutil.Process(process.pid).children(recursive=True) if host_of(each) == "h4"]
         assert len(lost) == 2, "its agent and its rank"
         for each in lost:
@@ -195,30 +191,39 @@ def host_of(process: psutil.Process) -> str | None:
     return process.environ().get("DIPTYCH_HOST")
 
 
-@pytest.fixture(params=["elastic", "bereft"])
-def changed(request: pytest.FixtureRequest) -> RunDir:
-    """A run that was trained by changing numbers of ranks."""
-    return request.getfixturevalue(request.param)
+class Pair(NamedTuple):
+    """Two runs that began on the same number of ranks, at the same stage of ZeRO."""
+
+    changed: RunDir
+    """Trained by changing numbers of ranks."""
+    unbroken: RunDir
 
 
-def test_it_keeps_global_batch_and_learning_rate(changed: RunDir, unbroken: RunDir) -> None:
-    assert changed.record()["global_batch"] == GLOBAL_BATCH
-    ours, theirs = lines(changed), lines(unbroken)
+@pytest.fixture(scope="module", params=[("elastic", 0, 2), ("bereft", 1, 4)], ids=["elastic", "bereft"])
+def pair(request: pytest.FixtureRequest, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    name, stage, ranks = request.param
+    unbroken = make_run(tmp_path_factory.mktemp("runs") / "unbroken", dataset, stage=stage, ranks=ranks)
+    train(unbroken, cores=ranks)
+    return Pair(request.getfixturevalue(name), unbroken)
+
+
+def test_it_keeps_global_batch_and_learning_rate(pair: Pair) -> None:
+    assert pair.changed.record()["global_batch"] == GLOBAL_BATCH
+    ours, theirs = lines(pair.changed), lines(pair.unbroken)
     assert [line["position"] for line in ours] == [line["position"] for line in theirs]
     assert [line["lr"] for line in ours] == [line["lr"] for line in theirs]
     assert len({line["lr"] for line in ours}) > 1
 
 
-def test_losses_follow(elastic: RunDir, unbroken: RunDir) -> None:
-    for ours, theirs in zip(lines(elastic), lines(unbroken), strict=True):
+def test_losses_follow(pair: Pair) -> None:
+    for ours, theirs in zip(lines(pair.changed), lines(pair.unbroken), strict=True):
         expected = {key: value for key, value in theirs.items() if key.startswith("loss/")}
         assert len(expected) == 4
         assert {key: ours[key] for key in expected} == pytest.approx(expected, rel=CLOSE_LOSS), ours["position"]
 
 
-def test_averaged_weights_follow(elastic: RunDir, unbroken: RunDir) -> None:
+def test_averaged_weights_follow(pair: Pair) -> None:
     ours, theirs = (
-        torch.load(run.checkpoints / f"{TOTAL:08d}" / EMA_FILE, weights_only=True)["generator"]
-        for run in (elastic, unbroken)
+        torch.load(run.checkpoints / f"{TOTAL:08d}" / EMA_FILE, weights_only=True)["generator"] for run in pair
     )
     assert max(float((ours[name] - weight).abs().max()) for name, weight in theirs.items()) < CLOSE
