@@ -97,7 +97,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_run(folder: Path, dataset: Path, *, stage: int, ranks: int = 2, save_every: int = 0) -> RunDir:
-    """24 steps of 4 images if it begins on so many ranks; with dropout, crops, average and a falling learning rate."""
+    """24 steps of 4 images if it begins on so many ranks; with crops, average and a falling learning rate.
+
+    Without dropout, which a U-Net of four levels has none of.
+    """
     small = shrink(load_preset(DEFAULT), dataset=dataset)
     config = replace(
         small,
