@@ -9,12 +9,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.namespaces import Machine
 from tests.cluster.on_hosts import ENVIRONMENT, assert_nothing_is_left, diptych, resume, start, write_hosts
 from tests.cluster.training import PATIENCE_S, STEP, losses, make_run
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.ranks.exits import STOPPED
 from trainer.runs.rundir import RunDir
+
+pytestmark = pytest.mark.soak
 
 STEPS = 10_000
 """More than are trained: it is stopped."""

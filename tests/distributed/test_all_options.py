@@ -17,7 +17,7 @@ from tests.distributed.options import (
 from tests.distributed.test_parity import NUM_RANKS, Weights
 from trainer.config.deepspeed_keys import FREE, FREE_ZERO, ZERO
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 MINI = 1000
 """Numbers in a bucket: fewer than the largest weight has, and far fewer than a player."""

@@ -26,7 +26,7 @@ from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.exits import STOPPED
 from trainer.runs.rundir import RunDir
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 GLOBAL_BATCH, TOTAL = 4, 96
 """Few steps of narrow networks: in each, a last digit may decide the sign of a ReLU's input, and then runs part."""

@@ -17,7 +17,7 @@ from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT
 from trainer.runs.rundir import RunDir
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 PATIENCE_S = 200
 TOTAL = 1600

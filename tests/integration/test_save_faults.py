@@ -24,7 +24,7 @@ from trainer.presets import DEFAULT, load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 PERIOD, TOTAL = 8, 48
 PATIENCE_S = 240
