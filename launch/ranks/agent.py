@@ -37,6 +37,10 @@ ALONE_S = SILENCE_S - BEAT_S
 """... and after so long they are ended: before the coordinator, which then counts them lost, starts others."""
 
 
+_LAST_WORD_S = 1.0
+"""A launcher that is gone may have let this agent go: its word and the end of the standard input come by two ways."""
+
+
 def agent_command(run: Path, *, host: Host, where: Where | str) -> list[str]:
     """The command that runs an agent on `host`: nothing in it is secret."""
     coordinator = where if isinstance(where, str) else f"{where.address}:{where.port}"
@@ -123,8 +127,6 @@ class _Agent:
                 message = self._next()
                 if isinstance(message, Leave):
                     return FINISHED
-                if self._gone.is_set():
-                    message = Lost("the launcher is gone")
                 if isinstance(message, Lost):
                     return self._alone(message.reason)
                 if message is not None:
@@ -139,9 +141,10 @@ class _Agent:
         """The next message, if there is one soon. Silence is looked at first: this host may have been frozen."""
         if time.monotonic() - self._heard_s > UNEASY_S:
             return Lost(f"nothing was heard for {time.monotonic() - self._heard_s:.0f} s")
+        is_gone = self._gone.is_set()
         with contextlib.suppress(queue.Empty):
-            return self._messages.get(timeout=PERIOD_S)
-        return None
+            return self._messages.get(timeout=_LAST_WORD_S if is_gone else PERIOD_S)
+        return Lost("the launcher is gone") if is_gone else None
 
     def _alone(self, reason: str) -> int:
         """Without a coordinator: ranks save if they can, and are ended before others can have been started."""

@@ -221,7 +221,7 @@ def train_ranks(world: World, folder: Path) -> dict[Case, Outcome]:
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Case, Outcome]]:
-    return run_ranks(train_ranks, NUM_RANKS, tmp_path_factory.mktemp("engines"), timeout_s=280)
+    return run_ranks(train_ranks, NUM_RANKS, tmp_path_factory.mktemp("engines"), timeout_s=540)
 
 
 @pytest.fixture(scope="module")
