@@ -13,16 +13,13 @@ from typing import Any, Literal
 import tyro
 from torch import Tensor
 
+from benchmarks.engines import make_engine, make_method
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.processes import on_ranks
 from benchmarks.step import CASES
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
-from trainer.config.method import Task
-from trainer.config.optimizer import OptimizerConfig
-from trainer.engine.engine import Engine
 from trainer.engine.player import PlayerEngine
-from trainer.methods.registry import build_method
 from trainer.ranks.world import World
 
 OUT = Path(__file__).parents[1] / "docs" / "memory.md"
@@ -51,9 +48,9 @@ def measure(world: World, configs: Sequence[EngineConfig]) -> list[Measured]:
 def _measure(world: World, config: EngineConfig) -> Measured:
     gc.collect()
     found = Measured()
-    method = build_method(CASE.config(), Task(channels_a=3, channels_b=3, side=CASE.side))
-    found.num_weights = sum(p.numel() for player in method.players.values() for p in player.networks.parameters())
-    engine = Engine(method, config=config, optimizer=OptimizerConfig(), batch_size_per_gpu=CASE.batch_size, world=world)
+    players = make_method(CASE).players.values()
+    found.num_weights = sum(p.numel() for player in players for p in player.networks.parameters())
+    engine = make_engine(CASE, config, world)
     batch = CASE.batch(world.device)
     for step in range(NUM_STEPS):
         if step == NUM_STEPS - 1:

@@ -11,17 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.engines import make_engine, make_method
 from benchmarks.processes import on_ranks
 from benchmarks.step import ADAM, CASES, Case, Step, time_in_turns
 from benchmarks.table import median_and_range, ratios
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig, Precision
-from trainer.config.method import Task
-from trainer.config.optimizer import OptimizerConfig
-from trainer.engine.engine import Engine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
-from trainer.methods.base import Method, Networks
-from trainer.methods.registry import build_method
+from trainer.methods.base import Networks
 from trainer.ranks.world import World
 
 DDP = "plain DDP"
@@ -37,21 +34,9 @@ Seconds = dict[str, list[float]]
 """Variant -> seconds per step of each round."""
 
 
-def make_method(case: Case) -> Method:
-    torch.manual_seed(0)
-    return build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
-
-
 def engine_step(case: Case, world: World, config: EngineConfig) -> Step:
     """As `diptych train` steps."""
-    engine = Engine(
-        make_method(case),
-        config=config,
-        optimizer=OptimizerConfig(),
-        batch_size_per_gpu=case.batch_size,
-        world=world,
-    )
-    batch = case.batch(world.device)
+    engine, batch = make_engine(case, config, world), case.batch(world.device)
     return lambda: engine.train_step(batch, step=0)
 
 

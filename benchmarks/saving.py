@@ -19,9 +19,9 @@ from unittest.mock import patch
 
 from s3fs import S3FileSystem
 
+from benchmarks.engines import FLOAT32, make_engine
 from benchmarks.step import CASES
 from benchmarks.table import median_and_range
-from benchmarks.traffic import make_engine
 from sharding.console import markdown_table
 from sharding.storage.place import Url
 from trainer.checkpoints.layout import folder_of
@@ -75,7 +75,7 @@ class _Run:
 def _begin(folder: Path, world: World, upload: Url | None) -> _Run:
     """The networks of the default preset, without a data set: batches are noise."""
     case = CASES[0]
-    engine = make_engine(case, 0, "fp32", world)
+    engine = make_engine(case, FLOAT32, world)
     batch = case.batch(world.device)
     with engine.gathered() as networks:
         average = MovingAverage(networks, half_life_kimg=1)

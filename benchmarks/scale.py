@@ -9,13 +9,14 @@ from pathlib import Path
 
 import tyro
 
+from benchmarks.engines import FLOAT32, make_engine
 from benchmarks.groups import Group, Step
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.ranks import compare_with_ddp
 from benchmarks.saving import TITLES, saving_rows
 from benchmarks.step import CASES, Case
 from benchmarks.table import median_and_range, ratios
-from benchmarks.traffic import STAGES, count_traffic, make_engine, measure_wire
+from benchmarks.traffic import STAGES, count_traffic, measure_wire
 from sharding.console import markdown_table
 from trainer.ranks.world import World
 
@@ -50,7 +51,7 @@ def two_processes(world: World) -> dict[str, Step]:
 
 
 def _step(case: Case, world: World) -> dict[str, Step]:
-    engine, batch = make_engine(case, 0, "fp32", world), case.batch(world.device)
+    engine, batch = make_engine(case, FLOAT32, world), case.batch(world.device)
     return {"step": lambda: engine.train_step(batch, step=0)}
 
 

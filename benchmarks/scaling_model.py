@@ -15,8 +15,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.engines import FLOAT32, make_engine
 from benchmarks.step import CASES, Case
-from benchmarks.traffic import STAGES, Precision, Stage, Traffic, count_traffic, make_engine
+from benchmarks.traffic import STAGES, Precision, Stage, Traffic, count_traffic
 from sharding.console import markdown_table
 from trainer.engine.deepspeed_config import forget_world
 from trainer.ranks.fake import fake_world
@@ -69,7 +70,7 @@ def count_work(case: Case) -> Work:
     """Count the arithmetic and the operations of one step of `case`."""
     with fake_world(1) as world:
         try:
-            engine, batch = make_engine(case, 0, "fp32", world), case.batch(world.device)
+            engine, batch = make_engine(case, FLOAT32, world), case.batch(world.device)
             with FlopCounterMode(display=False) as flops:
                 engine.train_step(batch, step=0)
             with _Operations() as operations:

@@ -6,8 +6,6 @@ The wire is the loopback of a network namespace of its own, so that nothing else
 """
 
 import json
-import multiprocessing
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -20,16 +18,13 @@ import torch
 import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.engines import make_engine
+from benchmarks.processes import on_ranks
 from benchmarks.step import CASES, Case
 from trainer.config.engine import EngineConfig
-from trainer.config.method import Task
-from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.deepspeed_config import forget_world
-from trainer.engine.engine import Engine
-from trainer.methods.registry import build_method
 from trainer.ranks.fake import fake_world
-from trainer.ranks.rendezvous import STORE_VARIABLE, private_store
-from trainer.ranks.world import World, init_world
+from trainer.ranks.world import World
 
 Stage = Literal[0, 1, 2, 3]
 Precision = Literal["fp32", "bf16"]
@@ -55,18 +50,15 @@ class Traffic:
         return whole * (num_ranks - 1) / num_ranks
 
 
-def make_engine(case: Case, stage: Stage, precision: Precision, world: World) -> Engine:
-    """An engine of a benchmark's case, as a run of many ranks would have it."""
-    method = build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
-    config = EngineConfig(zero_stage=stage, precision=precision, device="cpu")
-    return Engine(method, config=config, optimizer=OptimizerConfig(), batch_size_per_gpu=case.batch_size, world=world)
+def _config(stage: Stage, precision: Precision) -> EngineConfig:
+    return EngineConfig(zero_stage=stage, precision=precision, device="cpu")
 
 
 def count_traffic(case: Case, *, stage: Stage, precision: Precision, num_ranks: int) -> Traffic:
     """Count what the collective operations of one step would move, in one process that stands for `num_ranks`."""
     with fake_world(num_ranks) as world:
         try:
-            engine, counter = make_engine(case, stage, precision, world), _Counter()
+            engine, counter = make_engine(case, _config(stage, precision), world), _Counter()
             for player in engine.players.values():
                 if player._ddp is not None:
                     player._ddp.register_comm_hook(counter, _count_bucket)
@@ -131,26 +123,9 @@ def measure_wire(case: Case, *, stage: Stage, precision: Precision, num_ranks: i
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _start_ranks(case: int, stage: Stage, precision: Precision, num_ranks: int) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    with private_store() as store:
-        os.environ[STORE_VARIABLE] = str(store)
-        ranks = [
-            spawn.Process(target=_rank, args=(rank, case, stage, precision, num_ranks)) for rank in range(num_ranks)
-        ]
-        for rank in ranks:
-            rank.start()
-        for rank in ranks:
-            rank.join()
-    if any(rank.exitcode for rank in ranks):
-        sys.exit(1)
-
-
-def _rank(rank: int, case: int, stage: Stage, precision: Precision, num_ranks: int) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_ranks))
-    world = init_world("cpu")
-    engine = make_engine(CASES[case], stage, precision, world)
-    batch = CASES[case].batch(world.device)
+def _send(world: World, case: int, stage: Stage, precision: Precision) -> float:
+    """Train on one rank, beside the others; bytes that each of them has sent in a step."""
+    engine, batch = make_engine(CASES[case], _config(stage, precision), world), CASES[case].batch(world.device)
     engine.train_step(batch, step=0)
     engine.train_step(batch, step=1)
     world.barrier()
@@ -158,8 +133,7 @@ def _rank(rank: int, case: int, stage: Stage, precision: Precision, num_ranks: i
     for step in range(_STEPS):
         engine.train_step(batch, step=step)
     world.barrier()
-    if world.is_main:
-        print(json.dumps((_sent_by_loopback() - before) / _STEPS / num_ranks))
+    return (_sent_by_loopback() - before) / _STEPS / world.size
 
 
 def _sent_by_loopback() -> int:
@@ -182,6 +156,6 @@ if __name__ == "__main__":
     if "--wire" in sys.argv:
         where = sys.argv.index("--wire")
         number, zero, precision, ranks = sys.argv[where + 1 :]
-        _start_ranks(int(number), int(zero), precision, int(ranks))  # pyright: ignore[reportArgumentType]
+        print(json.dumps(on_ranks(_send, int(ranks), int(number), int(zero), precision)[0]))
     else:
         main()
