@@ -22,11 +22,11 @@ from trainer.methods.base import Networks
 from trainer.ranks.world import World
 
 DDP = "plain DDP"
-ALL_REDUCE = json.dumps({"zero_optimization": {"use_multi_rank_bucket_allreduce": True}})
+REDUCES = json.dumps({"zero_optimization": {"use_multi_rank_bucket_allreduce": False}})
 VARIANTS: Mapping[str, EngineConfig] = {
     "ZeRO 0": EngineConfig(zero_stage=0),
     "ZeRO 1": EngineConfig(zero_stage=1),
-    "ZeRO 1, all-reduce": EngineConfig(zero_stage=1, raw=ALL_REDUCE),
+    "ZeRO 1, a reduce for each rank": EngineConfig(zero_stage=1, raw=REDUCES),
     "ZeRO 2": EngineConfig(zero_stage=2),
     "ZeRO 3": EngineConfig(zero_stage=3),
 }

@@ -14,9 +14,6 @@ from trainer.config.engine import EngineConfig
 
 _LARGEST_BUCKET = 500_000_000
 """DeepSpeed's own."""
-_MOST_REDUCES = 8
-"""Ranks up to which gradients are reduced for one rank after the other, on the CPU. DeepSpeed's own is an all-reduce of
-which each rank keeps its share: twice the bytes, in fewer messages. On GPUs its own stays: not yet measured there."""
 
 
 def to_deepspeed(
@@ -62,7 +59,6 @@ def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Para
         "allgather_bucket_size": config.allgather_bucket_size or _LARGEST_BUCKET,
         "contiguous_gradients": config.contiguous_gradients,
         "round_robin_gradients": config.round_robin_gradients,
-        "use_multi_rank_bucket_allreduce": weights[0].is_cuda or _num_ranks() > _MOST_REDUCES,
         "overlap_comm": {"auto": None, "on": True, "off": False}[config.overlap_comm],
     }
     place = {"device": "cpu", "pin_memory": weights[0].is_cuda}
@@ -71,10 +67,6 @@ def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Para
     if config.offload_parameters:
         zero["offload_param"] = place
     return zero
-
-
-def _num_ranks() -> int:
-    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
 def quieten_deepspeed() -> None:
