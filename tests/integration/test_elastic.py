@@ -15,10 +15,8 @@ import torch
 from torch import Tensor
 
 from launch.cli import main
-from sharding.cli import main as shard
 from sharding.format.manifest_file import read_manifest
 from tests.distributed.launcher import run_ranks
-from tests.pairs import write_pairs
 from tests.shrink import shrink
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.data.batch import Batch
@@ -102,16 +100,6 @@ def command(run: RunDir, *options: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In shards of four, so that the order has shards and windows to shuffle."""
-    folder = tmp_path_factory.mktemp("elastic")
-    write_pairs(folder / "pairs", num_pairs=24, size=40)
-    options = ["--folder", str(folder / "pairs"), "--size", "40", "--shard-samples", "4"]
-    assert shard(["pairs", *options, "--out", str(folder / "shards")]) == 0
-    return folder / "shards"
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,6 @@ import psutil
 import pytest
 import torch
 
-from sharding.cli import main as shard
-from tests.pairs import write_pairs
 from tests.shrink import shrink
 from trainer.checkpoints.layout import EMA_FILE, checkpoint_folders, read_state
 from trainer.config.shrink import shrink as shrunk
@@ -85,15 +83,6 @@ request = Request(
 sys.exit(job.run_job(make_job(request, places, run), agents=Here(), address="127.0.0.1"))
 """
 """`--hostfile` with four hosts, all of them this machine; an agent that is gone does not come again."""
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("elastic")
-    write_pairs(folder / "pairs", num_pairs=24, size=40)
-    options = ["--folder", str(folder / "pairs"), "--size", "40", "--shard-samples", "4"]
-    assert shard(["pairs", *options, "--out", str(folder / "shards")]) == 0
-    return folder / "shards"
 
 
 def make_run(folder: Path, dataset: Path, *, stage: int, ranks: int = 2, save_every: int = 0) -> RunDir:
