@@ -62,6 +62,12 @@ class Site:
     """Path, and the first byte that was asked for."""
     passwords: list[str] = field(default_factory=list)
     """That were sent along."""
+    opened: threading.Event = field(default_factory=threading.Event)
+    """While it is not set, no request is answered."""
+    most_at_once: int = 0
+    """Requests that were in hand at the same time."""
+    num_in_hand: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
     num_sent: int = 0
     """Bytes of endless and dripping answers."""
     port: int = 0
@@ -73,6 +79,19 @@ class Site:
     def count(self, suffix: str) -> int:
         """Requests for files whose path ends so."""
         return sum(path.endswith(suffix) for path, _ in self.requests)
+
+    @contextmanager
+    def in_hand(self) -> Iterator[None]:
+        """For as long as a request is being answered."""
+        with self.lock:
+            self.num_in_hand += 1
+            self.most_at_once = max(self.most_at_once, self.num_in_hand)
+        try:
+            self.opened.wait(60)
+            yield
+        finally:
+            with self.lock:
+                self.num_in_hand -= 1
 
     def fail(self, suffix: str, *faults: Fault) -> None:
         self.faults.setdefault(suffix, []).extend(faults)
@@ -92,6 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        with self.site.in_hand():
+            self._answer()
+
+    def _answer(self) -> None:
         if self.path.startswith(_GOOGLE_INFO):
             return self._tell_size(unquote(urlsplit(self.path).path).removeprefix(_GOOGLE_INFO))
         path = unquote(urlsplit(self.path).path).removeprefix(_GOOGLE).removeprefix("/set/")
@@ -174,6 +197,7 @@ class _Server(ThreadingHTTPServer):
 def serve(folder: Path, **options) -> Iterator[Site]:
     """A running server."""
     site = Site(folder, **options)
+    site.opened.set()
     handler = type("Handler", (_Handler,), {"site": site})
     server = _Server(("127.0.0.1", 0), handler)
     site.port = server.server_address[1]

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharding.errors import DatasetError
-from sharding.storage import remote_file
+from sharding.storage import download, remote_file
 from sharding.storage.cache import Cache
 from sharding.storage.cache_folder import MARKER
 from sharding.storage.download import MissingError, RemoteError, StoppedError
@@ -112,14 +112,13 @@ def test_a_process_killed_on_the_way_leaves_nothing_broken(site, cache):
 
 def test_what_another_process_fetches_is_not_waited_for_ahead_of_time(site, cache):
     file = put(site, "a.tar", 1000)
-    site.delay_s = 0.4
-    with ThreadPoolExecutor(1) as pool:
+    site.opened.clear()
+    with ThreadPoolExecutor(2) as pool:
         reading = pool.submit(read, cache, file)
-        while not site.requests:
+        while not site.num_in_hand:
             time.sleep(0.01)
-        began = time.monotonic()
-        cache.prefetch(file, stop=threading.Event())
-        assert time.monotonic() - began < 0.2
+        pool.submit(cache.prefetch, file, stop=threading.Event()).result(timeout=20)
+        site.opened.set()
         assert reading.result() == content(site, file)
     assert site.count("a.tar") == 1
 
@@ -297,10 +296,9 @@ def test_small_files_are_fetched_at_once_and_once(site, cache, monkeypatch):
     monkeypatch.setattr(remote_file, "SMALL_AT_ONCE", 20)
     files = [put(site, f"{number}.idx", 100 + number) for number in range(50)]
     site.delay_s = 0.2
-    began = time.monotonic()
     for _ in range(2):
         assert list(cache.read_small(files)) == [content(site, file) for file in files]
-    assert time.monotonic() - began < 8  # and not 10 s, one after the other
+    assert 1 < site.most_at_once <= 20
     assert len(site.requests) == 50
     assert kept(cache) == {file.sha256 for file in files}
 
@@ -317,15 +315,17 @@ def test_a_small_file_is_checked_whenever_it_is_read(site, cache):
         list(cache.read_small(files))
 
 
-def test_a_missing_small_file_is_named_at_once(site, cache):
+def test_a_missing_small_file_is_named_at_once(site, cache, monkeypatch):
+    patience = download.Patience(first_wait_s=0.01, longest_wait_s=0.05, total_s=300)
+    monkeypatch.setattr(download, "PATIENCE", patience)
     files = [put(site, f"{number}.idx", 100 + number) for number in range(100)]
     (site.folder / "50.idx").unlink()
     for number in range(40):  # others are in trouble at the same time, and are not waited for
-        site.fail(f"/{number}.idx", *[Fault(status=503)] * 100)
+        site.fail(f"/{number}.idx", *[Fault(status=503)] * 10_000)
     began = time.monotonic()
-    with pytest.raises((MissingError, RemoteError)):
+    with pytest.raises(MissingError):
         list(cache.read_small(files))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60  # and not 300 s
 
 
 def test_small_files_keep_to_the_bound(site, tmp_path):

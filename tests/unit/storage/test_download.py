@@ -110,11 +110,11 @@ def test_any_few_faults_leave_the_file_whole(file, site, faults, has_ranges):
 
 
 def test_a_lasting_outage_names_the_file_the_time_and_the_cause(file, site):
-    site.fail("x.tar", *[Fault(status=503)] * 1000)
+    site.fail("x.tar", *[Fault(status=503)] * 10_000)
     began = time.monotonic()
-    with pytest.raises(RemoteError, match=rf"{file} could not be read: \d+ tries in [01] s failed.*503.*--resume"):
+    with pytest.raises(RemoteError, match=rf"{file} could not be read: \d+ tries in \d+ s failed.*503.*--resume"):
         fetch(file)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60  # and not 500 s
     assert len(site.requests) > 5
 
 

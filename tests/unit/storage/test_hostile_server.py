@@ -63,7 +63,7 @@ def test_a_byte_now_and_then_is_not_waited_for_without_end(site):
     began = time.monotonic()
     with pytest.raises(DatasetError, match=r"could not be read: \d tries .* only \d+ bytes in \d s"):
         read_manifest(site.url)
-    assert time.monotonic() - began < 10  # and not 200 s
+    assert time.monotonic() - began < 60  # and not 200 s
 
 
 def test_a_shard_that_comes_a_byte_now_and_then_is_given_up(site):
