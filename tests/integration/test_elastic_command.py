@@ -88,7 +88,7 @@ sys.exit(job.run_job(make_job(request, places, run), agents=Here(), address="127
 def make_run(folder: Path, dataset: Path, *, stage: int, ranks: int = 2, save_every: int = 0) -> RunDir:
     """24 steps of 4 images if it begins on so many ranks; with crops, average and a falling learning rate.
 
-    Without dropout, which a U-Net of four levels has none of.
+    With dropout, whose masks follow the micro-batch: its size stays one image.
     """
     small = shrink(load_preset(DEFAULT), dataset=dataset)
     config = replace(

@@ -32,8 +32,11 @@ class GeneratorConfig(Section):
     norm: Norm = "batch"
     """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
     dropout: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.5
-    """Probability in the decoder's three innermost full-width levels, or within each residual block: in pix2pix and
-    DualGAN the only noise, at test time too."""
+    """Probability in `dropout_levels` of the U-Net, or within each residual block: in pix2pix and DualGAN the only
+    noise, at test time too."""
+    dropout_levels: AtLeastOne = 3
+    """Levels of the U-Net's decoder that have dropout, counted from the bottleneck: the paper's are 3 (CD512, 6.1.1).
+    The outermost, which makes the image, never has; a U-Net of fewer levels has it in all others."""
     residual: bool = False
     """Learn the difference to the input, which is added to it: for restoration, where the output is the input but for
     details. Both views must have the same channels."""

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from trainer.config.networks import GeneratorConfig
 from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
 
-NUM_DROPOUT_LEVELS = 3  # CD512-CD512-CD512 begin the paper's decoder
-
 
 class UNet(nn.Module):
     """C64-C128-C256-C512-C512-... down to the bottleneck and back up, each level joined to its mirror.
@@ -79,9 +77,8 @@ def _skip_channels(widths: list[int], level: int, config: GeneratorConfig) -> in
 
 
 def _has_dropout(level: int, config: GeneratorConfig) -> bool:
-    """The innermost three levels, as far as they are of full width (which fewer `num_downs` shorten)."""
-    from_bottleneck = config.num_downs - 1 - level
-    return from_bottleneck < NUM_DROPOUT_LEVELS and level > NUM_DROPOUT_LEVELS
+    """CD512-CD512-CD512 begin the paper's decoder. The outermost level makes the image, which nothing is dropped of."""
+    return level >= max(1, config.num_downs - config.dropout_levels)
 
 
 def _encoder_level(

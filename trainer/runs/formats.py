@@ -98,6 +98,25 @@ def _nothing_held_out(record: Record) -> Record:
     return record | {"held_out": {}}
 
 
+def _dropout_where_it_was(record: Record) -> Record:
+    """U-Nets had dropout in levels of full width only: of five levels in one, of four in none."""
+    config = record.get("config")
+    if not isinstance(config, dict) or not isinstance(config.get("method"), dict):
+        return record
+    method = {name: _with_dropout_where_it_was(section) for name, section in config["method"].items()}
+    return record | {"config": config | {"method": method}}
+
+
+def _with_dropout_where_it_was(section: Any) -> Any:
+    """The same section of a generator. What is none, or has no such numbers, is left to whoever checks it."""
+    if not isinstance(section, dict) or section.get("architecture") != "unet":
+        return section
+    if type(downs := section.get("num_downs")) is not int:
+        return section
+    levels = min(3, downs - 4)  # the three innermost, of those from the fifth on
+    return section | ({"dropout_levels": levels} if levels > 0 else {"dropout": 0.0})
+
+
 def _by_split(record: Record) -> Record:
     """The splits were all that there was."""
     return {"splits": record}
@@ -125,9 +144,9 @@ def _with_full_keys(rank: Any) -> Any:
     return rank | {"meter": sums}
 
 
-RUN = Format((_log_in_four, _nothing_held_out))
+RUN = Format((_log_in_four, _nothing_held_out, _dropout_where_it_was))
 STATE = Format((_as_it_is, _losses_by_full_keys))
 EVALUATION = Format((_by_split,))
 EARLY_STOP = Format((_as_it_is,))
-SWEEP = Format((_log_in_four, _with_nothing_noted))
+SWEEP = Format((_log_in_four, _with_nothing_noted, _dropout_where_it_was))
 STATUS = Format((_as_it_is,))

@@ -132,13 +132,20 @@ def test_without_skips_detail_must_pass_the_bottleneck():
         assert bool(image.grad.abs().sum() > 0) is expected
 
 
-def test_dropout_stands_in_the_three_innermost_full_width_levels():
-    def levels(num_downs: int) -> list[bool]:
-        network = UNet(GeneratorConfig(num_filters=4, num_downs=num_downs), in_channels=3, out_channels=3)
+def test_dropout_stands_in_the_three_innermost_levels():
+    """CD512-CD512-CD512 begin the decoder (6.1.1): of 256 pixels those that make 2, 4 and 8 of 1."""
+
+    def levels(num_downs: int, **changes: int) -> list[bool]:
+        config = GeneratorConfig(num_filters=4, num_downs=num_downs, **changes)  # type: ignore[arg-type]
+        network = UNet(config, in_channels=3, out_channels=3)
         return [any(isinstance(layer, nn.Dropout) for layer in level) for level in network.decoder]  # type: ignore[arg-type]
 
     assert levels(8) == [True, True, True, False, False, False, False, False]
-    assert levels(6) == [True, True, False, False, False, False]
+    assert levels(6) == [True, True, True, False, False, False]
+    assert levels(6, dropout_levels=1) == [True, False, False, False, False, False]
+    assert levels(4) == [True, True, True, False]
+    assert levels(3) == [True, True, False]
+    assert levels(2, dropout_levels=9) == [True, False]
 
 
 def test_weights_begin_as_in_the_paper():

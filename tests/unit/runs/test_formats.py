@@ -128,6 +128,33 @@ def test_a_former_section_of_anything_is_an_error_that_names_it(log: Any, run: R
         run.config()
 
 
+@pytest.mark.parametrize(
+    ("architecture", "downs", "dropout", "levels"),
+    [
+        ("unet", 3, 0, 3),
+        ("unet", 4, 0, 3),
+        ("unet", 5, 0.5, 1),
+        ("unet", 6, 0.5, 2),
+        ("unet", 8, 0.5, 3),
+        ("resnet", 4, 0.5, 3),
+    ],
+)
+def test_former_generators_keep_dropout_where_it_was(
+    architecture: str, downs: int, dropout: float, levels: int, run: RunDir
+):
+    """U-Nets had it in levels of full width alone, whatever was asked for."""
+    record = run.record() | {"format": 2}
+    former = {"architecture": architecture, "num_downs": downs, "dropout": 0.5}
+    generator = record["config"]["method"]["generator"]
+    record["config"]["method"]["generator"] = {
+        name: value for name, value in (generator | former).items() if name != "dropout_levels"
+    }
+    record["config"]["data"]["crop_size"] = record["config"]["data"]["load_size"] = 256
+    run.run_file.write_text(json.dumps(record))
+    found = run.config().method.generator  # type: ignore[attr-defined]
+    assert (found.dropout, found.dropout_levels) == (dropout, levels)
+
+
 def test_each_step_is_taken_once_from_where_a_file_stands(tmp_path: Path):
     steps = Format((lambda record: record | {"first": 1}, lambda record: record | {"second": 2}))
     path = tmp_path / "x.json"
