@@ -1,4 +1,4 @@
-"""The discriminator of DCGAN (Radford et al. 2016, arXiv:1511.06434), with its features and a place for a condition."""
+"""The discriminator of DCGAN (Radford et al. 2016, arXiv:1511.06434), with a place for a condition."""
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,7 @@ class ConvDiscriminator(nn.Module):
         num_conditions: size of the condition, which is replicated over space and joined to the first level's output:
             1x1x10 -> 32x32x10 beside 64 features, for ten classes and images of 64 pixels.
 
-    Shape: (N, in_channels, side, side), and (N, num_conditions) where there are any -> unbounded logits (N,), and the
-    features of each level: (N, 64, side / 2, side / 2), (N, 128, side / 4, side / 4) and so on down to 4x4 pixels.
+    Shape: (N, in_channels, side, side), and (N, num_conditions) where there are any -> unbounded logits (N,).
     """
 
     def __init__(self, config: DiscriminatorConfig, *, in_channels: int, side: int, num_conditions: int = 0) -> None:
@@ -30,14 +29,13 @@ class ConvDiscriminator(nn.Module):
         if config.spectral_norm:
             normalise_spectrum(self)
 
-    def forward(self, image: Tensor, condition: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Logits, positive where an image looks real (and fits the condition), and the features they come from."""
-        features = [self.levels[0](image)]
-        inputs = features[0] if condition is None else _join(features[0], condition)
-        for level in list(self.levels)[1:]:
-            inputs = level(inputs)
-            features.append(inputs)
-        return self.head(inputs.flatten(1)).squeeze(1), tuple(features)
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Logits, positive where an image looks real (and fits the condition)."""
+        first, *levels = self.levels
+        features = first(image) if condition is None else _join(first(image), condition)
+        for level in levels:
+            features = level(features)
+        return self.head(features.flatten(1)).squeeze(1)
 
 
 def _join(features: Tensor, condition: Tensor) -> Tensor:

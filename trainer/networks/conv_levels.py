@@ -6,6 +6,8 @@ from trainer.config.latent import num_levels
 from trainer.config.networks import Norm
 from trainer.networks.layers import Block, needs_bias, norm_layer
 
+SLOPE = 0.2  # of LeakyReLU, where features are negative
+
 
 def level_widths(num_filters: int, *, side: int) -> list[int]:
     """Channels of each level from the image on, doubled at each up to 8 times: 64-128-256-512 at 64 pixels."""
@@ -29,5 +31,5 @@ def _strided_level(*, channels_in: int, channels_out: int, norm: Norm) -> Block:
     return Block(
         nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=needs_bias(norm)),
         norm_layer(norm, channels_out),
-        nn.LeakyReLU(0.2, inplace=True),
+        nn.LeakyReLU(SLOPE, inplace=True),
     )

@@ -73,7 +73,7 @@ def presets() -> dict[str, RunConfig]:
                 discriminator=_DISCRIMINATOR,
                 adversarial=AdversarialConfig(objective="non-saturating"),
                 code_size=64,
-                layer=2,
+                layer=3,
                 gamma=1e-2,
             ),
             label="slant",

@@ -39,7 +39,7 @@ class Judge(nn.Module):
         self.discriminator = ConvDiscriminator(config, in_channels=3, side=SIDE)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.discriminator(image)[0] - self.discriminator(-image)[0].square()
+        return self.discriminator(image) - self.discriminator(-image).square()
 
 
 NETWORKS = {

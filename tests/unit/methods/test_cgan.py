@@ -34,9 +34,9 @@ def small(**settings: object) -> CGAN:
     return CGAN(CGANConfig(**settings), TASK)  # type: ignore[arg-type]
 
 
-def fits(image: Tensor, condition: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def fits(image: Tensor, condition: Tensor) -> Tensor:
     """The discriminator: 1 where the grey value is the label, -1 elsewhere."""
-    return torch.where(image[:, 0, 0, 0] == condition.argmax(dim=1), 1.0, -1.0), ()
+    return torch.where(image[:, 0, 0, 0] == condition.argmax(dim=1), 1.0, -1.0)
 
 
 def one_more(code: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def test_wrong_conditions_are_all_the_others_alike():
     method = small(weight_wrong_condition=1)
     labels = torch.full((600,), 2)
     seen: list[Tensor] = []
-    networks = stubs(discriminator=lambda image, condition: seen.append(condition) or (image[:, 0, 0, 0], ()))
+    networks = stubs(discriminator=lambda image, condition: seen.append(condition) or image[:, 0, 0, 0])
     batch = single_batch(torch.zeros(600, 1, 1, 1), label=labels)
     method.losses("discriminator", networks, batch, {"fake_b": batch.b})
     counts = seen[2].sum(dim=0)
@@ -92,8 +92,8 @@ def test_the_condition_stands_beside_z():
 class _Conditional(nn.Module):
     """The logit is the sum of 256 pixels times the label: a gradient of norm 16 * label."""
 
-    def forward(self, image: Tensor, condition: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return image.flatten(1).sum(dim=1) * condition.argmax(dim=1), ()
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+        return image.flatten(1).sum(dim=1) * condition.argmax(dim=1)
 
 
 def test_penalties_hold_the_condition():

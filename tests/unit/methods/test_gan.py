@@ -29,9 +29,9 @@ def small(**settings: object) -> GAN:
     return GAN(GANConfig(**settings), TASK)  # type: ignore[arg-type]
 
 
-def mean_logit(image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def mean_logit(image: Tensor) -> Tensor:
     """The discriminator: twice the mean, so 1 for real images."""
-    return 2 * image.flatten(1).mean(dim=1), ()
+    return 2 * image.flatten(1).mean(dim=1)
 
 
 def dark(code: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def test_generators_term(objective, expected: float):
 class _MeanLogit(nn.Module):
     """`mean_logit` of 256 pixels; its gradient is 2 / 256 in each pixel, of norm 2 / 16 = 1 / 8."""
 
-    def forward(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def forward(self, image: Tensor) -> Tensor:
         return mean_logit(image)
 
 

@@ -4,6 +4,7 @@ from math import exp, log
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests.unit.methods.latent_parts import (
@@ -20,10 +21,15 @@ from tests.unit.methods.latent_parts import (
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.config.latent import DiscriminatorConfig
+from trainer.config.method import Task
+from trainer.config.networks import Norm
 from trainer.config.section import check_section
 from trainer.methods.base import Encodes, Samples, Translates
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.methods.vaegan.method import VAEGAN
+from trainer.methods.vaegan.networks import LikenessDiscriminator
+from trainer.networks.conv_discriminator import ConvDiscriminator
 from trainer.runs.config import RunConfig
 
 IMAGES = torch.tensor([[1.0, 3.0], [0.0, 2.0]]).view(2, 1, 1, 2)
@@ -51,9 +57,9 @@ def decoder(code: Tensor) -> Tensor:
     return torch.where(code[:, :1] > 50, 1.0, -1.0).view(-1, 1, 1, 1).expand(-1, 1, 1, 2)
 
 
-def discriminator(image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The logit is the first pixel. Features of level 1 are the image, of level 2 ten times the image."""
-    return image[:, 0, 0, 0], (image, 10 * image)
+def discriminator(image: Tensor) -> tuple[Tensor, Tensor]:
+    """The logit is the first pixel. Features are ten times the image."""
+    return image[:, 0, 0, 0], 10 * image
 
 
 NETWORKS = stubs(encoder=encoder, decoder=decoder, discriminator=discriminator)
@@ -64,15 +70,10 @@ def terms(method: VAEGAN, player: str) -> dict[str, float]:
     return {name: loss.item() for name, loss in losses.items()}
 
 
-# |x - Dec(z)|^2 / 2 is (0 + 4) / 2 and (1 + 1) / 2 for the two images, 1.5 on average; in level 2 a hundred times that.
-LIKE = {1: 1.5, 2: 150.0}
-
-
-@pytest.mark.parametrize("layer", [1, 2])
-def test_encoders_terms(layer: int):
-    # KL: two dimensions of -1/2 (1 - 60 - 10000 - e^-60).
-    expected = {"prior": 10059.0, "like": LIKE[layer]}
-    assert terms(small(layer=layer), "encoder") == pytest.approx(expected)
+def test_encoders_terms():
+    # KL: two dimensions of -1/2 (1 - 60 - 10000 - e^-60). |x - Dec(z)|^2 / 2 is (0 + 4) / 2 and (1 + 1) / 2 for the two
+    # images, 1.5 on average; of features a hundred times that.
+    assert terms(small(), "encoder") == pytest.approx({"prior": 10059.0, "like": 150.0})
 
 
 def test_decoders_terms():
@@ -90,6 +91,79 @@ def test_discriminators_terms():
         "fake_sample": log(1 + exp(-1)),
     }
     assert terms(small(), "discriminator") == pytest.approx(expected)
+
+
+def test_each_player_asks_the_discriminator_once_of_all_its_images():
+    """So that a batch norm has one mean and one variance for x and Dec(z), and one for D's and the decoder's logits."""
+    seen: list[Tensor] = []
+
+    def noted(image: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(image)
+        return discriminator(image)
+
+    method, networks = small(), stubs(encoder=encoder, decoder=decoder, discriminator=noted)
+    for player in method.players:
+        method.losses(player, networks, BATCH, method.forward(networks, BATCH))
+    real, reconstruction, sample = IMAGES, torch.ones(2, 1, 1, 2), -torch.ones(2, 1, 1, 2)
+    for found, right in zip(
+        seen, [(real, reconstruction), (real, reconstruction, sample), (real, reconstruction, sample)], strict=True
+    ):
+        assert torch.equal(found, torch.cat(right))
+
+
+def like(image: Tensor, reconstruction: Tensor, *, layer: int) -> float:
+    """L_like of a decoder that gives that reconstruction."""
+    torch.manual_seed(0)
+    method = VAEGAN(
+        VAEGANConfig(
+            encoder=ENCODER,
+            decoder=DECODER,
+            discriminator=DiscriminatorConfig(num_filters=16),
+            code_size=2,
+            layer=layer,
+        ),
+        Task(channels_a=1, channels_b=1, side=32),
+    )
+    judge = method.players["discriminator"].networks["discriminator"]
+    networks = stubs(encoder=encoder, decoder=lambda _: reconstruction, discriminator=judge)
+    batch = single_batch(image)
+    return method.losses("encoder", networks, batch, method.forward(networks, batch))["like"].item()
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_what_a_whole_batch_shares_counts(layer: int):
+    """Half the contrast of every image is half the way to grey; normalised apart, the two would be nearly equal."""
+    torch.manual_seed(1)
+    image, unrelated = (F.avg_pool2d(torch.randn(16, 1, 36, 36), 5, stride=1) for _ in range(2))
+    faded, bright = like(image, image / 2, layer=layer), like(image, image + 0.5, layer=layer)
+    assert min(faded, bright) > 0.05 * like(image, unrelated, layer=layer)
+    assert like(image, image, layer=layer) == pytest.approx(0, abs=1e-3)
+
+
+def test_features_are_those_before_the_norm():
+    torch.manual_seed(0)
+    network = LikenessDiscriminator(DiscriminatorConfig(num_filters=4), in_channels=1, side=32, layer=2)
+    image = torch.randn(3, 1, 32, 32)
+    first, second = network.levels[0], network.levels[1]
+    logits, features = network(image)
+    torch.testing.assert_close(features, second[0](F.leaky_relu(first[0](image), 0.2)))  # type: ignore[index]
+    assert logits.shape == (3,)
+    assert features.shape == (3, 8, 8, 8)
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("layer", [1, 3])
+def test_it_is_dcgans_discriminator(layer: int, norm: Norm):
+    """The same logits, and nothing overwrites the features on the way to them."""
+    config = DiscriminatorConfig(num_filters=4, norm=norm)
+    theirs = ConvDiscriminator(config, in_channels=1, side=32)
+    ours = LikenessDiscriminator(config, in_channels=1, side=32, layer=layer)
+    ours.load_state_dict(theirs.state_dict())
+    image = torch.randn(3, 1, 32, 32)
+    logits, features = ours(image)
+    torch.testing.assert_close(logits, theirs(image))
+    if layer == 1:  # a LeakyReLU in place would leave a fifth of what is below 0
+        torch.testing.assert_close(ours(-image)[1], -features)
 
 
 def test_penalties_join_the_discriminators_terms():

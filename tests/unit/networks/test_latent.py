@@ -79,11 +79,7 @@ def test_shapes_and_ranges(side: int, norm):
     assert image.shape == (2, 1, side, side)
     assert image.abs().max() <= 1
     config = DiscriminatorConfig(num_filters=4, norm=norm)
-    logits, features = ConvDiscriminator(config, in_channels=1, side=side)(image)
-    assert logits.shape == (2,)
-    assert [tuple(level.shape[1:]) for level in features] == [
-        (4 * 2**level, side // 2 ** (level + 1), side // 2 ** (level + 1)) for level in range(num_levels(side))
-    ]
+    assert ConvDiscriminator(config, in_channels=1, side=side)(image).shape == (2,)
 
 
 def test_the_decoder_can_give_logits():

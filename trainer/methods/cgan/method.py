@@ -55,17 +55,17 @@ class CGAN(Method):
         """The terms of equation 2, and of D on real images with a wrong condition."""
         if player == "discriminator":
             return self._discriminator(networks, batch, fakes["fake_b"].detach())
-        logits, _ = networks["discriminator"](fakes["fake_b"], self._condition(batch))
+        logits = networks["discriminator"](fakes["fake_b"], self._condition(batch))
         return {"gan": generator_loss(self.config.adversarial, fake=logits)}
 
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         adversarial, condition = self.config.adversarial, self._condition(batch)
-        real, _ = networks["discriminator"](batch.b, condition)
-        fake, _ = networks["discriminator"](fake_b, condition)
+        real = networks["discriminator"](batch.b, condition)
+        fake = networks["discriminator"](fake_b, condition)
         terms = discriminator_losses(adversarial, real=real, fake=fake)
         weight = self.config.weight_wrong_condition
         if weight > 0:
-            wrong, _ = networks["discriminator"](batch.b, self._wrong_condition(batch))
+            wrong = networks["discriminator"](batch.b, self._wrong_condition(batch))
             terms["wrong_condition"] = weight * discriminator_losses(adversarial, real=real, fake=wrong)["fake"]
         return terms | penalties(
             adversarial,
@@ -74,7 +74,7 @@ class CGAN(Method):
             real=batch.b,
             fake=fake_b,
             batch=batch,
-            logits=lambda module, image: module(image, condition)[0],
+            logits=lambda module, image: module(image, condition),
         )
 
     def _condition(self, batch: Batch) -> Tensor:

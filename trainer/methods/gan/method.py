@@ -46,20 +46,13 @@ class GAN(Method):
         """The terms of algorithm 1: of D on real images and on fakes, or of G."""
         if player == "discriminator":
             return self._discriminator(networks, batch, fakes["fake_b"].detach())
-        logits, _ = networks["discriminator"](fakes["fake_b"])
-        return {"gan": generator_loss(self.config.adversarial, fake=logits)}
+        return {"gan": generator_loss(self.config.adversarial, fake=networks["discriminator"](fakes["fake_b"]))}
 
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
         """Real images and fakes in batches of their own, so that batch norm does not mix them."""
-        (real, _), (fake, _) = networks["discriminator"](batch.b), networks["discriminator"](fake_b)
+        real, fake = networks["discriminator"](batch.b), networks["discriminator"](fake_b)
         return discriminator_losses(self.config.adversarial, real=real, fake=fake) | penalties(
-            self.config.adversarial,
-            networks,
-            "discriminator",
-            real=batch.b,
-            fake=fake_b,
-            batch=batch,
-            logits=lambda module, image: module(image)[0],
+            self.config.adversarial, networks, "discriminator", real=batch.b, fake=fake_b, batch=batch
         )
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

@@ -38,8 +38,8 @@ class VAEGANConfig(MethodConfig):
     code_size: AtLeastOne = 128
     """Dimensions of the code."""
     layer: Annotated[int, AtLeast(1, "use 1 (the first convolution) or more.")] = 3
-    """Level of the discriminator, counted from 1, whose features tell how alike two images are: the third of 64
-    pixels has 256 features at 8x8 pixels, as many as the authors'."""
+    """Level of the discriminator, counted from 1, whose features, before its norm, tell how alike two images are:
+    the third of 64 pixels has 256 features at 8x8 pixels, as many as the authors'."""
     gamma: NumberOrOff = 1e-6
     """Weight of likeness against the adversarial loss in the decoder (the authors' code, like ours, sums the squared
     differences over all features)."""

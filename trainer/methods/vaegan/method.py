@@ -9,12 +9,12 @@ from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.losses.latent import kl_divergence
-from trainer.methods.base import Method, Network, Networks
+from trainer.methods.base import Method, Networks
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.gaussian_codes import GaussianCodes
 from trainer.methods.vaegan.config import VAEGANConfig
+from trainer.methods.vaegan.networks import LikenessDiscriminator
 from trainer.networks.conv_decoder import ConvDecoder
-from trainer.networks.conv_discriminator import ConvDiscriminator
 from trainer.networks.conv_encoder import ConvEncoder
 
 
@@ -28,6 +28,9 @@ class VAEGAN(GaussianCodes):
 
     x is view b; z ~ q(z|x) = Enc(x), z_p ~ N(0, I). The players step in that order, each with the others as they are by
     then: the decoder's pass is made again by each of them, with the same z, z_p.
+
+    Dis is called once a player, on all images together, as in the authors' code. Batch norms of two calls would take
+    contrast, brightness and tint out of x and Dec(z) each for itself, and leave their likeness blind to these.
     """
 
     def __init__(self, config: VAEGANConfig, task: Task) -> None:
@@ -35,7 +38,7 @@ class VAEGAN(GaussianCodes):
         channels, side, size = task.channels_b, task.side, config.code_size
         encoder = ConvEncoder(config.encoder, in_channels=channels, side=side, out_features=2 * size)
         decoder = ConvDecoder(config.decoder, in_features=size, side=side, out_channels=channels)
-        discriminator = ConvDiscriminator(config.discriminator, in_channels=channels, side=side)
+        discriminator = LikenessDiscriminator(config.discriminator, in_channels=channels, side=side, layer=config.layer)
         self.players = {
             "encoder": generator_player(config.adversarial, nn.ModuleDict({"encoder": encoder})),
             "decoder": generator_player(config.adversarial, nn.ModuleDict({"decoder": decoder})),
@@ -60,23 +63,23 @@ class VAEGAN(GaussianCodes):
 
     def _encoder(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """L_prior + L_like."""
-        reconstruction = networks["decoder"](fakes["code"])
-        _, features = networks["discriminator"](reconstruction)
+        _, features = networks["discriminator"](torch.cat([batch.b, networks["decoder"](fakes["code"])]))
         return {
             "prior": kl_divergence(fakes["mean"], fakes["log_variance"]),
-            "like": self._likeness(networks["discriminator"], batch.b, features),
+            "like": _unlikeness(*features.chunk(2)),
         }
 
     def _decoder(self, networks: Networks, batch: Batch, *, code: Tensor, prior_code: Tensor) -> dict[str, Tensor]:
         """gamma L_like, and L_GAN's terms of Dec(z) and Dec(z_p)."""
-        reconstructed, features = networks["discriminator"](networks["decoder"](code))
-        sampled, _ = networks["discriminator"](networks["decoder"](prior_code))
+        decoder = networks["decoder"]
+        logits, features = networks["discriminator"](torch.cat([batch.b, decoder(code), decoder(prior_code)]))
+        _, reconstructed, sampled = logits.chunk(3)
         terms = {
             "gan_reconstruction": generator_loss(self.config.adversarial, fake=reconstructed),
             "gan_sample": generator_loss(self.config.adversarial, fake=sampled),
         }
         if self.config.gamma > 0:
-            terms["like"] = self.config.gamma * self._likeness(networks["discriminator"], batch.b, features)
+            terms["like"] = self.config.gamma * _unlikeness(*features.chunk(3)[:2])
         return terms
 
     def _discriminator(
@@ -84,9 +87,8 @@ class VAEGAN(GaussianCodes):
     ) -> dict[str, Tensor]:
         """L_GAN: log Dis(x) + log(1 - Dis(Dec(z))) + log(1 - Dis(Dec(z_p))), negated. Penalties are between x, z_p."""
         adversarial = self.config.adversarial
-        real, reconstructed, sampled = (
-            networks["discriminator"](image)[0] for image in (batch.b, reconstruction, sample)
-        )
+        logits, _ = networks["discriminator"](torch.cat([batch.b, reconstruction, sample]))
+        real, reconstructed, sampled = logits.chunk(3)
         terms = discriminator_losses(adversarial, real=real, fake=reconstructed)
         return {
             "real": terms["real"],
@@ -102,8 +104,7 @@ class VAEGAN(GaussianCodes):
             logits=lambda module, image: module(image)[0],
         )
 
-    def _likeness(self, discriminator: Network, image: Tensor, features: tuple[Tensor, ...]) -> Tensor:
-        """-log N(Dis_l(x) | Dis_l(Dec(z)), I) without its constant: summed over features, averaged over images."""
-        _, features_of_image = discriminator(image)
-        level = self.config.layer - 1
-        return 0.5 * (features_of_image[level] - features[level]).square().flatten(1).sum(dim=1).mean()
+
+def _unlikeness(of_image: Tensor, of_reconstruction: Tensor) -> Tensor:
+    """-log N(Dis_l(x) | Dis_l(Dec(z)), I) without its constant: summed over features, averaged over images."""
+    return 0.5 * (of_image - of_reconstruction).square().flatten(1).sum(dim=1).mean()
