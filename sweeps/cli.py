@@ -37,8 +37,8 @@ class SweepOptions:
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     space: str | None = None
-    """What differs between trials: l1-skips (the L1 weight, the U-Net's skips) or optimizer (lr, beta1); the first of
-    them that suits the method if not given."""
+    """What differs between trials: l1-skips (the L1 weight, the U-Net's skips), optimizer (Adam's lr, beta1) or rmsprop
+    (its lr, decay); the first of them that suits method and algorithm if not given."""
     num_trials: NumTrials = 4
     """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
     metric: str | None = None

@@ -119,9 +119,16 @@ SPACES: dict[str, Space] = {
         "optimizer.lr": LogUniform(5e-5, 1e-3),
         "optimizer.beta1": Choice(0.0, 0.5, 0.9),
     },
+    "rmsprop": {
+        "optimizer.lr": LogUniform(1e-5, 1e-3),
+        "optimizer.rmsprop_decay": Choice(0.9, 0.99, 0.999),
+    },
 }
-"""By name: the weight of pix2pix's L1 term with the U-Net's skips (Isola et al. 2017, sections 4.1 and 4.2); Adam.
-All trials are of one length, so `train.total_kimg` cannot be searched."""
+"""By name: the weight of pix2pix's L1 term with the U-Net's skips (Isola et al. 2017, sections 4.1 and 4.2); Adam;
+RMSProp. All trials are of one length, so `train.total_kimg` cannot be searched."""
+
+_ALGORITHM = {"optimizer.beta1": "adam", "optimizer.rmsprop_decay": "rmsprop"}
+"""What takes a setting that others leave alone: trials that differ in it alone would be the same."""
 
 
 def load_space(name: str) -> Space:
@@ -163,12 +170,16 @@ def choose_space(name: str | None, config: RunConfig) -> str:
     Raises:
         ConfigError: no such space, or it changes what the configuration does not have, or to what it cannot be.
     """
-    known = flatten(config_to_dict(config))
-    fitting = [other for other, space in SPACES.items() if space.keys() <= known.keys()]
+    known, algorithm = config_to_dict(config), config.optimizer.algorithm
+    known = {path for path in flatten(known) if _ALGORITHM.get(path, algorithm) == algorithm}
+    fitting = [other for other, space in SPACES.items() if space.keys() <= known]
     chosen = name or fitting[0]
     missing = [path for path in load_space(chosen) if path not in known]
     if missing:
-        reason = f"changes {' and '.join(missing)}, which method.name = {config.method.name!r} does not have"
+        lacking = f"method.name = {config.method.name!r}"
+        if missing[0] in _ALGORITHM:
+            lacking = f"optimizer.algorithm = {algorithm!r}"
+        reason = f"changes {' and '.join(missing)}, which {lacking} does not have"
         raise ConfigError("space", name, f"{reason}; use {' or '.join(fitting)}.")
     check_space(load_space(chosen), config)
     return chosen

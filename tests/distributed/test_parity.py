@@ -165,7 +165,7 @@ def train_plain(
 def plain_optimizer(player: Player, config: RunConfig) -> torch.optim.Optimizer:
     settings, parameters = config.optimizer, player.networks.parameters()
     if settings.algorithm == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=settings.lr, alpha=settings.beta2)
+        return torch.optim.RMSprop(parameters, lr=settings.lr, alpha=settings.rmsprop_decay)
     return torch.optim.Adam(parameters, lr=settings.lr, betas=(settings.beta1, settings.beta2))
 
 

@@ -61,6 +61,11 @@ class MethodConfig(Section):
         return any(adversarial.differentiates_gradients for adversarial in self._parts(AdversarialConfig).values())
 
     @property
+    def clips_weights(self) -> bool:
+        """Whether weights of a critic are cut after each of its steps."""
+        return any(adversarial.weight_clip > 0 for adversarial in self._parts(AdversarialConfig).values())
+
+    @property
     def averages_over_ranks(self) -> bool:
         """Whether a loss is of means over a micro-batch of all ranks, not itself a mean over images."""
         return False

@@ -16,7 +16,7 @@ class OptimizerConfig(Section):
     """How every player is optimised; the defaults are those of Isola et al. 2017 (section 3.3)."""
 
     algorithm: Literal["adam", "rmsprop"] = "adam"
-    """`rmsprop` is what methods with clipped critics use: momentum makes them unstable."""
+    """`rmsprop` is what methods with clipped critics use: momentum makes them unstable (Arjovsky et al. 2017)."""
     lr: Annotated[float, MoreThan(0, "use a positive number, e.g. 2e-4.")] = 2e-4
     """Learning rate."""
     discriminator_lr_factor: _Factor = 1.0
@@ -24,7 +24,13 @@ class OptimizerConfig(Section):
     beta1: _Decay = 0.5
     """Adam's decay of the mean of gradients."""
     beta2: _Decay = 0.999
-    """Decay of the mean of squared gradients (of RMSProp, too)."""
+    """Adam's decay of the mean of squared gradients."""
+    rmsprop_decay: _Decay = 0.9
+    """RMSProp's decay of the mean of squared gradients: 0.9 in Hinton's lecture and in DualGAN's code; that of WGAN has
+    0.99, torch's default."""
+    clipped_momentum: bool = False
+    """Let Adam with `beta1` above 0 train a critic whose weights are clipped, which is refused otherwise: Arjovsky et
+    al. 2017 (section 4) found training with momentum to become unstable."""
     weight_decay: _Factor = 0.0
     """L2 penalty added to the gradients."""
     schedule: Literal["linear", "constant", "cosine", "step"] = "linear"

@@ -28,7 +28,7 @@ def make_optimizer(
         )
     else:
         optimizer = torch.optim.RMSprop(
-            parameters, lr=config.lr, alpha=config.beta2, weight_decay=config.weight_decay, foreach=True
+            parameters, lr=config.lr, alpha=config.rmsprop_decay, weight_decay=config.weight_decay, foreach=True
         )
     if weight_clip > 0:
         _clip_after_each_step(optimizer, weight_clip)

@@ -34,15 +34,16 @@ from trainer.runs.config import RunConfig
 
 _GENERATOR = GeneratorConfig(num_filters=32, num_downs=4, norm="instance", dropout=0.0)
 _DISCRIMINATOR = PatchGANConfig(num_filters=24, num_layers=2, norm="instance")
+_ADAM = OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5)
 
 
-def base(method: MethodConfig) -> RunConfig:
+def base(method: MethodConfig, optimizer: OptimizerConfig = _ADAM) -> RunConfig:
     """What all of them share."""
     return RunConfig(
         method=method,
         data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="elevation", load_size=32, crop_size=32),
         train=TrainConfig(total_kimg=4.8, batch_size_per_gpu=8),
-        optimizer=OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5),
+        optimizer=optimizer,
         samples=SamplesConfig(period_kimg=1.6),
         evaluate=EvaluateConfig(period_kimg=1.6),
         checkpoint=CheckpointConfig(period_kimg=3.2),
@@ -50,10 +51,10 @@ def base(method: MethodConfig) -> RunConfig:
 
 
 def presets() -> dict[str, RunConfig]:
-    dualgan = base(DualGANConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR))
+    dualgan = DualGANConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR)
     return {
         "cyclegan": base(CycleGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
-        "dualgan": replace(dualgan, optimizer=OptimizerConfig(algorithm="rmsprop", lr=2e-4, beta2=0.9)),
+        "dualgan": base(dualgan, OptimizerConfig(algorithm="rmsprop", lr=2e-4)),
         "bigan": base(BiGANImageConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "cogan": base(
             CoGANConfig(

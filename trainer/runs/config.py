@@ -51,6 +51,7 @@ class RunConfig(Section):
         self._check_views()
         self._check_batch()
         self._check_engine()
+        self._check_critics()
         self._check_watched_score()
 
     def _check_watched_score(self) -> None:
@@ -97,6 +98,18 @@ class RunConfig(Section):
             self.engine.zero_stage,
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
             "or set the method's weight_gradient_penalty and weight_r1 to 0.",
+        )
+
+    def _check_critics(self) -> None:
+        optimizer = self.optimizer
+        has_momentum = optimizer.algorithm == "adam" and optimizer.beta1 > 0
+        require(
+            not (self.method.clips_weights and has_momentum) or optimizer.clipped_momentum,
+            "optimizer.beta1",
+            optimizer.beta1,
+            "momentum makes critics with clipped weights unstable; use optimizer.beta1 = 0 or optimizer.algorithm = "
+            "'rmsprop', bound the critic by the method's weight_gradient_penalty in place of weight_clip, or set "
+            "optimizer.clipped_momentum.",
         )
 
     def check_hardware(self, num_gpus: int) -> None:

@@ -144,9 +144,30 @@ def _with_full_keys(rank: Any) -> Any:
     return rank | {"meter": sums}
 
 
-RUN = Format((_log_in_four, _nothing_held_out, _dropout_where_it_was))
+def _decay_of_its_own(record: Record) -> Record:
+    """RMSProp took `beta2` for its decay, and clipped critics were trained with momentum. Runs go on so."""
+    config = record.get("config")
+    optimizer = config.get("optimizer") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(optimizer, dict):
+        return record
+    own: Record = {}
+    if optimizer.get("algorithm") == "rmsprop":
+        own["rmsprop_decay"] = optimizer.get("beta2", 0.999)
+    elif _clips(config.get("method")):
+        own["clipped_momentum"] = True
+    return record | {"config": config | {"optimizer": optimizer | own}}
+
+
+def _clips(section: Any) -> bool:
+    """Whether the weights of a critic are clipped, wherever in a section that stands."""
+    if not isinstance(section, dict):
+        return False
+    return bool(section.get("weight_clip")) or any(_clips(part) for part in section.values())
+
+
+RUN = Format((_log_in_four, _nothing_held_out, _dropout_where_it_was, _decay_of_its_own))
 STATE = Format((_as_it_is, _losses_by_full_keys))
 EVALUATION = Format((_by_split,))
 EARLY_STOP = Format((_as_it_is,))
-SWEEP = Format((_log_in_four, _with_nothing_noted, _dropout_where_it_was))
+SWEEP = Format((_log_in_four, _with_nothing_noted, _dropout_where_it_was, _decay_of_its_own))
 STATUS = Format((_as_it_is,))

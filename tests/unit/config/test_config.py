@@ -25,6 +25,7 @@ from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 
 BLUR, JITTER = DegradeConfig(kind="blur"), JitterConfig(contrast=0.1)
+CLIPPED = {"objective": "wasserstein", "weight_clip": 0.01}
 
 
 def changed(**sections: dict) -> RunConfig:
@@ -65,6 +66,7 @@ def test_presets_build_and_survive_a_file(name: str):
             "engine.zero_stage",
             3,
         ),
+        (lambda: changed(method={"adversarial": CLIPPED}), "optimizer.beta1", 0.5),
         (RunConfig, "data.crop_size", 128),  # 8 halvings need 256
         (lambda: changed(data={"crop_size": (64, 128), "load_size": 143}), "data.crop_size", (64, 128)),  # 7 need 128
         (lambda: RunConfig(method=VAEConfig(), data=DataConfig(crop_size=(64, 128))), "data.crop_size", (64, 128)),
@@ -83,6 +85,13 @@ def test_an_error_names_field_value_and_remedy(make, field: str, value: object):
         make()
     assert str(caught.value).startswith(f"{field} = {value!r}: ")
     assert len(str(caught.value)) > len(f"{field} = {value!r}: ") + 10
+
+
+@pytest.mark.parametrize(
+    "optimizer", [{"beta1": 0}, {"algorithm": "rmsprop", "beta1": 0.9}, {"beta1": 0.5, "clipped_momentum": True}]
+)
+def test_clipped_critics_train_without_momentum_or_as_asked(optimizer: dict):
+    changed(method={"adversarial": CLIPPED}, optimizer=optimizer)
 
 
 def test_rectangles_survive_a_file_and_the_command_line():

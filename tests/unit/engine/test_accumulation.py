@@ -161,7 +161,8 @@ def with_critic(config: RunConfig) -> RunConfig:
     assert isinstance(method, Pix2PixConfig)
     critic = replace(method.discriminator, spectral_norm=True)
     adversarial = replace(method.adversarial, objective="wasserstein", weight_clip=0.01, num_discriminator_steps=2)
-    return replace(config, method=replace(method, discriminator=critic, adversarial=adversarial))
+    optimizer = replace(config.optimizer, clipped_momentum=True)
+    return replace(config, method=replace(method, discriminator=critic, adversarial=adversarial), optimizer=optimizer)
 
 
 @pytest.mark.parametrize("preset", method_presets())

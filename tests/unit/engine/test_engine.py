@@ -33,7 +33,9 @@ def config_of(
     return replace(
         config,
         method=method,
-        optimizer=replace(config.optimizer, lr=lr, discriminator_lr_factor=discriminator_lr_factor),
+        optimizer=replace(
+            config.optimizer, lr=lr, discriminator_lr_factor=discriminator_lr_factor, clipped_momentum=True
+        ),
         engine=replace(config.engine, **engine),
     )
 

@@ -119,6 +119,20 @@ def test_what_one_section_held_is_in_four(run: RunDir):
     assert config.checkpoint == CheckpointConfig(period_kimg=0.4, keep=5)
 
 
+@pytest.mark.parametrize("algorithm", ["rmsprop", "adam"])
+def test_a_former_run_keeps_its_decay_and_its_momentum(algorithm: str, run: RunDir):
+    record = run.record() | {"format": 3}
+    config = record["config"]
+    for name in ("rmsprop_decay", "clipped_momentum"):
+        del config["optimizer"][name]
+    config["optimizer"] |= {"algorithm": algorithm, "beta1": 0.5, "beta2": 0.995}
+    config["method"]["adversarial"] |= {"objective": "wasserstein", "weight_clip": 0.01}
+    run.run_file.write_text(json.dumps(record))
+    optimizer = run.config().optimizer
+    assert optimizer.rmsprop_decay == (0.995 if algorithm == "rmsprop" else 0.9)
+    assert optimizer.clipped_momentum == (algorithm == "adam")
+
+
 @pytest.mark.parametrize("log", [None, [], "log", {"surprise": 1}, {"num_samples": {}}])
 def test_a_former_section_of_anything_is_an_error_that_names_it(log: Any, run: RunDir):
     record = run.record() | {"config": {"log": log}}

@@ -139,7 +139,7 @@ def test_a_space_of_what_a_preset_lacks_is_refused_by_name(here: Path) -> None:
     )
     with pytest.raises(ConfigError, match=message):
         plan_sweep(["glyphs-vae", "--space", "l1-skips"])
-    assert list(SPACES) == ["l1-skips", "optimizer"]
+    assert list(SPACES) == ["l1-skips", "optimizer", "rmsprop"]
 
 
 ASKED: dict[str, tuple[list[str], dict[str, Any]]] = {

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from launch.starting import parse_train
 from sweeps.spaces.overrides import (
-    SPACES,
     Choice,
     LogUniform,
     Uniform,
     apply,
     as_flags,
     check_space,
+    choose_space,
     draw,
     load_space,
     own_values,
@@ -63,10 +63,23 @@ def test_apply_names_the_field_at_fault(path: str, value: object, message: str) 
 
 
 @pytest.mark.parametrize("preset", PIX2PIX)
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", ["l1-skips", "optimizer"])
 def test_every_space_suits_every_preset(space: str, preset: str) -> None:
     check_space(load_space(space), load_preset(preset))
     assert "train.total_kimg" not in load_space(space), "rungs are fractions of one common length"
+
+
+def test_momentum_is_not_searched_where_rmsprop_has_none() -> None:
+    """Trials that differ in it alone would be the same."""
+    dualgan, cyclegan = load_preset("unpaired-dualgan"), load_preset("unpaired-cyclegan")
+    assert (choose_space(None, dualgan), choose_space(None, cyclegan)) == ("rmsprop", "optimizer")
+    message = (
+        r"'optimizer': changes optimizer\.beta1, which optimizer\.algorithm = 'rmsprop' does not have; use rmsprop"
+    )
+    with pytest.raises(ConfigError, match=message):
+        choose_space("optimizer", dualgan)
+    with pytest.raises(ConfigError, match=r"optimizer\.rmsprop_decay, which optimizer\.algorithm = 'adam' does not"):
+        choose_space("rmsprop", cyclegan)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from trainer.config.networks import GeneratorConfig, PatchGANConfig
 class DualGANConfig(MethodConfig):
     """DualGAN (Yi et al. 2017, arXiv:1704.02510).
 
-    The paper trains with RMSProp at 5e-5 and batches of 1 to 4; the authors' code has 0.9 for RMSProp's decay (beta2
-    here). Critics are clipped to 0.01, and take 3 steps to one of the generators: the paper has 2 to 4, the authors'
-    first code 3.
+    The paper trains with RMSProp at 5e-5 and batches of 1 to 4; the authors' code has 0.9 for RMSProp's decay. Critics
+    are clipped to 0.01, and take 3 steps to one of the generators: the paper has 2 to 4, the authors' first code 3.
     """
 
     name: Literal["dualgan"] = "dualgan"
