@@ -79,8 +79,8 @@ def presets() -> dict[str, RunConfig]:
             label="slant",
         ),
         "caae": base(
-            # Thin strokes are all variation, and with more pull to the prior the code forgets the character.
-            CAAEConfig(num_filters=16, weight_total_variation=0.1, weight_gan_z=0.3),
+            # With more pull to the prior the code forgets the character.
+            CAAEConfig(num_filters=16, weight_gan_z=0.3),
             label="weight",
         ),
     }

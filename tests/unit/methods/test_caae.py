@@ -60,8 +60,8 @@ def test_terms_of_encoder_and_generator():
         {
             # Two of four pixels are 1/2 away: 100 x (1/4 + 1/4) / 4.
             "reconstruction": 12.5,
-            # Nothing changes downwards; both steps to the right are 1/2: 10 x (0 + 1/2).
-            "total_variation": 5,
+            # Nothing changes downwards; both steps to the right are 1/2: 0.08 x (0 + 1/4).
+            "total_variation": 0.02,
             # -log D_z(E(x)), with the logit 2 x 1/2.
             "gan_z": softplus(-1),
             # -log D_img(G(E(x), l), l), with the logit 1/4 + 1.

@@ -17,8 +17,9 @@ class CAAEConfig(MethodConfig):
 
     The paper trains on faces of 128 pixels in batches of 100, with Adam at 2e-4 and beta1 0.5, for about 50 epochs. Its
     weights are 100 and 10, without saying whether its norms are sums or means: here they are means over pixels. The
-    authors' released code has other ones: L1 of weight 1, `weight_gan_image` 0.0001, and 0 for the code's adversarial
-    term and the total variation.
+    authors' code sums, and divides the total variation by the side: 10 to 100 is 10 / 128 to 100 in means. As released
+    it has other weights: L1 of weight 1, `weight_gan_image` 0.0001, and 0 for the code's adversarial term and the total
+    variation.
     """
 
     name: Literal["caae"] = "caae"
@@ -44,8 +45,9 @@ class CAAEConfig(MethodConfig):
     """What the reconstruction minimises: the mean absolute (`l1`) or squared (`l2`, equation 1) error of a pixel."""
     weight_reconstruction: Annotated[float, MoreThan(0, "use more than 0: nothing else keeps the identity.")] = 100.0
     """Weight of that (lambda of equation 4)."""
-    weight_total_variation: NumberOrOff = 10.0
-    """Weight of the total variation of generated images (gamma of equation 4), against ghosts; 0 is off."""
+    weight_total_variation: NumberOrOff = 0.08
+    """Weight of the total variation of generated images, a mean of squares, against ghosts: 10 / 128 for the paper's 10
+    (gamma of equation 4); 0 is off."""
     weight_gan_z: NumberOrOff = 1.0
     """Weight of the term that draws the codes of images to the uniform prior (equation 2); 0 is off."""
     weight_gan_image: NumberOrOff = 1.0
