@@ -20,6 +20,7 @@ from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import PatchGANConfig
 from trainer.config.train import TrainConfig
+from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vae.config import VAEConfig
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
@@ -39,6 +40,10 @@ def test_presets_build_and_survive_a_file(name: str):
     config = load_preset(name)
     assert config_from_dict(config_to_dict(config)) == config
     assert "Command: " in describe_preset(name)
+
+
+def test_the_defaults_are_possible():
+    assert config_from_dict({}) == RunConfig()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_presets_build_and_survive_a_file(name: str):
             3,
         ),
         (lambda: changed(method={"adversarial": CLIPPED}), "optimizer.beta1", 0.5),
-        (RunConfig, "data.crop_size", 128),  # 8 halvings need 256
+        (lambda: RunConfig(method=Pix2PixConfig()), "data.crop_size", 128),  # 8 halvings need 256
         (lambda: changed(data={"crop_size": (64, 128), "load_size": 143}), "data.crop_size", (64, 128)),  # 7 need 128
         (lambda: RunConfig(method=VAEConfig(), data=DataConfig(crop_size=(64, 128))), "data.crop_size", (64, 128)),
         (

@@ -1,12 +1,13 @@
 """Feature loss + GAN on features small enough to work out, and on those of the embedded MobileNetV2."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from tests.unit.methods.players import check_that_players_train_alone, losses_of
+from tests.unit.methods.players import check_that_players_train_alone, losses_of, own_networks
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
@@ -39,6 +40,12 @@ def method() -> ContentGAN:
     return method
 
 
+@pytest.fixture
+def distance(method: ContentGAN) -> FeatureDistance:
+    assert isinstance(method.distance, FeatureDistance)
+    return method.distance
+
+
 def doubling() -> nn.Module:
     layer = nn.Conv2d(1, 1, 1, bias=False)
     nn.init.constant_(layer.weight, 2.0)
@@ -53,28 +60,27 @@ def test_generators_terms(method: ContentGAN):
     assert losses_of(stubbed, "generator", batch, networks) == pytest.approx({"gan": 0.25, "feature": 5.0})
 
 
-def test_distance_sees_content_and_not_the_number_of_images(method: ContentGAN):
+def test_distance_sees_content_and_not_the_number_of_images(distance: FeatureDistance):
     torch.manual_seed(1)
     image, other = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 3, 32, 32) * 2 - 1
-    assert method.distance(image, image).item() == 0
+    assert distance(image, image).item() == 0
     noisy = image + 0.02 * torch.randn_like(image)
-    assert 0 < method.distance(noisy, image) < method.distance(other, image)
-    halves = [method.distance(other[i : i + 1], image[i : i + 1]) for i in range(2)]
-    assert method.distance(other, image).item() == pytest.approx((halves[0] + halves[1]).item() / 2, rel=1e-5)
+    assert 0 < distance(noisy, image) < distance(other, image)
+    halves = [distance(other[i : i + 1], image[i : i + 1]) for i in range(2)]
+    assert distance(other, image).item() == pytest.approx((halves[0] + halves[1]).item() / 2, rel=1e-5)
 
 
-def test_a_grey_image_is_the_same_image_in_three_channels(method: ContentGAN):
+def test_a_grey_image_is_the_same_image_in_three_channels(distance: FeatureDistance):
     grey = torch.rand(1, 1, 32, 32) * 2 - 1
-    assert method.distance(grey.expand(-1, 3, -1, -1).clone(), grey).item() == pytest.approx(0, abs=1e-6)
+    assert distance(grey.expand(-1, 3, -1, -1).clone(), grey).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_gradients_reach_the_output_and_leave_the_features_alone(method: ContentGAN):
-    assert isinstance(method.distance, FeatureDistance)
-    features = method.distance.features
+def test_gradients_reach_the_output_and_leave_the_features_alone(distance: FeatureDistance):
+    features = distance.features
     before = deepcopy(features.state_dict())
     output = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
     image = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
-    method.distance(output, image).backward()
+    distance(output, image).backward()
     assert output.grad is not None and output.grad.abs().sum() > 0
     assert image.grad is None
     assert all(parameter.grad is None for parameter in features.parameters())
@@ -103,6 +109,15 @@ def test_translates(method: ContentGAN):
     assert isinstance(method, Translates)
     networks = Networks(dict(method.players["generator"].networks), {})
     assert method.translate(networks, torch.zeros(1, 1, 16, 24)).shape == (1, 3, 16, 24)
+
+
+def test_weight_0_needs_no_features(tmp_path):
+    """Nor their weights, nor images that they can see."""
+    config = replace(CONFIG, weight_feature=0.0, pretrained=PretrainedConfig(weights=tmp_path / "none.pth", side=0))
+    config.check(DataConfig(load_size=16, crop_size=16))
+    method = build_method(config, Task(channels_a=4, channels_b=3, side=16))
+    batch = Batch(a=torch.randn(2, 4, 16, 16), b=torch.randn(2, 3, 16, 16), index=torch.arange(2))
+    assert list(losses_of(method, "generator", batch, own_networks(method))) == ["gan"]
 
 
 def test_missing_weights_are_named_when_the_method_is_built(tmp_path):

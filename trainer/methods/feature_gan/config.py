@@ -29,7 +29,8 @@ class FeatureGANConfig(MethodConfig):
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     weight_feature: NumberOrOff = 10.0
-    """Weight of the L1 distance between the features of the output and of the input; 0 leaves the GAN alone."""
+    """Weight of the L1 distance between the features of the output and of the input; 0 leaves the GAN
+    alone, and loads no pretrained network."""
     pool_size: CountOrOff = 50
     """Generated images kept for the discriminator to see again (SimGAN, section 2.3); 0 is off."""
 
@@ -37,11 +38,15 @@ class FeatureGANConfig(MethodConfig):
         """Reject image sizes that these networks cannot take."""
         check_stride(data, generator=self.generator)
         check_patches(data, discriminator=self.discriminator)
+        if self.weight_feature == 0:
+            return
         side = self.pretrained.side or min(data.crop_shape)
         require(side >= 32, "method.pretrained.side", self.pretrained.side, "crops are below 32 pixels; use 224.")
 
     def check_shapes(self, task: Task) -> None:
         """Reject views that the pretrained network does not see."""
         super().check_shapes(task)
+        if self.weight_feature == 0:
+            return
         for name, channels in (("data.view_a", task.channels_a), ("data.view_b", task.channels_b)):
             require(channels in (1, 3), name, f"{channels} channels", "the pretrained network sees grey or RGB images.")

@@ -11,12 +11,12 @@ from trainer.networks.pretrained_features import load_pretrained
 
 
 def build(config: FeatureGANConfig, task: Task) -> Method:
-    """The output stays near its input in the features of a fixed network.
+    """The output stays near its input in the features of a fixed network, which weight 0 does without.
 
     Raises:
         ConfigError: the network's weights are not there.
     """
-    distance = FeatureDistance(load_pretrained(config.pretrained))
+    distance = FeatureDistance(load_pretrained(config.pretrained)) if config.weight_feature > 0 else None
     return ContentGAN(config, task, term="feature", weight=config.weight_feature, distance=distance)
 
 

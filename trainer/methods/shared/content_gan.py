@@ -40,7 +40,7 @@ class ContentGAN(Method):
     Args:
         term: name of the content loss.
         weight: lambda.
-        distance: d, of an output and an input, as a mean over the batch.
+        distance: d, of an output and an input, as a mean over the batch; None, as weight 0, leaves the GAN alone.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ContentGAN(Method):
         *,
         term: str,
         weight: float,
-        distance: Callable[[Tensor, Tensor], Tensor],
+        distance: Callable[[Tensor, Tensor], Tensor] | None,
     ) -> None:
         adversarial = config.adversarial
         discriminator = PatchGAN(config.discriminator, in_channels=task.channels_b)
@@ -73,7 +73,7 @@ class ContentGAN(Method):
         if player == "discriminator":
             return self._discriminator(networks, batch, self.pools["b"].query(fakes["fake_b"].detach()))
         terms = {"gan": generator_loss(self.adversarial, fake=networks["discriminator"](fakes["fake_b"]))}
-        if self.weight > 0:
+        if self.distance is not None and self.weight > 0:
             terms[self.term] = self.weight * self.distance(fakes["fake_b"], batch.a)
         return terms
 
