@@ -94,7 +94,7 @@ class _Picture:
             crop_size=self._spec.crop_size,
             num_threads=self._spec.num_threads,
             on_gpu=self._spec.on_gpu,
-            nearest=self._view.content == "classes",
+            nearest=self._spec.is_nearest(self._view),
         )
 
     def _shape(self) -> Node:

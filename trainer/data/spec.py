@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sharding.format.manifest import ClassInfo, View
 from trainer.config.data import DegradeConfig, JitterConfig, Resize
+from trainer.data.views import keeps_class_colors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,9 @@ class PixelSpec:
     """Pixels: height and width to which images are resized, or that they are to cover."""
     crop_size: tuple[int, int]
     """Pixels: height and width of what is cut out."""
+    flat_target: bool = False
+    """The last view is not mixed of neighbouring pixels where it shows classes in flat colours; of their numbers no
+    view ever is."""
     rotate: bool = False
     """Crops, which are squares, are turned as `EncodedView.turns` says."""
     jitter: JitterConfig = field(default_factory=JitterConfig)
@@ -48,6 +52,11 @@ class PixelSpec:
     def on_gpu(self) -> bool:
         """Whether pixels are worked on there."""
         return self.device_id is not None
+
+    def is_nearest(self, view: View) -> bool:
+        """Whether one of the views is resized to the nearest of its own pixels."""
+        is_target = self.flat_target and view == self.views[-1]
+        return view.content == "classes" or (is_target and keeps_class_colors(view))
 
     @property
     def output_views(self) -> list[View]:

@@ -27,8 +27,8 @@ def split_images(
 
     One image at a time for whatever is translated: a method may use batch statistics, and only so do results depend
     neither on the batch size nor on the ranks. The ranks' shares differ by one sample at most, and some are empty where
-    there are fewer samples than ranks. `Batch.index` is the place in the stored order; the last batch holds what is
-    left.
+    there are fewer samples than ranks. A target keeps the colours of its classes when it is resized. `Batch.index` is
+    the place in the stored order; the last batch holds what is left.
 
     Of a subject that learns from one view, a is b. Of one that learns from unpaired images, a and b belong together
     nevertheless where the truth is known; where not, they are the n-th of each, up to the shorter of the two: good for
@@ -45,7 +45,13 @@ def split_images(
     check_views(subject.data, subject.manifest, pairing=pairing)
     as_is = replace(subject.data, load_size=subject.evaluation_size, rotate=False, jitter=JitterConfig())
     return _one_pass(
-        replace(subject, data=as_is), split=split, pairing=pairing, world=world, batch_size=batch_size, most=most
+        replace(subject, data=as_is),
+        split=split,
+        pairing=pairing,
+        world=world,
+        batch_size=batch_size,
+        most=most,
+        flat_target=True,
     )
 
 
@@ -57,12 +63,25 @@ def side_images(
     # One side of unpaired images has no labels.
     alone = replace(subject.data, view_b=view, label=None, load_size=size, rotate=False, jitter=JitterConfig())
     return _one_pass(
-        replace(subject, data=alone), split=split, pairing="single", world=world, batch_size=batch_size, most=most
+        replace(subject, data=alone),
+        split=split,
+        pairing="single",
+        world=world,
+        batch_size=batch_size,
+        most=most,
+        flat_target=view == subject.data.view_b,
     )
 
 
 def _one_pass(
-    subject: Subject, *, split: str, pairing: Pairing, world: World, batch_size: int, most: int | None
+    subject: Subject,
+    *,
+    split: str,
+    pairing: Pairing,
+    world: World,
+    batch_size: int,
+    most: int | None,
+    flat_target: bool,
 ) -> Iterator[Batch]:
     readers = open_readers(subject, split=split, pairing=pairing, most=most)
     num_samples = min(sum(reader.shard_sizes) for reader in readers)
@@ -80,6 +99,7 @@ def _one_pass(
         source = BatchSource([strand(reader) for reader in readers], positions=positions)
         device_id = world.device_id
         spec = pixel_spec(subject.data, subject.manifest, source, batch_size=batch_size, device_id=device_id)
+        spec = replace(spec, flat_target=flat_target)
         return BatchStream(source, spec=spec, has_labels=subject.data.label is not None, seed=0)
 
     return _then_close(start)

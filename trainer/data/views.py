@@ -9,9 +9,18 @@ from sharding.format.manifest import Manifest, View
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import ConfigError
 
+_LOSSLESS = frozenset({"png", "bmp", "npy"})
+"""Suffixes of files that are never lossy; TIFF and WebP may be."""
+
+
+def keeps_class_colors(view: View) -> bool:
+    """Whether classes' colours come out of its files as they are: then any other colour there is no class."""
+    is_lossless = view.extension.rpartition(".")[2] in _LOSSLESS
+    return view.content == "classes" or (view.renders_classes and is_lossless)
+
 
 def trained_view(manifest: Manifest, name: str) -> View:
-    """A view as networks see it: class numbers are shown in the classes' flat colours, black for "no class"."""
+    """A view as networks see it: class numbers are shown in flat colours, those of `class_palette`."""
     view = manifest.views[name]
     if view.content != "classes":
         return view

@@ -24,14 +24,15 @@ from sharding.storage.made import MadeFile, made_file
 from trainer.config.errors import ConfigError
 from trainer.data.split import side_images
 from trainer.data.subject import Subject
+from trainer.data.views import keeps_class_colors
 from trainer.evaluation.contestants import one_thread
-from trainer.pictures.classes import class_colors, nearest_class, paint_classes
+from trainer.pictures.classes import class_colors, exact_class, nearest_class, paint_classes
 from trainer.ranks.world import World
 
 MOST_IMAGES = 8192
 """Training images that are read: those whose names' hashes come first, the same on any number of ranks."""
 _AT_ONCE = 16
-_RECIPE = "baselines 1"
+_RECIPE = "baselines 2"
 """Goes up with whatever changes what is made of the same images."""
 _HEADER_BYTES = 1024  # of an array's file, at most
 
@@ -68,16 +69,26 @@ def _make(subject: Subject, classes: Sequence[ClassInfo], *, world: World) -> Te
     total = torch.zeros(subject.view_b.channels, *shape, dtype=torch.float64, device=world.device)
     votes = torch.zeros(len(classes), *shape, dtype=torch.float64, device=world.device)
     count = torch.zeros((), dtype=torch.float64, device=world.device)
-    colors = class_colors(classes)
-    view = subject.data.view_b
+    colors, view = class_colors(classes), subject.data.view_b
+    read_target = exact_class if keeps_class_colors(subject.manifest.views[view]) else nearest_class
     for batch in side_images(subject, view=view, split="train", world=world, batch_size=_AT_ONCE, most=MOST_IMAGES):
         total += batch.b.sum(dim=0, dtype=torch.float64)
         count += len(batch.b)
         if classes:
-            chosen = F.one_hot(nearest_class(batch.b, colors), num_classes=len(classes))
-            votes += chosen.sum(dim=0).movedim(-1, 0)
+            votes += _votes(read_target(batch.b, colors), num_classes=len(classes))
     mean = (world.sum(total) / world.sum(count)).float()
-    return torch.cat([mean, world.sum(votes).argmax(dim=0, keepdim=True).float()]) if classes else mean
+    return torch.cat([mean, _commonest(world.sum(votes)).float()]) if classes else mean
+
+
+def _votes(numbers: Tensor, *, num_classes: int) -> Tensor:
+    """Classes (N, H, W), some of which may be none (-1) -> (K, H, W): how many images show each."""
+    return F.one_hot(numbers + 1, num_classes=num_classes + 1)[..., 1:].sum(dim=0).movedim(-1, 0)
+
+
+def _commonest(votes: Tensor) -> Tensor:
+    """(K, H, W) -> (1, H, W): of each pixel; where no image shows a class, of all pixels together."""
+    is_labelled = votes.sum(dim=0, keepdim=True) > 0
+    return votes.where(is_labelled, votes.sum(dim=(1, 2), keepdim=True)).argmax(dim=0, keepdim=True)
 
 
 def _made_of(subject: Subject, *, has_classes: bool, world: World) -> str:

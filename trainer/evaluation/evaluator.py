@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sharding.reading.reader import select_shards
 from trainer.data.subject import Subject
+from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.label_scores import LabelScores
@@ -35,7 +36,10 @@ class SplitEvaluator:
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)
         classes = subject.manifest.classes if "classes" in self.met else []
-        self.view = ScoredView(eight_bits=subject.view_b.dtype == "uint8", classes=classes)
+        exact_colors = keeps_class_colors(subject.manifest.views[subject.data.view_b])
+        self.view = ScoredView(
+            eight_bits=subject.view_b.dtype == "uint8", classes=classes, exact_colors=bool(classes) and exact_colors
+        )
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
         self._baselines: dict[str, float] | None = None
 
@@ -44,10 +48,11 @@ class SplitEvaluator:
 
         `eval/psnr`, ... compare the translation with the known truth. `baseline/mean/psnr` is one constant image: the
         pixelwise mean of (at most 8192) training targets or, for the scores of classes, the class that each pixel most
-        often has there. `baseline/identity/psnr` is the input itself; it has no scores where an input cannot stand for
-        a target (3 channels for 1), or is the target. `eval/back_psnr` is of the translation from b to a, and
-        `eval/round_trip_psnr` of the way from a to b and back, compared with a. For `eval/label_...` see `LabelScores`.
-        Where no truth is known, all images a are translated, and metrics of sets compare them with all images b.
+        often has there; pixels of no class are in no score of classes. `baseline/identity/psnr` is the input itself; it
+        has no scores where an input cannot stand for a target (3 channels for 1), or is the target. `eval/back_psnr` is
+        of the translation from b to a, and `eval/round_trip_psnr` of the way from a to b and back, compared with a. For
+        `eval/label_...` see `LabelScores`. Where no truth is known, all images a are translated, and metrics of sets
+        compare them with all images b.
 
         Noise of the method follows from (train.seed, sample): the same call gives the same scores.
         """

@@ -8,6 +8,9 @@ from torch import Tensor
 from sharding.format.manifest import ClassInfo
 from trainer.pictures.tensors import to_uint8
 
+NO_CLASS = -1
+"""Where a target shows no class: a translation is not judged there."""
+
 
 def nearest_class(images: Tensor, colors: Tensor) -> Tensor:
     """Read classes back from a picture.
@@ -19,10 +22,30 @@ def nearest_class(images: Tensor, colors: Tensor) -> Tensor:
     Returns:
         (N, H, W), the index of the colour nearest to each pixel in RGB; the first of equally near ones.
     """
+    return _nearest(images, colors)[1]
+
+
+def exact_class(images: Tensor, colors: Tensor) -> Tensor:
+    """Read classes of a target that shows them as they were stored.
+
+    Args:
+        images: (N, 3, H, W) in [-1, 1].
+        colors: (K, 3), 0..255.
+
+    Returns:
+        (N, H, W), the index of each pixel's colour, and `NO_CLASS` where it is none of them.
+    """
+    distances, indices = _nearest(images, colors)
+    return indices.masked_fill(distances > 0, NO_CLASS)
+
+
+def _nearest(images: Tensor, colors: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each pixel the distance to the nearest colour, and its index: both (N, H, W)."""
     pixels = to_uint8(images).movedim(1, -1).float()
     # By matrix products, cdist would round; squares of 8-bit differences are exact in float32.
     distances = torch.cdist(pixels.flatten(0, 2), colors.to(pixels), compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.argmin(dim=1).view(pixels.shape[:-1])
+    least = distances.min(dim=1)
+    return least.values.view(pixels.shape[:-1]), least.indices.view(pixels.shape[:-1])
 
 
 def paint_classes(indices: Tensor, colors: Tensor) -> Tensor:

@@ -31,8 +31,13 @@ def picture_suffixes() -> frozenset[str]:
 
 
 def class_palette(classes: Sequence[ClassInfo]) -> np.ndarray:
-    """uint8 [256, 3]: the colour that stands for each class number; black for 255, "no class", and unknown ones."""
-    palette = np.zeros((_NO_CLASS + 1, 3), np.uint8)
+    """uint8 [256, 3]: the colour that stands for each class number; of 255, "no class", and unknown ones another.
+
+    That is black, or where a class is black white, then mid-grey, then the first grey that is no class's.
+    """
+    taken = {tuple(info.color) for info in classes}
+    void = next(level for level in (0, 255, 128, *range(256)) if (level,) * 3 not in taken)
+    palette = np.full((_NO_CLASS + 1, 3), void, np.uint8)
     for number, info in enumerate(classes):
         palette[number] = info.color
     return palette

@@ -23,6 +23,8 @@ class ScoredView:
     """Whether its files have 8 bits: translations are then rounded as they would be written."""
     classes: Sequence[ClassInfo] = ()
     """That the view shows in flat colours; names and colours, as in the manifest."""
+    exact_colors: bool = False
+    """Whether targets come in the colours that they were given: one that is no class's is then no class."""
 
 
 class Metric(Protocol):

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
 from trainer.evaluation.metrics.base import ScoredView
-from trainer.pictures.classes import class_colors, nearest_class
+from trainer.pictures.classes import class_colors, exact_class, nearest_class
 from trainer.ranks.world import World
 
 
 def pixel_accuracy(confusion: Tensor) -> float:
-    """sum_i n_ii / sum_i t_i: the fraction of all pixels that have the right class."""
+    """sum_i n_ii / sum_i t_i: the fraction of all labelled pixels that have the right class."""
     return (confusion.diagonal().sum() / confusion.sum()).item()
 
 
@@ -33,7 +33,11 @@ def class_ious(confusion: Tensor) -> Tensor:
 
 
 class SegmentationScores:
-    """Scores from the confusion matrix n_ij of all pixels: how often targets' class i was given as class j.
+    """Scores from the confusion matrix n_ij of all labelled pixels: how often targets' class i was given as class j.
+
+    Pixels whose target is no class are in no score, whatever a translation shows there, as in the published scores of
+    pix2pix (Isola et al. 2017; `fast_hist` of their code). A translation's pixels are of the class of the nearest
+    colour.
 
     Means over classes come in two conventions. `class_accuracy` and `miou` leave out classes that no target
     shows, so they are over the same classes whatever is scored. `class_accuracy_absent_as_zero` and
@@ -42,17 +46,21 @@ class SegmentationScores:
 
     Args:
         classes: names and colours, as in the manifest.
+        exact_colors: whether targets come in the colours that they were given. If not, as of a JPEG, what they were is
+            unknown, and each pixel has the class of the nearest colour.
     """
 
-    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+    def __init__(self, classes: Sequence[ClassInfo], *, exact_colors: bool = True) -> None:
         self.names = [info.name for info in classes]
         self.colors = class_colors(classes)
+        self.read_target = exact_class if exact_colors else nearest_class
         self.totals = torch.zeros(len(classes), len(classes), dtype=torch.float64)
 
     def update(self, fake_b: Tensor, real_b: Tensor) -> None:
-        given, true = (nearest_class(image, self.colors).flatten() for image in (fake_b, real_b))
-        num = len(self.names)
-        counts = torch.bincount(true * num + given, minlength=num * num).view(num, num)
+        given, true = nearest_class(fake_b, self.colors), self.read_target(real_b, self.colors)
+        num, is_labelled = len(self.names), true >= 0
+        pairs = true[is_labelled] * num + given[is_labelled]
+        counts = torch.bincount(pairs, minlength=num * num).view(num, num)
         self.totals = self.totals.to(counts.device) + counts
 
     def merge(self, world: World) -> None:
@@ -80,4 +88,4 @@ def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, flo
 
 def make(view: ScoredView) -> SegmentationScores:
     """Make the scores of the classes that the view shows."""
-    return SegmentationScores(view.classes)
+    return SegmentationScores(view.classes, exact_colors=view.exact_colors)

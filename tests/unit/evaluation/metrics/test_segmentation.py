@@ -98,5 +98,38 @@ def test_counts_are_what_torchmetrics_finds():
     assert torch.equal(collected.totals, multiclass_confusion_matrix(given, true, num_classes=3).double())
 
 
+def with_void():
+    """A target of 10 x 10 pixels of which 11 are in no class's colour, and a translation right at the others."""
+    numbers = torch.arange(100).remainder(3).view(1, 10, 10)
+    real = picture(numbers[0].tolist(), [SEA, LAND, LAKE])
+    fake = real.clone()
+    real.view(3, 100)[:, :11] = -1  # black
+    fake.view(3, 100)[:, :11] = 1
+    return fake, real
+
+
+def test_pixels_of_no_class_are_in_no_score():
+    collected = SegmentationScores([SEA, LAND, LAKE])
+    collected.update(*with_void())
+    found = collected.compute()
+    assert found["pixel_accuracy"] == found["class_accuracy"] == found["miou"] == found["miou_absent_as_zero"] == 1
+    assert collected.totals.sum() == 89
+
+
+def test_a_target_of_no_class_at_all_has_no_scores():
+    collected = SegmentationScores([SEA, LAND])
+    collected.update(picture([[0, 1]], [SEA, LAND]), torch.zeros(1, 3, 1, 2))
+    assert collected.compute() == {}
+
+
+def test_where_colours_are_blurred_each_pixel_counts():
+    fake, real = with_void()
+    real = (real + 0.1 * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
+    collected = SegmentationScores([SEA, LAND, LAKE], exact_colors=False)
+    collected.update(fake, real)
+    assert collected.totals.sum() == 100
+    assert collected.totals.trace() >= 89
+
+
 def test_no_images_have_no_scores():
     assert SegmentationScores([SEA, LAND]).compute() == {}
