@@ -85,6 +85,9 @@ class _Noted(Networks):
         self.called.add(name)
         return super().__getitem__(name)
 
+    def frozen(self, name: str) -> Network:
+        return self._networks.frozen(name)
+
     def batch_mean(self, values: Tensor) -> Tensor:
         return self._networks.batch_mean(values)
 

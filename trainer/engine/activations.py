@@ -1,6 +1,6 @@
 """Activation checkpointing (Chen et al. 2016, arXiv:1604.06174): memory for time."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,15 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
 )
 
 from trainer.engine.buffers import BuffersAsNow
+from trainer.methods.freezing import FlagsAsNow
 from trainer.networks.layers import Block
 
 
 def recompute_activations(networks: nn.Module) -> None:
     """Let each `Block` keep its input only from now on, and compute what is inside again in the backward pass.
 
-    Names in state dicts stay the same. Dropout is drawn the same again, and buffers move once for the two passes.
+    Names in state dicts stay the same. Dropout is drawn the same again, buffers move once for the two passes, and
+    weights that were frozen in the first are in the second.
     """
     apply_activation_checkpointing(
         networks, checkpoint_wrapper_fn=_recomputed, check_fn=lambda module: isinstance(module, Block)
@@ -31,6 +33,23 @@ def _recomputed(block: nn.Module) -> nn.Module:
     )
 
 
+class _FirstPass(AbstractContextManager[None]):
+    """Inside, a block has buffers and frozen weights as when this was made; outside, as if nothing was."""
+
+    def __init__(self, block: nn.Module) -> None:
+        self._parts = (BuffersAsNow(block), FlagsAsNow(block.parameters()))
+        self._inside: list[ExitStack] = []
+
+    def __enter__(self) -> None:
+        stack = ExitStack()
+        for part in self._parts:
+            stack.enter_context(part)
+        self._inside.append(stack)
+
+    def __exit__(self, *error: object) -> None:
+        self._inside.pop().close()
+
+
 def _contexts_of_passes(block: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Called before each pass: what surrounds it, and what surrounds its repetition."""
-    return nullcontext(), BuffersAsNow(block)
+    return nullcontext(), _FirstPass(block)

@@ -18,11 +18,11 @@ from trainer.engine.buffers import BuffersOfFirst
 from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
-from trainer.engine.frozen import trained
 from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.methods.base import Method, Network, Networks
+from trainer.methods.freezing import without_gradients
 from trainer.ranks.sync_norm import mean_over_ranks
 from trainer.ranks.world import World
 
@@ -54,7 +54,6 @@ class Engine:
         self.players = self._make_players(config, optimizer=optimizer, batch_size_per_gpu=batch_size_per_gpu)
         if config.zero_stage > 0:
             count_communication(self.phases)
-        self._trained = {name: trained(player.networks) for name, player in self.players.items()}
         self._training = {
             name: self._cast(partial(player.forward, name))
             for player in self.players.values()
@@ -132,7 +131,7 @@ class Engine:
     def _generate(self, batch: Batch, *, trains: bool) -> dict[str, Tensor]:
         """The generators' pass. Where only critics step, without a graph."""
         if trains:
-            return self.method.forward(Networks(self._training, self._modules), batch)
+            return self.method.forward(Networks(self._training, self._modules, plain=self._plain), batch)
         with torch.no_grad():
             return self.method.forward(Networks(self._plain, self._modules), batch)
 
@@ -143,22 +142,18 @@ class Engine:
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         calls = self._plain | {name: self._training[name] for name in player.networks}
-        return Networks(calls, self._modules, mean_over_ranks=mean_over_ranks)
+        return Networks(calls, self._modules, plain=self._plain, mean_over_ranks=mean_over_ranks)
 
     @contextlib.contextmanager
     def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:
-        rivals = [name for name, rival in self.players.items() if rival is not player]
-        parameters = [parameter for name in rivals for parameter in self._trained[name]]
-        for parameter in parameters:
-            parameter.requires_grad_(False)
+        rivals = [rival for rival in self.players.values() if rival is not player]
+        weights = [parameter for rival in rivals for parameter in rival.networks.parameters()]
         try:
-            yield
+            with without_gradients(weights):
+                yield
         except RuntimeError as error:
             error.add_note("player " + next(name for name, one in self.players.items() if one is player))
             raise
-        finally:  # what never trains stays as it was
-            for parameter in parameters:
-                parameter.requires_grad_(True)
 
     def loss_scales(self) -> dict[str, float]:
         """Metrics of float16, equal on all ranks: `scale/<player>`, and `skipped_steps/<player>` of the whole run."""

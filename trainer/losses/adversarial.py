@@ -1,15 +1,23 @@
 """Adversarial objectives over logits of any shape: D(x) = sigmoid(logit), or a critic's value f(x) = logit.
 
-Real and fake terms are means of their own, so either may come from more images than the other.
+Real and fake terms are means of their own, so either may come from more images than the other. Several discriminators,
+as those of several scales (Wang et al. 2018, arXiv:1711.11585, equation 3), give a sequence of logits; each weighs the
+same, however many logits it has, and their losses add up.
 """
 
+from collections.abc import Callable, Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.config.adversarial import AdversarialConfig
 
+Logits = Tensor | Sequence[Tensor]
+"""Of one discriminator, or of each of several."""
 
-def discriminator_losses(config: AdversarialConfig, *, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+
+def discriminator_losses(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[str, Tensor]:
     """What the discriminator minimises on real and on fake logits, as `real` and `fake`.
 
     `minimax`, `non-saturating`: -log D(x) and -log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
@@ -19,15 +27,16 @@ def discriminator_losses(config: AdversarialConfig, *, real: Tensor, fake: Tenso
     `hinge`: max(0, 1 - f(x)) and max(0, 1 + f(G(z))) (Lim & Ye 2017, equation 13).
     """
     if config.objective in ("minimax", "non-saturating"):
-        return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean()}  # softplus(-l) = -log sigmoid(l)
+        # softplus(-l) = -log sigmoid(l)
+        return {"real": _sum(real, lambda one: F.softplus(-one)), "fake": _sum(fake, F.softplus)}
     if config.objective == "least-squares":
-        return {"real": (real - 1).square().mean(), "fake": fake.square().mean()}
+        return {"real": _sum(real, lambda one: (one - 1).square()), "fake": _sum(fake, torch.square)}
     if config.objective == "wasserstein":
-        return {"real": -real.mean(), "fake": fake.mean()}
-    return {"real": F.relu(1 - real).mean(), "fake": F.relu(1 + fake).mean()}
+        return {"real": -_sum(real), "fake": _sum(fake)}
+    return {"real": _sum(real, lambda one: F.relu(1 - one)), "fake": _sum(fake, lambda one: F.relu(1 + one))}
 
 
-def generator_loss(config: AdversarialConfig, *, fake: Tensor) -> Tensor:
+def generator_loss(config: AdversarialConfig, *, fake: Logits) -> Tensor:
     """What the generator minimises on the logits of its fakes.
 
     `minimax`: log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1), flat where D recognises every fake.
@@ -35,9 +44,16 @@ def generator_loss(config: AdversarialConfig, *, fake: Tensor) -> Tensor:
     `wasserstein`, `hinge`: -f(G(z)).
     """
     if config.objective == "minimax":
-        return -F.softplus(fake).mean()
+        return -_sum(fake, F.softplus)
     if config.objective == "non-saturating":
-        return F.softplus(-fake).mean()
+        return _sum(fake, lambda one: F.softplus(-one))
     if config.objective == "least-squares":
-        return (fake - 1).square().mean()
-    return -fake.mean()
+        return _sum(fake, lambda one: (one - 1).square())
+    return -_sum(fake)
+
+
+def _sum(logits: Logits, loss: Callable[[Tensor], Tensor] = lambda one: one) -> Tensor:
+    """Over discriminators, of the mean loss of a logit."""
+    if isinstance(logits, Tensor):
+        return loss(logits).mean()
+    return torch.stack([loss(one).mean() for one in logits]).sum()

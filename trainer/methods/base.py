@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainer.data.batch import Batch
 from trainer.losses.pool import ImagePool
+from trainer.methods.freezing import without_gradients
 
 Network = Callable[..., Any]
 """Tensors to a tensor, or a tuple of them; float32 in and out."""
@@ -20,6 +21,7 @@ class Networks(Mapping[str, Network]):
     Args:
         calls: each network as it is to be called.
         modules: each network as a plain module.
+        plain: each network as it is to be called where its weights take no gradient; `calls` unless given.
         mean_over_ranks: a tensor to its mean over all processes that train together; one process has its own.
     """
 
@@ -28,10 +30,12 @@ class Networks(Mapping[str, Network]):
         calls: Mapping[str, Network],
         modules: Mapping[str, nn.Module],
         *,
+        plain: Mapping[str, Network] | None = None,
         mean_over_ranks: Callable[[Tensor], Tensor] = lambda values: values,
     ) -> None:
         self._calls = calls
         self._modules = modules
+        self._plain = calls if plain is None else plain
         self._mean_over_ranks = mean_over_ranks
 
     def __getitem__(self, name: str) -> Network:
@@ -46,6 +50,18 @@ class Networks(Mapping[str, Network]):
     def module(self, name: str) -> nn.Module:
         """The network itself: for gradients of gradients, which no engine can wrap, and for its state."""
         return self._modules[name]
+
+    def frozen(self, name: str) -> Network:
+        """The network as a fixed function, also where it is the player's own: gradients reach what it is given, not its
+        weights. For terms that a part of a player is not to learn from; rivals are frozen already.
+        """
+        call, module = self._plain[name], self._modules[name]
+
+        def call_frozen(*inputs: Any) -> Any:
+            with without_gradients(module.parameters()):
+                return call(*inputs)
+
+        return call_frozen
 
     def batch_mean(self, values: Tensor) -> Tensor:
         """(N, ...) -> (...), the mean over a micro-batch of all ranks, for losses that are no means over images.

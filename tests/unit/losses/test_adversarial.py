@@ -81,3 +81,24 @@ def test_an_undecided_discriminator_pays_log_2(config: AdversarialConfig):
 def test_confident_logits_stay_finite(config: AdversarialConfig):
     losses = discriminator_losses(config, real=torch.tensor([-200.0]), fake=torch.tensor([200.0]))
     assert [loss.item() for loss in losses.values()] == [200, 200]
+
+
+@pytest.mark.parametrize("config", [MINIMAX, NON_SATURATING, LEAST_SQUARES, WASSERSTEIN, HINGE])
+def test_losses_of_several_discriminators_add_up(config: AdversarialConfig):
+    """Each is a mean over its own logits: four of the first scale weigh as much as the one of the second."""
+    fine, coarse = torch.tensor([0.5, -1.0, 2.0, 0.25]), torch.tensor([0.75])
+    apart = [discriminator_losses(config, real=one, fake=-one) for one in (fine, coarse)]
+    together = discriminator_losses(config, real=[fine, coarse], fake=(-fine, -coarse))
+    assert {name: loss.item() for name, loss in together.items()} == pytest.approx(
+        {name: sum(losses[name].item() for losses in apart) for name in ("real", "fake")}
+    )
+    expected = sum(generator_loss(config, fake=one).item() for one in (fine, coarse))
+    assert generator_loss(config, fake=[fine, coarse]).item() == pytest.approx(expected)
+
+
+def test_least_squares_of_two_scales():
+    losses = discriminator_losses(
+        LEAST_SQUARES, real=[torch.tensor([1.0, 0.0]), torch.tensor([3.0])], fake=[torch.tensor([2.0])]
+    )
+    assert losses["real"].item() == pytest.approx((0 + 1) / 2 + 4)
+    assert losses["fake"].item() == pytest.approx(4)

@@ -58,6 +58,18 @@ def test_a_pair_has_one_gradient():
     assert penalty.item() == pytest.approx(12**2)
 
 
+def test_each_of_several_discriminators_has_a_gradient_of_its_own():
+    """Of their sum, f(x) + |x|^2 / 2, the gradient would be another."""
+
+    def both(image: Tensor) -> tuple[Tensor, Tensor]:
+        return plane(image), half_square(image)
+
+    assert r1_penalty(both, REAL).item() == pytest.approx(25 / 2 + (5 + 1) / 2 / 2)
+    apart = ((5**0.5 - 1) ** 2 + (0.8125**0.5 - 1) ** 2) / 2
+    penalty = gradient_penalty(both, real=REAL, fake=FAKE, epsilon=EPSILON)
+    assert penalty.item() == pytest.approx((5 - 1) ** 2 + apart)
+
+
 def test_penalties_reach_the_weights_and_not_the_images():
     network = nn.Conv2d(2, 1, 1, bias=False)
     nn.init.constant_(network.weight, 2.0)

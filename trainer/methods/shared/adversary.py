@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.data.batch import Batch
+from trainer.losses.adversarial import Logits
 from trainer.losses.penalties import Inputs, regularisation
 from trainer.methods.base import Networks, Player
 
@@ -30,7 +31,7 @@ def penalties(
     fake: Inputs,
     batch: Batch,
     stream: str = "epsilon",
-    logits: Callable[..., Tensor] = nn.Module.__call__,
+    logits: Callable[..., Logits] = nn.Module.__call__,
 ) -> dict[str, Tensor]:
     """`regularisation` of one discriminator, at points drawn for the batch's samples.
 
