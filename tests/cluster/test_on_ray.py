@@ -32,6 +32,7 @@ SOON = {f"RAY_health_check_{name}": "1000" for name in ("period_ms", "timeout_ms
 def token(machines: list[Machine]) -> Iterator[dict[str, str]]:
     """Of a Ray cluster of all machines, one CPU each, the head on the first: variables for those who are let in."""
     variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    variables["RAY_gcs_server_port_wait_time_s"] = "120"
     with private_folder() as folder:
 
         def start(machine: Machine, *where: str) -> None:

@@ -7,13 +7,19 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from trainer.ranks.rendezvous import STORE_VARIABLE, private_store
+
+IMPORTED = ["trainer.loop.setup", "trainer.engine.engine", "deepspeed", "torch._dynamo"]
+"""Slow imports, of which none may start a thread: it would be missing in a rank."""
 
 GRACE_S = 2.0
 """After one rank has failed, the others have this long to say why they failed too."""
@@ -29,11 +35,13 @@ class _Rank(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """What every rank does."""
+    """What a rank does."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     timeout_s: float
+    environment: dict[str, str]
+    """All of its variables: a rank is born with those that its parent had long ago."""
 
 
 class _Failure(NamedTuple):
@@ -45,8 +53,8 @@ class _Failure(NamedTuple):
 def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout_s: float = 120.0) -> list[Any]:
     """Call `function(world, *args)` in `world_size` new CPU processes joined by gloo; the results by rank.
 
-    A start costs several seconds of imports, so let one call check many things. The function must be
-    importable (defined at the top of its module); arguments and results travel by pickle.
+    They are forked from a process that has imported what ranks need, which takes five seconds of each that is begun
+    anew. The function must be importable (defined at the top of its module); arguments and results travel by pickle.
 
     Raises:
         RankError: a rank raised, died, or had not returned after `timeout_s`. No process outlives the call.
@@ -55,8 +63,8 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, timeout
     with private_store() as store:
         try:
             for rank in range(world_size):
-                environment = _environment(rank, world_size, store=store)
-                ranks.append(_start(_Job(function, args, timeout_s), environment))
+                environment = os.environ | _environment(rank, world_size, store=store)
+                ranks.append(_start(_Job(function, args, timeout_s, environment)))
             return _collect(ranks, deadline=time.monotonic() + timeout_s, timeout_s=timeout_s)
         finally:
             for rank in ranks:
@@ -75,20 +83,42 @@ def _environment(rank: int, world_size: int, *, store: Path) -> dict[str, str]:
     }
 
 
-def _start(job: _Job, environment: dict[str, str]) -> _Rank:
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(job, there), daemon=True)
-    with patch.dict(os.environ, environment):  # a child must have these before it imports torch
-        process.start()
+def _start(job: _Job) -> _Rank:
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = parent_context().Process(target=_run, args=(job, there), daemon=True)
+    process.start()
     there.close()  # so that a rank's death closes the pipe
     return _Rank(process, here)
 
 
+def parent_process() -> int:
+    """Its number."""
+    parent_context()
+    pid = getattr(forkserver._forkserver, "_forkserver_pid")  # noqa: B009, private
+    assert isinstance(pid, int)
+    return pid
+
+
+@cache
+def parent_context() -> ForkServerContext:
+    """What forks ranks from a process without threads that has imported what they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    with patch.dict(os.environ, {"DS_ACCELERATOR": "cpu", "PYTHONPATH": path}):
+        forkserver.ensure_running()
+    return context
+
+
 def _run(job: _Job, results: Connection) -> None:
     """The life of a rank."""
+    import torch
+
     from trainer.ranks.world import close_world, init_world
 
+    os.environ.clear()
+    os.environ.update(job.environment)
+    torch.set_num_threads(int(job.environment["OMP_NUM_THREADS"]))
     faulthandler.dump_traceback_later(max(1.0, job.timeout_s - GRACE_S))  # where it hangs
     try:
         world = init_world("cpu")

@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.distributed.launcher import RankError, run_ranks
+from tests.distributed.launcher import RankError, parent_process, run_ranks
 from trainer.ranks.world import World
 
 
@@ -44,3 +45,14 @@ def test_a_failing_rank_is_told_and_all_are_ended(how: str, timeout_s: float, to
         run_ranks(_misbehave, 2, how, timeout_s=timeout_s)
     assert time.monotonic() - start < timeout_s + 15
     assert multiprocessing.active_children() == []
+
+
+def test_ranks_are_forked_from_a_process_without_other_threads() -> None:
+    """They would be missing in a rank, with whatever they held."""
+    parents = run_ranks(_parent_of_rank, 1)
+    assert parents == [parent_process()]
+    assert len(list(Path(f"/proc/{parents[0]}/task").iterdir())) == 1
+
+
+def _parent_of_rank(_world: World) -> int:
+    return os.getppid()
