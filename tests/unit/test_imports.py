@@ -149,6 +149,7 @@ def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
     ("module", "unneeded"),
     [
         ("trainer.loop.session", ("torchmetrics", "torchvision", "matplotlib", "wandb", "ray")),
+        ("trainer.evaluation.metrics.ssim", ("torchmetrics", "torchvision", "matplotlib")),
         (
             "trainer.inference.translate",
             ("deepspeed", "nvidia.dali", "torchmetrics", "torchvision", "matplotlib", "wandb", "ray"),

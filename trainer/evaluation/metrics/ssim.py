@@ -2,13 +2,17 @@
 
 from functools import partial
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from trainer.evaluation.metrics.base import ImageMean, ScoredView
 from trainer.pictures.tensors import to_levels
 
-_WINDOW = 11  # pixels
+_WINDOW, _SIGMA = 11, 1.5  # pixels
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_MIDDLE = 127.5
+"""Subtracted before squares are taken, which changes no variance: small numbers lose less of theirs in float32."""
 
 
 def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
@@ -23,7 +27,7 @@ def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
         eight_bits: False compares deeper images unrounded, on the same scale.
 
     Returns:
-        (N,), 1 for equal images; float32 is up to 0.0003 off in flat areas (float64 is 40 times slower).
+        (N,), 1 for equal images; float32 is up to 0.00004 off where images are bright and flat.
 
     Raises:
         ValueError: H or W is less than 11: no window lies inside.
@@ -31,16 +35,23 @@ def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
     height, width = fake_b.shape[2:]
     if min(height, width) < _WINDOW:
         raise ValueError(f"SSIM of {height} x {width} pixels: use images of at least {_WINDOW} pixels a side")
-    values = structural_similarity_index_measure(
-        to_levels(fake_b, eight_bits=eight_bits).contiguous(),  # channels_last is slower here
-        to_levels(real_b, eight_bits=eight_bits).contiguous(),
-        data_range=255.0,
-        reduction="none",
-        return_full_image=True,
-    )
-    assert isinstance(values, tuple)  # of which the first averages mirrored borders in
-    border = _WINDOW // 2
-    return values[1][:, :, border:-border, border:-border].mean(dim=(1, 2, 3))
+    x, y = (to_levels(image, eight_bits=eight_bits).contiguous() - _MIDDLE for image in (fake_b, real_b))
+    mean_x, mean_y, x_square, y_square, product = _local_means(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
+    variances = x_square - mean_x.square() + y_square - mean_y.square()
+    covariance = product - mean_x * mean_y
+    mean_x, mean_y = mean_x + _MIDDLE, mean_y + _MIDDLE
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
+    return (luminance * (2 * covariance + _C2) / (variances + _C2)).mean(dim=(1, 2, 3))
+
+
+def _local_means(images: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, H - 10, W - 10): the Gaussian mean of each window, by rows and then by columns."""
+    offsets = torch.arange(_WINDOW, dtype=torch.float32, device=images.device) - _WINDOW // 2
+    weights = torch.exp(-offsets.square() / (2 * _SIGMA**2))
+    weights = weights / weights.sum()
+    planes = images.flatten(0, 1).unsqueeze(1)
+    means = F.conv2d(F.conv2d(planes, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
+    return means.view(*images.shape[:2], *means.shape[2:])
 
 
 def make(view: ScoredView) -> ImageMean:
