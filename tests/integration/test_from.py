@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ import torch
 from tests.shrink import shrink
 from trainer.checkpoints.layout import EMA_FILE, latest_checkpoint
 from trainer.engine.stored_weights import read_weights
+from trainer.loop.setup import open_trainer
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.presets import DEFAULT, load_preset
+from trainer.ranks.world import init_world
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 PATIENCE_S = 120
@@ -46,21 +50,20 @@ def flags(dataset: Path, runs: Path) -> list[str | Path]:
 
 @pytest.fixture(scope="module")
 def source(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    runs = tmp_path_factory.mktemp("runs")
-    done = diptych("train", *flags(tiny_dataset, runs), "--name", "source", here=runs)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return RunDir(runs / "source")
+    run, config = RunDir(tmp_path_factory.mktemp("runs") / "source"), shrink(load_preset(DEFAULT), dataset=tiny_dataset)
+    run.create(replace(config, train=replace(config.train, total_kimg=0.008)), preset=DEFAULT, command=[])
+    trainer = open_trainer(open_run(run), world=init_world("cpu"), to_console=False)
+    trainer.train()
+    trainer.close()
+    return run
 
 
-@pytest.mark.parametrize("num_procs", [1, 2])
-def test_weights_at_the_start_are_the_sources(
-    num_procs: int, source: RunDir, tiny_dataset: Path, tmp_path: Path
-) -> None:
-    """With rates of 0 they are so at the end: the averages, too, which begin with the weights as they train."""
-    asked = ["--from", source.path, "--name", "next", "--optimizer.lr", "1e-30", "--num-procs", str(num_procs)]
-    done = diptych("train", *flags(tiny_dataset, tmp_path), *asked, here=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    before, after = latest_checkpoint(source.checkpoints), latest_checkpoint(tmp_path / "next" / "checkpoints")
+RATE_OF_NONE = ("--optimizer.lr", "1e-30")
+"""With which a run ends as it began: the averages, too, which begin with the weights as they train."""
+
+
+def assert_generator_is_the_sources(run: RunDir, source: RunDir) -> None:
+    before, after = latest_checkpoint(source.checkpoints), latest_checkpoint(run.checkpoints)
     assert before is not None
     assert after is not None
     player = "generator/state/mp_rank_00_model_states.pt"
@@ -69,6 +72,13 @@ def test_weights_at_the_start_are_the_sources(
     for name, value in here.items():
         if "running_" not in name and "num_batches" not in name:
             assert torch.equal(value, there[f"networks.generator.{name}"]), name
+
+
+def test_weights_at_the_start_are_the_sources_on_all_ranks(source: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
+    asked = ["--from", source.path, "--name", "next", *RATE_OF_NONE, "--num-procs", "2"]
+    done = diptych("train", *flags(tiny_dataset, tmp_path), *asked, here=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_generator_is_the_sources(RunDir(tmp_path / "next"), source)
     origin = json.loads((tmp_path / "next" / "run.json").read_text())["from"]
     assert origin["path"] == str(source.path)
     assert origin["position"] == 8
@@ -84,11 +94,12 @@ def test_what_does_not_fit_is_told_and_what_is_no_run_starts_nothing(
     assert done.returncode == 2
     assert "from = " in done.stderr
     assert list(tmp_path.iterdir()) == []
-    other = ["--from", source.path, "--name", "next", "--method.discriminator.num-layers", "1"]
+    other = ["--from", source.path, "--name", "next", "--method.discriminator.num-layers", "1", *RATE_OF_NONE]
     done = diptych("train", *same, *other, here=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not taken: discriminator." in done.stdout
     assert "in it" in done.stdout
+    assert_generator_is_the_sources(RunDir(tmp_path / "next"), source)
 
 
 def encoder_of(run: RunDir) -> dict[str, torch.Tensor]:
