@@ -93,24 +93,6 @@ def test_discriminators_terms():
     assert terms(small(), "discriminator") == pytest.approx(expected)
 
 
-def test_each_player_asks_the_discriminator_once_of_all_its_images():
-    """So that a batch norm has one mean and one variance for x and Dec(z), and one for D's and the decoder's logits."""
-    seen: list[Tensor] = []
-
-    def noted(image: Tensor) -> tuple[Tensor, Tensor]:
-        seen.append(image)
-        return discriminator(image)
-
-    method, networks = small(), stubs(encoder=encoder, decoder=decoder, discriminator=noted)
-    for player in method.players:
-        method.losses(player, networks, BATCH, method.forward(networks, BATCH))
-    real, reconstruction, sample = IMAGES, torch.ones(2, 1, 1, 2), -torch.ones(2, 1, 1, 2)
-    for found, right in zip(
-        seen, [(real, reconstruction), (real, reconstruction, sample), (real, reconstruction, sample)], strict=True
-    ):
-        assert torch.equal(found, torch.cat(right))
-
-
 def like(image: Tensor, reconstruction: Tensor, *, layer: int) -> float:
     """L_like of a decoder that gives that reconstruction."""
     torch.manual_seed(0)
