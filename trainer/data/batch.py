@@ -30,11 +30,18 @@ class Batch:
     """Names of the samples in the data set."""
     seed: int = 0
     """Of the run: with `index` it decides the batch's noise."""
+    step_start: int | None = None
+    """Images that the run had seen before the step, of which other ranks have other batches; None: before this one."""
 
     @property
     def position(self) -> int:
         """Images that the run had seen before this batch."""
         return int(self.index[0])
+
+    @property
+    def step_position(self) -> int:
+        """Images that the run had seen before this step: the same on all ranks, and for all micro-batches."""
+        return self.position if self.step_start is None else self.step_start
 
     def normal(self, stream: str, *shape: int) -> Tensor:
         """N(0, 1) noise, float32 [N, *shape] on the device: the same for a sample on any number of ranks.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trainer.checkpoints.layout import folder_of
@@ -116,7 +116,8 @@ class Trainer:
         self.engine.set_learning_rate(self._learning_rate())
         self.engine.phases.enter("data")
         with self.clock.waiting():
-            batches = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
+            taken = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
+        batches = [replace(batch, step_start=before) for batch in taken]
         try:
             losses = self.engine.train_step(*batches, step=self.step_number)
         except LossScaleError as error:

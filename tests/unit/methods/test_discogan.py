@@ -1,9 +1,11 @@
 """DiscoGAN's objective on networks small enough to work out."""
 
+from dataclasses import replace
 from math import exp, log
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests.unit.methods.two_way_networks import (
@@ -14,6 +16,7 @@ from tests.unit.methods.two_way_networks import (
     batch_of,
     check_that_players_train_alone,
     losses_of,
+    own_networks,
     values,
 )
 from trainer.config.data import DataConfig
@@ -22,6 +25,7 @@ from trainer.config.networks import GeneratorConfig
 from trainer.methods.base import Networks, TranslatesBack
 from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.methods.discogan.method import DiscoGAN, feature_distance
+from trainer.methods.shared.two_way import GENERATORS
 
 GENERATOR = GeneratorConfig(num_filters=2, num_downs=3, skips="none", dropout=0)
 DISCRIMINATOR = FeatureDiscriminatorConfig(num_filters=2, num_layers=2)
@@ -41,7 +45,7 @@ def with_features() -> Networks:
         "discriminator_a": lambda image: shown("discriminator_a", image),
         "discriminator_b": lambda image: shown("discriminator_b", image),
     }
-    return Networks({**NETWORKS, **judges}, {})
+    return Networks({**NETWORKS, **judges}, {name: NETWORKS.module(name) for name in GENERATORS})
 
 
 def test_generators_terms_are_halves_of_the_papers_sum():
@@ -50,9 +54,9 @@ def test_generators_terms_are_halves_of_the_papers_sum():
             # L_GAN_A: -log D_a(F(y)) with the logit 2; L_GAN_B: -log D_b(G(x)) with the logit 1/2.
             "gan_a": 0.5 * log(1 + exp(-2)),
             "gan_b": 0.5 * log(1 + exp(-0.5)),
-            # L_CONST: (F(G(x)) - x)^2 and (G(F(y)) - y)^2.
-            "const_a": 0.5 * 0.25**2,
-            "const_b": 0.5 * 0.5**2,
+            # L_CONST: (F(G(x)) - x)^2 and (G(F(y)) - y)^2, of pixels in [0, 1]: differences of 1/8 and 1/4.
+            "const_a": 0.5 * 0.125**2,
+            "const_b": 0.5 * 0.25**2,
         }
     )
 
@@ -86,7 +90,8 @@ def test_features_are_matched_in_their_means_over_the_batch():
 def test_features_are_matched_in_their_means_over_all_ranks():
     """Where all others have features of twice the size, means over two ranks are 3/2 of the own."""
     seen = with_features()
-    networks = Networks(dict(seen), {}, mean_over_ranks=lambda own: (own + 2 * own) / 2)
+    modules = {name: seen.module(name) for name in GENERATORS}
+    networks = Networks(dict(seen), modules, mean_over_ranks=lambda own: (own + 2 * own) / 2)
     alone, together = (losses_of(build(feature_share=0.9), "generators", networks=each) for each in (seen, networks))
     assert together["features_a"] == pytest.approx(1.5**2 * alone["features_a"])
     assert together["gan_a"] == alone["gan_a"]
@@ -95,10 +100,40 @@ def test_features_are_matched_in_their_means_over_all_ranks():
 def test_the_curriculum_ends_at_its_image():
     method = build(curriculum_kimg=0.064, feature_share=0.25)
     early, late = (losses_of(method, "generators", networks=with_features(), position=at) for at in (63, 64))
-    assert early["const_b"] == pytest.approx(0.01 * 0.5**2)
+    assert early["const_b"] == pytest.approx(0.01 * 0.25**2)
     assert early["gan_b"] == pytest.approx(0.99 * 0.75 * log(1 + exp(-0.5)))
-    assert late["const_b"] == pytest.approx(0.5 * 0.5**2)
+    assert late["const_b"] == pytest.approx(0.5 * 0.25**2)
     assert late["gan_b"] == pytest.approx(0.5 * 0.75 * log(1 + exp(-0.5)))
+
+
+def test_the_curriculum_ends_for_all_batches_of_a_step_at_once():
+    """Of a step at 60 of 64 images, the second rank's batch begins at 64."""
+    method, networks = build(curriculum_kimg=0.064), with_features()
+    first, second = (replace(batch_of(X, Y, position=at), step_start=60) for at in (60, 64))
+    ours, theirs = (
+        values(method.losses("generators", networks, each, method.forward(networks, each))) for each in (first, second)
+    )
+    assert ours == theirs
+    assert ours["const_b"] == pytest.approx(0.01 * 0.25**2)
+
+
+def test_running_statistics_are_those_of_inputs():
+    """Fakes on the way back are normalised by their own, and leave no trace in what is used at test time."""
+    torch.manual_seed(0)
+    method = build()
+    networks = own_networks(method)
+    batch = batch_of(torch.randn(4, 1, 16, 16), torch.randn(4, 1, 16, 16) + 3)
+    fakes = method.forward(networks, batch)
+    generators = method.players["generators"].networks
+    before = {name: value.clone() for name, value in generators.named_buffers() if "running" in name}
+    assert before and all(value.abs().max() > 0 for value in before.values())
+    losses = method.losses("generators", networks, batch, fakes)
+    after = dict(generators.named_buffers())
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert losses["const_a"].item() == pytest.approx(
+        F.mse_loss(generators["generator_b2a"](fakes["fake_b"]), batch.a).item() / 8
+    )
+    assert any(not torch.equal(after[name], value) for name, value in before.items()), "that call moves them"
 
 
 @pytest.mark.parametrize(

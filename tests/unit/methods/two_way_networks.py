@@ -24,7 +24,7 @@ NETWORKS = Networks(
         "discriminator_a": lambda x: x + 2,
         "discriminator_b": lambda y: 2 * y,
     },
-    {},
+    {name: nn.Identity() for name in ("generator_a2b", "generator_b2a")},
 )
 
 

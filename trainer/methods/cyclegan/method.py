@@ -16,6 +16,7 @@ from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (
     GENERATORS,
+    apply_aside,
     build_generators,
     build_patchgans,
     discriminator_terms,
@@ -76,8 +77,8 @@ class CycleGAN(Method):
         if weight == 0:
             return {}
         return {
-            "cycle_a": weight * F.l1_loss(networks["generator_b2a"](fakes["fake_b"]), batch.a),
-            "cycle_b": weight * F.l1_loss(networks["generator_a2b"](fakes["fake_a"]), batch.b),
+            "cycle_a": weight * F.l1_loss(apply_aside(networks, "generator_b2a", fakes["fake_b"]), batch.a),
+            "cycle_b": weight * F.l1_loss(apply_aside(networks, "generator_a2b", fakes["fake_a"]), batch.b),
         }
 
     def _identity(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
@@ -85,8 +86,8 @@ class CycleGAN(Method):
         if weight == 0:
             return {}
         return {
-            "identity_a": weight * F.l1_loss(networks["generator_b2a"](batch.a), batch.a),
-            "identity_b": weight * F.l1_loss(networks["generator_a2b"](batch.b), batch.b),
+            "identity_a": weight * F.l1_loss(apply_aside(networks, "generator_b2a", batch.a), batch.a),
+            "identity_b": weight * F.l1_loss(apply_aside(networks, "generator_a2b", batch.b), batch.b),
         }
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from trainer.methods.discogan.discriminator import FeatureDiscriminator
 from trainer.methods.shared.adversary import discriminator_player, generator_player
 from trainer.methods.shared.two_way import (
     GENERATORS,
+    apply_aside,
     build_generators,
     discriminator_terms,
     round_trips,
@@ -32,7 +33,8 @@ class DiscoGAN(Method):
 
     G_AB is `generator_a2b`. The authors' code weighs L_GAN and L_CONST as shares of 1, as is done here; it steps the
     discriminators once for two steps of the generators (here each steps each time), and its generators have a norm and
-    a LeakyReLU at the bottleneck.
+    a LeakyReLU at the bottleneck. It translates with the statistics of the batch; here those of the inputs of a run do,
+    so that a translation depends on no other.
     """
 
     def __init__(self, config: DiscoGANConfig, task: Task) -> None:
@@ -63,7 +65,7 @@ class DiscoGAN(Method):
                     self.config.adversarial, networks, view, real=real, fake=fake.detach(), batch=batch
                 )
             else:
-                terms |= self._adversarial(networks, view, real=real, fake=fake, position=batch.position)
+                terms |= self._adversarial(networks, view, real=real, fake=fake, position=batch.step_position)
         return terms if player == "discriminators" else terms | self._const(networks, batch, fakes)
 
     def _adversarial(
@@ -89,13 +91,15 @@ class DiscoGAN(Method):
         return terms
 
     def _const(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """L_CONST: d(x_ABA, x_A) and d(x_BAB, x_B), with the mean squared error as d (section 2.2)."""
-        weight = self.const_share(batch.position)
+        """L_CONST: d(x_ABA, x_A) and d(x_BAB, x_B), with the mean squared error as d (section 2.2), of pixels in [0, 1]
+        as the authors have them: a quarter of that in [-1, 1].
+        """
+        weight = self.const_share(batch.step_position) / 4
         if weight == 0:
             return {}
         return {
-            "const_a": weight * F.mse_loss(networks["generator_b2a"](fakes["fake_b"]), batch.a),
-            "const_b": weight * F.mse_loss(networks["generator_a2b"](fakes["fake_a"]), batch.b),
+            "const_a": weight * F.mse_loss(apply_aside(networks, "generator_b2a", fakes["fake_b"]), batch.a),
+            "const_b": weight * F.mse_loss(apply_aside(networks, "generator_a2b", fakes["fake_a"]), batch.b),
         }
 
     def const_share(self, position: int) -> float:

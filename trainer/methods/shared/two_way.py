@@ -3,7 +3,11 @@
 View a is X of CycleGAN, U of DualGAN and A of DiscoGAN; `discriminator_a` judges images of view a.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.method import Task
@@ -42,6 +46,28 @@ def build_patchgans(config: PatchGANConfig, task: Task) -> nn.ModuleDict:
 def translate_both(networks: Networks, batch: Batch) -> dict[str, Tensor]:
     """fake_b of a, and fake_a of b."""
     return {"fake_b": networks["generator_a2b"](batch.a), "fake_a": networks["generator_b2a"](batch.b)}
+
+
+def apply_aside(networks: Networks, name: str, image: Tensor) -> Tensor:
+    """What a generator makes of images that it will not meet when it is used: fakes, on the way back.
+
+    Batch norms normalise them as ever, but keep running statistics of the others alone.
+    """
+    with _statistics_as_they_are(networks.module(name)):
+        return networks[name](image)
+
+
+@contextmanager
+def _statistics_as_they_are(module: nn.Module) -> Iterator[None]:
+    norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
 
 
 def discriminator_terms(
