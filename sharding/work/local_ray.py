@@ -97,7 +97,8 @@ def _guards() -> dict[str, str | None]:
         "RAY_AUTH_MODE": None,  # unset, it is turned on, also in a Ray that was imported before
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: every port on loopback only
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_gcs_server_port_wait_time_s": os.environ.get("RAY_gcs_server_port_wait_time_s", "120"),  # Ray's own: 30
+        # Ray's own: 30, and its own spelling
+        "RAY_gcs_server_port_wait_time_s": os.environ.get("RAY_gcs_server_port_wait_time_s", "120"),  # noqa: SIM112
     }
 
 
