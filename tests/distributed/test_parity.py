@@ -12,6 +12,7 @@ from torch import nn
 from tests.distributed.launcher import run_ranks
 from tests.shrink import SIDE, shrink
 from trainer.config.method import Task
+from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.precision import autocasting
 from trainer.methods.base import Method, Networks, Player
@@ -136,7 +137,7 @@ def train_plain(
     calls = {name: autocasting(net, device=torch.device("cpu"), dtype=dtype) for name, net in modules.items()}
     networks = Networks(calls, modules)
     scalers = {name: torch.amp.GradScaler("cpu", enabled=dtype == torch.float16) for name in method.players}
-    optimizers = {name: plain_optimizer(player, config) for name, player in method.players.items()}
+    optimizers = {name: plain_optimizer(player, config.optimizer.of(name)) for name, player in method.players.items()}
     for step in range(num_steps):
         batches = [global_micro_batch(step, micro, config) for micro in range(num_accumulated)]
         due = {name: player for name, player in method.players.items() if (step + 1) % player.period == 0}
@@ -162,11 +163,14 @@ def train_plain(
     return weights_of(method)
 
 
-def plain_optimizer(player: Player, config: RunConfig) -> torch.optim.Optimizer:
-    settings, parameters = config.optimizer, player.networks.parameters()
+def plain_optimizer(player: Player, settings: OptimizerConfig) -> torch.optim.Optimizer:
+    parameters, lr, decay = player.networks.parameters(), settings.lr, settings.weight_decay
     if settings.algorithm == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=settings.lr, alpha=settings.rmsprop_decay)
-    return torch.optim.Adam(parameters, lr=settings.lr, betas=(settings.beta1, settings.beta2))
+        return torch.optim.RMSprop(parameters, lr=lr, alpha=settings.rmsprop_decay, weight_decay=decay)
+    if settings.algorithm == "adagrad":
+        return torch.optim.Adagrad(parameters, lr=lr, weight_decay=decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.algorithm]
+    return kind(parameters, lr=lr, betas=(settings.beta1, settings.beta2), weight_decay=decay)
 
 
 def weights_of(method: Method) -> Weights:

@@ -38,6 +38,21 @@ def test_step_schedule_falls_to_a_tenth_at_each_step():
     assert rates == pytest.approx([1, 1, 0.1, 0.01, 0.001])
 
 
+def test_the_factor_of_a_step_and_of_a_whole_fall():
+    steps = OptimizerConfig(lr=1.0, schedule="step", decay_start=0.25, decay_factor=0.5)
+    rates = [learning_rate(steps, position=position, total=1000) for position in (0, 250, 500, 999)]
+    assert rates == pytest.approx([1, 0.5, 0.25, 0.125])
+    fall = OptimizerConfig(lr=1.0, schedule="exponential", decay_start=0.5, decay_factor=0.01)
+    rates = [learning_rate(fall, position=position, total=1000) for position in (0, 500, 750, 1000)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.01])
+
+
+def test_warm_up_rises_to_the_rate_of_the_schedule():
+    config = OptimizerConfig(lr=1.0, decay_start=0.0, warmup_kimg=0.1)
+    rates = [learning_rate(config, position=position, total=1000) for position in (0, 49, 98, 99, 500)]
+    assert rates == pytest.approx([0.01, 0.5 * 0.951, 0.99 * 0.902, 0.901, 0.5])
+
+
 def follow(half_life_kimg: float) -> tuple[nn.Linear, MovingAverage]:
     network = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(network.weight)

@@ -47,6 +47,11 @@ class MethodConfig(Section):
     """Whether it makes view b of view a, or of view b itself where that is the only one: what most scores judge."""
     translates_back: ClassVar[bool] = False
     """Whether it makes view a of view b, too."""
+    discriminators: ClassVar[tuple[str, ...]] = ()
+    """Its players that judge, as `method.py` names them; clipped critics are among them. Only a player that stands here
+    or in `generators` can have an optimizer of its own."""
+    generators: ClassVar[tuple[str, ...]] = ()
+    """Its other players."""
     shows_labels: ClassVar[bool] = False
     """Whether it makes images of a wanted label, which a reader of labels can judge: by drawing or changing them."""
 
@@ -54,6 +59,11 @@ class MethodConfig(Section):
     def stride(self) -> int:
         """Pixels: sides of images must be multiples of this, unless the size is fixed."""
         return lcm(*(generator.stride for generator in self._parts(GeneratorConfig).values()))
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The names of all."""
+        return (*self.discriminators, *self.generators)
 
     @property
     def differentiates_gradients(self) -> bool:

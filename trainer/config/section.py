@@ -4,7 +4,7 @@ A section does not know where in the configuration it stands: `check_section` go
 error by its path. So one kind of section can stand in several places, under whatever names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
@@ -41,8 +41,10 @@ def check_section(section: Section, path: str = "") -> None:
     check_bounds(section, path)
     for field in fields(section):
         value = getattr(section, field.name)
-        if isinstance(value, Section):
-            check_section(value, _join(path, field.name))
+        parts = {f"{field.name}.{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {}
+        for name, part in (parts or {field.name: value}).items():
+            if isinstance(part, Section):
+                check_section(part, _join(path, name))
     with within(path):
         section.check_fields()
 

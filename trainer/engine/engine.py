@@ -70,7 +70,8 @@ class Engine:
             name: PlayerEngine(
                 player,
                 config=config,
-                optimizer=optimizer,
+                optimizer=optimizer.of(name),
+                lr_factor=optimizer.lr_factor(name, is_discriminator=player.is_discriminator),
                 batch_size_per_gpu=batch_size_per_gpu,
                 dtype=self.dtype,
                 world=self.world,
@@ -163,7 +164,7 @@ class Engine:
         }
 
     def set_learning_rate(self, lr: float) -> None:
-        """Set the rate of all players, from the next step on."""
+        """Set the run's rate, of which each player has its multiple, from the next step on."""
         for player in self.players.values():
             player.set_learning_rate(lr)
 

@@ -1,44 +1,51 @@
 """The optimizer of one player."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
-from trainer.config.optimizer import OptimizerConfig
+from trainer.config.optimizer import Algorithm, OptimizerConfig
 
 
-def make_optimizer(
-    parameters: Iterable[nn.Parameter], *, config: OptimizerConfig, weight_clip: float
-) -> torch.optim.Optimizer:
-    """The optimizer of the networks of one player; its learning rate is set anew before each step.
+def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of the networks of one player, by its own settings; its rate is set anew before each step."""
+    return _ALGORITHMS[config.algorithm](parameters, config)
 
-    Args:
-        weight_clip: after each step weights are cut to plus or minus this (Arjovsky et al. 2017); 0 is off.
+
+def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if config.algorithm == "adamw" else torch.optim.Adam
+    betas = (config.beta1, config.beta2)
+    return kind(parameters, lr=config.lr, betas=betas, weight_decay=config.weight_decay, fused=True)
+
+
+def _rmsprop(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+    decay = config.weight_decay
+    return torch.optim.RMSprop(parameters, lr=config.lr, alpha=config.rmsprop_decay, weight_decay=decay, foreach=True)
+
+
+def _adagrad(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+    return torch.optim.Adagrad(parameters, lr=config.lr, weight_decay=config.weight_decay, foreach=True)
+
+
+_ALGORITHMS: dict[Algorithm, Callable[[Iterable[nn.Parameter], OptimizerConfig], torch.optim.Optimizer]] = {
+    "adam": _adam,
+    "adamw": _adam,
+    "rmsprop": _rmsprop,
+    "adagrad": _adagrad,
+}
+
+
+def clip_after_each_step(engine: Any, limit: float) -> None:
+    """Cut weights to plus or minus `limit` after each step of a DeepSpeed engine (Arjovsky et al. 2017); 0 is off.
+
+    By a hook of the optimizer and not on the networks: ZeRO's optimizer works on flat master copies of the weights, and
+    would overwrite networks that were clipped. Of the engine's own optimizer, since ZeRO makes Adagrad anew.
     """
-    optimizer: torch.optim.Optimizer
-    if config.algorithm == "adam":
-        optimizer = torch.optim.Adam(
-            parameters,
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-    else:
-        optimizer = torch.optim.RMSprop(
-            parameters, lr=config.lr, alpha=config.rmsprop_decay, weight_decay=config.weight_decay, foreach=True
-        )
-    if weight_clip > 0:
-        _clip_after_each_step(optimizer, weight_clip)
-    return optimizer
 
-
-def _clip_after_each_step(optimizer: torch.optim.Optimizer, limit: float) -> None:
-    """Clip by a hook of the optimizer and not on the networks: ZeRO's optimizer works on flat master copies of the
-    weights, and would overwrite networks that were clipped.
-    """
+    if limit == 0:
+        return
 
     @torch.no_grad()
     def clip(optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -46,4 +53,4 @@ def _clip_after_each_step(optimizer: torch.optim.Optimizer, limit: float) -> Non
             for parameter in group["params"]:
                 parameter.clamp_(-limit, limit)
 
-    optimizer.register_step_post_hook(clip)
+    getattr(engine.optimizer, "optimizer", engine.optimizer).register_step_post_hook(clip)

@@ -16,7 +16,7 @@ from trainer.engine.activations import recompute_activations
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.frozen import trained
 from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
-from trainer.engine.optimizers import make_optimizer
+from trainer.engine.optimizers import clip_after_each_step, make_optimizer
 from trainer.engine.phases import Phases
 from trainer.engine.precision import fastest_format
 from trainer.engine.tensors import MapLocation, load_tensors
@@ -42,7 +42,12 @@ class _Router(nn.Module):
 
 
 class PlayerEngine:
-    """One player: its networks, optimizer and DeepSpeed engine."""
+    """One player: its networks, optimizer and DeepSpeed engine.
+
+    Args:
+        optimizer: its own settings.
+        lr_factor: its learning rate as a multiple of the run's.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class PlayerEngine:
         *,
         config: EngineConfig,
         optimizer: OptimizerConfig,
+        lr_factor: float,
         batch_size_per_gpu: int,
         dtype: torch.dtype,
         world: World,
@@ -62,7 +68,7 @@ class PlayerEngine:
         if config.activation_checkpointing:
             recompute_activations(player.networks)
         router = _Router(player.networks).to(world.device)
-        stepper = make_optimizer(trained(router), config=optimizer, weight_clip=player.weight_clip)
+        stepper = make_optimizer(trained(router), optimizer)
         engine: Any
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
             engine, *_ = deepspeed.initialize(
@@ -72,13 +78,13 @@ class PlayerEngine:
                     config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype, weights=trained(router)
                 ),
             )
+        clip_after_each_step(engine, player.weight_clip)
         _read_no_code(engine)
         self._faults = _note_faults(engine)
-        self.engine = engine
-        self.player = player
+        self.engine, self.player = engine, player
         self._phases = phases
         self.networks = player.networks
-        self._lr_factor = optimizer.discriminator_lr_factor if player.is_discriminator else 1.0
+        self._lr_factor = lr_factor
         self._zero_stage = config.zero_stage
         self.loss_scale = make_loss_scale(config) if dtype == torch.float16 else None
         take_over_scaling(engine, self.loss_scale)

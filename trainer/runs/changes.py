@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from trainer.config.errors import ConfigError
@@ -15,8 +16,11 @@ CHANGEABLE = (
     "train.patience_kimg",
     "optimizer.lr",
     "optimizer.discriminator_lr_factor",
+    "optimizer.players.*.lr",
     "optimizer.schedule",
     "optimizer.decay_start",
+    "optimizer.decay_factor",
+    "optimizer.warmup_kimg",
     "engine.device",
     "engine.gradient_clipping",
     "engine.timeout_s",
@@ -39,7 +43,7 @@ def find_changes(before: RunConfig, after: RunConfig) -> dict[str, Any]:
     """
     changes, old = changed(after, since=before), flatten(config_to_dict(before))
     for path, value in changes.items():
-        if not any(path == name or path.startswith(f"{name}.") for name in CHANGEABLE):
+        if not any(fnmatchcase(path, name) or path.startswith(f"{name}.") for name in CHANGEABLE):
             remedy = f"is {old.get(path)!r} for the whole of a run; start a new run. A resumed one can change: "
             raise ConfigError(path, value, remedy + ", ".join(CHANGEABLE) + ".")
     return changes

@@ -45,7 +45,10 @@ class RunConfig(Section):
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
-        """Check all sections, wherever the configuration comes from: only here they know their places."""
+        """Check all sections, wherever the configuration comes from: only here they know their places, and that of
+        optimizers which players they are for.
+        """
+        object.__setattr__(self, "optimizer", self.optimizer.for_players(self.method.players))
         check_section(self)
 
     def check_fields(self) -> None:
@@ -102,18 +105,28 @@ class RunConfig(Section):
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
             "or set the method's weight_gradient_penalty and weight_r1 to 0.",
         )
+        algorithms = {self.optimizer.of(player).algorithm for player in self.method.players or ("",)}
+        require(
+            not (self.engine.zero_stage == 3 and "adagrad" in algorithms),
+            "engine.zero_stage",
+            self.engine.zero_stage,
+            "makes Adagrad anew in a form that no other number of ranks can take up; use zero_stage 0 to 2, or another "
+            "optimizer.algorithm.",
+        )
 
     def _check_critics(self) -> None:
-        optimizer = self.optimizer
-        has_momentum = optimizer.algorithm == "adam" and optimizer.beta1 > 0
-        require(
-            not (self.method.clips_weights and has_momentum) or optimizer.clipped_momentum,
-            "optimizer.beta1",
-            optimizer.beta1,
-            "momentum makes critics with clipped weights unstable; use optimizer.beta1 = 0 or optimizer.algorithm = "
-            "'rmsprop', bound the critic by the method's weight_gradient_penalty in place of weight_clip, or set "
-            "optimizer.clipped_momentum.",
-        )
+        if not self.method.clips_weights or self.optimizer.clipped_momentum:
+            return
+        for player in self.method.discriminators or ("",):
+            own = self.optimizer.players.get(player)
+            require(
+                not self.optimizer.of(player).has_momentum(),
+                "optimizer.beta1" if own is None or own.beta1 is None else f"optimizer.players.{player}.beta1",
+                self.optimizer.of(player).beta1,
+                "momentum makes critics with clipped weights unstable; use beta1 = 0 or algorithm = 'rmsprop', bound "
+                "the critic by the method's weight_gradient_penalty in place of weight_clip, or set "
+                "optimizer.clipped_momentum.",
+            )
 
     def check_hardware(self, num_gpus: int) -> None:
         """Reject a device or precision that this machine does not have."""

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 import tyro
 
+from launch.starting import parse_train
 from trainer import config as config_module
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig, DegradeConfig, JitterConfig
 from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import PatchGANConfig
+from trainer.config.optimizer import PlayerOptimizerConfig
 from trainer.config.train import TrainConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vae.config import VAEConfig
@@ -26,6 +28,7 @@ from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 
 BLUR, JITTER = DegradeConfig(kind="blur"), JitterConfig(contrast=0.1)
+OWN_MOMENTUM = {"beta1": 0, "players": {"discriminator": {"beta1": 0.2}}}
 CLIPPED = {"objective": "wasserstein", "weight_clip": 0.01}
 
 
@@ -72,6 +75,20 @@ def test_the_defaults_are_possible():
             3,
         ),
         (lambda: changed(method={"adversarial": CLIPPED}), "optimizer.beta1", 0.5),
+        (lambda: changed(optimizer={"algorithm": "adagrad"}, engine={"zero_stage": 3}), "engine.zero_stage", 3),
+        (lambda: changed(method={"adversarial": CLIPPED}, optimizer={"algorithm": "adamw"}), "optimizer.beta1", 0.5),
+        (
+            lambda: changed(method={"adversarial": CLIPPED}, optimizer=OWN_MOMENTUM),
+            "optimizer.players.discriminator.beta1",
+            0.2,
+        ),
+        (
+            lambda: changed(optimizer={"players": {"critic": {"lr": 1e-4}}}),
+            "optimizer.players.critic",
+            PlayerOptimizerConfig(lr=1e-4),
+        ),
+        (lambda: changed(optimizer={"players": {"generator": {"lr": 0}}}), "optimizer.players.generator.lr", 0.0),
+        (lambda: changed(optimizer={"decay_factor": 0}), "optimizer.decay_factor", 0.0),
         (lambda: RunConfig(method=Pix2PixConfig()), "data.crop_size", 128),  # 8 halvings need 256
         (lambda: changed(data={"crop_size": (64, 128), "load_size": 143}), "data.crop_size", (64, 128)),  # 7 need 128
         (lambda: RunConfig(method=VAEConfig(), data=DataConfig(crop_size=(64, 128))), "data.crop_size", (64, 128)),
@@ -92,8 +109,24 @@ def test_an_error_names_field_value_and_remedy(make, field: str, value: object):
     assert len(str(caught.value)) > len(f"{field} = {value!r}: ") + 10
 
 
+def test_players_have_flags_and_an_entry_each():
+    """What a run's file does not say of a player is what all have."""
+    config = load_preset(DEFAULT)
+    assert config.optimizer.players == dict.fromkeys(("discriminator", "generator"), PlayerOptimizerConfig())
+    flag = "--optimizer.players.discriminator.lr"
+    _, options = parse_train([flag, "1e-5"], prog="train")
+    assert options.config == changed(optimizer={"players": {"discriminator": {"lr": 1e-5}}})
+    assert options.config.optimizer.of("generator") == replace(config.optimizer, players={})
+
+
 @pytest.mark.parametrize(
-    "optimizer", [{"beta1": 0}, {"algorithm": "rmsprop", "beta1": 0.9}, {"beta1": 0.5, "clipped_momentum": True}]
+    "optimizer",
+    [
+        {"beta1": 0},
+        {"players": {"discriminator": {"beta1": 0}}},
+        {"algorithm": "rmsprop", "beta1": 0.9},
+        {"beta1": 0.5, "clipped_momentum": True},
+    ],
 )
 def test_clipped_critics_train_without_momentum_or_as_asked(optimizer: dict):
     changed(method={"adversarial": CLIPPED}, optimizer=optimizer)

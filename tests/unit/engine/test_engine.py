@@ -13,6 +13,7 @@ from tests.shrink import SIDE, shrink
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import PlayerOptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
 from trainer.methods.pix2pix.config import Pix2PixConfig
@@ -24,6 +25,7 @@ from trainer.runs.config import RunConfig
 BATCH_SIZE = 2
 LIMIT = 0.01
 CRITIC = AdversarialConfig(objective="wasserstein", weight_clip=LIMIT, num_discriminator_steps=3)
+SLOW = PlayerOptimizerConfig(algorithm="adamw", lr=1e-5, beta1=0.9, weight_decay=0.1)
 
 
 def config_of(
@@ -89,7 +91,7 @@ def test_recomputed_activations_change_no_loss(zero_stage: int):
 
 
 @pytest.mark.parametrize("zero_stage", [0, 1, 2])
-@pytest.mark.parametrize("algorithm", ["adam", "rmsprop"])
+@pytest.mark.parametrize("algorithm", ["adam", "rmsprop", "adagrad"])
 def test_a_critics_weights_stay_within_the_limit(zero_stage: int, algorithm: Any):
     config = config_of(pix2pix(CRITIC), lr=0.005, zero_stage=zero_stage)
     engine = make_engine(replace(config, optimizer=replace(config.optimizer, algorithm=algorithm)))
@@ -105,6 +107,24 @@ def test_a_critics_weights_stay_within_the_limit(zero_stage: int, algorithm: Any
     engine.set_learning_rate(0)
     train(engine, step=3)
     assert torch.equal(weights(engine, "discriminator"), clipped)
+
+
+@pytest.mark.parametrize("zero_stage", [0, 2])
+def test_each_player_has_the_optimizer_that_it_is_given(zero_stage: int):
+    config = config_of(pix2pix(AdversarialConfig()), lr=1e-3, discriminator_lr_factor=0.5, zero_stage=zero_stage)
+    own = {"discriminator": PlayerOptimizerConfig(algorithm="rmsprop", rmsprop_decay=0.95), "generator": SLOW}
+    engine = make_engine(replace(config, optimizer=replace(config.optimizer, players=own)))
+    train(engine, step=0)
+    optimizers = {name: player.engine.optimizer for name, player in engine.players.items()}
+    inner = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in optimizers.items()}
+    kinds = {name: type(optimizer) for name, optimizer in inner.items()}
+    assert kinds == {"discriminator": torch.optim.RMSprop, "generator": torch.optim.AdamW}
+    critic, generator = (inner[name].param_groups[0] for name in ("discriminator", "generator"))
+    assert (critic["lr"], critic["alpha"], critic["weight_decay"]) == (pytest.approx(5e-4), 0.95, 0)
+    assert (generator["lr"], generator["betas"]) == (pytest.approx(1e-5), (0.9, 0.999))
+    assert generator["weight_decay"] == 0.1
+    engine.set_learning_rate(1e-4)  # as at a tenth of the schedule
+    assert [inner[name].param_groups[0]["lr"] for name in inner] == pytest.approx([5e-5, 1e-6])
 
 
 def test_the_generator_waits_for_its_critic():

@@ -42,6 +42,17 @@ def test_every_method_has_a_preset():
     assert {load_preset(preset).method.name for preset in preset_names()} == set(method_names())
 
 
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_section_names_the_players_that_are_built(preset: str):
+    """All of them, or `optimizer.players` would be refused for one; those that judge apart."""
+    config = shrink(load_preset(preset), dataset=Path("unused"))
+    players = build_method(config.method, Task(channels_a=3, channels_b=3, side=SIDE, num_labels=4)).players
+    judges = {name for name, player in players.items() if player.is_discriminator}
+    assert players.keys() - judges == set(config.method.generators)
+    without_gan = getattr(config.method, "weight_gan", 1) == 0  # pix2pix then trains no discriminator
+    assert judges == (set() if without_gan else set(config.method.discriminators))
+
+
 def test_sections_are_listed_and_read_without_torch():
     program = (
         "import sys; from trainer.methods.registry import config_class, method_names; "

@@ -14,6 +14,7 @@ from launch.cli import main
 from tests.shrink import shrink
 from trainer import main as rank
 from trainer.config.errors import ConfigError
+from trainer.config.optimizer import PlayerOptimizerConfig
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.changes import check_length, find_changes
@@ -91,6 +92,8 @@ def test_a_moved_data_set_is_found_again_and_another_is_refused(
 def test_settings_that_stay_are_no_changes(config: RunConfig) -> None:
     assert find_changes(config, config) == {}
     assert find_changes(config, replace(config, log=replace(config.log, period_kimg=1.0))) == {"log.period_kimg": 1.0}
+    own = replace(config, optimizer=replace(config.optimizer, players={"generator": PlayerOptimizerConfig(lr=1e-5)}))
+    assert find_changes(config, own) == {"optimizer.players.generator.lr": 1e-5}
     with pytest.raises(ConfigError, match=r"optimizer\.algorithm = 'rmsprop': is 'adam' for the whole of a run"):
         find_changes(config, replace(config, optimizer=replace(config.optimizer, algorithm="rmsprop")))
 

@@ -14,6 +14,7 @@ class AutoencoderConfig(MethodConfig):
     """A convolutional auto-encoder: learns a code of images without labels."""
 
     name: Literal["autoencoder"] = "autoencoder"
+    generators = ("autoencoder",)
     pairing = "single"
     fixed_size = True
     shows_labels = True

@@ -25,6 +25,8 @@ class BiGANConfig(MethodConfig):
     """
 
     name: Literal["bigan"] = "bigan"
+    discriminators = ("discriminator",)
+    generators = ("encoder_generator",)
     pairing = "single"
     fixed_size = True
     shows_labels = True

@@ -20,6 +20,8 @@ class BiGANImageConfig(MethodConfig):
     """
 
     name: Literal["bigan_image"] = "bigan_image"
+    discriminators = ("discriminator",)
+    generators = ("generators",)
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)

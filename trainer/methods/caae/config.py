@@ -23,6 +23,8 @@ class CAAEConfig(MethodConfig):
     """
 
     name: Literal["caae"] = "caae"
+    discriminators = ("discriminator_z", "discriminator_image")
+    generators = ("autoencoder",)
     pairing = "single"
     needs_label = True
     fixed_size = True

@@ -16,6 +16,8 @@ class CGANConfig(MethodConfig):
     """Conditional GAN (Mirza & Osindero 2014, arXiv:1411.1784) with DCGAN's networks; the condition is `data.label`."""
 
     name: Literal["cgan"] = "cgan"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
     pairing = "single"
     needs_label = True
     fixed_size = True

@@ -26,6 +26,8 @@ class CoGANConfig(MethodConfig):
     """
 
     name: Literal["cogan"] = "cogan"
+    discriminators = ("discriminators",)
+    generators = ("generators",)
     fixed_size = True
     translates_back = True
 

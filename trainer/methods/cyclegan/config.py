@@ -21,6 +21,8 @@ class CycleGANConfig(MethodConfig):
     """
 
     name: Literal["cyclegan"] = "cyclegan"
+    discriminators = ("discriminators",)
+    generators = ("generators",)
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)

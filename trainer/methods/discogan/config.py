@@ -41,6 +41,8 @@ class DiscoGANConfig(MethodConfig):
     """
 
     name: Literal["discogan"] = "discogan"
+    discriminators = ("discriminators",)
+    generators = ("generators",)
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))

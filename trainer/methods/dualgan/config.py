@@ -20,6 +20,8 @@ class DualGANConfig(MethodConfig):
     """
 
     name: Literal["dualgan"] = "dualgan"
+    discriminators = ("discriminators",)
+    generators = ("generators",)
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)

@@ -23,6 +23,8 @@ class FeatureGANConfig(MethodConfig):
     """
 
     name: Literal["feature_gan"] = "feature_gan"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

@@ -18,6 +18,8 @@ class GANConfig(MethodConfig):
     """
 
     name: Literal["gan"] = "gan"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
     pairing = "single"
     fixed_size = True
     translates = False

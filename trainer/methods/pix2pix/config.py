@@ -17,6 +17,8 @@ class Pix2PixConfig(MethodConfig):
     """pix2pix (Isola et al. 2017, arXiv:1611.07004)."""
 
     name: Literal["pix2pix"] = "pix2pix"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
     pairing = "paired"
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)

@@ -23,6 +23,8 @@ class PixelGANConfig(MethodConfig):
     """
 
     name: Literal["pixel_gan"] = "pixel_gan"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

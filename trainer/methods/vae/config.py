@@ -14,6 +14,7 @@ class VAEConfig(MethodConfig):
     """Variational auto-encoder (Kingma & Welling 2014, arXiv:1312.6114), here of convolutions."""
 
     name: Literal["vae"] = "vae"
+    generators = ("autoencoder",)
     pairing = "single"
     fixed_size = True
     shows_labels = True

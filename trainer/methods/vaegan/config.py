@@ -27,6 +27,8 @@ class VAEGANConfig(MethodConfig):
     """
 
     name: Literal["vaegan"] = "vaegan"
+    discriminators = ("discriminator",)
+    generators = ("encoder", "decoder")
     pairing = "single"
     fixed_size = True
     shows_labels = True
