@@ -35,10 +35,11 @@ class SplitEvaluator:
         self.split = split
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)
-        classes = subject.manifest.classes if "classes" in self.met else []
-        exact_colors = keeps_class_colors(subject.manifest.views[subject.data.view_b])
         self.view = ScoredView(
-            eight_bits=subject.view_b.dtype == "uint8", classes=classes, exact_colors=bool(classes) and exact_colors
+            eight_bits=subject.view_b.dtype == "uint8",
+            classes=subject.manifest.classes if "classes" in self.met else [],
+            exact_colors=keeps_class_colors(subject.manifest.views[subject.data.view_b]),
+            border=subject.data.degrade.factor if "enlarged" in self.met else 0,
         )
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
         self._baselines: dict[str, float] | None = None

@@ -11,9 +11,10 @@ from typing import Literal
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
 
-Need = Literal["pairs", "sets", "classes", "labels", "way back"]
+Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
-the target view shows them in flat colours. Labels: the run uses one. Way back: the method translates from b to a too.
+the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
+Labels: the run uses one. Way back: the method translates from b to a too.
 """
 
 BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
@@ -107,6 +108,8 @@ def _catalogue() -> Iterator[Score]:
     db = {"unit": "dB", "digits": 2}
     segmentation = {"needs": classes, "metric": f"{_METRICS}.segmentation"}
     yield Score(name="psnr", title="PSNR", **db, needs=pairs, metric=f"{_METRICS}.psnr", is_headline=True)
+    enlarged = frozenset[Need]({"pairs", "enlarged"})
+    yield Score(name="psnr_y", title="PSNR of luma", **db, needs=enlarged, metric=f"{_METRICS}.psnr_y")
     yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
     yield Score(name="pixel_accuracy", title="pixel accuracy", **segmentation)
     yield Score(name="class_accuracy", title="class accuracy, mean", **segmentation)
@@ -193,6 +196,8 @@ def met_needs(subject: Subject) -> frozenset[Need]:
             met.add("pairs")
         if subject.manifest.classes and subject.view_b.renders_classes:
             met.add("classes")
+        if subject.data.degrade.kind == "downscale" and subject.view_b.channels == 3:
+            met.add("enlarged")
     if method.translates_back:
         met.add("way back")
     # of unpaired images, labels are those of views a
@@ -211,7 +216,7 @@ def why_absent(key: str, subject: Subject) -> str:
     """The first of a score's needs that the run's data and method do not meet, as a reason for people."""
     method, data = subject.method, subject.data
     missing = find_key(key).needs - met_needs(subject)
-    if missing & {"pairs", "sets", "classes"} and not method.translates:
+    if missing & {"pairs", "sets", "classes", "enlarged"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
     if "way back" in missing:
         return f"judges the way from b to a, which method.name = {method.name!r} does not have"
@@ -219,6 +224,8 @@ def why_absent(key: str, subject: Subject) -> str:
         return f"compares pairs, and of {data.path} it is not known which images belong together"
     if "classes" in missing:
         return f"view {data.view_b!r} shows no classes"
+    if "enlarged" in missing:
+        return f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}"
     return f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
 
 

@@ -16,7 +16,7 @@ from tests.scores import ABSOLUTE_ERROR, COLOR_DISTANCE
 from tests.tiny_run import CLASSES, NUM_SAMPLES, POSITION, SIDE, sample_views, subject_of, tiny_config
 from tests.unit.data.tiny_shards import SIDE as UNPAIRED_SIDE
 from tests.unit.data.tiny_shards import UNPAIRED_SHARDS, noisy_pixels, write_unpaired_dataset
-from trainer.config.data import DataConfig
+from trainer.config.data import DataConfig, DegradeConfig
 from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.comparison import compare
@@ -24,6 +24,7 @@ from trainer.evaluation.contestants import make_metrics
 from trainer.evaluation.evaluate import scores_table, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.base import ScoredView
+from trainer.evaluation.metrics.psnr import LARGEST_DB
 from trainer.evaluation.scores import (
     SCORES,
     Score,
@@ -203,6 +204,31 @@ def test_what_the_data_have_decides_which_metrics_are_made(tmp_path: Path, map_d
     view = ScoredView(eight_bits=True, classes=CLASSES)
     assert len(make_metrics(view, met=met).pairs) == 3
     assert len(make_metrics(view, met=met, of_classes=True).pairs) == 1
+
+
+def test_images_made_larger_are_scored_by_their_luma_without_a_border_of_the_factor(map_dataset: Path) -> None:
+    targets = (sample_views("test", number)["photo"] for number in range(NUM_SAMPLES["test"]))
+
+    def right_but_for_four_pixels_at_each_side(image: Tensor) -> Tensor:
+        target = (torch.from_numpy(next(targets)).permute(2, 0, 1)[None] / 127.5 - 1).float()
+        result = torch.ones_like(target)
+        result[:, :, 4:-4, 4:-4] = target[:, :, 4:-4, 4:-4]
+        return result
+
+    config = tiny_config(map_dataset)
+    degraded = replace(config.data, view_a="photo", view_b="photo", degrade=DegradeConfig(kind="downscale", factor=4))
+    scores = evaluate(right_but_for_four_pixels_at_each_side, replace(config, data=degraded))
+    assert scores["eval/psnr_y"] == LARGEST_DB
+    assert scores["eval/psnr"] < 20
+    assert {"baseline/mean/psnr_y", "baseline/identity/psnr_y"} <= scores.keys()
+
+
+def test_luma_is_scored_where_colours_are_made_larger_only(map_dataset: Path) -> None:
+    whole = subject_of(tiny_config(map_dataset))
+    x2 = DegradeConfig(kind="downscale", factor=2)
+    for view, degrade, expected in (("photo", x2, True), ("height", x2, False), ("photo", DegradeConfig(), False)):
+        data = replace(whole.data, view_a=view, view_b=view, degrade=degrade)
+        assert ("enlarged" in met_needs(replace(whole, data=data))) == expected
 
 
 def test_the_best_checkpoint_is_chosen_by_a_score_that_the_run_will_have(tmp_path: Path, map_dataset: Path) -> None:

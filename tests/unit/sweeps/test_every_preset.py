@@ -110,6 +110,12 @@ def test_what_nothing_judges_is_refused(preset: str, here: Path) -> None:
         ("photos-season", "eval/back_psnr", "compares pairs"),
         ("edges2photo", "eval/round_trip_psnr", "the way from b to a, which method.name = 'pix2pix' does not have"),
         ("edges2photo", "eval/miou", "view 'satellite' shows no classes"),
+        (
+            "restore-denoise",
+            "eval/psnr_y",
+            "judges colour images made larger: data.degrade.kind = 'noise'; use",
+        ),
+        ("glyphs-cgan", "eval/psnr_y", "judges translations"),
         ("edges2photo", "eval/label_accuracy_chance", "there are: eval/psnr"),
     ],
 )

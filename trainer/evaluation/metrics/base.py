@@ -25,6 +25,8 @@ class ScoredView:
     """That the view shows in flat colours; names and colours, as in the manifest."""
     exact_colors: bool = False
     """Whether targets come in the colours that they were given: one that is no class's is then no class."""
+    border: int = 0
+    """Pixels at each side that scores of images made larger leave out: as many as the factor."""
 
 
 class Metric(Protocol):

@@ -25,7 +25,11 @@ def psnr(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
         (N,). The mean over images is the mean of these, not the PSNR of the mean error.
     """
     # Not torchmetrics' function, which gives the same: its import takes seconds of each command's start.
-    error = to_levels(fake_b, eight_bits=eight_bits) - to_levels(real_b, eight_bits=eight_bits)
+    return decibels(to_levels(fake_b, eight_bits=eight_bits) - to_levels(real_b, eight_bits=eight_bits))
+
+
+def decibels(error: Tensor) -> Tensor:
+    """Differences (N, C, H, W) between levels in 0..255 -> (N,), the PSNR of each image."""
     return (10 * torch.log10(255.0**2 / error.square().mean(dim=(1, 2, 3)))).clamp(max=LARGEST_DB)
 
 
