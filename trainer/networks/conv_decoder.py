@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DecoderConfig
 from trainer.networks.conv_levels import level_widths
-from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
 
 
 class ConvDecoder(nn.Module):
@@ -43,7 +43,7 @@ class ConvDecoder(nn.Module):
             nn.ConvTranspose2d(widths[-1], out_channels, 4, stride=2, padding=1),
             nn.Tanh() if bounded else nn.Identity(),
         )
-        init_weights(self)
+        init_network(self, norm=config.norm)
 
     def forward(self, code: Tensor) -> Tensor:
         """The image of (N, in_features)."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_weights, normalise_spectrum
+from trainer.networks.layers import init_network, normalise_spectrum
 
 
 class ConvDiscriminator(nn.Module):
@@ -25,7 +25,7 @@ class ConvDiscriminator(nn.Module):
         widths = level_widths(config.num_filters, side=side)
         self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=num_conditions, norm=config.norm)
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, 1)
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 

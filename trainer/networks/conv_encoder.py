@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, EncoderConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_weights
+from trainer.networks.layers import init_network
 
 
 class ConvEncoder(nn.Module):
@@ -23,7 +23,7 @@ class ConvEncoder(nn.Module):
         widths = level_widths(config.num_filters, side=side)
         self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=0, norm=config.norm)
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, out_features)
-        init_weights(self)
+        init_network(self, norm=config.norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""

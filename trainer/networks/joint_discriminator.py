@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_weights, normalise_spectrum
+from trainer.networks.layers import init_network, normalise_spectrum
 
 SLOPE = 0.2  # of LeakyReLU, as in the image's levels; ALI has 0.02
 CODE_WIDTH, JOINT_WIDTH = 16, 32  # in units of `num_filters`: 1024 and 2048 with the paper's 64
@@ -34,7 +34,7 @@ class JointDiscriminator(nn.Module):
         self.joint = nn.Sequential(
             _dense(widths[-1] + code_width, joint_width), _dense(joint_width, joint_width), nn.Linear(joint_width, 1)
         )
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 

@@ -7,6 +7,8 @@ from torch.nn.utils import parametrizations
 
 from trainer.config.networks import Norm
 
+STD = 0.02  # of weights, and of norms' scales
+_WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 NUM_GROUPS = 32  # of Wu & He 2018; fewer where 32 does not divide the channels
 
 
@@ -42,38 +44,36 @@ def needs_bias(kind: Norm) -> bool:
     return kind in ("group", "none")  # a group of several channels keeps the difference of their biases
 
 
-def init_weights(module: nn.Module, *, std: float = 0.02) -> None:
-    """Draw convolutions and linear layers from N(0, std) and norms' scales from N(1, std), biases zero.
+def init_network(module: nn.Module, *, norm: Norm) -> None:
+    """Draw convolutions and linear layers from N(0, 0.02) and norms' scales from N(1, 0.02), biases zero.
 
-    Isola et al. 2017 (6.2), as Radford et al. 2016 (section 4) before.
+    Isola et al. 2017 (6.2), as Radford et al. 2016 (section 4) before. A norm makes up for weights of any size. Without
+    one, N(0, 0.02) shrinks the signal to a fifth at each layer of this width, and gradients likewise: the network would
+    stay as it is. So without norms from N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852, equation 10).
+
+    Args:
+        norm: of the module's levels.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(layer.weight, 0.0, std)
+        if isinstance(layer, _WEIGHTED):
+            nn.init.normal_(layer.weight, 0.0, STD)
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
-            nn.init.normal_(layer.weight, 1.0, std)
+            nn.init.normal_(layer.weight, 1.0, STD)
         else:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-
-
-def init_generator(module: nn.Module, *, norm: Norm) -> None:
-    """`init_weights`; without norms from N(0, 2 / fan_in), biases zero (He et al. 2015, arXiv:1502.01852, equation 10).
-
-    A norm makes up for weights of any size. Without one, N(0, 0.02) shrinks the signal to a fifth at each layer of this
-    width, and gradients likewise: the network would stay as it is.
-    """
-    init_weights(module)
     if norm != "none":
         return
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, _WEIGHTED):
             nn.init.normal_(layer.weight, 0.0, sqrt(2 / _fan_in(layer)))
 
 
-def _fan_in(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
+def _fan_in(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> float:
     """Values that one value of the output is the sum of; a transposed convolution's stride leaves some of them out."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
     skipped = prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else 1
     return layer.in_channels * prod(layer.kernel_size) / skipped
 
@@ -81,8 +81,8 @@ def _fan_in(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
 def normalise_spectrum(module: nn.Module) -> None:
     """Divide the weight of each convolution and linear layer by its largest singular value (Miyato et al. 2018).
 
-    After `init_weights`: the first estimate of that value is made of the weights as they are now.
+    After `init_network`: the first estimate of that value is made of the weights as they are now.
     """
     for layer in list(module.modules()):
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, _WEIGHTED):
             parametrizations.spectral_norm(layer)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from trainer.config.networks import PatchGANConfig
-from trainer.networks.layers import init_weights, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import init_network, needs_bias, norm_layer, normalise_spectrum
 
 
 class PatchGAN(nn.Module):
@@ -31,7 +31,7 @@ class PatchGAN(nn.Module):
             channels = width
         layers.append(nn.Conv2d(channels, 1, kernel, padding=padding))
         self.layers = nn.Sequential(*layers)
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 

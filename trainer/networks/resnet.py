@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
 
 
 class ResNet(nn.Module):
@@ -35,7 +35,7 @@ class ResNet(nn.Module):
             layers += _layer(_doubling(wide, narrow, config), config)
         last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
-        init_generator(self, norm=config.norm)
+        init_network(self, norm=config.norm)
         if config.norm == "none":
             for block in blocks:
                 block.begin_as_identity()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, init_generator, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
 
 
 class UNet(nn.Module):
@@ -45,7 +45,7 @@ class UNet(nn.Module):
             )
             for level, width in reversed(list(enumerate(widths)))
         )
-        init_generator(self, norm=config.norm)
+        init_network(self, norm=config.norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (N, C, H, W) in [-1, 1]."""

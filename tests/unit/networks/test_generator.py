@@ -1,13 +1,26 @@
 """Generators that learn the difference to their input, and the weights that networks without norms begin with."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
 from trainer.config.errors import ConfigError
-from trainer.config.networks import GeneratorConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.methods.caae.config import CAAEConfig
+from trainer.methods.caae.networks import CodeDiscriminator, LabelledDiscriminator
+from trainer.methods.discogan.config import FeatureDiscriminatorConfig
+from trainer.methods.discogan.discriminator import FeatureDiscriminator
+from trainer.methods.vaegan.networks import LikenessDiscriminator
+from trainer.networks.conv_decoder import ConvDecoder
+from trainer.networks.conv_discriminator import ConvDiscriminator
+from trainer.networks.conv_encoder import ConvEncoder
 from trainer.networks.generator import build_generator
-from trainer.networks.layers import init_generator
+from trainer.networks.joint_discriminator import JointDiscriminator
+from trainer.networks.layers import init_network
+from trainer.networks.patchgan import PatchGAN
 
 
 def build(*, channels: tuple[int, int] = (3, 3), **changes) -> nn.Module:
@@ -64,14 +77,52 @@ def test_weights_without_norms_keep_the_size_of_signals(norm, kept: bool):
     torch.manual_seed(0)
     layers = [layer for _ in range(10) for layer in (nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())]
     network = nn.Sequential(*layers)
-    init_generator(network, norm=norm)
+    init_network(network, norm=norm)
     ratio = (network(torch.randn(2, 16, 32, 32)).square().mean().sqrt()).item()
     assert (0.1 < ratio < 10) == kept
+
+
+SIZES = {"in_channels": 3, "side": 32}
+JUDGE = DiscriminatorConfig(num_filters=8, norm="none")
+OF_IMAGES: dict[str, Callable[[], nn.Module]] = {
+    "PatchGAN": lambda: PatchGAN(PatchGANConfig(num_filters=8, norm="none"), in_channels=3),
+    "DCGAN's": lambda: ConvDiscriminator(JUDGE, **SIZES),
+    "VAE/GAN's": lambda: LikenessDiscriminator(JUDGE, **SIZES, layer=2),
+    "an encoder": lambda: ConvEncoder(EncoderConfig(num_filters=8, norm="none"), **SIZES, out_features=9),
+    "DiscoGAN's": lambda: FeatureDiscriminator(
+        FeatureDiscriminatorConfig(num_filters=8, num_layers=3, norm="none"), in_channels=3
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_every_network_without_norms_keeps_the_size_of_signals(name: str):
+    """From N(0, 0.02) they would give less than a thousandth."""
+    torch.manual_seed(0)
+    out = OF_IMAGES[name]()(torch.randn(8, 3, 32, 32))
+    out = out if isinstance(out, torch.Tensor) else out[0]
+    assert 0.1 < out.square().mean().sqrt() < 10
+
+
+def test_so_do_those_that_take_codes_or_labels():
+    torch.manual_seed(0)
+    image, code = torch.randn(8, 3, 32, 32), torch.randn(8, 5)
+    caae = CAAEConfig(num_filters=8, code_size=5, norm="none")
+    outs = [
+        ConvDecoder(DecoderConfig(num_filters=8, norm="none"), in_features=5, side=32, out_channels=3, bounded=False)(
+            code
+        ),
+        JointDiscriminator(JUDGE, **SIZES, code_size=5)(image, code),
+        CodeDiscriminator(caae)(code),
+        LabelledDiscriminator(caae, **SIZES, num_labels=4)(image, torch.ones(8, 4)),
+    ]
+    for out in outs:
+        assert 0.1 < out.square().mean().sqrt() < 10
 
 
 def test_a_transposed_convolution_sums_fewer_values_than_its_kernel_has():
     """4x4 with stride 2: each value of the output meets 2x2 of the kernel, so 4 of 16 weights for each channel."""
     torch.manual_seed(0)
     layer = nn.ConvTranspose2d(32, 64, 4, stride=2, padding=1)
-    init_generator(layer, norm="none")
+    init_network(layer, norm="none")
     assert layer.weight.std().item() == pytest.approx((2 / (32 * 4)) ** 0.5, rel=0.02)

@@ -1,9 +1,9 @@
 """The networks of CAAE (Zhang et al. 2017, arXiv:1702.08423, figure 3), with the layers of the authors' code.
 
-Kernels are 5x5. Where the authors' code pads one pixel less on one side, these pad both alike.
+Kernels are 5x5. Where the authors' code pads one pixel less on one side, these pad both alike. Encoder and generator
+have no norms: the authors' deviation of 0.02 keeps the signal at about 200 channels, `init_network`'s at any.
 """
 
-import math
 from itertools import pairwise
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, num_levels
 from trainer.methods.caae.config import CAAEConfig
-from trainer.networks.layers import Block, init_weights, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer, normalise_spectrum
 
 CODE_LAYERS = (64, 32, 16)  # of the discriminator of codes
 IMAGE_LEVELS = (1, 2, 4, 8)  # of the discriminator of images, in units of its first level
@@ -35,7 +35,7 @@ class CAAEEncoder(nn.Module):
             )
         )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, config.code_size)
-        _keep_variance(self)
+        init_network(self, norm="none")
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""
@@ -70,7 +70,7 @@ class CAAEGenerator(nn.Module):
             nn.ConvTranspose2d(widths[-1], out_channels, 5, padding=2),
             nn.Tanh(),
         )
-        _keep_variance(self)
+        init_network(self, norm="none")
 
     def forward(self, code: Tensor, label: Tensor) -> Tensor:
         """The image of what `code` tells, at the age that `label` tells."""
@@ -95,7 +95,7 @@ class CodeDiscriminator(nn.Module):
             ),
             nn.Linear(CODE_LAYERS[-1], 1),
         )
-        init_weights(self)
+        init_network(self, norm="batch" if is_normalised else "none")
         if config.spectral_norm:
             normalise_spectrum(self)
 
@@ -124,7 +124,7 @@ class LabelledDiscriminator(nn.Module):
             nn.LeakyReLU(0.2, inplace=True),
             nn.Linear(num_features, 1),
         )
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 
@@ -142,23 +142,3 @@ def _judging_level(channels_in: int, channels_out: int, config: CAAEConfig) -> B
         norm_layer(config.norm, channels_out),
         nn.ReLU(inplace=True),
     )
-
-
-def _keep_variance(network: nn.Module) -> None:
-    """Draw weights so that ReLUs pass the variance on (He et al. 2015, arXiv:1502.01852, section 2.2), biases zero.
-
-    The authors' deviation of 0.02 does so at about 200 channels. Encoder and generator have no norms to make up for it:
-    of narrow networks the gradients would vanish.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            num_terms = layer.in_channels * math.prod(layer.kernel_size)
-            if isinstance(layer, nn.ConvTranspose2d):
-                num_terms /= math.prod(layer.stride)
-        elif isinstance(layer, nn.Linear):
-            num_terms = layer.in_features
-        else:
-            continue
-        nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / num_terms))
-        assert layer.bias is not None
-        nn.init.zeros_(layer.bias)

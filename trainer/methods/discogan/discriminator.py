@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from trainer.methods.discogan.config import FeatureDiscriminatorConfig
-from trainer.networks.layers import init_weights, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import init_network, needs_bias, norm_layer, normalise_spectrum
 
 
 class FeatureDiscriminator(nn.Module):
@@ -30,7 +30,7 @@ class FeatureDiscriminator(nn.Module):
             channels = width
         self.levels = nn.ModuleList(levels)
         self.last = nn.Conv2d(channels, 1, 4)
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import SLOPE, level_widths, strided_levels
-from trainer.networks.layers import init_weights, normalise_spectrum
+from trainer.networks.layers import init_network, normalise_spectrum
 
 
 class LikenessDiscriminator(nn.Module):
@@ -30,7 +30,7 @@ class LikenessDiscriminator(nn.Module):
         convolution, norm, _ = self.levels[layer - 1].children()
         # No `Block`, for its features are kept; not in place, for without a norm they would be overwritten.
         self.levels[layer - 1] = nn.Sequential(convolution, norm, nn.LeakyReLU(SLOPE))
-        init_weights(self)
+        init_network(self, norm=config.norm)
         if config.spectral_norm:
             normalise_spectrum(self)
 
