@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from trainer.config.optimizer import OptimizerConfig
 from trainer.data.randomness import derive_seed, seed_torch
@@ -83,6 +84,32 @@ def test_half_life_zero_is_the_network_itself():
     network, average = follow(half_life_kimg=0)
     average.update({"net": network}, position=4, num_images=4)
     assert averaged(average) == 1
+
+
+def test_running_statistics_are_averaged_with_the_weights_that_made_them():
+    """A network whose weight falls from 3 to 1 is used in between, at 2: so is the mean of what it makes."""
+    network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1, momentum=1.0))
+    image = torch.randn(4, 1, 8, 8) + 5
+    nn.init.constant_(network[0].weight, 3.0)  # type: ignore[arg-type]
+    network(image)
+    average = MovingAverage({"net": network}, half_life_kimg=0.1)
+    nn.init.constant_(network[0].weight, 1.0)  # type: ignore[arg-type]
+    network(image)
+    average.update({"net": network}, position=10_000, num_images=100)
+    norm = average.networks["net"][1]  # type: ignore[index]
+    assert norm.running_mean.item() == pytest.approx(2 * image.mean().item(), rel=1e-5)
+    assert norm.running_var.item() == pytest.approx((9 + 1) / 2 * image.var().item(), rel=1e-4)
+    assert norm.num_batches_tracked.item() == 2
+
+
+def test_vectors_of_spectral_norm_are_those_of_the_network():
+    """Of two of length 1, the mean is shorter."""
+    network = parametrizations.spectral_norm(nn.Linear(4, 4))
+    average = MovingAverage({"net": network}, half_life_kimg=0.1)
+    network(torch.randn(2, 4))
+    average.update({"net": network}, position=10_000, num_images=100)
+    for ours, theirs in zip(average.networks["net"].buffers(), network.buffers(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_seeds_differ_in_every_part():

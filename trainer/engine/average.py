@@ -1,7 +1,7 @@
 """The exponential moving average of the generators' weights (Yazici et al. 2019, arXiv:1806.04498)."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +9,16 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from trainer.ranks.sync_norm import stop_synchronising
 
+STATISTICS = ("running_mean", "running_var")
 RAMP_UP = 0.05
 """Early in a run the half-life is this fraction of the images seen, so that initial weights are soon forgotten."""
 
 
 class MovingAverage:
     """Averaged copies of networks, in float32.
+
+    Running statistics of batch norm are averaged as weights are: those of the networks as they are now would be of
+    other features than the averaged weights make. All else in buffers, such as spectral norm's vectors, is copied.
 
     Args:
         networks: the networks to follow, by name.
@@ -34,8 +38,11 @@ class MovingAverage:
         decay = self.decay(position=position, num_images=num_images)
         for name, average in self.networks.items():
             source = networks[name]
-            get_ema_multi_avg_fn(decay)(list(average.parameters()), list(source.parameters()), 1)
-            _copy_all(average.buffers(), source.buffers())
+            averaged, others = _by_kind(average)
+            followed, copied = _by_kind(source)
+            get_ema_multi_avg_fn(decay)(averaged, followed, 1)
+            for target, value in zip(others, copied, strict=True):
+                target.copy_(value)
 
     def decay(self, *, position: int, num_images: int) -> float:
         """Weight of the past: 0.5 ** (num_images / half-life in images)."""
@@ -60,6 +67,9 @@ def _forget_hooks(network: nn.Module) -> None:
         module._forward_hooks_always_called.clear()
 
 
-def _copy_all(targets: Iterable[Tensor], sources: Iterable[Tensor]) -> None:
-    for target, source in zip(targets, sources, strict=True):
-        target.copy_(source)
+def _by_kind(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """What is averaged of a network, and what is not."""
+    buffers = list(network.named_buffers())
+    statistics = [buffer for name, buffer in buffers if name.endswith(STATISTICS)]
+    others = [buffer for name, buffer in buffers if not name.endswith(STATISTICS)]
+    return [*network.parameters(), *statistics], others
