@@ -44,12 +44,20 @@ def losses(run: RunDir) -> dict[str, float]:
     }
 
 
+def scores_of(run: RunDir) -> dict[str, float]:
+    """Those that mean what they meant: SSIM took mirrored borders in until 28 November 2026."""
+    scores = run.evaluations()["test"]["scores"]
+    kept = {name: value for name, value in scores.items() if not name.endswith("/ssim")}
+    assert kept
+    return kept
+
+
 def test_there_are_runs_of_former_versions():
     assert len(DATES) >= 2
 
 
 def test_a_former_run_is_resumed_to_its_end(former: RunDir):
-    expected, scores = losses(former), former.evaluations()["test"]["scores"]
+    expected, scores = losses(former), scores_of(former)
     former.evaluation_file.unlink()
     former.samples.rmdir()  # as where a run was copied by what knows no empty folders
     done = subprocess.run(
@@ -64,7 +72,7 @@ def test_a_former_run_is_resumed_to_its_end(former: RunDir):
     assert (former.checkpoints / f"{END:08d}").is_dir()
     assert len(expected) >= 20
     assert losses(former) == pytest.approx(expected, rel=NEARLY)
-    assert former.evaluations()["test"]["scores"] == pytest.approx(scores, rel=NEARLY)
+    assert scores_of(former) == pytest.approx(scores, rel=NEARLY)
 
 
 def test_a_former_run_is_scored_and_translates(former: RunDir, tmp_path: Path):
