@@ -17,6 +17,7 @@ from launch.ways.on_hosts import Places, describe_places, find_places, make_job,
 from launch.ways.way import Request, Step, Way
 from sharding.console import command_line, make_console
 from trainer.config.errors import ConfigError, require
+from trainer.ranks.exits import WRONG_INPUT
 from trainer.runs.rundir import RunDir
 
 _OWN_FLAGS = {"--node-rank": 1, "--dry-run": 0}
@@ -68,21 +69,34 @@ def _start(request: Request) -> int:
     if number == 0:
         require_port(address, 0, remedy=f"this machine is not {first.name}: run --node-rank 0 on {first.name}.")
         require_port(address, port, remedy="give another --master-port on all hosts.")
-    _look_at_this(request, host)
     os.environ.update(visible_devices(host))
     if number > 0:
-        make_console().print(f"{host.name} trains what {first.name} says, at {address}:{port}.")
-        return run_agent(request.run, coordinator=(address, port), host=host, token=token)
+        return _serve(request, host, first=first.name, address=address, token=token)
+    _look_at_this(request, host)
     return request.in_run(lambda run: _coordinate(request, places, run, address=address, token=token))
+
+
+def _serve(request: Request, host: Host, *, first: str, address: str, token: str) -> int:
+    """Train what the first host says. If this one is not fit, it hears so from it, and need not wait in vain."""
+    console, port = make_console(), request.machines.master_port
+    does, is_fit = f"trains what {first} says", True
+    try:
+        _look_at_this(request, host)
+    except ConfigError as error:
+        does, is_fit = f"tells {first}", False
+        make_console(stderr=True).error(str(error))
+    console.print(f"{host.name} {does}, at {address}:{port}.")
+    status = run_agent(request.run, coordinator=(address, port), host=host, token=token)
+    return status if is_fit else WRONG_INPUT
 
 
 def _look_at_this(request: Request, host: Host) -> None:
     """Raise ConfigError if this machine is not fit."""
     config = request.config
     report = look_at_host(host.name, run=request.run, data=config.data.path)
+    config.check_hardware(len(report.gpus))
     heard = Heard(report=report, num_ranks=host.slots, skew_s=0.0)
     require_fit(say_verdict([heard], device=config.engine.device, table=False))
-    config.check_hardware(len(report.gpus))
 
 
 def _coordinate(request: Request, places: Places, run: RunDir, *, address: str, token: str) -> int:

@@ -1,5 +1,6 @@
 """Runs on the hosts of a hostfile, over ssh and by hand: the losses are those of ranks of one machine."""
 
+import re
 import secrets
 import subprocess
 import time
@@ -121,3 +122,21 @@ def test_without_ssh_a_token_and_an_address_of_its_own_are_needed(
     done = machines[1].run(*resume(run, hostfile, "--node-rank", "0"), env=ENVIRONMENT | token)
     assert done.returncode == 2
     assert "run --node-rank 0 on n1" in done.stderr
+
+
+def test_without_ssh_a_host_that_is_not_fit_ends_the_start_on_all(
+    machines: list[Machine], run: RunDir, tmp_path: Path
+) -> None:
+    hostfile, began = tmp_path / "hosts", time.monotonic()
+    hostfile.write_text("n1 slots=1\nn2 slots=500\n")
+    said = [tmp_path / f"said-{number}" for number in (0, 1)]
+    started = [
+        start(machines[number], resume(run, hostfile, "--node-rank", str(number)), said[number], DIPTYCH_TOKEN="t" * 32)
+        for number in (0, 1)
+    ]
+    assert [process.wait(PATIENCE_S) for process in started] == [2, 2], [path.read_text() for path in said]
+    assert time.monotonic() - began < PATIENCE_S / 3  # not as long as one waits for a host that does not answer
+    for path in said:
+        assert re.search(r"n2: it has \d+ CPU cores for 500 ranks", path.read_text()), path.read_text()
+    assert not run.metrics_file.exists()
+    assert_nothing_is_left(machines)
