@@ -25,9 +25,17 @@ class AdversarialConfig(Section):
     """Of half |grad D|^2 on real images (Mescheder et al. 2018: 10); 0 is off."""
     num_discriminator_steps: AtLeastOne = 1
     """Steps of the discriminators, each on a batch of its own, to one step of the generators."""
+    num_generator_steps: AtLeastOne = 1
+    """Steps of the generators, likewise, to one of the discriminators: DiscoGAN's code has 2."""
 
     def check_fields(self) -> None:
-        """Raise ConfigError for a critic without bounds."""
+        """Raise ConfigError for a critic without bounds, and for players that would both wait."""
+        require(
+            min(self.num_discriminator_steps, self.num_generator_steps) == 1,
+            "num_generator_steps",
+            self.num_generator_steps,
+            f"one of both must be 1, and num_discriminator_steps = {self.num_discriminator_steps}; use 1 for one.",
+        )
         require(
             self.objective != "wasserstein" or self.weight_clip > 0 or self.weight_gradient_penalty > 0,
             "objective",

@@ -7,6 +7,7 @@ from typing import ClassVar, Self, TypeVar
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.networks import GeneratorConfig
+from trainer.config.recipe import Recipe
 from trainer.config.section import Section, within
 from trainer.config.shrink import Limits, shrink_fields
 
@@ -52,6 +53,8 @@ class MethodConfig(Section):
     or in `generators` can have an optimizer of its own."""
     generators: ClassVar[tuple[str, ...]] = ()
     """Its other players."""
+    recipe: ClassVar[Recipe] = Recipe()
+    """How its paper trains it; of one without, Adam at 2e-4 and batches of 1."""
     shows_labels: ClassVar[bool] = False
     """Whether it makes images of a wanted label, which a reader of labels can judge: by drawing or changing them."""
 

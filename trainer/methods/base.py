@@ -80,7 +80,7 @@ class Player:
     is_discriminator: bool = False
     """Discriminators and critics have a learning rate of their own."""
     period: int = 1
-    """It steps once in this many steps of the run; generators wait for their critics so."""
+    """It steps once in this many steps of the run; generators wait for their critics so, or they for them."""
     weight_clip: float = 0.0
     """After each of its steps, weights are cut to plus or minus this; 0 is off."""
 

@@ -88,6 +88,11 @@ def test_the_defaults_are_possible():
             PlayerOptimizerConfig(lr=1e-4),
         ),
         (lambda: changed(optimizer={"players": {"generator": {"lr": 0}}}), "optimizer.players.generator.lr", 0.0),
+        (
+            lambda: changed(method={"adversarial": {"num_generator_steps": 2, "num_discriminator_steps": 3}}),
+            "method.adversarial.num_generator_steps",
+            2,
+        ),
         (lambda: changed(optimizer={"decay_factor": 0}), "optimizer.decay_factor", 0.0),
         (lambda: RunConfig(method=Pix2PixConfig()), "data.crop_size", 128),  # 8 halvings need 256
         (lambda: changed(data={"crop_size": (64, 128), "load_size": 143}), "data.crop_size", (64, 128)),  # 7 need 128

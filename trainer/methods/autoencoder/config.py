@@ -7,6 +7,8 @@ from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_side
 from trainer.config.method import MethodConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,8 @@ class AutoencoderConfig(MethodConfig):
 
     name: Literal["autoencoder"] = "autoencoder"
     generators = ("autoencoder",)
+    # Ours: no paper.
+    recipe = Recipe(optimizer=OptimizerConfig(lr=1e-3, beta1=0.9, schedule="constant"), batch_size=64)
     pairing = "single"
     fixed_size = True
     shows_labels = True

@@ -14,6 +14,8 @@ from trainer.config.latent import (
     check_side,
 )
 from trainer.config.method import MethodConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,10 @@ class BiGANConfig(MethodConfig):
     name: Literal["bigan"] = "bigan"
     discriminators = ("discriminator",)
     generators = ("encoder_generator",)
+    # The authors' code: the rate falls to a hundredth over the second half; 2.5e-5 is the weight decay.
+    recipe = Recipe(
+        optimizer=OptimizerConfig(weight_decay=2.5e-5, schedule="exponential", decay_factor=0.01), batch_size=128
+    )
     pairing = "single"
     fixed_size = True
     shows_labels = True

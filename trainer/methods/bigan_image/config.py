@@ -9,7 +9,12 @@ from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
+from trainer.methods.shared.settings import (
+    CYCLEGAN_RECIPE,
+    cyclegan_adversarial,
+    cyclegan_discriminator,
+    cyclegan_generator,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,7 @@ class BiGANImageConfig(MethodConfig):
     name: Literal["bigan_image"] = "bigan_image"
     discriminators = ("discriminator",)
     generators = ("generators",)
+    recipe = CYCLEGAN_RECIPE
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)

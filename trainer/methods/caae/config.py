@@ -9,6 +9,8 @@ from trainer.config.data import DataConfig
 from trainer.config.latent import check_side
 from trainer.config.method import MethodConfig
 from trainer.config.networks import Norm
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class CAAEConfig(MethodConfig):
     name: Literal["caae"] = "caae"
     discriminators = ("discriminator_z", "discriminator_image")
     generators = ("autoencoder",)
+    recipe = Recipe(optimizer=OptimizerConfig(schedule="constant"), batch_size=100)  # section 5.2
     pairing = "single"
     needs_label = True
     fixed_size = True

@@ -9,6 +9,7 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_side
 from trainer.config.method import MethodConfig, Task
+from trainer.methods.shared.settings import DCGAN_RECIPE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class CGANConfig(MethodConfig):
     name: Literal["cgan"] = "cgan"
     discriminators = ("discriminator",)
     generators = ("generator",)
+    recipe = DCGAN_RECIPE
     pairing = "single"
     needs_label = True
     fixed_size = True

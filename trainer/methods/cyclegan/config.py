@@ -10,7 +10,12 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
+from trainer.methods.shared.settings import (
+    CYCLEGAN_RECIPE,
+    cyclegan_adversarial,
+    cyclegan_discriminator,
+    cyclegan_generator,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,7 @@ class CycleGANConfig(MethodConfig):
     name: Literal["cyclegan"] = "cyclegan"
     discriminators = ("discriminators",)
     generators = ("generators",)
+    recipe = CYCLEGAN_RECIPE
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)

@@ -9,6 +9,8 @@ from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, Norm
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 from trainer.config.section import Section
 
 
@@ -43,6 +45,8 @@ class DiscoGANConfig(MethodConfig):
     name: Literal["discogan"] = "discogan"
     discriminators = ("discriminators",)
     generators = ("generators",)
+    # Section 3.1; the authors' code has 1e-5 and 64.
+    recipe = Recipe(optimizer=OptimizerConfig(schedule="constant", weight_decay=1e-4), batch_size=200)
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))

@@ -9,6 +9,8 @@ from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class DualGANConfig(MethodConfig):
     name: Literal["dualgan"] = "dualgan"
     discriminators = ("discriminators",)
     generators = ("generators",)
+    # Section 3.3; the decay, 0.9, is from the authors' code.
+    recipe = Recipe(optimizer=OptimizerConfig(algorithm="rmsprop", lr=5e-5, schedule="constant"))
     translates_back = True
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)

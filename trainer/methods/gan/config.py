@@ -8,6 +8,7 @@ from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_side
 from trainer.config.method import MethodConfig
+from trainer.methods.shared.settings import DCGAN_RECIPE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class GANConfig(MethodConfig):
     name: Literal["gan"] = "gan"
     discriminators = ("discriminator",)
     generators = ("generator",)
+    recipe = DCGAN_RECIPE
     pairing = "single"
     fixed_size = True
     translates = False

@@ -10,6 +10,8 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,8 @@ class Pix2PixConfig(MethodConfig):
     name: Literal["pix2pix"] = "pix2pix"
     discriminators = ("discriminator",)
     generators = ("generator",)
+    # Section 3.3; the authors' code, too, keeps its rate.
+    recipe = Recipe(optimizer=OptimizerConfig(schedule="constant"))
     pairing = "paired"
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)

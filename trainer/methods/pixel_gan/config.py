@@ -10,7 +10,12 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
-from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
+from trainer.methods.shared.settings import (
+    CYCLEGAN_RECIPE,
+    cyclegan_adversarial,
+    cyclegan_discriminator,
+    cyclegan_generator,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,7 @@ class PixelGANConfig(MethodConfig):
     name: Literal["pixel_gan"] = "pixel_gan"
     discriminators = ("discriminator",)
     generators = ("generator",)
+    recipe = CYCLEGAN_RECIPE
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

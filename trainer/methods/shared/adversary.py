@@ -13,8 +13,9 @@ from trainer.methods.base import Networks, Player
 
 
 def discriminator_player(adversarial: AdversarialConfig, networks: nn.ModuleDict) -> Player:
-    """Steps each time; a critic's weights are clipped."""
-    return Player(networks=networks, is_discriminator=True, weight_clip=adversarial.weight_clip)
+    """Steps once in `num_generator_steps`; a critic's weights are clipped."""
+    period, clip = adversarial.num_generator_steps, adversarial.weight_clip
+    return Player(networks=networks, is_discriminator=True, period=period, weight_clip=clip)
 
 
 def generator_player(adversarial: AdversarialConfig, networks: nn.ModuleDict) -> Player:

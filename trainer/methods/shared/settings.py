@@ -2,6 +2,8 @@
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 def cyclegan_generator() -> GeneratorConfig:
@@ -17,3 +19,11 @@ def cyclegan_discriminator() -> PatchGANConfig:
 def cyclegan_adversarial() -> AdversarialConfig:
     """The paper's objective, likewise."""
     return AdversarialConfig(objective="least-squares")
+
+
+CYCLEGAN_RECIPE = Recipe(optimizer=OptimizerConfig(schedule="linear"))
+"""The paper's training (section 4), likewise: 200 epochs, of which the rate falls to zero over the second half."""
+
+DCGAN_RECIPE = Recipe(optimizer=OptimizerConfig(schedule="constant"), batch_size=128)
+"""That of Radford et al. 2016 (section 4), whose networks several methods have here. The authors' code for faces has
+weight decay 1e-5."""

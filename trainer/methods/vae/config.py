@@ -7,6 +7,8 @@ from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.data import DataConfig
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_side
 from trainer.config.method import MethodConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,8 @@ class VAEConfig(MethodConfig):
 
     name: Literal["vae"] = "vae"
     generators = ("autoencoder",)
+    # Section 5; it chose among 0.01, 0.02 and 0.1.
+    recipe = Recipe(optimizer=OptimizerConfig(algorithm="adagrad", lr=0.01, schedule="constant"), batch_size=100)
     pairing = "single"
     fixed_size = True
     shows_labels = True

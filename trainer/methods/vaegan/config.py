@@ -15,6 +15,8 @@ from trainer.config.latent import (
     num_levels,
 )
 from trainer.config.method import MethodConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class VAEGANConfig(MethodConfig):
     name: Literal["vaegan"] = "vaegan"
     discriminators = ("discriminator",)
     generators = ("encoder", "decoder")
+    # Section 4; the decay is ours: the paper has none.
+    recipe = Recipe(optimizer=OptimizerConfig(algorithm="rmsprop", lr=3e-4, schedule="constant"), batch_size=64)
     pairing = "single"
     fixed_size = True
     shows_labels = True
