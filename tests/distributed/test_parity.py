@@ -37,9 +37,9 @@ Weights = dict[str, list[np.ndarray]]  # of each player
 
 
 def method_presets() -> list[str]:
-    """The first preset of each method."""
+    """The first preset of each method, of those that are made for small machines if there is one."""
     first: dict[str, str] = {}
-    for name in preset_names():
+    for name in sorted(preset_names(), key=lambda name: name.startswith("papers-")):
         first.setdefault(load_preset(name).method.name, name)
     return list(first.values())
 

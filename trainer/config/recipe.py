@@ -7,8 +7,8 @@ from trainer.config.optimizer import OptimizerConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The training of a paper, from which presets of its own setting begin; `docs/methods.md` has it beside the authors'
-    code. How many steps players take to one of others is in the method's `adversarial`.
+    """The training of a paper, from which presets of its own setting begin. `docs/methods.md` has it beside that of the
+    authors' code. How many steps players take to one of others is in the method's `adversarial`.
     """
 
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(schedule="constant"))

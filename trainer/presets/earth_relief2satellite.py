@@ -28,7 +28,7 @@ def preset() -> RunConfig:
         # The set's training tiles overlap by three quarters, which moves the image as a random crop would.
         data=DataConfig(path=Path("data/earth-128"), view_a="relief", view_b="satellite", load_size=128),
         train=TrainConfig(total_kimg=3.2, batch_size_per_gpu=4),
-        # Twice the paper's rate: the run is a few minutes long.
+        # Twice the paper's rate, and it falls: the run is a few minutes long. `papers.py` has the paper's own.
         optimizer=OptimizerConfig(lr=4e-4),
         samples=SamplesConfig(period_kimg=0.8),
         evaluate=EvaluateConfig(period_kimg=1.6),

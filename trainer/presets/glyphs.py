@@ -1,7 +1,8 @@
 """The methods that learn from one view, on glyphs in real fonts, 32 px: auto-encoder, VAE, DCGAN, CGAN by character,
 BiGAN, VAE/GAN with an attribute vector that slants, and CAAE, to which the weight of the stroke is what age is.
 
-On two cores 80 s to 6 min each, 32 kimg; scores are in `docs/methods.md`.
+On two cores 80 s to 6 min each, 32 kimg; scores are in `docs/methods.md`. Networks, rates and batches are made for
+that, and are not the papers' (`papers.py`).
 
 Command: `diptych launch glyphs-vae`; likewise -autoencoder, -dcgan, -cgan, -bigan, -vaegan, -caae.
 """

@@ -46,7 +46,7 @@ UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-pa
 
 
 def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size_per_gpu: int) -> RunConfig:
-    """The papers' settings, but for the size of images."""
+    """Adam as in the papers; batches, CAAE's and pix2pix's falling rate, and moving averages are ours."""
     return RunConfig(
         method=method,
         data=data,

@@ -1,6 +1,7 @@
 """pix2pix with each of its losses: L1, GAN, cGAN, L1+GAN, L1+cGAN (Isola et al. 2017, table 1), satellite -> map.
 
-Scores on two cores are in `docs/methods.md`.
+Scores on two cores are in `docs/methods.md`. Networks, rate, its fall and batches are made for minutes, and are not the
+paper's (`papers.py`).
 
 Command: `diptych table pix2pix-losses` trains all; `diptych launch pix2pix-losses-l1-cgan` trains one. 64 px, 2.4 kimg.
 """

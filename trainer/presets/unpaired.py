@@ -4,7 +4,8 @@ embedded earth set, 32 px.
 The pairs are known to the scores only: in training, each view comes in an order of its own. `unpaired-pix2pix` is the
 paired method on the same data, for comparison.
 
-On two cores minutes each, 4.8 kimg; the scores of all are in `docs/methods.md`.
+On two cores minutes each, 4.8 kimg; the scores of all are in `docs/methods.md`. Networks, rates and batches are made
+for that, and are not the papers' (`papers.py`).
 
 Command: `diptych table unpaired` trains all; `diptych launch unpaired-cyclegan` trains one.
 """

@@ -1,7 +1,8 @@
 """Presets as a whole: names, and that the rows of a table differ in one thing."""
 
 import importlib
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 
 from sweeps.tables.papers import TABLES
 from trainer import presets
+from trainer.methods.registry import config_class, method_names
 from trainer.presets import load_preset, preset_names
 from trainer.runs.config import RunConfig
+
+ROOT = Path(__file__).parents[3]
 
 
 def leaves(section: Any, name: str = "") -> dict[str, Any]:
@@ -117,3 +121,33 @@ def test_the_methods_without_pairs_see_the_same_images_as_often():
     for name, config in configs.items():
         others = {path.partition(".")[0] for path in differences(first, config)}
         assert others <= {"method", "optimizer"}, name
+
+
+@pytest.mark.parametrize("preset", [name for name in preset_names() if name.startswith("papers-")])
+def test_what_claims_to_be_the_papers_is_its_recipe(preset: str):
+    config = load_preset(preset)
+    recipe = config.method.recipe
+    assert replace(config.optimizer, players={}) == recipe.optimizer
+    assert (config.train.batch_size_per_gpu, config.train.ema_half_life_kimg) == (recipe.batch_size, 0)
+
+
+RECIPES = {
+    "pix2pix": "adam 0.0002, beta1 0.5, batch 1, constant",
+    "dualgan": "rmsprop 5e-05, decay 0.9, batch 1, constant",
+    "vaegan": "rmsprop 0.0003, decay 0.9, batch 64, constant",
+    "discogan": "adam 0.0002, beta1 0.5, weight decay 0.0001, batch 200, constant",
+    "bigan": "adam 0.0002, beta1 0.5, weight decay 2.5e-05, batch 128, exponential",
+    "caae": "adam 0.0002, beta1 0.5, batch 100, constant",
+    "gan": "adam 0.0002, beta1 0.5, batch 128, constant",
+    "vae": "adagrad 0.01, batch 100, constant",
+    "cyclegan": "adam 0.0002, beta1 0.5, batch 1, linear",
+}
+"""As papers have it, or their authors' code where they are silent."""
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_recipes_are_those_of_the_table_and_of_the_papers(method: str):
+    recipe = str(config_class(method).recipe)
+    assert recipe == RECIPES.get(method, recipe)
+    rows = [line for line in (ROOT / "docs" / "methods.md").read_text().splitlines() if line.endswith("|")]
+    assert any(recipe in row.split("|")[-2] for row in rows), "docs/methods.md, Recipes"

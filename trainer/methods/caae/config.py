@@ -27,7 +27,7 @@ class CAAEConfig(MethodConfig):
     name: Literal["caae"] = "caae"
     discriminators = ("discriminator_z", "discriminator_image")
     generators = ("autoencoder",)
-    recipe = Recipe(optimizer=OptimizerConfig(schedule="constant"), batch_size=100)  # section 5.2
+    recipe = Recipe(optimizer=OptimizerConfig(schedule="constant"), batch_size=100)
     pairing = "single"
     needs_label = True
     fixed_size = True

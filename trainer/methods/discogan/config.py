@@ -45,7 +45,7 @@ class DiscoGANConfig(MethodConfig):
     name: Literal["discogan"] = "discogan"
     discriminators = ("discriminators",)
     generators = ("generators",)
-    # Section 3.1; the authors' code has 1e-5 and 64.
+    # The authors' code has 1e-5 and 64.
     recipe = Recipe(optimizer=OptimizerConfig(schedule="constant", weight_decay=1e-4), batch_size=200)
     translates_back = True
 
