@@ -112,6 +112,8 @@ TABLES: Mapping[str, Table] = {
             _row("CycleGAN", "unpaired-cyclegan", 0.58, 0.22, 0.16),
             _row("DualGAN", "unpaired-dualgan"),
             _row("DiscoGAN", "unpaired-discogan"),
+            _row("CUT", "unpaired-cut"),
+            _row("FastCUT", "unpaired-fastcut"),
             _row("pix2pix (paired)", "unpaired-pix2pix", 0.85, 0.40, 0.32),
         ],
         scores=PIXEL_SCORES,

@@ -11,6 +11,19 @@ Skips = Literal["concatenate", "add", "dense", "none"]
 Norm = Literal["batch", "instance", "group", "none"]
 
 
+IMAGE = "image"
+"""Name of what a generator takes, among its layers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What the activations of a layer are like."""
+
+    channels: int
+    stride: int
+    """Pixels of the image to one of theirs, in each direction."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig(Section):
     """A generator from image to image: U-Net (Isola et al. 2017, section 6.1.1) or ResNet (Zhu et al. 2017, 7.2)."""
@@ -45,6 +58,24 @@ class GeneratorConfig(Section):
     def stride(self) -> int:
         """Pixels: image sides must be multiples of this."""
         return 2 ** (self.num_downs if self.architecture == "unet" else self.num_halvings)
+
+    def layers(self, in_channels: int) -> dict[str, Layer]:
+        """The layers whose activations the generator can be asked for, from the image on, by their names in the module.
+
+        Args:
+            in_channels: channels of the view that it takes.
+        """
+        found = {IMAGE: Layer(channels=in_channels, stride=1)}
+        if self.architecture == "unet":
+            for level in range(self.num_downs):
+                width = self.num_filters * min(2**level, 8)
+                found[f"encoder.{level}"] = Layer(channels=width, stride=2 ** (level + 1))
+            return found
+        for place in range(3 * (self.num_halvings + 1)):  # convolution, norm and activation of each level
+            scale = 2 ** (place // 3)
+            found[f"encoder.{place}"] = Layer(channels=self.num_filters * scale, stride=scale)
+        deepest = Layer(channels=self.num_filters * 2**self.num_halvings, stride=2**self.num_halvings)
+        return found | {f"blocks.{place}": deepest for place in range(self.num_blocks)}
 
     def check_channels(self, channels_a: int, channels_b: int) -> None:
         """Raises ConfigError, naming a field as it is called here, unless images of these channels can be made of each

@@ -1,5 +1,8 @@
 """The generator that a configuration asks for."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
@@ -11,6 +14,8 @@ _ARCHITECTURES = {"unet": UNet, "resnet": ResNet}
 
 def build_generator(config: GeneratorConfig, *, in_channels: int, out_channels: int) -> nn.Module:
     """(N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]; H and W are multiples of `config.stride`.
+
+    Called with names of `config.layers`, it gives their activations in a tuple, and computes nothing beyond.
 
     Raises ConfigError where a residual is asked for between views that differ in channels.
     """
@@ -37,5 +42,7 @@ class Correction(nn.Module):
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, layers: Sequence[str] = ()) -> Any:
+        if layers:
+            return self.network(image, layers)
         return (image + self.network(image)).clamp(-1, 1)

@@ -1,11 +1,12 @@
 """What several architectures share: normalisation, initial weights, and the block."""
 
+from collections.abc import Iterable, Sequence
 from math import gcd, prod, sqrt
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from trainer.config.networks import Norm
+from trainer.config.networks import IMAGE, Norm
 
 STD = 0.02  # of weights, and of norms' scales
 _WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -28,6 +29,24 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
     if kind == "group":
         return nn.GroupNorm(num_groups(channels), channels)
     return nn.Identity()
+
+
+def activations_at(names: Sequence[str], layers: Iterable[tuple[str, nn.Module]], image: Tensor) -> tuple[Tensor, ...]:
+    """Activations of layers, of which each takes what the last one gives, in the order of `names`; none beyond runs.
+
+    Args:
+        names: of layers, or "image".
+        layers: all that there are, with their names.
+    """
+    found = {IMAGE: image}
+    for name, layer in layers:
+        if found.keys() >= set(names):
+            break
+        image = layer(image)
+        if name in names:
+            found[name] = image
+            image = image.clone()  # without a norm, an activation in place would follow
+    return tuple(found[name] for name in names)
 
 
 def num_groups(channels: int) -> int:

@@ -1,5 +1,7 @@
 """The patch discriminator of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.2)."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from trainer.config.networks import PatchGANConfig
@@ -35,9 +37,18 @@ class PatchGAN(nn.Module):
         if config.spectral_norm:
             normalise_spectrum(self)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits, positive where a patch looks real."""
-        return self.layers(image)
+    def forward(self, image: Tensor, with_features: bool = False) -> Any:
+        """Logits, positive where a patch looks real; with features a tuple: the activations of each layer but the last,
+        and after them the logits.
+        """
+        if not with_features:
+            return self.layers(image)
+        features = []
+        for place, layer in enumerate(self.layers):
+            image = layer(image)
+            if place % 3 == 2:  # convolution, norm, activation
+                features.append(image)
+        return *features, image
 
 
 def receptive_field(num_layers: int) -> int:

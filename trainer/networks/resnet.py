@@ -1,11 +1,13 @@
 """The residual generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593, section 7.2), after Johnson et al. 2016."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
 
 
 class ResNet(nn.Module):
@@ -40,8 +42,15 @@ class ResNet(nn.Module):
             for block in blocks:
                 block.begin_as_identity()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Translate (N, C, H, W) in [-1, 1]."""
+    def forward(self, image: Tensor, layers: Sequence[str] = ()) -> Any:
+        """Translate (N, C, H, W) in [-1, 1]; where some of `GeneratorConfig.layers` are named, what they give.
+
+        A name in `encoder` stands for a convolution, before its norm and activation, for a norm, or for an activation.
+        """
+        if layers:
+            parts = (("encoder", self.encoder), ("blocks", self.blocks))
+            chain = ((f"{part}.{place}", layer) for part, inner in parts for place, layer in enumerate(inner))
+            return activations_at(layers, chain, image)
         return self.decoder(self.blocks(self.encoder(image)))
 
 

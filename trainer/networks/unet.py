@@ -1,11 +1,14 @@
 """The U-Net generator of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 6.1.1)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
 
 
 class UNet(nn.Module):
@@ -47,8 +50,14 @@ class UNet(nn.Module):
         )
         init_network(self, norm=config.norm)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Translate (N, C, H, W) in [-1, 1]."""
+    def forward(self, image: Tensor, layers: Sequence[str] = ()) -> Any:
+        """Translate (N, C, H, W) in [-1, 1]; where some of `GeneratorConfig.layers` are named, what they give.
+
+        They are the encoder's levels: what the skips bring to the decoder, before its activation.
+        """
+        if layers:
+            chain = ((f"encoder.{place}", level) for place, level in enumerate(self.encoder))
+            return activations_at(layers, chain, image)
         skips: list[Tensor] = []
         features = image
         for level in self.encoder:

@@ -25,6 +25,7 @@ from trainer.config.samples import SamplesConfig
 from trainer.config.train import TrainConfig
 from trainer.methods.bigan_image.config import BiGANImageConfig
 from trainer.methods.cogan.config import CoGANConfig
+from trainer.methods.cut.config import CUTConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.discogan.config import DiscoGANConfig, FeatureDiscriminatorConfig
 from trainer.methods.dualgan.config import DualGANConfig
@@ -53,7 +54,12 @@ def base(method: MethodConfig, optimizer: OptimizerConfig = _ADAM) -> RunConfig:
 
 def presets() -> dict[str, RunConfig]:
     dualgan = DualGANConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR)
+    # Its layers are those of a ResNet, whose fifth block is the last that is compared.
+    resnet = replace(_GENERATOR, architecture="resnet", num_blocks=5)
+    cut = CUTConfig(generator=resnet, discriminator=_DISCRIMINATOR)
     return {
+        "cut": base(cut),
+        "fastcut": base(replace(cut, weight_nce=10.0, weight_identity=0.0, flips=True)),
         "cyclegan": base(CycleGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "dualgan": base(dualgan, OptimizerConfig(algorithm="rmsprop", lr=2e-4)),
         "bigan": base(BiGANImageConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
