@@ -10,6 +10,7 @@ from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
+from trainer.data.subject import check_scored
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -39,8 +40,9 @@ def main(argv: list[str]) -> int:
 def evaluate(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     run = RunDir(options.run)
-    opened = open_run(run, data_path=options.data_path)  # a wrong folder is answered before torch is loaded
+    opened = open_run(run, data_path=options.data_path)  # what is wrong is answered before torch is loaded
     require_given(options.checkpoint, checkpoints=run.checkpoints)
+    check_scored(opened.subject, options.split or opened.subject.final_split)
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 

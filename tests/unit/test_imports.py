@@ -177,6 +177,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "command",
     [
         "evaluate RUN --checkpoint nowhere",
+        "evaluate RUN --split nowhere",
         "sample RUN --out new --checkpoint nowhere",
         "translate RUN --in PICTURES --out new --checkpoint nowhere",
         "translate RUN --in nowhere --out new",

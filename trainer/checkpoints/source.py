@@ -10,6 +10,7 @@ from pathlib import Path
 from sharding.console import make_console, one_line
 from sharding.storage.files import refuse_link
 from sharding.storage.records import RecordError
+from trainer.checkpoints.given import BEST, kept_best
 from trainer.checkpoints.layout import (
     EMA_FILE,
     STATE_FILE,
@@ -34,13 +35,17 @@ _SLICED = re.compile(r"state/zero_pp_rank_[0-9]{1,6}_mp_rank_00_(model|optim)_st
 def find_origin(path: Path) -> Origin:
     """The checkpoint that `path` is, or the newest whole one of the run that it is; says which newer ones are damaged.
 
+    `RUN/checkpoints/best` is the one that `checkpoint.keep_best` has kept.
+
     Raises:
-        ConfigError: it is neither, or damaged, or a later version made it.
+        ConfigError: it is neither, or damaged, or a later version made it; or no best was kept.
     """
     path = path.absolute()
+    run = RunDir(path.parent.parent)
+    if path == run.checkpoints / BEST and not os.path.lexists(path):
+        path = _best(run)
     if not os.path.lexists(path / RunDir(path).run_file.name):
         state = _whole(path)
-        run = RunDir(path.parent.parent)
         digest = _dataset_of(run) if run.run_file.exists() else None
         return Origin(path=path, checkpoint=path, position=state.position, dataset_sha256=digest)
     digest = _dataset_of(RunDir(path))
@@ -94,6 +99,12 @@ def _newest(run: RunDir) -> tuple[Path, CheckpointState]:
     if faults:
         raise faults[0]
     raise ConfigError(FIELD, str(run.path), "has no complete checkpoint yet; train it further.")
+
+
+def _best(run: RunDir) -> Path:
+    if not run.run_file.exists():
+        raise ConfigError(FIELD, str(run.checkpoints / BEST), f"{run.path} is no run; give one, e.g. runs/NAME.")
+    return kept_best(_newest(run)[1], checkpoints=run.checkpoints, field=FIELD)
 
 
 def _whole(folder: Path) -> CheckpointState:

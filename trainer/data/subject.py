@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from sharding.errors import DatasetError
 from sharding.format.manifest import Manifest, View
 from sharding.format.shares import Share
+from sharding.reading.reader import select_shards
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig, Task
@@ -177,3 +178,9 @@ def check_held_out(subject: Subject) -> None:
     for view, number in held_out.items():
         if not 0 < number < subject.num_images("train", view) + number:
             raise ConfigError("held_out", held_out, remedy)
+
+
+def check_scored(subject: Subject, split: str) -> None:
+    """Raises DatasetError if there is no such split, no `train` split for the baselines, or nothing in it."""
+    for name in ("train", subject.stored_split(split)):
+        select_shards(subject.data.path, subject.manifest, split=name)

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from sharding.reading.reader import select_shards
-from trainer.data.subject import Subject
+from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.contestants import Contestant, translations
@@ -30,8 +29,7 @@ class SplitEvaluator:
     """
 
     def __init__(self, subject: Subject, *, seed: int, split: str, world: World) -> None:
-        for name in ("train", subject.stored_split(split)):
-            select_shards(subject.data.path, subject.manifest, split=name)
+        check_scored(subject, split)
         self.split = split
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from sharding.console import make_console
-from trainer.checkpoints.given import BEST, require_given
-from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState, folder_of
+from trainer.checkpoints.given import BEST, kept_best, require_given
+from trainer.checkpoints.layout import EMA_FILE, CheckpointError, CheckpointState
 from trainer.checkpoints.load import load_average
 from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_checkpoint
 from trainer.config.errors import ConfigError
@@ -128,15 +128,9 @@ def chosen_checkpoint(run: RunDir, checkpoint: Path | None) -> Path:
     """
     if checkpoint is None:
         return _newest(run).folder
-    return _given(run, _best(run) if checkpoint == BEST else checkpoint)
-
-
-def _best(run: RunDir) -> Path:
-    standing = _newest(run).state.standing
-    if standing is None or standing.best is None:
-        remedy = f"was not kept; give a folder in {run.checkpoints}. A run keeps it from its start, by "
-        raise ConfigError("checkpoint", str(BEST), f"{remedy}checkpoint.keep_best.")
-    return folder_of(run.checkpoints, standing.best)
+    if checkpoint == BEST:
+        checkpoint = kept_best(_newest(run).state, checkpoints=run.checkpoints, field="checkpoint")
+    return _given(run, checkpoint)
 
 
 def _newest(run: RunDir) -> WholeCheckpoint:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from tests.shrink import SIDE, shrink, shrink_section
 from tests.strange import poison, reseal
 from trainer.checkpoints.begin import begin_from_origin, take_weights
-from trainer.checkpoints.layout import EMA_FILE, STATE_FILE, folder_of
-from trainer.checkpoints.progress import Progress
+from trainer.checkpoints.layout import EMA_FILE, STATE_FILE, folder_of, read_state, write_state
+from trainer.checkpoints.progress import Progress, Standing
 from trainer.checkpoints.source import find_origin
 from trainer.checkpoints.store import Checkpoints
 from trainer.config.errors import ConfigError
@@ -238,6 +238,27 @@ def test_a_damaged_checkpoint_is_refused_and_an_older_one_of_its_run_is_taken(
     for path in (older, run.path):
         with pytest.raises(ConfigError, match=r"from = .*is damaged"):
             find_origin(path)
+
+
+def test_the_best_of_a_run_is_understood(
+    saved: tuple[Path, dict[str, Tensor]], tiny_dataset: Path, tmp_path: Path
+) -> None:
+    run = RunDir(tmp_path / "source")
+    best = run.checkpoints / "best"
+    with pytest.raises(ConfigError, match=r"from = .*source is no run"):
+        find_origin(best)
+    run.create(config_of(Pix2PixConfig(), dataset=tiny_dataset), preset=DEFAULT, command=[])
+    older, newer = run.checkpoints / saved[0].name, run.checkpoints / "00000099"
+    shutil.copytree(saved[0], older)
+    with pytest.raises(ConfigError, match=r"from = 'best': was not kept; .*keep_best"):
+        find_origin(best)
+    shutil.copytree(saved[0], newer)
+    standing = Standing(score="eval/psnr", position=99, value=20.0, since=POSITION)
+    write_state(newer, replace(read_state(older), position=99, standing=standing))
+    found = find_origin(best)
+    assert (found.checkpoint, found.position) == (older, POSITION)
+    assert found.dataset_sha256 == run.record()["dataset_sha256"]
+    assert find_origin(run.path).checkpoint == newer
 
 
 @pytest.mark.parametrize("name", ["", "nowhere", "file"])
