@@ -54,12 +54,8 @@ def base(method: MethodConfig, optimizer: OptimizerConfig = _ADAM) -> RunConfig:
 
 def presets() -> dict[str, RunConfig]:
     dualgan = DualGANConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR)
-    # Its layers are those of a ResNet, whose fifth block is the last that is compared.
-    resnet = replace(_GENERATOR, architecture="resnet", num_blocks=5)
-    cut = CUTConfig(generator=resnet, discriminator=_DISCRIMINATOR)
     return {
-        "cut": base(cut),
-        "fastcut": base(replace(cut, weight_nce=10.0, weight_identity=0.0, flips=True)),
+        **_contrastive(),
         "cyclegan": base(CycleGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "dualgan": base(dualgan, OptimizerConfig(algorithm="rmsprop", lr=2e-4)),
         "bigan": base(BiGANImageConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
@@ -79,12 +75,24 @@ def presets() -> dict[str, RunConfig]:
         ),
         "pix2pix": base(Pix2PixConfig(generator=replace(_GENERATOR, dropout=0.5), discriminator=_DISCRIMINATOR)),
         "pixel-gan": base(PixelGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
-        "discogan": base(
-            DiscoGANConfig(
-                # Without skips, instance norm on the few pixels at the bottleneck leaves nothing of the input: every
-                # image became the same texture. The paper's own is batch norm.
-                generator=replace(_GENERATOR, skips="none", norm="batch"),
-                discriminator=FeatureDiscriminatorConfig(num_filters=24, num_layers=3, norm="batch"),
-            )
-        ),
+        "discogan": base(_discogan()),
     }
+
+
+def _contrastive() -> dict[str, RunConfig]:
+    """Of a ResNet, whose fifth block is the last layer that is compared."""
+    resnet = replace(_GENERATOR, architecture="resnet", num_blocks=5)
+    cut = CUTConfig(generator=resnet, discriminator=_DISCRIMINATOR)
+    return {
+        "cut": base(cut),
+        "fastcut": base(replace(cut, weight_nce=10.0, weight_identity=0.0, flips=True)),
+    }
+
+
+def _discogan() -> DiscoGANConfig:
+    return DiscoGANConfig(
+        # Without skips, instance norm on the few pixels at the bottleneck leaves nothing of the input: every
+        # image became the same texture. The paper's own is batch norm.
+        generator=replace(_GENERATOR, skips="none", norm="batch"),
+        discriminator=FeatureDiscriminatorConfig(num_filters=24, num_layers=3, norm="batch"),
+    )
