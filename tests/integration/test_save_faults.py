@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 PERIOD, TOTAL = 8, 48
 PATIENCE_S = 240
+ENOUGH_BYTES = 2 * 10**9
+"""Free space with which a run begins; a tmpfs takes no memory for what is free."""
 
 
 @pytest.fixture(scope="module")
@@ -163,17 +165,22 @@ def resize(place: Path, num_bytes: int) -> None:
 
 
 def test_a_full_disk(config: RunConfig, undisturbed: RunDir, small_disk: Path):
-    """Room for two checkpoints and a half."""
+    """Room for two checkpoints and a half, which a start would refuse: others fill the disk once it has begun."""
     run = make_run(small_disk / "run", config)
     size = sum(path.stat().st_size for path in checkpoint_folders(undisturbed.checkpoints)[0].rglob("*"))
+    resize(small_disk, ENOUGH_BYTES)
+    process, deadline = start(run), time.monotonic() + PATIENCE_S
+    while not list(run.path.glob("logs/*/rank-*.log")):
+        assert time.monotonic() < deadline, "no rank begins"
+        time.sleep(0.01)
     resize(small_disk, int(2.5 * size))
-    said = end(start(run), status=1)
+    said = end(process, status=1)
     assert f"could not write {run.checkpoints / f'{3 * PERIOD:08d}'}" in said
     assert f"make room, then continue with: diptych train --resume {run.path}" in said
     assert "Traceback" not in said
     assert "restarting" not in said
     assert sorted(path.name for path in run.checkpoints.iterdir()) == [f"{PERIOD:08d}", f"{2 * PERIOD:08d}"]
-    resize(small_disk, 8 * size + 2**24)
+    resize(small_disk, ENOUGH_BYTES)
     end(start(run))
     assert_as_undisturbed(run, undisturbed)
 
