@@ -29,6 +29,8 @@ from trainer.ranks.world import World, init_world
 from trainer.runs.config import RunConfig
 
 NUM_STEPS, SAVED_STEP = 6, 4
+BOUND = 5 * CLOSE
+"""Rates are five times those of all other tests. Without its own weight decay a weight would be 1e-3 off."""
 STAGES = (0, 1, 2, 3)
 OPTIMIZERS = {
     "mixed": OptimizerConfig(
@@ -36,7 +38,7 @@ OPTIMIZERS = {
         weight_decay=0.01,
         players={
             "discriminator": PlayerOptimizerConfig(algorithm="rmsprop", lr=1e-4),
-            "generator": PlayerOptimizerConfig(algorithm="adamw", beta1=0.9, weight_decay=0.1),
+            "generator": PlayerOptimizerConfig(algorithm="adamw", beta1=0.9, weight_decay=10.0),
         },
     ),
     "adagrad": OptimizerConfig(algorithm="adagrad", lr=1e-3, weight_decay=0.01),
@@ -97,7 +99,7 @@ def plain() -> dict[str, Weights]:
 
 @pytest.mark.parametrize(("name", "stage"), CASES)
 def test_two_ranks_equal_one_process(name: str, stage: int, ranks, plain):
-    assert max(largest_difference(ranks[0][name, stage], plain[name]).values()) < CLOSE
+    assert max(largest_difference(ranks[0][name, stage], plain[name]).values()) < BOUND
     assert set(largest_difference(ranks[0][name, stage], ranks[1][name, stage]).values()) == {0.0}
 
 
@@ -106,7 +108,7 @@ def test_one_rank_goes_on_as_two_would_have(name: str, stage: int, ranks, plain,
     engine = make_engine(name, stage, init_world("cpu"))
     engine.load(folder / f"{name}-{stage}", saved_ranks=NUM_RANKS)
     engine.set_learning_rate(OPTIMIZERS[name].lr)
-    assert max(largest_difference(train(engine, range(SAVED_STEP, NUM_STEPS)), plain[name]).values()) < CLOSE
+    assert max(largest_difference(train(engine, range(SAVED_STEP, NUM_STEPS)), plain[name]).values()) < BOUND
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

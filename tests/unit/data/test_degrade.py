@@ -250,7 +250,7 @@ def test_a_method_may_restore_a_view():
 
 
 def test_a_method_that_learns_from_one_view_has_no_input_to_degrade():
-    section = SimpleNamespace(name="dcgan", pairing="single", check=lambda data: None)
+    section = SimpleNamespace(name="dcgan", pairing="single", players=(), check=lambda data: None)
     with pytest.raises(ConfigError, match=r"data\.degrade\.kind = 'blur': method\.name = 'dcgan' learns from one view"):
         RunConfig(method=section, data=DataConfig(**options("blur")))
 

@@ -78,9 +78,9 @@ def train_as_ranks(config: RunConfig) -> Method:
     method = make_method(config)
     modules = {name: net for player in method.players.values() for name, net in player.networks.items()}
     networks, every = Networks(modules, modules), nn.ModuleList(modules.values())
-    betas = (config.optimizer.beta1, config.optimizer.beta2)
+    betas, decay = (config.optimizer.beta1, config.optimizer.beta2), config.optimizer.weight_decay
     optimizers = {
-        name: torch.optim.Adam(player.networks.parameters(), lr=config.optimizer.lr, betas=betas)
+        name: torch.optim.Adam(player.networks.parameters(), lr=config.optimizer.lr, betas=betas, weight_decay=decay)
         for name, player in method.players.items()
     }
     for step in range(NUM_STEPS):

@@ -11,7 +11,12 @@ from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.shrink import Limits
-from trainer.methods.shared.settings import cyclegan_adversarial, cyclegan_discriminator, cyclegan_generator
+from trainer.methods.shared.settings import (
+    CYCLEGAN_RECIPE,
+    cyclegan_adversarial,
+    cyclegan_discriminator,
+    cyclegan_generator,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,9 @@ class CUTConfig(MethodConfig):
     """
 
     name: Literal["cut"] = "cut"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
+    recipe = CYCLEGAN_RECIPE
 
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)

@@ -10,6 +10,8 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.optimizer import OptimizerConfig
+from trainer.config.recipe import Recipe
 from trainer.config.shrink import Limits
 
 
@@ -30,6 +32,9 @@ class Pix2PixHDConfig(MethodConfig):
 
     name: Literal["pix2pixhd"] = "pix2pixhd"
     pairing = "paired"
+    discriminators = ("discriminator",)
+    generators = ("generator",)
+    recipe = Recipe(optimizer=OptimizerConfig(schedule="linear"))
 
     generator: GeneratorConfig = field(default_factory=global_generator)
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
