@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
+from pydantic import ConfigDict, Field, FiniteFloat
 
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides
+from trainer.config.adapters import adapter_of
 from trainer.config.errors import ConfigError
 from trainer.runs.config import config_to_dict, flatten
 from trainer.runs.rundir import RunDir
@@ -49,7 +50,7 @@ class Record:
 
 def write_record(folder: SweepDir, trial: str, record: Record) -> None:
     """Replace what is on record of a trial."""
-    write_atomically(folder.record(trial), TypeAdapter(Record).dump_json(record, indent=1))
+    write_atomically(folder.record(trial), adapter_of(Record).dump_json(record, indent=1))
 
 
 def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
@@ -64,7 +65,7 @@ def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
 def _read(folder: SweepDir, trial: str) -> Record:
     path = folder.record(trial)
     try:
-        return checked(parse_json(read_record(path, most=MEBIBYTE)), lambda: TypeAdapter(Record))
+        return checked(parse_json(read_record(path, most=MEBIBYTE)), lambda: adapter_of(Record))
     except FileNotFoundError:
         return Record()
     except RecordError as error:

@@ -10,9 +10,10 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SerializationInfo, TypeAdapter, ValidationError
+from pydantic import SerializationInfo, ValidationError
 
 import trainer.methods
+from trainer.config.adapters import adapter_of
 from trainer.config.errors import ConfigError, first_error
 from trainer.config.method import MethodConfig, Task
 
@@ -46,14 +47,14 @@ def parse_method(values: Any) -> MethodConfig:
         raise ConfigError("method", values, "must be a section with a name and the fields of that method.")
     section = config_class(values.get("name"))
     try:
-        return TypeAdapter(section).validate_python(values)
+        return adapter_of(section).validate_python(values)
     except ValidationError as error:
         raise first_error(error, within="method") from error
 
 
 def dump_method(config: MethodConfig, info: SerializationInfo) -> dict[str, Any]:
     """All fields of a section by their types, whatever it is declared as; `parse_method` is the inverse."""
-    return TypeAdapter(type(config)).dump_python(config, mode="json" if info.mode_is_json() else "python")
+    return adapter_of(type(config)).dump_python(config, mode="json" if info.mode_is_json() else "python")
 
 
 def build_method(config: MethodConfig, task: Task) -> "Method":

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+from pydantic import PlainSerializer, PlainValidator, ValidationError
 
+from trainer.config.adapters import adapter_of
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
@@ -146,13 +147,13 @@ class RunConfig(Section):
 
 def config_to_dict(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain JSON values; `config_from_dict` is its inverse."""
-    return TypeAdapter(RunConfig).dump_python(config, mode="json")
+    return adapter_of(RunConfig).dump_python(config, mode="json")
 
 
 def config_from_dict(values: dict[str, Any]) -> RunConfig:
     """Raises ConfigError naming the first field that is unknown, missing or impossible."""
     try:
-        return TypeAdapter(RunConfig).validate_python(values)
+        return adapter_of(RunConfig).validate_python(values)
     except ValidationError as error:
         raise first_error(error) from error
 
