@@ -18,8 +18,6 @@ from trainer.checkpoints.layout import latest_checkpoint
 from trainer.ranks.exits import FINISHED, MACHINE_DIED, STOPPED
 from trainer.runs.rundir import RunDir
 
-pytestmark = pytest.mark.soak
-
 STEPS = 40
 SILENT = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{}', 53)); print(flush=True); input()"
 

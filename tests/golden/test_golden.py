@@ -4,6 +4,7 @@ the files.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,12 @@ TOLERANCE = 1e-3
 (`tests/conftest.py`); with AVX-512 the same losses were up to 5 % off, because training amplifies the last digits."""
 
 
-@pytest.mark.parametrize("preset", preset_names())
+def presets() -> list[Any]:
+    """Those of the papers' own settings are slow: other presets train each of these methods, too."""
+    return [pytest.param(name, marks=pytest.mark.slow if name.startswith("papers-") else ()) for name in preset_names()]
+
+
+@pytest.mark.parametrize("preset", presets())
 def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
     preset: str, tiny_dataset: Path, tmp_path: Path, update_golden: bool
 ):
