@@ -81,7 +81,7 @@ test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
 	@$(BIN)/pytest -m "cluster and not soak" $(PYTEST_ARGS)
 
-test-soak: setup ## Run what takes longest: faults of machines, Ray, every option of the engine
+test-soak: setup ## Run what takes longest: Slurm, Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
 
 lint: setup ## Check style, format and types
