@@ -2,6 +2,7 @@
 the files.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 from tests.shrink import shrink
 from trainer.loop.setup import open_trainer
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.presets import load_preset, preset_names
+from trainer.presets import DEFAULT, load_preset, preset_names
 from trainer.ranks.world import init_world
+from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -34,11 +36,7 @@ def presets() -> list[Any]:
 def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
     preset: str, tiny_dataset: Path, tmp_path: Path, update_golden: bool
 ):
-    unbroken, saved = RunDir(tmp_path / "unbroken"), tmp_path / "saved"
-    config = shrink(load_preset(preset), dataset=tiny_dataset)
-    unbroken.create(config, preset=preset, command=[])
-    _train(unbroken, num_steps=NUM_STEPS, copy_to=saved)
-    lines = [_line(metrics) for metrics in read_metrics(unbroken.metrics_file)]
+    lines = _lines_of(shrink(load_preset(preset), dataset=tiny_dataset), tmp_path)
     assert len(lines) == NUM_STEPS
     golden = Path(__file__).parent / f"{preset}.txt"
     if update_golden:
@@ -47,9 +45,22 @@ def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
     for line, wanted in zip(lines, expected, strict=True):
         assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE, abs=1e-4), f"{line!r} was {wanted!r}"
 
-    resumed = RunDir(saved)
-    _train(resumed, num_steps=NUM_STEPS - SAVED_STEP)
-    assert _losses(resumed) == _losses(unbroken)  # to the last bit
+
+_TRAINED: dict[str, list[str]] = {}
+"""Losses by configuration: many presets of a method are the same once they are small."""
+
+
+def _lines_of(config: RunConfig, folder: Path) -> list[str]:
+    """The losses of each step, which a run that is resumed repeats to the last bit."""
+    key = json.dumps(config_to_dict(config), sort_keys=True)
+    if key not in _TRAINED:
+        unbroken, resumed = RunDir(folder / "unbroken"), RunDir(folder / "saved")
+        unbroken.create(config, preset=DEFAULT, command=[])
+        _train(unbroken, num_steps=NUM_STEPS, copy_to=resumed.path)
+        _train(resumed, num_steps=NUM_STEPS - SAVED_STEP)
+        assert _losses(resumed) == _losses(unbroken)
+        _TRAINED[key] = [_line(metrics) for metrics in read_metrics(unbroken.metrics_file)]
+    return _TRAINED[key]
 
 
 @pytest.fixture(autouse=True)
