@@ -1,6 +1,5 @@
 """ZeRO 1 for every method: the other half of its code, of which `test_parity` runs stage 2 each time."""
 
-
 import pytest
 
 from tests.distributed.launcher import run_ranks
