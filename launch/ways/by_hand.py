@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from launch.arguments import without_flags
 from launch.doctor.check import require_fit
-from launch.doctor.compare import Heard
+from launch.doctor.compare import Finding, Heard
 from launch.doctor.host import look_at_host
 from launch.doctor.verdict import say_verdict
 from launch.hosts.host import Host
@@ -69,19 +69,20 @@ def _start(request: Request) -> int:
     if number == 0:
         require_port(address, 0, remedy=f"this machine is not {first.name}: run --node-rank 0 on {first.name}.")
         require_port(address, port, remedy="give another --master-port on all hosts.")
+    faults = _look_at_this(request, host)
     os.environ.update(visible_devices(host))
     if number > 0:
-        return _serve(request, host, first=first.name, address=address, token=token)
-    _look_at_this(request, host)
+        return _serve(request, host, faults, first=first.name, address=address, token=token)
+    require_fit(faults)
     return request.in_run(lambda run: _coordinate(request, places, run, address=address, token=token))
 
 
-def _serve(request: Request, host: Host, *, first: str, address: str, token: str) -> int:
+def _serve(request: Request, host: Host, faults: list[Finding], *, first: str, address: str, token: str) -> int:
     """Train what the first host says. If this one is not fit, it hears so from it, and need not wait in vain."""
     console, port = make_console(), request.machines.master_port
     does, is_fit = f"trains what {first} says", True
     try:
-        _look_at_this(request, host)
+        require_fit(faults)
     except ConfigError as error:
         does, is_fit = f"tells {first}", False
         make_console(stderr=True).error(str(error))
@@ -90,13 +91,13 @@ def _serve(request: Request, host: Host, *, first: str, address: str, token: str
     return status if is_fit else WRONG_INPUT
 
 
-def _look_at_this(request: Request, host: Host) -> None:
-    """Raise ConfigError if this machine is not fit."""
+def _look_at_this(request: Request, host: Host) -> list[Finding]:
+    """What makes this machine unfit for any run. Raises ConfigError where it is unfit for this one's arithmetic."""
     config = request.config
     report = look_at_host(host.name, run=request.run, data=config.data.path)
     config.check_hardware(len(report.gpus))
     heard = Heard(report=report, num_ranks=host.slots, skew_s=0.0)
-    require_fit(say_verdict([heard], device=config.engine.device, table=False))
+    return say_verdict([heard], device=config.engine.device, table=False)
 
 
 def _coordinate(request: Request, places: Places, run: RunDir, *, address: str, token: str) -> int:

@@ -24,6 +24,7 @@ from tests.distributed.test_parity import (
     share_of,
     train_plain,
     weights_of,
+    whole_weights,
 )
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
@@ -83,11 +84,6 @@ def train(engine: Any, steps: range, *, poisoned: int | None = None) -> None:
         if step == poisoned and rank == NUM_RANKS - 1:
             batch = replace(batch, a=batch.a * torch.nan)
         engine.train_step(batch, step=step)
-
-
-def whole_weights(engine: Any) -> Weights:
-    with engine.gathered([name for player in engine.method.players.values() for name in player.networks]):
-        return weights_of(engine.method)
 
 
 def train_cases(world: World, folder: Path, cases: Cases, resumed_ones: Collection[str]) -> dict[str, Outcome]:

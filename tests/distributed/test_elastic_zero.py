@@ -19,7 +19,7 @@ from tests.distributed.test_parity import (
     largest_difference,
     make_method,
     parity_config,
-    weights_of,
+    whole_weights,
 )
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
@@ -88,9 +88,8 @@ def train(engine: Engine, steps: range) -> Part:
 
 
 def described(engine: Engine, losses: Losses) -> Part:
-    with engine.gathered([name for player in engine.method.players.values() for name in player.networks]):
-        weights = weights_of(engine.method)
-    return Part(losses, weights, {name: optimizer_state(p.engine.optimizer) for name, p in engine.players.items()})
+    states = {name: optimizer_state(player.engine.optimizer) for name, player in engine.players.items()}
+    return Part(losses, whole_weights(engine), states)
 
 
 def optimizer_state(optimizer: Any) -> list[np.ndarray]:

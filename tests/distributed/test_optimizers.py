@@ -22,6 +22,7 @@ from tests.distributed.test_parity import (
     share_of,
     train_plain,
     weights_of,
+    whole_weights,
 )
 from trainer.config.optimizer import OptimizerConfig, PlayerOptimizerConfig
 from trainer.engine.engine import Engine
@@ -68,8 +69,7 @@ def train(engine: Engine, steps: range) -> Weights:
     for step in steps:
         batch = global_micro_batch(step, 0, parity_config(PIX2PIX))
         engine.train_step(batch if engine.world.size == 1 else share_of(batch, engine.world.rank), step=step)
-    with engine.gathered([name for player in engine.method.players.values() for name in player.networks]):
-        return weights_of(engine.method)
+    return whole_weights(engine)
 
 
 def on_two(world: World, folder: Path) -> dict[Any, Weights]:

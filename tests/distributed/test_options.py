@@ -22,9 +22,8 @@ from tests.distributed.options import (
     precision_of,
     train,
     train_cases,
-    whole_weights,
 )
-from tests.distributed.test_parity import CLOSE, NUM_RANKS, Weights, largest_difference
+from tests.distributed.test_parity import CLOSE, NUM_RANKS, Weights, largest_difference, whole_weights
 from trainer.ranks.world import World
 
 HUGE_SCALE = 2.0**19

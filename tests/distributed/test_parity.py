@@ -181,6 +181,12 @@ def weights_of(method: Method) -> Weights:
     }
 
 
+def whole_weights(engine: Any) -> Weights:
+    """Of all players; at ZeRO 3 every rank must ask."""
+    with engine.gathered([name for player in engine.method.players.values() for name in player.networks]):
+        return weights_of(engine.method)
+
+
 def train_ranks(world: World, folder: Path, cases: list[Case]) -> dict[Case, Outcome]:
     """All of these in one start of the ranks."""
     from trainer.engine.engine import Engine
@@ -198,11 +204,6 @@ def train_ranks(world: World, folder: Path, cases: list[Case]) -> dict[Case, Out
         for step in steps:
             batches = [global_micro_batch(step, micro, config) for micro in range(num_accumulated)]
             engine.train_step(*(share_of(batch, world.rank) for batch in batches), step=step)
-
-    def whole_weights(engine: Engine) -> Weights:
-        names = [name for player in engine.method.players.values() for name in player.networks]
-        with engine.gathered(names):
-            return weights_of(engine.method)
 
     outcomes = {}
     for preset, zero_stage, num_accumulated in cases:

@@ -40,3 +40,14 @@ def check_patches(data: DataConfig, **discriminators: Judge) -> None:
             f"method.{name}.num_layers = {discriminator.num_layers} needs at least "
             f"{discriminator.smallest_image} pixels.",
         )
+
+
+def check_identity(weight: float, *, channels_a: int, channels_b: int) -> None:
+    """Raises ConfigError where an image of the target view is to be its own translation, and cannot be."""
+    require(
+        weight == 0 or channels_a == channels_b,
+        "method.weight_identity",
+        weight,
+        f"one view has {channels_a} channels and the other {channels_b}, so that no image is its own "
+        "translation; use 0.",
+    )

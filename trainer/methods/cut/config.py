@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, NumberOrOff
-from trainer.config.checks import check_patches, check_stride
+from trainer.config.checks import check_identity, check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
@@ -70,9 +70,9 @@ class CUTConfig(MethodConfig):
         """Reject image sizes that these networks cannot take, or that leave one patch to compare."""
         check_stride(data, generator=self.generator)
         check_patches(data, discriminator=self.discriminator)
+        present, (height, width) = self.generator.layers(in_channels=1), data.crop_shape
         for name in self.layers:
-            stride = self.generator.layers(in_channels=1)[name].stride
-            height, width = data.crop_shape
+            stride = present[name].stride
             require(
                 (height // stride) * (width // stride) > 1,
                 "method.layers",
@@ -83,10 +83,4 @@ class CUTConfig(MethodConfig):
     def check_shapes(self, task: Task) -> None:
         """Reject views that rule out the identity."""
         super().check_shapes(task)
-        require(
-            self.weight_identity == 0 or task.channels_a == task.channels_b,
-            "method.weight_identity",
-            self.weight_identity,
-            f"one view has {task.channels_a} channels and the other {task.channels_b}, so that no image is its own "
-            "translation; use 0.",
-        )
+        check_identity(self.weight_identity, channels_a=task.channels_a, channels_b=task.channels_b)

@@ -5,9 +5,8 @@ from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import CountOrOff, NumberOrOff
-from trainer.config.checks import check_patches, check_stride
+from trainer.config.checks import check_identity, check_patches, check_stride
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.shared.settings import (
@@ -50,10 +49,4 @@ class CycleGANConfig(MethodConfig):
     def check_shapes(self, task: Task) -> None:
         """Reject views that rule out the identity."""
         super().check_shapes(task)
-        require(
-            self.weight_identity == 0 or task.channels_a == task.channels_b,
-            "method.weight_identity",
-            self.weight_identity,
-            f"one view has {task.channels_a} channels and the other {task.channels_b}, so that no image is its own "
-            "translation; use 0.",
-        )
+        check_identity(self.weight_identity, channels_a=task.channels_a, channels_b=task.channels_b)
