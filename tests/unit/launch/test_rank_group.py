@@ -21,7 +21,9 @@ from trainer.ranks.exits import FAILED, MACHINE_DIED, NO_PROGRESS, STOPPED
 
 ROOT = Path(__file__).parents[3]
 
-PATIENCE_S = 20
+PATIENCE_S = 120
+
+SETTLE_S = 0.5
 
 LAUNCHER = """
 import sys
@@ -29,6 +31,7 @@ from pathlib import Path
 from launch.hosts.host import Host
 from launch.ranks import attempt, job
 attempt.GRACE_S = 0.5
+attempt.SETTLE_S = float(sys.argv[3])
 here = job.Job(
     run=Path(), hosts=[Host("here", 2)], num_procs=(2, 2), restarts=job.Restarts(limit=int(sys.argv[2])), again="again"
 )
@@ -56,6 +59,7 @@ def train(save_s=0):
         Path(f"ready-{rank}").write_text(f"{os.getpid()} {folder}")
         while not told.is_set:
             time.sleep(0.01)
+        Path(f"told-{rank}").touch()
         time.sleep(save_s)
         Path(f"saved-{rank}").touch()
     time.sleep(save_s)
@@ -69,8 +73,8 @@ def start(tmp_path: Path) -> Iterator:
     """Starts a launcher, in `tmp_path`, of two ranks that do what the text says."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(do: str, *prefix: str, restarts: int = 0) -> subprocess.Popen[str]:
-        command = [*prefix, sys.executable, "-c", LAUNCHER, RANK + do, str(restarts)]
+    def start(do: str, *prefix: str, restarts: int = 0, settle_s: float = SETTLE_S) -> subprocess.Popen[str]:
+        command = [*prefix, sys.executable, "-c", LAUNCHER, RANK + do, str(restarts), str(settle_s)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True))
@@ -98,6 +102,15 @@ def until(condition, *, patience_s: float = PATIENCE_S) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+def insist(launcher: subprocess.Popen[str], folder: Path, *, first: signal.Signals, second: signal.Signals) -> None:
+    """Tell it twice: again when the first signal has settled, which is once it was heard, however busy the machine."""
+    launcher.send_signal(first)
+    until(lambda: all((folder / f"told-{rank}").exists() for rank in (0, 1)))
+    time.sleep(2 * SETTLE_S)
+    assert launcher.poll() is None
+    launcher.send_signal(second)
 
 
 def status(launcher: subprocess.Popen[str], folder: Path) -> tuple[int, str]:
@@ -160,7 +173,7 @@ def test_what_ranks_print_is_in_their_logs_and_of_rank_0_on_the_terminal(start, 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_one_signal_and_its_echo_let_the_ranks_save(start, tmp_path: Path, number: signal.Signals):
-    launcher = start("train(save_s=0.3)")
+    launcher = start("train(save_s=0.3)", settle_s=PATIENCE_S)
     ranks = ready(tmp_path, 0, 1)
     for process in (launcher, launcher, *ranks):  # a batch system signals all, a closed terminal does it twice
         process.send_signal(number)
@@ -170,12 +183,9 @@ def test_one_signal_and_its_echo_let_the_ranks_save(start, tmp_path: Path, numbe
 
 
 def test_a_second_signal_ends_ranks_at_once(start, tmp_path: Path):
-    launcher = start("train(save_s=60)")
+    launcher = start("train(save_s=600)")
     ready(tmp_path, 0, 1)
-    launcher.send_signal(signal.SIGTERM)
-    time.sleep(1.2)
-    assert launcher.poll() is None
-    launcher.send_signal(signal.SIGINT)
+    insist(launcher, tmp_path, first=signal.SIGTERM, second=signal.SIGINT)
     assert status(launcher, tmp_path) == (128 + signal.SIGKILL, "")
 
 
@@ -209,13 +219,11 @@ def test_no_rank_outlives_a_launcher_that_was_killed(start, tmp_path: Path, do: 
 
 
 def test_what_a_rank_has_started_is_ended_with_it(start, tmp_path: Path):
-    child = "import time; time.sleep(60)"
-    launcher = start(f"import subprocess; subprocess.Popen([sys.executable, '-c', {child!r}]); train(save_s=60)")
+    child = "import time; time.sleep(600)"
+    launcher = start(f"import subprocess; subprocess.Popen([sys.executable, '-c', {child!r}]); train(save_s=600)")
     children = [child for rank in ready(tmp_path, 0, 1) for child in rank.children()]
     assert len(children) == 2
-    launcher.send_signal(signal.SIGTERM)
-    time.sleep(1.2)
-    launcher.send_signal(signal.SIGTERM)
+    insist(launcher, tmp_path, first=signal.SIGTERM, second=signal.SIGTERM)
     launcher.communicate(timeout=PATIENCE_S)  # the pipe is theirs, too
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
