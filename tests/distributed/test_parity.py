@@ -22,8 +22,8 @@ from trainer.presets import load_preset, preset_names
 from trainer.ranks.world import World
 from trainer.runs.config import RunConfig
 
-NUM_STEPS = 10
-SAVED_STEP = 7
+NUM_STEPS = 6
+SAVED_STEP = 4
 NUM_RANKS = 2
 BATCH_SIZE_PER_GPU = 3
 TASK = Task(channels_a=3, channels_b=3, side=SIDE, num_labels=4)
