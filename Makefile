@@ -75,13 +75,13 @@ test: setup ## Run the tests, but for the slow tier
 	@$(PYTEST_TWO) -m "not slow and not cluster and not soak" $(PYTEST_ARGS)
 
 test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into copies of the tree
-	@$(BIN)/pytest -m "slow and not cluster and not soak" $(PYTEST_ARGS)
+	@$(PYTEST_TWO) -m "slow and not cluster and not soak" $(PYTEST_ARGS)
 
 # Needs root, iproute2, openssh-server, pdsh, slurm-wlm and munge: what is missing is named where tests are skipped.
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
 	@$(BIN)/pytest -m "cluster and not soak" $(PYTEST_ARGS)
 
-test-soak: setup ## Run what takes longest: Slurm, Ray, faults while saving, every option of the engine
+test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
 
 lint: setup ## Check style, format and types

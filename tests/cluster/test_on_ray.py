@@ -17,8 +17,6 @@ from trainer.checkpoints.layout import latest_checkpoint
 from trainer.ranks.exits import MACHINE_DIED
 from trainer.runs.rundir import RunDir
 
-pytestmark = pytest.mark.soak
-
 ROOT = Path(__file__).parents[2]
 PORT = 6379
 ATTEMPTS = 3

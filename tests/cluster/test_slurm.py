@@ -21,7 +21,7 @@ from trainer.runs.batches import note_global_batch
 from trainer.runs.changes import find_changes, write_changes
 from trainer.runs.rundir import RunDir
 
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.soak]
+pytestmark = pytest.mark.timeout(1200)
 
 ENDLESS = 1_000_000
 KEY = "9f1d7c5e"
