@@ -41,6 +41,8 @@ class RunState:
     """What is asked of it and not yet obeyed: `save`, `stop` or nothing."""
     status: Status | None
     """As it said itself."""
+    job: str = ""
+    """Its Slurm job, while that waits or runs, e.g. `4711: PENDING (Priority)`, if Slurm was asked."""
 
     @property
     def is_trained(self) -> bool:
@@ -104,6 +106,8 @@ def describe(state: RunState) -> list[str]:
     share = f" ({100 * state.position / state.total:.1f} %)" if state.total else ""
     lines = [f"{state.run}: {_TITLES[state.state]}, {state.position} of {counted(state.total, 'image')}{share}"]
     status = state.status
+    if state.job:
+        lines.append(f"Slurm job {state.job}")
     if status is None:
         lines.append("It has not said how it is: it has not trained yet, or with an earlier version.")
         return lines + _requests(state)

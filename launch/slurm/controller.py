@@ -62,6 +62,22 @@ def queued_state(job: str) -> str:
         return ""
 
 
+def queue_entry(job: str) -> str:
+    """How a job stands and why, in words, e.g. `PENDING (Priority), start expected 2026-11-28T18:00:00`.
+
+    Empty if there is none of this number any more, or nobody to ask: a controller that is down, a machine that does not
+    belong to the cluster.
+    """
+    try:
+        said = _ask("squeue", "--noheader", "--format=%T|%r|%S", f"--jobs={job}").strip()
+    except SlurmError:
+        return ""
+    state, _, rest = one_line(said).partition("|")
+    reason, _, start = rest.partition("|")
+    words = state if reason in ("", "None") else f"{state} ({reason})"
+    return f"{words}, start expected {start}" if state == "PENDING" and start not in ("", "N/A") else words
+
+
 def host_names(nodes: str) -> list[str]:
     """The names in a list as SLURM_JOB_NODELIST, e.g. `n[1-3,7]`. Raises SlurmError."""
     return _ask("scontrol", "show", "hostnames", nodes).split()

@@ -217,8 +217,11 @@ def busy_nodes(slurm: Slurm) -> list[str]:
 
 def test_a_cancelled_job_does_not_come_back(slurm: Slurm, tiny_dataset: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", tiny_dataset, steps=ENDLESS)
-    job = submit(slurm, run)
+    job = submit(slurm, run, "--slurm-arg=--begin=now+600")
+    assert f"Slurm job {job}: PENDING (BeginTime), start expected 20" in diptych(slurm, "status", str(run.path)).stdout
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
     wait_until_it_begins(slurm, run, job)
+    assert f"Slurm job {job}: RUNNING\n" in diptych(slurm, "status", str(run.path)).stdout
     again = diptych(slurm, "train", "--resume", str(run.path), "--slurm", "--nodes", "2")
     assert again.returncode == exits.WRONG_INPUT
     assert f"job = '{job}'" in again.stderr
