@@ -60,14 +60,19 @@ class Trainings:
         assert command[: len(start)] == start
         arguments = command[len(start) :]
         self.commands.append(arguments)
-        name = Path(arguments[1]).name if arguments[0] == "--resume" else arguments[0]
+        name = Path(arguments[1]).name if arguments[0] == "--resume" else arguments[2]
         status = self.ends.get(name.replace("-", "_"), 0)
-        run, config = RunDir(self.runs / TABLE / name), load_preset(name)
+        preset = name.partition("-seed")[0]
+        run, config = RunDir(self.runs / TABLE / name), load_preset(preset)
         if "--train.total-kimg" in arguments:
             kimg = float(arguments[arguments.index("--train.total-kimg") + 1])
             config = replace(config, train=replace(config.train, total_kimg=kimg))
+        if "--train.seed" in arguments:
+            seed = int(arguments[arguments.index("--train.seed") + 1])
+            config = replace(config, train=replace(config.train, seed=seed))
         if arguments[0] != "--resume":
-            run.create(config, preset=name, command=command)
+            assert arguments[:2] == [preset, "--name"]
+            run.create(config, preset=preset, command=command)
         if status == 0:
             write_scores(run, config)
         return status
@@ -89,7 +94,7 @@ def trainings(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
 def started(trainings: Trainings) -> list[str]:
     """Rows, with + where one was continued."""
     return [
-        f"{Path(arguments[1]).name}+" if arguments[0] == "--resume" else arguments[0]
+        f"{Path(arguments[1]).name}+" if arguments[0] == "--resume" else arguments[2]
         for arguments in trainings.commands
     ]
 
@@ -138,7 +143,7 @@ def test_columns_are_called_as_the_catalogue_calls_scores(monkeypatch: pytest.Mo
     monkeypatch.setitem(CATALOGUE, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
     keys = ("eval/psnr", "eval/absolute_error", "baseline/mean/absolute_error")
     table = replace(TABLES[TABLE], scores={heading_of(key): key for key in keys})
-    text = markdown(table, {ROWS[0]: {"eval/psnr": 17.257, "eval/absolute_error": 12.0}})
+    text = markdown(table, {ROWS[0]: [{"eval/psnr": 17.257, "eval/absolute_error": 12.0}]})
     assert "PSNR in dB. absolute error in levels." in text
     assert "here: PSNR | here: absolute error (less is better) | " in text.replace("\\", "")
     assert "here: absolute error (less is better), mean image |" in text.replace("\\", "")
@@ -172,6 +177,50 @@ def test_the_length_can_be_changed_for_all_rows_but_not_of_begun_ones(runs: Path
     assert table_command([TABLE, "--kimg", "0.5"]) == 0
     with pytest.raises(ConfigError, match=f"{ROWS[0]}.*was begun with other settings than this row has; move it away"):
         table_command([TABLE])
+    assert trainings.commands == []
+
+
+def test_all_rows_are_trained_with_one_seed_before_the_next(runs: Path, trainings: Trainings):
+    assert table_command([TABLE]) == 0
+    trainings.commands = []
+    assert table_command([TABLE, "--seeds", "3"]) == 0
+    assert started(trainings) == [f"{row}-seed{number}" for number in (1, 2) for row in ROWS]
+    seeds = [RunDir(runs / TABLE / name).config().train.seed for name in (ROWS[0], f"{ROWS[0]}-seed2")]
+    assert seeds == [0, 2]
+    trainings.commands = []
+    assert table_command([TABLE, "--seeds", "3"]) == 0
+    assert trainings.commands == []
+
+
+def test_a_cell_of_several_seeds_is_their_mean_and_spread(runs: Path, trainings: Trainings, capsys):
+    missing = f"{ROWS[1]}-seed2"
+    trainings.ends = {missing.replace("-", "_"): 1}
+    assert table_command([TABLE, "--seeds", "3"]) == 1
+    for name, psnr in ((f"{ROWS[0]}-seed1", 18.257), (f"{ROWS[0]}-seed2", 19.257)):
+        run = RunDir(runs / TABLE / name)
+        entry = {"position": 1, "num_images": 1, "scores": {**SCORES, "eval/psnr": psnr}}
+        write_scores(run, run.config(), test=entry)
+    capsys.readouterr()
+    assert table_command([TABLE, "--show", "--seeds", "3"]) == 0
+    text = (runs / TABLE / "table.md").read_text()
+    assert "Ours: mean ± sample standard deviation over 3 seeds." in text
+    assert "| 0.50 ± 0.00 | 18.26 ± 1.00 |" in text  # of 17.257, 18.257, 19.257
+    assert "17.26 ± 0.00 (2 of 3) |" in text.replace("\\", "")
+    assert "sample standard deviation over 3 seeds" in capsys.readouterr().out
+    assert table_command([TABLE, "--show"]) == 0
+    assert "±" not in (runs / TABLE / "table.md").read_text()
+
+
+def test_baselines_have_no_spread():
+    key = "baseline/mean/psnr"
+    table = replace(TABLES[TABLE], scores={heading_of(key): key})
+    assert "| 13.26 |" in markdown(table, {ROWS[0]: [{key: 13.26}, {key: 13.26}]}, seeds=3)
+
+
+def test_there_is_at_least_one_seed(runs: Path, trainings: Trainings, capsys):
+    with pytest.raises(SystemExit):
+        table_command([TABLE, "--seeds", "0"])
+    assert "seeds = 0: use 1 or more" in capsys.readouterr().err
     assert trainings.commands == []
 
 
