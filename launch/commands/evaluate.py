@@ -11,6 +11,7 @@ from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.data.subject import check_scored
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -30,6 +31,7 @@ class EvaluateOptions:
     """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
+    usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
 
 
 def main(argv: list[str]) -> int:
@@ -53,6 +55,7 @@ def evaluate(options: EvaluateOptions) -> int:
         split=options.split,
         device=choose_device(options.device),
         checkpoint=options.checkpoint,
+        usage=options.usage,
         console=console,
     )
     write_report(run)

@@ -11,6 +11,7 @@ from sharding.console import counted, make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -37,6 +38,7 @@ class SampleOptions:
     """`auto`: a GPU if there is one."""
     seed: int = 0
     """Another seed draws other pictures."""
+    usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
 
     def __post_init__(self) -> None:
         if self.num < (1 if self.between is None else 2):
@@ -65,6 +67,7 @@ def sample(options: SampleOptions) -> int:
             seed=options.seed,
             device=choose_device(options.device),
             checkpoint=options.checkpoint,
+            usage=options.usage,
         )
     except OSError as error:
         console.error(f"could not write to {options.destination}: {error.strerror or error}")

@@ -12,6 +12,7 @@ from sharding.console import PlainConsole, counted, make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.inference.plan import plan_translation, result_view
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.kinds import result_suffix
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
@@ -44,6 +45,7 @@ class TranslateOptions:
     """`auto`: a GPU if there is one."""
     seed: int = 0
     """Of the method's noise: another seed gives another variation, where the method has any."""
+    usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replace files that the output folder has already."""
     skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -74,6 +76,7 @@ def translate(options: TranslateOptions) -> int:
             direction=options.direction,
             label=options.label,
             seed=options.seed,
+            usage=options.usage,
             overwrite=options.overwrite,
             console=console,
         )

@@ -15,6 +15,7 @@ from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import load_translator
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.ranks.world import World, lone_world
 from trainer.runs import formats
 from trainer.runs.opened import OpenRun
@@ -27,30 +28,36 @@ def evaluate_run(
     split: str | None = None,
     device: torch.device,
     checkpoint: Path | None = None,
+    usage: Usage = AS_THE_METHOD,
     console: Console,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
 
-    Scores of an earlier checkpoint than the one that stands for the split get an entry and a picture of their own.
+    Scores of an earlier checkpoint than the one that stands for the split, and of networks used otherwise than the
+    method has it, get an entry and a picture of their own.
 
     Args:
         split: unless given, the one whose scores end a run.
 
     Raises:
-        ConfigError: there is no checkpoint.
+        ConfigError: see `load_translator`.
         DatasetError: the data set is damaged, or lacks the split.
     """
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
     evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
-    translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
+    translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     scores = evaluator(translator)
-    picture = run.evaluation_picture_of(position, is_newest=_stands_for(known, split, position))
+    variant = usage.variant(of_method=translator.method.trains_at_test_time)
+    entry = ", ".join(filter(None, (split, variant)))
+    is_newest = not variant and _stands_for(known, split, position)
+    own = "-".join(["", *variant.replace(",", "").split()])
+    picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
-    write_evaluation(run, split=split, position=position, num_images=subject.num_images(split), scores=scores)
+    write_evaluation(run, split=entry, position=position, num_images=subject.num_images(split), scores=scores)
     console.print(f"pictures: {picture}")
-    console.print(scores_table(scores, title=table_title(run, split=split, position=position)))
+    console.print(scores_table(scores, title=table_title(run, split=entry, position=position)))
     return scores
 
 

@@ -13,6 +13,7 @@ from trainer.data.randomness import seeded
 from trainer.data.subject import Subject
 from trainer.inference.operation import find_label, name_method
 from trainer.inference.translator import Translator, load_translator
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.methods.base import Encodes, Samples
 from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.grid import save_picture
@@ -34,6 +35,7 @@ def draw_pictures(
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
+    usage: Usage = AS_THE_METHOD,
 ) -> list[Path]:
     """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
 
@@ -49,7 +51,7 @@ def draw_pictures(
     """
     _require_new(destination)
     subject = opened.subject
-    translator, _ = load_translator(opened, device=device, checkpoint=checkpoint)
+    translator, _ = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     with seeded(seed, "draw", device=device):
         if between is None:
             images = _sample(translator, subject, num=num, label=label, device=device)

@@ -15,6 +15,7 @@ from trainer.data.randomness import seeded
 from trainer.inference.operation import Operation, choose_operation
 from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.translator import load_translator
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored, share_beyond
@@ -72,6 +73,7 @@ def translate_folder(
     direction: Direction = "a2b",
     label: str | None = None,
     seed: int = 0,
+    usage: Usage = AS_THE_METHOD,
     overwrite: bool = False,
     console: PlainConsole,
 ) -> TranslationResult:
@@ -86,13 +88,13 @@ def translate_folder(
         label: name of the label that the pictures are to show, with methods that can change it.
 
     Raises:
-        ConfigError: there is no checkpoint, or see `plan_translation` and `choose_operation`.
+        ConfigError: see `load_translator`, `plan_translation` and `choose_operation`.
         OSError: a result cannot be written; those before it are whole.
     """
     subject = opened.subject
     suffix = result_suffix(result_view(subject, direction=direction))
     plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite)
-    translator, position = load_translator(opened, device=device, checkpoint=checkpoint)
+    translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     operation = choose_operation(translator, subject, direction=direction, label=label, device=device)
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
     with _progress(console) as progress:

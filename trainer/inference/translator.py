@@ -1,11 +1,13 @@
 """A trained run, ready for use: the averaged networks of a checkpoint, without DeepSpeed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from sharding.console import make_console
 from trainer.checkpoints.given import BEST, kept_best, require_given
@@ -16,6 +18,7 @@ from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
+from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
 from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
@@ -84,7 +87,12 @@ class Translator:
 
 
 def averaged_translator(
-    method: Method, average: MovingAverage, *, config: RunConfig, device: torch.device
+    method: Method,
+    average: MovingAverage,
+    *,
+    config: RunConfig,
+    device: torch.device,
+    usage: Usage = AS_THE_METHOD,
 ) -> Translator:
     """The method with the averaged networks, which go on following the training."""
     use_tf32(config.engine.tf32)
@@ -92,32 +100,66 @@ def averaged_translator(
     layout = fastest_format(dtype, device)
     modules: Mapping[str, nn.Module] = average.networks
     for network in modules.values():
-        network.to(memory_format=layout).train(method.trains_at_test_time)
+        network.to(memory_format=layout)
+    _set_modes(modules.values(), usage, of_method=method.trains_at_test_time)
     calls = {name: autocasting(network, device=device, dtype=dtype) for name, network in modules.items()}
     return Translator(method, Networks(calls, modules), layout)
 
 
-def load_translator(opened: OpenRun, *, device: torch.device, checkpoint: Path | None = None) -> tuple[Translator, int]:
+def _set_modes(networks: Iterable[nn.Module], usage: Usage, *, of_method: bool) -> None:
+    """Let dropouts and batch norms do as `usage` says; all else, such as spectral norm, is at rest."""
+    for network in networks:
+        network.eval()
+        for layer in network.modules():
+            if isinstance(layer, _DropoutNd):
+                layer.train(usage.drops(of_method=of_method))
+            elif isinstance(layer, _BatchNorm):
+                layer.train(usage.takes_batch_statistics(of_method=of_method))
+                layer.track_running_stats = not layer.training  # those of training stay as they are
+
+
+def _require_takers(networks: Mapping[str, nn.Module], usage: Usage, *, method: str) -> None:
+    layers = [layer for network in networks.values() for layer in network.modules()]
+    for field, value, kind in (
+        ("dropout", usage.dropout, _DropoutNd),
+        ("batch_statistics", usage.batch_statistics, _BatchNorm),
+    ):
+        if value != "auto" and not any(isinstance(layer, kind) for layer in layers):
+            what = "dropout" if kind is _DropoutNd else "batch norm"
+            remedy = f"the run's networks ({', '.join(networks)}, method.name = {method!r}) have no {what}; use auto."
+            raise ConfigError(field, value, remedy)
+
+
+def load_translator(
+    opened: OpenRun,
+    *,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    usage: Usage = AS_THE_METHOD,
+) -> tuple[Translator, int]:
     """The translator of a run's newest whole checkpoint, and the position (images) it was made at.
 
     Says on the console which one it is, and which newer ones are damaged.
 
     Raises:
-        ConfigError: there is no whole checkpoint there, its name is no number of images, or no best is kept.
+        ConfigError: there is no whole checkpoint there, its name is no number of images, or no best is kept; no network
+            has what `usage` speaks of.
     """
     config = opened.config
     folder = chosen_checkpoint(opened.run, checkpoint)
-    make_console(stderr=True).print(f"checkpoint: {folder}")
     method = build_method(config.method, resolve_task(opened.subject))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
+    _require_takers(average.networks, usage, method=config.method.name)
+    make_console(stderr=True).print(f"checkpoint: {folder}")
     try:
         load_average(folder, average, device=torch.device("cpu"))
     except CheckpointError as error:
         raise ConfigError("checkpoint", str(folder), str(error)) from error
     for network in average.networks.values():
         network.to(device)
-    return averaged_translator(method, average, config=config, device=device), int(folder.name)
+    translator = averaged_translator(method, average, config=config, device=device, usage=usage)
+    return translator, int(folder.name)
 
 
 def chosen_checkpoint(run: RunDir, checkpoint: Path | None) -> Path:

@@ -74,9 +74,9 @@ class RunDir:
     def evaluation_picture(self) -> Path:
         return self.path / "evaluation.png"
 
-    def evaluation_picture_of(self, position: int, *, is_newest: bool) -> Path:
-        """The picture beside scores: that of the run, or one of its own where later ones stand for the run."""
-        return self.evaluation_picture if is_newest else self.path / f"evaluation-{position:08d}.png"
+    def evaluation_picture_of(self, position: int, *, is_newest: bool, variant: str = "") -> Path:
+        """The picture beside scores: that of the run, or one of its own where others stand for the run."""
+        return self.evaluation_picture if is_newest else self.path / f"evaluation-{position:08d}{variant}.png"
 
     @property
     def early_stop_file(self) -> Path:
