@@ -17,6 +17,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.section import check_section
 from trainer.methods.base import TranslatesBack
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.cyclegan.method import CycleGAN
@@ -62,10 +63,27 @@ def test_discriminators_terms_are_halved():
     [
         ({"weight_cycle": 0}, {"cycle_a", "cycle_b", "identity_a", "identity_b"}),
         ({"weight_identity": 0}, {"identity_a", "identity_b"}),
+        ({"weight_cycle_a": 0}, {"cycle_a", "identity_a"}),
+        ({"weight_cycle_b": 0}, {"cycle_b", "identity_b"}),
     ],
 )
 def test_a_term_without_weight_is_left_out(changes: dict, missing: set):
     assert set(losses_of(build(), "generators")) - set(losses_of(build(**changes), "generators")) == missing
+
+
+def test_each_view_can_have_a_weight_of_its_own():
+    usual = losses_of(build(), "generators")
+    assert losses_of(build(weight_cycle_a=5.0), "generators") == pytest.approx(
+        usual | {"cycle_a": 5 * 0.25, "identity_a": 2.5 * 0.5}
+    )
+    assert losses_of(build(weight_cycle=0.0, weight_cycle_b=20.0), "generators") == pytest.approx(
+        {key: usual[key] for key in ("gan_a", "gan_b")} | {"cycle_b": 20 * 0.5, "identity_b": 10 * 0.25}
+    )
+
+
+def test_a_weight_below_zero_is_refused():
+    with pytest.raises(ConfigError, match=r"weight_cycle_b = -1.*use 0 \(off\) or more"):
+        check_section(CycleGANConfig(weight_cycle_b=-1.0))
 
 
 def test_discriminators_see_earlier_fakes_and_generators_are_judged_by_new_ones():

@@ -1,10 +1,10 @@
 """The section of CycleGAN."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import CountOrOff, NumberOrOff
+from trainer.config.bounds import AtLeast, CountOrOff, NumberOrOff
 from trainer.config.checks import check_identity, check_patches, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.method import MethodConfig, Task
@@ -15,6 +15,8 @@ from trainer.methods.shared.settings import (
     cyclegan_discriminator,
     cyclegan_generator,
 )
+
+_OwnWeight = Annotated[float | None, AtLeast(0, "use 0 (off) or more.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,23 @@ class CycleGANConfig(MethodConfig):
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     weight_cycle: NumberOrOff = 10.0
     """Weight of the L1 distance between an image and its round trip (lambda of equation 3); 0 is off."""
+    weight_cycle_a: _OwnWeight = None
+    """The same of view a's round trip alone (lambda_A in the authors' code), in place of `weight_cycle`: smaller where
+    view b cannot hold all that view a shows, e.g. labels of photos."""
+    weight_cycle_b: _OwnWeight = None
+    """The same of view b (lambda_B)."""
     weight_identity: NumberOrOff = 0.5
-    """Weight, in units of `weight_cycle`, of the L1 distance between an image of the target view and its translation
-    (section 5.2; always on in the authors' code); 0 is off, as it must be where the views differ in channels."""
+    """Weight, in units of the cycle weight of the same view, of the L1 distance between an image of the target view and
+    its translation (section 5.2; always on in the authors' code); 0 is off, as it must be where the views differ in
+    channels."""
     pool_size: CountOrOff = 50
     """Generated images kept, of each view, for the discriminators to see again (section 4); 0 is off."""
+
+    @property
+    def cycle_weights(self) -> dict[str, float]:
+        """Weight of the round trip of view `a` and of view `b`."""
+        given = {"a": self.weight_cycle_a, "b": self.weight_cycle_b}
+        return {view: self.weight_cycle if weight is None else weight for view, weight in given.items()}
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

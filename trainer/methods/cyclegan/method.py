@@ -73,22 +73,26 @@ class CycleGAN(Method):
         }
 
     def _cycle(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        weight = self.config.weight_cycle
-        if weight == 0:
-            return {}
-        return {
-            "cycle_a": weight * F.l1_loss(apply_aside(networks, "generator_b2a", fakes["fake_b"]), batch.a),
-            "cycle_b": weight * F.l1_loss(apply_aside(networks, "generator_a2b", fakes["fake_a"]), batch.b),
-        }
+        weights = self.config.cycle_weights
+        terms = {}
+        if weights["a"] > 0:
+            back = apply_aside(networks, "generator_b2a", fakes["fake_b"])
+            terms["cycle_a"] = weights["a"] * F.l1_loss(back, batch.a)
+        if weights["b"] > 0:
+            back = apply_aside(networks, "generator_a2b", fakes["fake_a"])
+            terms["cycle_b"] = weights["b"] * F.l1_loss(back, batch.b)
+        return terms
 
     def _identity(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        weight = self.config.weight_cycle * self.config.weight_identity
-        if weight == 0:
-            return {}
-        return {
-            "identity_a": weight * F.l1_loss(apply_aside(networks, "generator_b2a", batch.a), batch.a),
-            "identity_b": weight * F.l1_loss(apply_aside(networks, "generator_a2b", batch.b), batch.b),
-        }
+        weights = {view: weight * self.config.weight_identity for view, weight in self.config.cycle_weights.items()}
+        terms = {}
+        if weights["a"] > 0:
+            same = apply_aside(networks, "generator_b2a", batch.a)
+            terms["identity_a"] = weights["a"] * F.l1_loss(same, batch.a)
+        if weights["b"] > 0:
+            same = apply_aside(networks, "generator_a2b", batch.b)
+            terms["identity_b"] = weights["b"] * F.l1_loss(same, batch.b)
+        return terms
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Both round trips."""
