@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from benchmarks.engines import make_engine
 from benchmarks.processes import on_ranks
@@ -63,13 +64,27 @@ def count_traffic(case: Case, *, stage: Stage, precision: Precision, num_ranks: 
                 if player._ddp is not None:
                     player._ddp.register_comm_hook(counter, _count_bucket)
             batch = case.batch(world.device)
-            engine.train_step(batch, step=0)  # ZeRO 3 learns the order in which weights are wanted
-            counter.clear()
-            with counter:
-                engine.train_step(batch, step=1)
+            with _QuickConvolutions():
+                engine.train_step(batch, step=0)  # ZeRO 3 learns the order in which weights are wanted
+                counter.clear()
+                with counter:
+                    engine.train_step(batch, step=1)
         finally:
             forget_world()
     return Traffic(dict(counter.bytes), counter.operations)
+
+
+class _QuickConvolutions(TorchDispatchMode):
+    """Computes bf16 convolutions in float32: processors without bf16 take a hundred times as long, for equal bytes."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func not in (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default):
+            return func(*args, **(kwargs or {}))
+        if args[0].dtype != torch.bfloat16:
+            return func(*args, **(kwargs or {}))
+        return tree_map_only(
+            torch.Tensor, torch.Tensor.bfloat16, func(*tree_map_only(torch.Tensor, torch.Tensor.float, args))
+        )
 
 
 class _Counter(TorchDispatchMode):
