@@ -1,4 +1,4 @@
-"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view, and a label."""
+"""Random access to the samples of one split: (shard, index) -> the encoded bytes of each wanted view, and labels."""
 
 import json
 import os
@@ -71,19 +71,18 @@ class ShardReader:
         *,
         split: str,
         views: Sequence[str],
-        label: str | None = None,
+        labels: Sequence[str] = (),
         share: Share = ALL,
         cache: Cache | None = None,
         max_open: int = MAX_OPEN_SHARDS,
     ) -> None:
-        """Raises DatasetError if the split, a view or the label does not exist, or a shard is damaged."""
+        """Raises DatasetError if the split, a view or a label does not exist, or a shard is damaged."""
         self.folder = folder
         self.views = tuple(views)
         self._shards = select_shards(folder, manifest, split=split, views=views)
         self._extensions = extensions = select_extensions(folder, manifest, views=views)
-        self._label = label
-        if label is not None:
-            self._num_labels = len(_label_info(folder, manifest, label).names)
+        self._num_values = {label: len(_label_info(folder, manifest, label).names) for label in labels}
+        if labels:
             extensions.append(LABELS_EXTENSION)
         most_bytes = {extension: most_member_bytes(manifest, extension) for extension in extensions}
         self._views = [manifest.views[view] for view in views]
@@ -151,25 +150,30 @@ class ShardReader:
                 ) from error
         return files
 
-    def label(self, shard: int, index: int) -> int:
-        """The label of a sample: an index into `LabelInfo.names`.
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels that are read."""
+        return tuple(self._num_values)
+
+    def labels(self, shard: int, index: int) -> tuple[int, ...]:
+        """The labels of a sample, as `label_names` has them: indices into `LabelInfo.names`.
 
         Raises:
-            DatasetError: the tar no longer holds it, or the sample has none, or an impossible one.
+            DatasetError: the tar no longer holds them, or the sample lacks one, or has an impossible one.
         """
         content = self._member(shard, index, column=len(self.views), title="its labels")
         try:
             labels = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise DatasetError(f"{self.locate(shard, index)}: its labels are not JSON ({error}). {REMEDY}.") from error
-        value = labels.get(self._label) if isinstance(labels, dict) else None
-        if type(value) is not int or not 0 <= value < self._num_labels:
-            raise DatasetError(
-                f"{self.locate(shard, index)}: label {self._label!r} is {repr(value)[:80]}, where 0 to "
-                f"{self._num_labels - 1} are possible; its labels are {content[:80].decode(errors='replace')}. "
-                f"{REMEDY}."
-            )
-        return value
+        found = [labels.get(name) if isinstance(labels, dict) else None for name in self._num_values]
+        for value, (name, num) in zip(found, self._num_values.items(), strict=True):
+            if type(value) is not int or not 0 <= value < num:
+                raise DatasetError(
+                    f"{self.locate(shard, index)}: label {name!r} is {repr(value)[:80]}, where 0 to {num - 1} are "
+                    f"possible; its labels are {content[:80].decode(errors='replace')}. {REMEDY}."
+                )
+        return tuple(found)
 
     def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
         places = self._indexes[shard]

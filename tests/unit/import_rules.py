@@ -106,6 +106,7 @@ RULES = (
             "trainer.losses",
             "trainer.config",
             "trainer.data.batch",
+            "trainer.pictures.classes",
         ),
         reason="the mathematics knows nothing of ranks, devices, optimizers, DeepSpeed or logging",
     ),

@@ -97,6 +97,8 @@ class DataConfig(Section):
     """Name of the input view, as listed in dataset.json."""
     view_b: str = "satellite"
     """Name of the target view; of the only one, for methods that learn from one."""
+    view_c: str | None = None
+    """Name of a third view, for methods that learn from three."""
     label: str | None = None
     """Name of the label that the method is to use, as listed in dataset.json; only some methods need one."""
     load_size: Size = 143
@@ -208,6 +210,12 @@ class DataConfig(Section):
             self.view_a,
             f"must equal data.view_b = {self.view_b!r}, of which data.degrade.kind = {self.degrade.kind!r} makes the "
             "input; set both to one view, or the kind to none.",
+        )
+        require(
+            not self.is_degraded or self.view_c is None,
+            "view_c",
+            self.view_c,
+            f"is of no use where data.degrade.kind = {self.degrade.kind!r} makes the input; use None.",
         )
         require(
             self.degrade.kind != "downscale" or not any(side % self.degrade.factor for side in self.crop_shape),

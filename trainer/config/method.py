@@ -1,8 +1,9 @@
 """What the product knows of a method's section, and what its networks are sized by."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from math import lcm
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Literal, Self, TypeVar
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.data import DataConfig, Pairing
@@ -24,6 +25,12 @@ class Task:
     """Pixels: of the square crops that are trained on; of rectangles, which convolutions alone take, the shorter."""
     num_labels: int = 0
     """Values that a label can have; 0 where the run uses none."""
+    num_values: Mapping[str, int] = field(default_factory=dict)
+    """Values that each label of the run can have, by its name in the data set: see `Batch.labels`."""
+    channels_c: int = 0
+    """Of the third view; 0 where the run has none."""
+    class_colors: tuple[tuple[int, int, int], ...] = ()
+    """RGB, 0..255, that stand for the classes of the data set in images, in the order of their numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,12 @@ class MethodConfig(Section):
     """What it learns from: `paired` images of two views, `unpaired` ones, or a `single` view, which is view b."""
     needs_label: ClassVar[bool] = False
     """Whether it takes `data.label`."""
+    needs_view_c: ClassVar[bool] = False
+    """Whether it learns from a third view, too, `data.view_c`; of `paired` methods. It is there in training alone: who
+    translates a picture has that picture."""
+    class_views: ClassVar[tuple[Literal["a", "b", "c"], ...]] = ()
+    """The views of which it takes class numbers, `Batch.classes`. A picture to be translated has colours: it reads
+    them by `nearest_class` of `trainer.pictures.classes`."""
     fixed_size: ClassVar[bool] = False
     """Whether its networks take images of the size of the crops only."""
     smallest_batch: ClassVar[int] = 1
@@ -57,6 +70,11 @@ class MethodConfig(Section):
     """How its paper trains it; of one without, Adam at 2e-4 and batches of 1."""
     shows_labels: ClassVar[bool] = False
     """Whether it makes images of a wanted label, which a reader of labels can judge: by drawing or changing them."""
+
+    @property
+    def further_labels(self) -> Mapping[str, str]:
+        """Labels that it takes besides `data.label`: which field of the section names which label of the data set."""
+        return {}
 
     @property
     def stride(self) -> int:

@@ -1,7 +1,7 @@
 """The contract between the data and the methods."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -24,6 +24,14 @@ class Batch:
     """Target view; its number of channels may differ."""
     label: Tensor | None = None
     """Label of each `a` (and of its `b` where they belong together): int64 [N] on the world's device."""
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
+    """All labels that the run reads, likewise, by their names in the data set: `data.label`, and those of the method's
+    `further_labels`."""
+    c: Tensor | None = None
+    """A third view, aligned with both others, as images too: of methods that need one."""
+    classes: Mapping[str, Tensor] = field(default_factory=dict)
+    """Class numbers int64 [N, H, W] that the views of the method's `class_views` show, by "a", "b" and "c"; -1 where
+    a pixel is of no class. The same view is also there as an image, in the classes' colours."""
     index: Tensor
     """Positions of the samples in the run's global order: int64 [N], always on the CPU."""
     keys: tuple[str, ...] = ()

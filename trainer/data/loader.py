@@ -1,5 +1,6 @@
 """Batches for training, without end."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self
@@ -21,6 +22,7 @@ from trainer.data.source import BatchSource, Strand, random_placement
 from trainer.data.spec import PixelSpec
 from trainer.data.subject import Subject
 from trainer.data.views import check_views
+from trainer.pictures.classes import class_colors, exact_class
 from trainer.ranks.world import World
 
 
@@ -28,14 +30,19 @@ class BatchStream:
     """Iterates over the batches of a source, decoded ahead of time.
 
     Args:
-        has_labels: whether the first strand's samples are to be labelled.
+        label: which of the first strand's labels is that of the batch.
+        class_views: of which the batch is to have class numbers, too.
         seed: of the batches' noise.
     """
 
-    def __init__(self, source: BatchSource, *, spec: PixelSpec, has_labels: bool, seed: int) -> None:
+    def __init__(
+        self, source: BatchSource, *, spec: PixelSpec, label: str | None, class_views: Sequence[str] = (), seed: int
+    ) -> None:
         self._source = source
         self._spec = spec
-        self._has_labels = has_labels
+        self._label = label
+        self._class_views = class_views
+        self._colors = class_colors(spec.classes)
         self._seed = seed
         self._number = 0
         self._pixels = PixelStream(source, spec=spec)
@@ -62,15 +69,23 @@ class BatchStream:
         except RuntimeError as error:
             self._explain(error)
             raise
-        positions, first = self._source.positions(self._number), self._source.strands[0]
+        positions = self._source.positions(self._number)
         self._number += 1
-        a, b = images[0], images[-1]
+        return self._batch(images, positions)
+
+    def _batch(self, images: Sequence[torch.Tensor], positions: range) -> Batch:
+        first = self._source.strands[0]
+        views = {"a": images[0], "b": images[-1]} | ({"c": images[1]} if len(images) > 2 else {})
         # From memory that is not pinned, a copy that does not block is still one that has read its source.
-        labels = torch.tensor(first.labels(positions)).to(a.device, non_blocking=True) if self._has_labels else None
+        labels = {
+            name: torch.tensor(values).to(images[0].device, non_blocking=True)
+            for name, values in first.labels(positions).items()
+        }
         return Batch(
-            a=a,
-            b=b,
-            label=labels,
+            **views,
+            label=None if self._label is None else labels[self._label],
+            labels=labels,
+            classes={name: exact_class(views[name], self._colors) for name in self._class_views},
             index=torch.arange(positions.start, positions.stop),
             keys=first.keys(positions),
             seed=self._seed,
@@ -128,7 +143,9 @@ class Loader:
             return rank_positions(step_position, batch_size_per_gpu=batch_size, rank=world.rank, world_size=world.size)
 
         strands = []
-        for number, reader in enumerate(open_readers(subject, split=split, pairing=subject.pairing)):
+        for number, reader in enumerate(
+            open_readers(subject, split=split, pairing=subject.pairing, labels=subject.labels)
+        ):
             make_order = partial(
                 Order,
                 reader.shard_sizes,
@@ -146,7 +163,8 @@ class Loader:
         """Of the split that are trained on: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
         spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
-        self._stream = BatchStream(source, spec=spec, has_labels=data.label is not None, seed=seed)
+        class_views = subject.method.class_views
+        self._stream = BatchStream(source, spec=spec, label=data.label, class_views=class_views, seed=seed)
 
     def __iter__(self) -> Self:
         return self
@@ -161,11 +179,14 @@ class Loader:
         self._stream.close()
 
 
-def open_readers(subject: Subject, *, split: str, pairing: Pairing, most: int | None = None) -> list[ShardReader]:
-    """One for each strand; the first one's labels are the batch's.
+def open_readers(
+    subject: Subject, *, split: str, pairing: Pairing, labels: Sequence[str], most: int | None = None
+) -> list[ShardReader]:
+    """One for each strand; the first one's labels are the batch's. A third view stands between the two others.
 
     Args:
         pairing: which may be another than that of training.
+        labels: names of those that are read.
         most: samples that are read, of the split's.
     """
     data, manifest = subject.data, subject.manifest
@@ -175,7 +196,8 @@ def open_readers(subject: Subject, *, split: str, pairing: Pairing, most: int | 
     elif pairing == "single" or data.is_degraded:
         strands = [(data.view_b,)]
     else:
-        strands = [(data.view_a, data.view_b)]
+        between = () if data.view_c is None else (data.view_c,)
+        strands = [(data.view_a, *between, data.view_b)]
     options: dict[str, Any] = {"split": subject.stored_split(split)}
     if isinstance(data.path, Url):
         # Evicted files take room as long as they are open: no more than the order goes back and forth between.
@@ -186,7 +208,7 @@ def open_readers(subject: Subject, *, split: str, pairing: Pairing, most: int | 
             data.path,
             manifest,
             views=views,
-            label=None if number else data.label,
+            labels=() if number else labels,
             share=subject.share(split, views[0], most=most),
             **options,
         )

@@ -97,9 +97,12 @@ class Strand:
         """The names of the samples."""
         return tuple(self.reader.key(sample.shard, sample.index) for sample in self.samples(positions))
 
-    def labels(self, positions: range) -> list[int]:
-        """The labels of the samples, in a reader with a label."""
-        return [self.reader.label(sample.shard, sample.index) for sample in self.samples(positions)]
+    def labels(self, positions: range) -> dict[str, list[int]]:
+        """Each label that the reader reads of the samples."""
+        if not self.reader.label_names:
+            return {}
+        values = [self.reader.labels(sample.shard, sample.index) for sample in self.samples(positions)]
+        return dict(zip(self.reader.label_names, map(list, zip(*values, strict=True)), strict=True))
 
     def close(self) -> None:
         """Close the files."""

@@ -1,6 +1,6 @@
 """The images of a split once, as evaluation and sample grids see them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -52,13 +52,15 @@ def split_images(
         batch_size=batch_size,
         most=most,
         flat_target=True,
+        labels=subject.labels,
+        class_views=subject.method.class_views,
     )
 
 
 def side_images(
     subject: Subject, *, view: str, split: str, world: World, batch_size: int = 1, most: int | None = None
 ) -> Iterator[Batch]:
-    """All images of one view by themselves, without labels, each as a and b of its batch, cut as by `split_images`."""
+    """All images of one view alone, without labels or class numbers, each as a and b, cut as by `split_images`."""
     size = subject.evaluation_size
     # One side of unpaired images has no labels.
     alone = replace(subject.data, view_b=view, label=None, load_size=size, rotate=False, jitter=JitterConfig())
@@ -70,6 +72,8 @@ def side_images(
         batch_size=batch_size,
         most=most,
         flat_target=view == subject.data.view_b,
+        labels=(),
+        class_views=(),
     )
 
 
@@ -82,8 +86,10 @@ def _one_pass(
     batch_size: int,
     most: int | None,
     flat_target: bool,
+    labels: Sequence[str],
+    class_views: Sequence[str],
 ) -> Iterator[Batch]:
-    readers = open_readers(subject, split=split, pairing=pairing, most=most)
+    readers = open_readers(subject, split=split, pairing=pairing, labels=labels, most=most)
     num_samples = min(sum(reader.shard_sizes) for reader in readers)
     share = rank_share(num_samples, rank=world.rank, world_size=world.size)
 
@@ -100,7 +106,7 @@ def _one_pass(
         device_id = world.device_id
         spec = pixel_spec(subject.data, subject.manifest, source, batch_size=batch_size, device_id=device_id)
         spec = replace(spec, flat_target=flat_target)
-        return BatchStream(source, spec=spec, has_labels=subject.data.label is not None, seed=0)
+        return BatchStream(source, spec=spec, label=subject.data.label, class_views=class_views, seed=0)
 
     return _then_close(start)
 

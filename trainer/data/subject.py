@@ -55,7 +55,7 @@ class Subject:
     @property
     def views(self) -> tuple[str, ...]:
         """Names of the views that are read, of each once."""
-        return tuple(dict.fromkeys(getattr(self.data, name) for name in view_fields(self.pairing)))
+        return tuple(dict.fromkeys(getattr(self.data, name) for name in view_fields(self.data, self.pairing)))
 
     @property
     def view_a(self) -> View:
@@ -68,6 +68,12 @@ class Subject:
         return trained_view(self.manifest, self.data.view_b)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels that are read, of each once: `data.label` first, where there is one."""
+        main = () if self.data.label is None else (self.data.label,)
+        return tuple(dict.fromkeys([*main, *self.method.further_labels.values()]))
+
+    @property
     def knows_truth(self) -> bool:
         """Whether it is known which b belongs to which a, so that translations can be scored against it."""
         return self.pairing == "single" or self.manifest.kind == "paired" or self.data.is_degraded
@@ -75,12 +81,15 @@ class Subject:
     @property
     def task(self) -> Task:
         """What networks are sized by."""
-        label = self.data.label
+        label, view_c = self.data.label, self.data.view_c
         return Task(
             channels_a=self.view_a.channels,
             channels_b=self.view_b.channels,
             side=min(self.data.crop_shape),
             num_labels=0 if label is None else len(self.manifest.labels[label].names),
+            num_values={name: len(self.manifest.labels[name].names) for name in self.labels},
+            channels_c=0 if view_c is None else trained_view(self.manifest, view_c).channels,
+            class_colors=tuple(info.color for info in self.manifest.classes),
         )
 
     @property

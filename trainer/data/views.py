@@ -29,17 +29,20 @@ def trained_view(manifest: Manifest, name: str) -> View:
 
 def check_views(data: DataConfig, manifest: Manifest, *, pairing: Pairing) -> None:
     """Raises ConfigError unless the wanted views are there, and can be cropped and changed as the data section says."""
-    fields = view_fields(pairing)
+    fields = view_fields(data, pairing)
     for field in fields:
         _check_view(data, manifest, field)
-    if len(fields) == 2 and manifest.kind == "paired" and not data.is_degraded:
-        _check_equal_sizes(data, manifest)
+    if len(fields) > 1 and manifest.kind == "paired" and not data.is_degraded:
+        for field in fields[1:]:
+            _check_equal_sizes(data, manifest, field)
     _check_jitter(data, manifest, pairing=pairing)
 
 
-def view_fields(pairing: Pairing) -> tuple[str, ...]:
+def view_fields(data: DataConfig, pairing: Pairing) -> tuple[str, ...]:
     """Names of the fields of the data section that name the views which a method learns from."""
-    return ("view_b",) if pairing == "single" else ("view_a", "view_b")
+    if pairing == "single":
+        return ("view_b",)
+    return ("view_a", "view_b", "view_c") if pairing == "paired" and data.view_c is not None else ("view_a", "view_b")
 
 
 def _check_view(data: DataConfig, manifest: Manifest, field: str) -> None:
@@ -71,16 +74,17 @@ def _describe(view: View) -> str:
     return "class numbers" if view.content == "classes" else f"{view.channels} channels of {view.dtype}"
 
 
-def _check_equal_sizes(data: DataConfig, manifest: Manifest) -> None:
-    """Where images are not stretched to one size, views of different shapes would not be aligned."""
-    a, b = (manifest.views[name] for name in (data.view_a, data.view_b))
+def _check_equal_sizes(data: DataConfig, manifest: Manifest, field: str) -> None:
+    """Where images are not stretched to one size, views of other shapes than view a's would not be aligned with it."""
+    name = getattr(data, field)
+    a, b = manifest.views[data.view_a], manifest.views[name]
     if data.resize == "stretch" or None in (a.width, a.height, b.width, b.height):
         return
     if (a.width, a.height) != (b.width, b.height) and not (data.resize == "cover" and _have_one_shape(a, b)):
         raise ConfigError(
             "data.resize",
             data.resize,
-            f"view {data.view_a!r} has {a.width}x{a.height} pixels and {data.view_b!r} {b.width}x{b.height}, so that "
+            f"view {data.view_a!r} has {a.width}x{a.height} pixels and {name!r} {b.width}x{b.height}, so that "
             "their crops would not be aligned; use stretch.",
         )
 

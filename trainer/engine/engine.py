@@ -139,7 +139,8 @@ class Engine:
     def _in_fastest_format(self, batch: Batch) -> Batch:
         a = batch.a.contiguous(memory_format=self.memory_format)
         b = a if batch.b is batch.a else batch.b.contiguous(memory_format=self.memory_format)
-        return replace(batch, a=a, b=b)
+        c = None if batch.c is None else batch.c.contiguous(memory_format=self.memory_format)
+        return replace(batch, a=a, b=b, c=c)
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         calls = self._plain | {name: self._training[name] for name in player.networks}

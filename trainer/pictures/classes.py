@@ -22,7 +22,10 @@ def nearest_class(images: Tensor, colors: Tensor) -> Tensor:
     Returns:
         (N, H, W), the index of the colour nearest to each pixel in RGB; the first of equally near ones.
     """
-    return _nearest(images, colors)[1]
+    pixels = to_uint8(images).movedim(1, -1).float()
+    # By matrix products, cdist would round; squares of 8-bit differences are exact in float32.
+    distances = torch.cdist(pixels.flatten(0, 2), colors.to(pixels), compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.min(dim=1).indices.view(pixels.shape[:-1])
 
 
 def exact_class(images: Tensor, colors: Tensor) -> Tensor:
@@ -35,17 +38,16 @@ def exact_class(images: Tensor, colors: Tensor) -> Tensor:
     Returns:
         (N, H, W), the index of each pixel's colour, and `NO_CLASS` where it is none of them.
     """
-    distances, indices = _nearest(images, colors)
-    return indices.masked_fill(distances > 0, NO_CLASS)
+    wanted, order = _packed(colors.to(images.device)).sort(stable=True)  # of two equal colours the first stands first
+    pixels = _packed(to_uint8(images).movedim(1, -1).contiguous())
+    places = torch.searchsorted(wanted, pixels).clamp_max(len(wanted) - 1)
+    return order[places].masked_fill(wanted[places] != pixels, NO_CLASS)
 
 
-def _nearest(images: Tensor, colors: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each pixel the distance to the nearest colour, and its index: both (N, H, W)."""
-    pixels = to_uint8(images).movedim(1, -1).float()
-    # By matrix products, cdist would round; squares of 8-bit differences are exact in float32.
-    distances = torch.cdist(pixels.flatten(0, 2), colors.to(pixels), compute_mode="donot_use_mm_for_euclid_dist")
-    least = distances.min(dim=1)
-    return least.values.view(pixels.shape[:-1]), least.indices.view(pixels.shape[:-1])
+def _packed(colors: Tensor) -> Tensor:
+    """(..., 3) of 0..255 -> int64 (...), another number for each colour."""
+    red, green, blue = colors.long().unbind(-1)
+    return red * 2**16 + green * 2**8 + blue
 
 
 def paint_classes(indices: Tensor, colors: Tensor) -> Tensor:

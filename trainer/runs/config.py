@@ -76,6 +76,19 @@ class RunConfig(Section):
         )
 
     def _check_views(self) -> None:
+        view_c = self.data.view_c
+        require(
+            view_c is None or self.method.needs_view_c,
+            "data.view_c",
+            view_c,
+            f"is of no use: method.name = {self.method.name!r} learns from no third view. Use None.",
+        )
+        require(
+            view_c is None or view_c not in (self.data.view_a, self.data.view_b),
+            "data.view_c",
+            view_c,
+            f"must differ from data.view_a = {self.data.view_a!r} and data.view_b = {self.data.view_b!r}.",
+        )
         if self.method.pairing == "single":
             kind = self.data.degrade.kind
             reason = f"method.name = {self.method.name!r} learns from one view as it is, without an input to degrade."

@@ -29,6 +29,9 @@ def check_task(subject: Subject) -> None:
     check_views(data, manifest, pairing=subject.pairing)
     _check_pairs(subject)
     _check_label(subject)
+    _check_further_labels(subject)
+    _check_view_c(subject)
+    _check_class_views(subject)
     subject.method.check_shapes(subject.task)
     for name in subject.views:
         if "train" not in manifest.splits or not manifest.num_samples("train", name):
@@ -81,3 +84,47 @@ def _check_label(subject: Subject) -> None:
             name,
             f"method.name = {subject.method.name!r} needs one; {subject.data.path} has: {known}.",
         )
+
+
+def _check_further_labels(subject: Subject) -> None:
+    known = ", ".join(subject.manifest.labels) or "none"
+    for field, name in subject.method.further_labels.items():
+        if name not in subject.manifest.labels:
+            raise ConfigError(f"method.{field}", name, f"{subject.data.path} has no such label; it has: {known}.")
+        if name == subject.data.label:
+            raise ConfigError(f"method.{field}", name, f"is data.label already; name another of: {known}.")
+
+
+def _check_view_c(subject: Subject) -> None:
+    if subject.method.needs_view_c and subject.data.view_c is None:
+        raise ConfigError(
+            "data.view_c",
+            None,
+            f"method.name = {subject.method.name!r} needs a third view; {subject.data.path} has: "
+            f"{', '.join(subject.manifest.views)}.",
+        )
+
+
+def _check_class_views(subject: Subject) -> None:
+    """Class numbers are read from the classes' colours, which must therefore differ."""
+    views, classes = subject.manifest.views, subject.manifest.classes
+    for place in subject.method.class_views:
+        name = getattr(subject.data, f"view_{place}")
+        if views[name].content != "classes":
+            known = ", ".join(view for view, info in views.items() if info.content == "classes") or "none"
+            raise ConfigError(
+                f"data.view_{place}",
+                name,
+                f"holds no class numbers, which method.name = {subject.method.name!r} takes; views of "
+                f"{subject.data.path} that do: {known}.",
+            )
+    owners: dict[tuple[int, int, int], str] = {}
+    for info in classes if subject.method.class_views else ():
+        other = owners.setdefault(info.color, info.name)
+        if other != info.name:
+            raise ConfigError(
+                "data.path",
+                str(subject.data.path),
+                f"shows its classes {other!r} and {info.name!r} in one colour, {info.color}, from which "
+                f"method.name = {subject.method.name!r} cannot read them; give them two.",
+            )

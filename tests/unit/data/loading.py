@@ -47,16 +47,16 @@ def _opened(folder, data, options):
     options["world"] = World(rank=rank, local_rank=rank, size=size, device=device)
     subject = Subject(
         data=data_config(folder, **data),
-        method=method_of(options.pop("pairing")),
+        method=options.pop("method", method_of(options.pop("pairing"))),
         manifest=read_manifest(folder),
         held_out=options.pop("held_out"),
     )
     return subject, options
 
 
-def method_of(pairing):
+def method_of(pairing, **declared):
     """The section of a method that learns from such images."""
-    return type("Some", (MethodConfig,), {"pairing": pairing})(name="some")
+    return type("Some", (MethodConfig,), {"pairing": pairing, **declared})(name="some")
 
 
 def take(num, folder, **changes):
@@ -89,3 +89,9 @@ def assert_equal(batch, other):
     assert torch.equal(batch.b, other.b)
     assert (batch.label is None) == (other.label is None)
     assert batch.label is None or torch.equal(batch.label, other.label)
+    for name in ("labels", "classes"):
+        found, wanted = getattr(batch, name), getattr(other, name)
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[key], wanted[key]) for key in found)
+    assert (batch.c is None) == (other.c is None)
+    assert batch.c is None or torch.equal(batch.c, other.c)

@@ -48,12 +48,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_all(folder):
     """The bytes and the label of each sample, or the error in its place."""
-    reader = ShardReader(folder, read_manifest(folder), split="train", views=tuple(VIEWS), label="kind")
+    reader = ShardReader(folder, read_manifest(folder), split="train", views=tuple(VIEWS), labels=["kind"])
     found = []
     for shard, size in enumerate(reader.shard_sizes):
         for index in range(size):
             try:
-                found.append((reader.key(shard, index), reader.read(shard, index), reader.label(shard, index)))
+                found.append((reader.key(shard, index), reader.read(shard, index), reader.labels(shard, index)))
             except DatasetError as error:
                 found.append(str(error))
     reader.close()

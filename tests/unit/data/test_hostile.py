@@ -296,11 +296,11 @@ def test_labels_that_are_a_trap_are_named(tmp_path, content):
     (samples,) = noisy_shards("train", [2])
     samples[1][1]["json"] = content
     write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
-    reader = open_reader(tmp_path, label="size")
+    reader = open_reader(tmp_path, labels=["size"])
     with pytest.raises(
         DatasetError, match=r"000000\.tar, sample 'train-1': (its labels are not JSON|label 'size' is inf)"
     ):
-        reader.label(0, 1)
+        reader.labels(0, 1)
 
 
 def test_labels_of_megabytes_are_not_read(tmp_path):
@@ -308,7 +308,7 @@ def test_labels_of_megabytes_are_not_read(tmp_path):
     samples[1][1]["json"] = b" " * 2**21
     write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
     with pytest.raises(DatasetError, match=r"sample 'train-1' has 2097152 bytes in its member json, where 1048576"):
-        open_reader(tmp_path, label="size")
+        open_reader(tmp_path, labels=["size"])
 
 
 def test_pillow_keeps_its_own_limit(tmp_path: Path):

@@ -45,16 +45,16 @@ def test_every_sample_is_read_as_it_was_written(noisy, split):
 
 @pytest.mark.parametrize("label", LABELS)
 def test_every_label_is_read_as_it_was_written(noisy, label):
-    reader = open_reader(noisy, label=label)
+    reader = open_reader(noisy, labels=[label])
     for ordinal, place in enumerate(places("train")):
-        assert reader.label(*place) == noisy_labels(ordinal)[label]
+        assert reader.labels(*place) == (noisy_labels(ordinal)[label],)
 
 
 def test_an_unpaired_reader_sees_the_shards_of_its_view(unpaired):
-    reader = open_reader(unpaired, views=["map"], label="size")
+    reader = open_reader(unpaired, views=["map"], labels=["size"])
     assert reader.shard_sizes == [3, 3]
     assert reader.read(1, 0) == noisy_sample("train", 3, views=["map"])[1]
-    assert [reader.label(0, index) for index in range(3)] == [0, 1, 0]
+    assert [reader.labels(0, index) for index in range(3)] == [(0,), (1,), (0,)]
 
 
 def test_views_that_no_sample_has_together_are_named(unpaired):
@@ -171,7 +171,7 @@ def test_a_split_that_does_not_exist_names_those_that_do(noisy):
 
 def test_a_label_that_does_not_exist_names_those_that_do(noisy):
     with pytest.raises(DatasetError, match=r"no label 'age'; it has: kind, size"):
-        open_reader(noisy, label="age")
+        open_reader(noisy, labels=["age"])
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_a_label_that_is_none_is_named(tmp_path, content, message):
     (samples,) = noisy_shards("train", [3])
     samples[1][1]["json"] = content
     write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
-    reader = open_reader(tmp_path, label="size")
-    assert reader.label(0, 0) == 0
+    reader = open_reader(tmp_path, labels=["size"])
+    assert reader.labels(0, 0) == (0,)
     with pytest.raises(DatasetError, match=rf"000000\.tar, sample 'train-1': {message}.*diptych shard verify"):
-        reader.label(0, 1)
+        reader.labels(0, 1)
 
 
 def test_a_sample_without_labels_is_named(tmp_path):
@@ -203,12 +203,12 @@ def test_a_sample_without_labels_is_named(tmp_path):
     write_dataset(tmp_path, views=VIEWS, labels=LABELS, splits={"train": [samples]})
     open_reader(tmp_path)
     with pytest.raises(DatasetError, match=r"000000\.idx: sample 'train-2' has no member train-2\.json"):
-        open_reader(tmp_path, label="size")
+        open_reader(tmp_path, labels=["size"])
 
 
 def test_labels_cut_off_while_they_are_read(damaged):
-    reader = open_reader(damaged, label="size")
+    reader = open_reader(damaged, labels=["size"])
     tar = damaged / "train/000001.tar"
     tar.write_bytes(tar.read_bytes()[:1000])
     with pytest.raises(DatasetError, match=r"000001\.tar, sample 'train-6': only 0 of the \d+ bytes of its labels"):
-        reader.label(1, 1)
+        reader.labels(1, 1)

@@ -16,6 +16,8 @@ from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig
 from trainer.data.subject import Subject
 from trainer.data.views import trained_view
+from trainer.methods.pix2pix.config import Pix2PixConfig
+from trainer.runs.config import RunConfig
 from trainer.runs.task import check_task, resolve_task
 
 VIEWS = {
@@ -55,10 +57,14 @@ class SomeConfig(MethodConfig):
     mapping: GeneratorConfig = field(default_factory=GeneratorConfig)
 
 
-def run(*, pairing="paired", needs_label=False, residual=False, **data):
+class ThreeConfig(Pix2PixConfig):
+    needs_view_c = True
+
+
+def run(*, pairing="paired", needs_label=False, residual=False, declared=None, **data):
     """As much of a RunConfig as is asked."""
     options = {"path": Path("d"), "view_a": "height", "view_b": "photo", "load_size": 64, "crop_size": 32} | data
-    section = type("Some", (SomeConfig,), {"pairing": pairing, "needs_label": needs_label})
+    section = type("Some", (SomeConfig,), {"pairing": pairing, "needs_label": needs_label} | (declared or {}))
     method = section(mapping=GeneratorConfig(residual=residual))
     return SimpleNamespace(data=DataConfig(**options), method=method)
 
@@ -75,6 +81,33 @@ def test_networks_are_sized_by_the_views_the_crop_and_the_label():
     task = resolve_task(seen(run(label="age"), PAIRED))
     assert (task.channels_a, task.channels_b, task.side, task.num_labels) == (1, 3, 32, 3)
     assert resolve_task(seen(run(), PAIRED)).num_labels == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "view_c", "message"),
+    [
+        (
+            Pix2PixConfig(),
+            "wide",
+            r"data\.view_c = 'wide': is of no use: method\.name = 'pix2pix' learns from no third",
+        ),
+        (ThreeConfig(), "photo", r"data\.view_c = 'photo': must differ from data\.view_a = 'height' and"),
+    ],
+)
+def test_a_third_view_is_one_that_the_method_takes(method, view_c, message):
+    with pytest.raises(ConfigError, match=message):
+        RunConfig(method=method, data=run(view_c=view_c, load_size=256, crop_size=256).data)
+
+
+def test_networks_may_be_sized_by_more_labels_a_third_view_and_classes():
+    declared = {"further_labels": {"second_label": "season"}, "needs_view_c": True, "class_views": ("a",)}
+    config = run(label="age", view_a="classes", view_c="height", declared=declared)
+    colors = [ClassInfo(name="sea", color=(0, 0, 255)), ClassInfo(name="ice", color=(255, 255, 255))]
+    subject = seen(config, replace(PAIRED, classes=colors))
+    task = resolve_task(subject)
+    assert (task.num_labels, dict(task.num_values), task.channels_c) == (3, {"age": 3, "season": 2}, 1)
+    assert task.class_colors == ((0, 0, 255), (255, 255, 255))
+    assert subject.views == ("classes", "photo", "height")  # all three must be there, and are held out together
 
 
 def test_views_of_other_channels_rule_out_a_residual_before_anything_starts():
@@ -114,6 +147,35 @@ def test_one_view_is_the_target_view():
         (run(needs_label=True), PAIRED, r"data\.label = None: method\.name = 'some' needs one; d has: season, age"),
         (run(needs_label=True, pairing="unpaired"), UNPAIRED, r"data\.label = None.*d has: none"),
         (run(label="sex"), PAIRED, r"data\.label = 'sex': d has no such label; it has: season, age"),
+        (
+            run(declared={"further_labels": {"second_label": "sex"}}),
+            PAIRED,
+            r"method\.second_label = 'sex': d has no such label; it has: season, age",
+        ),
+        (
+            run(label="age", declared={"further_labels": {"second_label": "age"}}),
+            PAIRED,
+            r"method\.second_label = 'age': is data\.label already; name another of: season, age",
+        ),
+        (
+            run(declared={"needs_view_c": True}),
+            PAIRED,
+            r"data\.view_c = None: .*'some' needs a third view; d has: photo, ",
+        ),
+        (run(view_c="depth"), PAIRED, r"data\.view_c = 'depth': d has no such view; it has: photo, "),
+        (run(view_c="wide", resize="cover"), PAIRED, r"'height' has 64x64 pixels and 'wide' 128x64"),
+        (
+            run(declared={"class_views": ("a",)}),
+            PAIRED,
+            r"data\.view_a = 'height': holds no class numbers, .*'some' takes; views of d that do: classes\.",
+        ),
+        (
+            run(view_a="classes", declared={"class_views": ("a",)}),
+            replace(
+                PAIRED, classes=[ClassInfo(name="sea", color=(0, 0, 255)), ClassInfo(name="ice", color=(0, 0, 255))]
+            ),
+            r"data\.path = 'd': shows its classes 'sea' and 'ice' in one colour, \(0, 0, 255\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_with_what_does(config, manifest, message):
