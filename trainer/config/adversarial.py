@@ -1,9 +1,9 @@
 """The game between generators and discriminators."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from trainer.config.bounds import AtLeastOne, NumberOrOff
+from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff
 from trainer.config.errors import require
 from trainer.config.section import Section
 
@@ -17,6 +17,9 @@ class AdversarialConfig(Section):
     objective: Objective = "non-saturating"
     """`minimax` and `non-saturating`: Goodfellow et al. 2014; `least-squares`: Mao et al. 2017; `wasserstein`: Arjovsky
     et al. 2017; `hinge`: Lim & Ye 2017."""
+    label_smoothing: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.0
+    """How far the label of real images lies below 1, for the discriminator alone; fakes keep 0 (one-sided: Salimans et
+    al. 2016, arXiv:1606.03498, section 3.4, with 0.1). Of objectives that have labels; 0 is off."""
     weight_clip: NumberOrOff = 0.0
     """Largest absolute weight of a critic after each of its steps (Arjovsky et al. 2017: 0.01); 0 is off."""
     weight_gradient_penalty: NumberOrOff = 0.0
@@ -29,7 +32,13 @@ class AdversarialConfig(Section):
     """Steps of the generators, likewise, to one of the discriminators: DiscoGAN's code has 2."""
 
     def check_fields(self) -> None:
-        """Raise ConfigError for a critic without bounds, and for players that would both wait."""
+        """Raise ConfigError for a critic without bounds or with labels, and for players that would both wait."""
+        require(
+            self.label_smoothing == 0 or self.objective not in ("wasserstein", "hinge"),
+            "label_smoothing",
+            self.label_smoothing,
+            f"objective = {self.objective!r} has no labels; use 0, or another objective.",
+        )
         require(
             min(self.num_discriminator_steps, self.num_generator_steps) == 1,
             "num_generator_steps",

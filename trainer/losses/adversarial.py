@@ -18,19 +18,22 @@ Logits = Tensor | Sequence[Tensor]
 
 
 def discriminator_losses(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[str, Tensor]:
-    """What the discriminator minimises on real and on fake logits, as `real` and `fake`.
+    """What the discriminator minimises on real and on fake logits, as `real` and `fake`; s is `label_smoothing`.
 
-    `minimax`, `non-saturating`: -log D(x) and -log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
-    `least-squares`: (D(x) - 1)^2 and D(G(z))^2, D without sigmoid: twice equation 2 of Mao et al. 2017 with a = 0,
+    `minimax`, `non-saturating`: -log D(x) and -log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1); with s
+    -(1 - s) log D(x) - s log(1 - D(x)), the cross entropy of a label 1 - s (Salimans et al. 2016, section 3.4).
+    `least-squares`: (D(x) - 1 + s)^2 and D(G(z))^2, D without sigmoid: twice equation 2 of Mao et al. 2017 with a = 0,
     b = 1, as Zhu et al. 2017 (section 4) write it.
     `wasserstein`: -f(x) and f(G(z)) (Arjovsky et al. 2017, equation 2).
     `hinge`: max(0, 1 - f(x)) and max(0, 1 + f(G(z))) (Lim & Ye 2017, equation 13).
     """
+    smoothing = config.label_smoothing
     if config.objective in ("minimax", "non-saturating"):
-        # softplus(-l) = -log sigmoid(l)
-        return {"real": _sum(real, lambda one: F.softplus(-one)), "fake": _sum(fake, F.softplus)}
+        # softplus(-l) = -log sigmoid(l), and softplus(l) = softplus(-l) + l
+        smoothed = _sum(real, lambda one: F.softplus(-one) + smoothing * one if smoothing else F.softplus(-one))
+        return {"real": smoothed, "fake": _sum(fake, F.softplus)}
     if config.objective == "least-squares":
-        return {"real": _sum(real, lambda one: (one - 1).square()), "fake": _sum(fake, torch.square)}
+        return {"real": _sum(real, lambda one: (one - (1 - smoothing)).square()), "fake": _sum(fake, torch.square)}
     if config.objective == "wasserstein":
         return {"real": -_sum(real), "fake": _sum(fake)}
     return {"real": _sum(real, lambda one: F.relu(1 - one)), "fake": _sum(fake, lambda one: F.relu(1 + one))}

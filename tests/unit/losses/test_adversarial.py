@@ -1,11 +1,15 @@
 """Adversarial losses against arithmetic by hand."""
 
+from dataclasses import replace
 from math import exp, log
+from typing import Any
 
 import pytest
 import torch
 
 from trainer.config.adversarial import AdversarialConfig
+from trainer.config.errors import ConfigError
+from trainer.config.section import check_section
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 
 MINIMAX = AdversarialConfig(objective="minimax")
@@ -53,6 +57,32 @@ def test_least_squares_is_that_of_mao_with_labels_0_and_1():
     assert losses["real"].item() == pytest.approx(((0.5 - 1) ** 2 + 0) / 2)
     assert losses["fake"].item() == pytest.approx(0.5**2)
     assert generator_loss(LEAST_SQUARES, fake=torch.tensor([0.25])).item() == pytest.approx(0.75**2)
+
+
+@pytest.mark.parametrize("objective", ["minimax", "non-saturating"])
+def test_smoothed_labels_of_real_images_are_those_of_salimans(objective: Any):
+    config = AdversarialConfig(objective=objective, label_smoothing=0.1)
+    losses = discriminator_losses(config, real=torch.tensor([2.0, -1.0]), fake=torch.tensor([0.5]))
+    entropies = [-(0.9 * log(sigmoid(logit)) + 0.1 * log(1 - sigmoid(logit))) for logit in (2, -1)]
+    assert losses["real"].item() == pytest.approx(sum(entropies) / 2)
+    assert losses["fake"].item() == pytest.approx(-log(1 - sigmoid(0.5)))  # one-sided
+    assert generator_loss(config, fake=torch.tensor([0.5])) == generator_loss(
+        AdversarialConfig(objective=objective), fake=torch.tensor([0.5])
+    )
+
+
+def test_smoothed_labels_of_least_squares():
+    config = AdversarialConfig(objective="least-squares", label_smoothing=0.1)
+    losses = discriminator_losses(config, real=[torch.tensor([0.5]), torch.tensor([1.0])], fake=torch.tensor([0.5]))
+    assert losses["real"].item() == pytest.approx((0.5 - 0.9) ** 2 + (1 - 0.9) ** 2)
+    assert losses["fake"].item() == pytest.approx(0.5**2)
+    assert generator_loss(config, fake=torch.tensor([0.25])).item() == pytest.approx(0.75**2)
+
+
+@pytest.mark.parametrize("critic", [WASSERSTEIN, HINGE])
+def test_a_critic_has_no_labels_to_smooth(critic: AdversarialConfig):
+    with pytest.raises(ConfigError, match=rf"label_smoothing = 0.1.*{critic.objective}.*use 0"):
+        check_section(replace(critic, label_smoothing=0.1))
 
 
 def test_wasserstein_is_the_difference_of_means():
