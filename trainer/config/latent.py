@@ -45,6 +45,8 @@ class EncoderConfig(Section):
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
     norm: Norm = "batch"
     """Normalisation of all levels but the first."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class DecoderConfig(Section):
     image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
     norm: Norm = "batch"
     """Normalisation of all levels but the last."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018)."""
 
 
 @dataclass(frozen=True, kw_only=True)

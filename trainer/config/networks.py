@@ -50,9 +50,22 @@ class GeneratorConfig(Section):
     dropout_levels: AtLeastOne = 3
     """Levels of the U-Net's decoder that have dropout, counted from the bottleneck: the paper's are 3 (CD512, 6.1.1).
     The outermost, which makes the image, never has; a U-Net of fewer levels has it in all others."""
+    spectral_norm: bool = False
+    """Divide each weight by its largest singular value (Miyato et al. 2018; in generators: Zhang et al. 2019,
+    arXiv:1805.08318, section 4.1)."""
     residual: bool = False
     """Learn the difference to the input, which is added to it: for restoration, where the output is the input but for
     details. Both views must have the same channels."""
+
+    def check_fields(self) -> None:
+        """Raise ConfigError for weights of zero that are to be divided by their size."""
+        require(
+            not (self.spectral_norm and self.residual),
+            "spectral_norm",
+            self.spectral_norm,
+            "residual = True begins with a last weight of zero, which has no singular value to be divided by; use one "
+            "of the two.",
+        )
 
     @property
     def stride(self) -> int:

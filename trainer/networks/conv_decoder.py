@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DecoderConfig
 from trainer.networks.conv_levels import level_widths
-from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer, normalise_spectrum
 
 
 class ConvDecoder(nn.Module):
@@ -44,6 +44,8 @@ class ConvDecoder(nn.Module):
             nn.Tanh() if bounded else nn.Identity(),
         )
         init_network(self, norm=config.norm)
+        if config.spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, code: Tensor) -> Tensor:
         """The image of (N, in_features)."""

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, EncoderConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_network
+from trainer.networks.layers import init_network, normalise_spectrum
 
 
 class ConvEncoder(nn.Module):
@@ -24,6 +24,8 @@ class ConvEncoder(nn.Module):
         self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=0, norm=config.norm)
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, out_features)
         init_network(self, norm=config.norm)
+        if config.spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""

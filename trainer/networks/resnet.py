@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer, normalise_spectrum
 
 
 class ResNet(nn.Module):
@@ -38,7 +38,9 @@ class ResNet(nn.Module):
         last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
         init_network(self, norm=config.norm)
-        if config.norm == "none":
+        if config.spectral_norm:
+            normalise_spectrum(self)  # which bounds what blocks add, too
+        elif config.norm == "none":
             for block in blocks:
                 block.begin_as_identity()
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer, normalise_spectrum
 
 
 class UNet(nn.Module):
@@ -49,6 +49,8 @@ class UNet(nn.Module):
             for level, width in reversed(list(enumerate(widths)))
         )
         init_network(self, norm=config.norm)
+        if config.spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, image: Tensor, layers: Sequence[str] = ()) -> Any:
         """Translate (N, C, H, W) in [-1, 1]; where some of `GeneratorConfig.layers` are named, what they give.

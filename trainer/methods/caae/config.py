@@ -43,6 +43,8 @@ class CAAEConfig(MethodConfig):
     generator have none: it would blur personal features, says the paper."""
     spectral_norm: bool = False
     """Divide each weight of the discriminators by its largest singular value (Miyato et al. 2018)."""
+    autoencoder_spectral_norm: bool = False
+    """Likewise of the encoder and the generator."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     code_size: AtLeastOne = 50
     """Dimensions of the code z, each in [-1, 1]; the label is repeated until it is about as long."""

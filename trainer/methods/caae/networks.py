@@ -36,6 +36,8 @@ class CAAEEncoder(nn.Module):
         )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, config.code_size)
         init_network(self, norm="none")
+        if config.autoencoder_spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""
@@ -71,6 +73,8 @@ class CAAEGenerator(nn.Module):
             nn.Tanh(),
         )
         init_network(self, norm="none")
+        if config.autoencoder_spectral_norm:
+            normalise_spectrum(self)
 
     def forward(self, code: Tensor, label: Tensor) -> Tensor:
         """The image of what `code` tells, at the age that `label` tells."""
