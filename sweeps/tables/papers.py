@@ -110,6 +110,7 @@ TABLES: Mapping[str, Table] = {
             _row("SimGAN (pixel loss + GAN)", "unpaired-pixel-gan", 0.47, 0.11, 0.07),
             _row("Feature loss + GAN", "unpaired-feature-gan", 0.50, 0.10, 0.06),
             _row("CycleGAN", "unpaired-cyclegan", 0.58, 0.22, 0.16),
+            _row("CycleGAN (ResNet)", "unpaired-cyclegan-resnet", 0.58, 0.22, 0.16),
             _row("DualGAN", "unpaired-dualgan"),
             _row("DiscoGAN", "unpaired-discogan"),
             _row("CUT", "unpaired-cut"),

@@ -7,12 +7,21 @@ and back 20.66 dB in 13 min, -age the wanted group read in 0.22 in 29 min (chanc
 
 Each expects a data set in `data/`, made by one command:
 
-- `photos-object-transfer`, `photos-season`, `photos-day2night`, `photos-painting-style`, `photos-from-paintings`:
-  CycleGAN between two folders that need not correspond:
-  `diptych shard unpaired --a DIR --b DIR --size 143 --out data/NAME` with NAME object-transfer (e.g. horses, zebras),
-  season (summer, winter), day2night, painting-style (photos, paintings) or from-paintings (paintings, photos).
+- `photos-object-transfer`, `photos-season`, `photos-day2night`, `photos-painting-style`, `photos-from-paintings`,
+  `photos-glasses`, `photos-smile`, `photos-hair`: CycleGAN between two folders that need not correspond:
+  `diptych shard unpaired --a DIR --b DIR --size 143 --out data/NAME` with NAME object-transfer (e.g. apples, oranges),
+  season (summer, winter), day2night, painting-style (photos, paintings), from-paintings (paintings, photos), or, of
+  faces, glasses (without, with), smile (without, with), hair (e.g. black, blond).
+  `photos-object-transfer-fastcut`: FastCUT on the same data, one way, in about a third of the time.
 - `photos-edges2photo`: pix2pix from edges, drawn while sharding:
-  `diptych shard images --folder DIR --view photo --edges photo --size 143 --out data/edges2photo`.
+  `diptych shard images --folder DIR --view photo --edges photo --size 143 --out data/edges2photo`; or of pairs A|B,
+  `diptych shard pairs --folder DIR --view-left edges --view-right photo --size 143 --out data/edges2photo`.
+- `photos-sketch2photo`: pix2pix from artists' sketches, on pairs A|B:
+  `diptych shard pairs --folder DIR --view-left sketch --view-right photo --size 143 --out data/sketch2photo`.
+- `photos-street-labels2photo`, `photos-street-photo2labels`: pix2pix on photos and class numbers with a palette, as
+  those of Cityscapes (19 names, road to bicycle), in two folders:
+  `diptych shard folders --a DIR/{split}/photo --b DIR/{split}/label --view-a photo --view-b label --classes-view label
+  --classes road,sidewalk,... --size 143 --out data/street`.
 - `photos-aerial2map`, `photos-map2aerial`: pix2pix on pairs A|B as those of the pix2pix site:
   `diptych shard pairs --folder DIR --view-left aerial --view-right map --size 143 --out data/maps`.
 - `photos-age`, `photos-gender`: CAAE over ten age groups, and a VAE/GAN whose attribute vectors change the gender (or
@@ -37,12 +46,13 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.config.samples import SamplesConfig
 from trainer.config.train import TrainConfig
 from trainer.methods.caae.config import CAAEConfig
+from trainer.methods.cut.config import CUTConfig
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.runs.config import RunConfig
 
-UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-paintings")
+UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-paintings", "glasses", "smile", "hair")
 
 
 def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size_per_gpu: int) -> RunConfig:
@@ -59,6 +69,12 @@ def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size
     )
 
 
+def views(method: MethodConfig, name: str, view_a: str, view_b: str) -> RunConfig:
+    """From view to view of `data/NAME`, 128 px."""
+    data = DataConfig(path=Path("data") / name, view_a=view_a, view_b=view_b)
+    return run(method, data, total_kimg=200, batch_size_per_gpu=4)
+
+
 def faces(method: MethodConfig, *, label: str) -> RunConfig:
     """The settings of `data/faces`, 128 px."""
     data = DataConfig(path=Path("data/faces"), view_a="photo", view_b="photo", label=label, load_size=128)
@@ -69,25 +85,19 @@ def presets() -> dict[str, RunConfig]:
     pix2pix = Pix2PixConfig(
         generator=GeneratorConfig(num_downs=7, norm="instance"), discriminator=PatchGANConfig(norm="instance")
     )
-    cyclegan = CycleGANConfig(generator=replace(CycleGANConfig().generator, num_blocks=6))
+    resnet = replace(CycleGANConfig().generator, num_blocks=6)
+    fastcut = CUTConfig(generator=resnet, weight_nce=10.0, weight_identity=0.0, flips=True)
     # The paper's own balance (minimax, gamma 1e-6) lets D win within thousands of images.
     vaegan = VAEGANConfig(adversarial=AdversarialConfig(objective="non-saturating"), gamma=1e-2)
-    edges = DataConfig(path=Path("data/edges2photo"), view_a="edges", view_b="photo")
-    maps = DataConfig(path=Path("data/maps"), view_a="aerial", view_b="map")
-    unpaired = {
-        name: run(
-            cyclegan,
-            DataConfig(path=Path("data") / name, view_a="a", view_b="b"),
-            total_kimg=200,
-            batch_size_per_gpu=4,
-        )
-        for name in UNPAIRED
-    }
     return {
-        **unpaired,
-        "edges2photo": run(pix2pix, edges, total_kimg=200, batch_size_per_gpu=4),
-        "aerial2map": run(pix2pix, maps, total_kimg=200, batch_size_per_gpu=4),
-        "map2aerial": run(pix2pix, replace(maps, view_a="map", view_b="aerial"), total_kimg=200, batch_size_per_gpu=4),
+        **{name: views(CycleGANConfig(generator=resnet), name, "a", "b") for name in UNPAIRED},
+        "object-transfer-fastcut": views(fastcut, "object-transfer", "a", "b"),
+        "edges2photo": views(pix2pix, "edges2photo", "edges", "photo"),
+        "sketch2photo": views(pix2pix, "sketch2photo", "sketch", "photo"),
+        "street-labels2photo": views(pix2pix, "street", "label", "photo"),
+        "street-photo2labels": views(pix2pix, "street", "photo", "label"),
+        "aerial2map": views(pix2pix, "maps", "aerial", "map"),
+        "map2aerial": views(pix2pix, "maps", "map", "aerial"),
         "age": faces(CAAEConfig(), label="age"),
         "gender": faces(vaegan, label="gender"),
     }

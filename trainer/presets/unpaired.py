@@ -35,6 +35,7 @@ from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.runs.config import RunConfig
 
 _GENERATOR = GeneratorConfig(num_filters=32, num_downs=4, norm="instance", dropout=0.0)
+_RESNET = replace(_GENERATOR, architecture="resnet", num_blocks=5)
 _DISCRIMINATOR = PatchGANConfig(num_filters=24, num_layers=2, norm="instance")
 _ADAM = OptimizerConfig(lr=4e-4, discriminator_lr_factor=0.5)
 
@@ -57,6 +58,7 @@ def presets() -> dict[str, RunConfig]:
     return {
         **_contrastive(),
         "cyclegan": base(CycleGANConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
+        "cyclegan-resnet": base(CycleGANConfig(generator=_RESNET, discriminator=_DISCRIMINATOR)),
         "dualgan": base(dualgan, OptimizerConfig(algorithm="rmsprop", lr=2e-4)),
         "bigan": base(BiGANImageConfig(generator=_GENERATOR, discriminator=_DISCRIMINATOR)),
         "cogan": base(
@@ -81,8 +83,7 @@ def presets() -> dict[str, RunConfig]:
 
 def _contrastive() -> dict[str, RunConfig]:
     """Of a ResNet, whose fifth block is the last layer that is compared."""
-    resnet = replace(_GENERATOR, architecture="resnet", num_blocks=5)
-    cut = CUTConfig(generator=resnet, discriminator=_DISCRIMINATOR)
+    cut = CUTConfig(generator=_RESNET, discriminator=_DISCRIMINATOR)
     return {
         "cut": base(cut),
         "fastcut": base(replace(cut, weight_nce=10.0, weight_identity=0.0, flips=True)),
