@@ -13,6 +13,7 @@ from typing import Any, Literal
 import tyro
 from torch import Tensor
 
+from benchmarks import feature_maps
 from benchmarks.engines import make_engine, make_method
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.processes import on_ranks
@@ -176,13 +177,22 @@ MiB on rank 0, in float32 with Adam, counted after the backward pass of each pla
   gradients, 3 and weights).
 - `copies`: ZeRO 1 to 3 step on a float32 copy of this rank's share of the weights, which for float32 networks is more
   than the formula has: 4 / N bytes of each weight. At ZeRO 3 the weights themselves are such shares.
-- `buckets`: buffers that gradients are sent from. Smaller ones are `engine.reduce_bucket_size`.
+- `buckets`: buffers that gradients are sent from, where they are still there at that moment. Smaller ones are
+  `engine.reduce_bucket_size`.
+"""
+_REMARKS = """\
+ZeRO 1 holds less than the formula: DeepSpeed lets go of gradients that belong to other ranks there too. On one rank
+ZeRO only adds copies.
 """
 _OPTIONS_EXPLAINED = """\
 `process` is the peak of the process, with libraries (a good part of it) and feature maps.
 `engine.offload_optimizer` keeps optimizer state and copies, with `engine.offload_parameters` weights as well, in the
 memory of the host: on a machine whose device is the host nothing moves. What it frees on a GPU is the columns
-`state` and `copies`. Not yet run on a GPU.
+`state` and `copies`, and gradients that it takes at once. Not yet run on a GPU.
+"""
+_MAPS_EXPLAINED = f"""\
+MiB that autograd keeps of one call of the generator, {feature_maps.SIDE} px, 32 filters, batch
+{feature_maps.BATCH_SIZE}. They grow with the batch and the area of the image, which the tables above do not depend on.
 """
 
 
@@ -206,11 +216,19 @@ def main(*, out: Path = OUT) -> str:
             "",
             *markdown_table(titles, rows),
             "",
+            *_REMARKS.splitlines(),
+            "",
             "## Options, 2 ranks",
             "",
             *_OPTIONS_EXPLAINED.splitlines(),
             "",
             *markdown_table(["options", *KINDS, "process"], options(2)),
+            "",
+            "## Feature maps",
+            "",
+            *_MAPS_EXPLAINED.splitlines(),
+            "",
+            *feature_maps.table(),
             "",
         ]
     )

@@ -4,7 +4,6 @@ The bridge lies in a namespace of its own, so nothing is reachable from outside 
 Processes of one machine see its host name, its `/etc/hosts`, and no DNS server.
 """
 
-import contextlib
 import os
 import shutil
 import signal
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from tests.cluster.netns import own_prefix, pids_in, remove_abandoned, remove_namespace, tell
 
 TOOLS = {"ip": "iproute2", "sshd": "openssh-server", "ssh": "openssh-client", "ssh-keygen": "openssh-client"}
 NETNS = Path("/etc/netns")
@@ -76,22 +77,22 @@ class Machine:
 
     def pids(self) -> list[int]:
         """Processes that run there, without its ssh server's listener."""
-        return [pid for pid in _pids(self.namespace) if not _is_listener(pid)]
+        return [pid for pid in pids_in(self.namespace) if not _is_listener(pid)]
 
     def kill(self) -> None:
         """End all that runs there, as a power failure would. Its ssh server answers on."""
         deadline = time.monotonic() + 10
         while (pids := self.pids()) and time.monotonic() < deadline:
-            _signal(pids, signal.SIGKILL)
+            tell(pids, signal.SIGKILL)
             time.sleep(0.05)
 
     def freeze(self) -> None:
         """Stop all that runs there, the ssh server included, until `thaw`."""
-        _signal(_pids(self.namespace), signal.SIGSTOP)
+        tell(pids_in(self.namespace), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        _signal(_pids(self.namespace), signal.SIGCONT)
+        tell(pids_in(self.namespace), signal.SIGCONT)
 
     def cut_off(self) -> None:
         """Take its cable out."""
@@ -107,17 +108,6 @@ class Machine:
         found = self.run("ss", "-Hltn").stdout
         ports = [line.split()[3] for line in found.splitlines()]
         return sorted(port for port in ports if port != f"{self.address}:22")
-
-
-def _pids(namespace: str) -> list[int]:
-    found = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=True)
-    return [int(pid) for pid in found.stdout.split()]
-
-
-def _signal(pids: Sequence[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 def _is_listener(pid: int) -> bool:
@@ -138,7 +128,8 @@ def make_machines(number: int, folder: Path) -> Iterator[list[Machine]]:
     Args:
         folder: for keys, settings and logs of the ssh servers.
     """
-    prefix = f"dx{os.getpid()}-{next(_NUMBERS)}"
+    remove_abandoned(NETNS)
+    prefix = f"{own_prefix()}{next(_NUMBERS)}"
     machines = [
         Machine(name=f"n{i}", address=f"10.77.0.{i}", namespace=f"{prefix}-n{i}", bin=folder / "bin")
         for i in range(1, number + 1)
@@ -160,16 +151,8 @@ def _ip(*arguments: str) -> None:
 
 def _add_namespace(name: str, stack: ExitStack) -> None:
     _ip("netns", "add", name)
-    stack.callback(_remove_namespace, name)
+    stack.callback(remove_namespace, name)
     _ip("-n", name, "link", "set", "lo", "up")
-
-
-def _remove_namespace(name: str) -> None:
-    deadline = time.monotonic() + 10
-    while (pids := _pids(name)) and time.monotonic() < deadline:
-        _signal(pids, signal.SIGKILL)
-        time.sleep(0.05)
-    _ip("netns", "del", name)
 
 
 def _make_bridge(prefix: str, stack: ExitStack) -> None:

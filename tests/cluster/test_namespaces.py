@@ -1,8 +1,13 @@
 """The machines of these tests behave as machines do."""
 
+import multiprocessing
+import os
+import subprocess
 import time
+from pathlib import Path
 
-from tests.cluster.namespaces import Machine
+from tests.cluster.namespaces import NETNS, Machine, make_machines
+from tests.cluster.netns import own_prefix
 
 
 def test_one_machine_runs_a_command_on_another_by_ssh(machines: list[Machine]) -> None:
@@ -44,3 +49,26 @@ def test_what_runs_on_a_machine_ends_with_it(machines: list[Machine]) -> None:
     assert sleeper.wait(10) == -9
     assert second.pids() == []
     assert second.listening() == []
+
+
+def _make_and_die(folder: Path) -> None:
+    with make_machines(1, folder) as (machine,):
+        machine.start("sleep", "600")
+        (folder / "made").write_text(own_prefix())
+        os._exit(1)  # as one that is killed: nothing is cleared away
+
+
+def test_what_killed_tests_have_left_is_gone_with_the_next(machines: list[Machine], tmp_path: Path) -> None:
+    left, after = tmp_path / "left", tmp_path / "after"
+    left.mkdir()
+    after.mkdir()
+    maker = multiprocessing.get_context("spawn").Process(target=_make_and_die, args=(left,))
+    maker.start()
+    maker.join()
+    prefix = (left / "made").read_text()
+    assert prefix in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    with make_machines(1, after):
+        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert prefix not in names
+    assert machines[0].namespace in names
+    assert not list(NETNS.glob(f"{prefix}*"))
