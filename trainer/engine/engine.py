@@ -18,6 +18,7 @@ from trainer.engine.buffers import BuffersOfFirst
 from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
+from trainer.engine.pauses import paused_players
 from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
@@ -95,12 +96,22 @@ class Engine:
 
         Returns:
             Detached scalars on this rank, means over its micro-batches, under the keys of metrics, e.g.
-            `loss/generator/l1`.
+            `loss/generator/l1`; of a method that pauses players 1 or 0 as `paused/<player>`.
         """
         self.phases.enter("forward")
         batches = tuple(self._in_fastest_format(batch) for batch in batches)
         due = {name: player for name, player in self.players.items() if player.is_due(step)}
-        return self._step_on_one(batches[0], due) if len(batches) == 1 else self._step_on_many(batches, due)
+        pauses = self._pauses(batches, due)
+        due = {name: player for name, player in due.items() if not pauses.get(f"paused/{name}")}
+        logged = self._step_on_one(batches[0], due) if len(batches) == 1 else self._step_on_many(batches, due)
+        return logged | pauses
+
+    def _pauses(self, batches: Sequence[Batch], due: Iterable[str]) -> dict[str, Tensor]:
+        """Of each player that is due, 1 if the method lets it sit out the step and 0 if not; empty if it never does."""
+        if not self.method.pauses_players:
+            return {}
+        paused = paused_players(self.method, Networks(self._plain, self._modules), batches, world=self.world)
+        return {f"paused/{name}": torch.tensor(float(name in paused), device=self.world.device) for name in due}
 
     def _step_on_one(self, batch: Batch, due: Mapping[str, PlayerEngine]) -> dict[str, Tensor]:
         seed_step(batch)

@@ -1,6 +1,6 @@
 """The contract between a method and the engine that trains it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -97,6 +97,9 @@ class Method(Protocol):
     trains_at_test_time: bool = False
     """Whether networks stay in training mode (dropout, batch statistics) when they are used."""
 
+    pauses_players: bool = False
+    """Whether players that are due may sit out a step, as `pauses` says of `costs`."""
+
     pools: Mapping[str, ImagePool] = MappingProxyType({})
     """Histories of generated images, by name; kept in checkpoints."""
 
@@ -111,6 +114,14 @@ class Method(Protocol):
         networks made them, and of no other: all other players detach them.
         """
         ...
+
+    def costs(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Scalars that `pauses` decides by, means over the batch, before any player has stepped; without gradients."""
+        return {}
+
+    def pauses(self, costs: Mapping[str, float]) -> Collection[str]:
+        """Players that are not to step this time, by costs that are means over all images of the step."""
+        return ()
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """What a picture of the method shows of a batch: titles, and (N, C, H, W) in [-1, 1] of each.

@@ -196,3 +196,37 @@ def test_a_layer_that_the_discriminator_lacks_is_refused():
 def test_sections_errors_name_their_place():
     with pytest.raises(ConfigError, match=r"method\.decoder\.num_filters = 0: use 1"):
         check_section(VAEGANConfig(decoder=type(DECODER)(num_filters=0)), "method")
+
+
+def test_costs_are_those_of_guesses_before_anybody_steps():
+    method = small(pause_margin=0.35)
+    # Logits 1 and 0 of x, 1 of Dec(z), -1 of Dec(z_p), of which the mean is over all that the decoder makes.
+    costs = {name: cost.item() for name, cost in method.costs(NETWORKS, BATCH).items()}
+    assert costs == pytest.approx(
+        {"real": (log(1 + exp(-1)) + log(2)) / 2, "fake": (log(1 + exp(1)) + log(1 + exp(-1))) / 2}
+    )
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "paused"),
+    [
+        (0.68, 0.68, set()),
+        (0.34, 1.02, set()),  # within the margin
+        (0.32, 0.68, {"discriminator"}),
+        (0.68, 0.32, {"discriminator"}),
+        (1.04, 0.68, {"decoder"}),
+        (0.68, 1.04, {"decoder"}),
+        (0.32, 1.04, set()),  # both would: then neither does
+    ],
+)
+def test_who_sits_out_is_the_authors_rule(real: float, fake: float, paused: set[str]):
+    method = small(pause_margin=0.35)
+    assert method.pauses_players
+    assert set(method.pauses({"real": real, "fake": fake})) == paused
+    assert not small().pauses_players
+
+
+def test_a_critic_has_no_probabilities_to_pause_by():
+    adversarial = AdversarialConfig(objective="hinge")
+    with pytest.raises(ConfigError, match=r"pause_margin = 0.35.*'hinge'.*use 0"):
+        check_section(VAEGANConfig(adversarial=adversarial, pause_margin=0.35))

@@ -24,8 +24,9 @@ class VAEGANConfig(MethodConfig):
     """VAE/GAN (Larsen et al. 2016, arXiv:1512.09300): likeness in features that a discriminator learns.
 
     The paper trains in batches of 64 with RMSProp at 3e-4. Its objective is `minimax`, with which the decoder gets no
-    gradient once the discriminator recognises all its images. The authors' code then pauses the discriminator, which
-    algorithm 1 does not: where `loss/discriminator/real` falls to 0 use `non-saturating`, or a `gamma` near 0.01.
+    gradient once the discriminator recognises all its images. The authors' code then pauses the discriminator
+    (`pause_margin` 0.35), which algorithm 1 does not: where `loss/discriminator/real` falls to 0 use that,
+    `non-saturating`, or a `gamma` near 0.01.
     """
 
     name: Literal["vaegan"] = "vaegan"
@@ -49,6 +50,23 @@ class VAEGANConfig(MethodConfig):
     gamma: NumberOrOff = 1e-6
     """Weight of likeness against the adversarial loss in the decoder (the authors' code, like ours, sums the squared
     differences over all features)."""
+
+    pause_margin: NumberOrOff = 0.0
+    """The discriminator sits out a step where it is too good: where -log Dis(x), or -log(1 - Dis) of what the decoder
+    makes, means over the images, is further than this below `pause_equilibrium`; the decoder, where one of them is
+    further above it; neither where both would. 0.35 in the authors' code; 0 is off. It takes passes of its own."""
+    pause_equilibrium: NumberOrOff = 0.68
+    """Nats that both cost where the discriminator can only guess: about log 2, and 0.68 in the authors' code."""
+
+    def check_fields(self) -> None:
+        """Raise ConfigError for a rule of probabilities where there are none."""
+        objective = self.adversarial.objective
+        require(
+            self.pause_margin == 0 or objective in ("minimax", "non-saturating"),
+            "pause_margin",
+            self.pause_margin,
+            f"is of probabilities, which adversarial.objective = {objective!r} has none of; use 0, or minimax.",
+        )
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take, and a layer that they do not have."""

@@ -1,10 +1,11 @@
 """VAE/GAN: Autoencoding beyond pixels using a learned similarity metric (Larsen et al. 2016, arXiv:1512.09300)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from trainer.config.adversarial import AdversarialConfig
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
@@ -21,6 +22,9 @@ from trainer.networks.conv_encoder import ConvEncoder
 def build(config: VAEGANConfig, task: Task) -> Method:
     """See `VAEGAN`; `trainer.methods.registry` calls this."""
     return VAEGAN(config, task)
+
+
+_LOG_LIKELIHOODS = AdversarialConfig(objective="minimax")
 
 
 class VAEGAN(GaussianCodes):
@@ -45,6 +49,7 @@ class VAEGAN(GaussianCodes):
             "discriminator": discriminator_player(config.adversarial, nn.ModuleDict({"discriminator": discriminator})),
         }
         self.code_size = size
+        self.pauses_players = config.pause_margin > 0
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Mean and log variance of q(z|x), and z."""
@@ -60,6 +65,20 @@ class VAEGAN(GaussianCodes):
         with torch.no_grad():
             reconstruction, sample = networks["decoder"](code), networks["decoder"](prior_code)
         return self._discriminator(networks, batch, reconstruction=reconstruction, sample=sample)
+
+    def costs(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """-log Dis(x) as `real`, and -log(1 - Dis) of Dec(z) and Dec(z_p) together as `fake`."""
+        codes = self.infer(networks, batch)["code"], batch.normal("prior", self.code_size)
+        made = [networks["discriminator"](networks["decoder"](code))[0] for code in codes]
+        real, _ = networks["discriminator"](batch.b)
+        return discriminator_losses(_LOG_LIKELIHOODS, real=real, fake=torch.cat(made))
+
+    def pauses(self, costs: Mapping[str, float]) -> Collection[str]:
+        """The rule of the authors' code, with its equilibrium and margin."""
+        above = [cost - self.config.pause_equilibrium for cost in costs.values()]
+        paused = {"discriminator"} if min(above) < -self.config.pause_margin else set()
+        paused |= {"decoder"} if max(above) > self.config.pause_margin else set()
+        return paused if len(paused) < 2 else ()
 
     def _encoder(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """L_prior + L_like."""
