@@ -143,9 +143,7 @@ class Loader:
             return rank_positions(step_position, batch_size_per_gpu=batch_size, rank=world.rank, world_size=world.size)
 
         strands = []
-        for number, reader in enumerate(
-            open_readers(subject, split=split, pairing=subject.pairing, labels=subject.labels)
-        ):
+        for number, reader in enumerate(open_readers(subject, split=split, pairing=subject.pairing)):
             make_order = partial(
                 Order,
                 reader.shard_sizes,
@@ -180,13 +178,18 @@ class Loader:
 
 
 def open_readers(
-    subject: Subject, *, split: str, pairing: Pairing, labels: Sequence[str], most: int | None = None
+    subject: Subject,
+    *,
+    split: str,
+    pairing: Pairing,
+    labels: Sequence[str] | None = None,
+    most: int | None = None,
 ) -> list[ShardReader]:
     """One for each strand; the first one's labels are the batch's. A third view stands between the two others.
 
     Args:
         pairing: which may be another than that of training.
-        labels: names of those that are read.
+        labels: names of those that are read; the subject's unless given.
         most: samples that are read, of the split's.
     """
     data, manifest = subject.data, subject.manifest
@@ -208,7 +211,7 @@ def open_readers(
             data.path,
             manifest,
             views=views,
-            labels=() if number else labels,
+            labels=() if number else subject.labels if labels is None else labels,
             share=subject.share(split, views[0], most=most),
             **options,
         )
