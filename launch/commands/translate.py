@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from launch.machine.devices import Device, choose_device
+from launch.own_labels import read_own_labels
 from sharding.console import PlainConsole, counted, make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
+from trainer.inference.own_labels import check_own_labels
 from trainer.inference.plan import plan_translation, result_view
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.kinds import result_suffix
@@ -39,6 +41,9 @@ class TranslateOptions:
     """`b2a` turns view b into view a, with methods that learn both ways."""
     label: str | None = None
     """Show the pictures with this label instead of translating them, with methods that can: a face at another age."""
+    own_labels: str | None = None
+    """What the pictures show of a label that the method keeps while it shows another: NAME=VALUE for all of them, e.g.
+    gender=female; or as `diptych shard images --labels` has it, e.g. utkface."""
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
     """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
@@ -61,6 +66,8 @@ def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
     require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
+    check_own_labels(opened.subject, label=options.label, own=options.own_labels)
+    own_labels = None if options.own_labels is None else read_own_labels(options.own_labels)
     view = result_view(opened.subject, direction=options.direction)
     plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
     from trainer.inference.translate import translate_folder
@@ -75,6 +82,7 @@ def translate(options: TranslateOptions) -> int:
             checkpoint=options.checkpoint,
             direction=options.direction,
             label=options.label,
+            own_labels=own_labels,
             seed=options.seed,
             usage=options.usage,
             overwrite=options.overwrite,

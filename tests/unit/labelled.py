@@ -1,6 +1,7 @@
 """Labelled images that a reader tells apart at a glance, and methods without networks that show labels or do not."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ class DeafSampler(Sampler):
 class Painter:
     """Shows the same stripes in another colour."""
 
-    def relabel(self, networks: Networks, image: Tensor, label: Tensor) -> Tensor:
+    def relabel(self, networks: Networks, image: Tensor, label: Tensor, kept: Mapping[str, Tensor] = {}) -> Tensor:
         return torch.stack(
             [
                 image_of(colour, self._stripe(seen_labels(each)["stripe"]), seed=place)

@@ -82,7 +82,9 @@ class BatchStream:
             for name, values in first.labels(positions).items()
         }
         return Batch(
-            **views,
+            a=views["a"],
+            b=views["b"],
+            c=views.get("c"),
             label=None if self._label is None else labels[self._label],
             labels=labels,
             classes={name: exact_class(views[name], self._colors) for name in self._class_views},

@@ -73,11 +73,18 @@ class LabelScores:
         """Each image with every label, its own included."""
         attributes = None if isinstance(translator.method, Relabels) else AttributeVectors(translator, self._batches)
         originals, _ = self._real(self.label, self.split, most=MOST_IMAGES)
+        names = self.subject.method.further_labels.values()
+        kept = {name: self._real(name, self.split, most=MOST_IMAGES)[1] for name in names}
         made, wanted = [], []
         for value in range(self._num_labels(self.label)):
             labels = torch.full((len(originals),), value, device=self.world.device)
-            for part, label in zip(originals.split(_AT_ONCE), labels.split(_AT_ONCE), strict=True):
-                made.append(translator.relabel(part, label) if attributes is None else attributes.add(part, label))
+            for start in range(0, len(originals), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                own = {name: truth[part] for name, truth in kept.items()}
+                image, label = originals[part], labels[part]
+                made.append(
+                    translator.relabel(image, label, own) if attributes is None else attributes.add(image, label)
+                )
             wanted.append(labels)
         images = torch.cat(made)
         scores = self._accuracies(images, torch.cat(wanted))

@@ -1,7 +1,8 @@
 """What `diptych translate` does to each picture: chosen from what the run's method can do."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ _AT_ONCE = 64
 class Operation:
     """What is done to each picture."""
 
-    apply: Callable[[Tensor], Tensor]
+    apply: Callable[..., Tensor]
     """(1, C, H, W) in [-1, 1] on the device -> likewise, C may differ."""
     source: View
     """What it takes images of, as stored."""
@@ -34,6 +35,11 @@ class Operation:
     """Pixels: sides of images must be multiples of this."""
     side: int | None
     """Pixels: the only size that it takes, a square; None for any."""
+
+    def keeping(self, labels: Mapping[str, int], *, device: torch.device) -> "Operation":
+        """The same on a picture with these labels of its own, which a method keeps while it changes another."""
+        kept = {name: torch.tensor([value], device=device) for name, value in labels.items()}
+        return replace(self, apply=partial(self.apply, kept=kept)) if kept else self
 
 
 def choose_operation(
@@ -106,14 +112,14 @@ _SAMPLE = "it draws new ones: use `diptych sample`"
 
 def _relabelling(
     translator: Translator, subject: Subject, *, label: str, device: torch.device
-) -> Callable[[Tensor], Tensor]:
+) -> Callable[..., Tensor]:
     method = translator.method
     if not isinstance(method, Relabels | Encodes):
         remedy = f"; {_SAMPLE}" if isinstance(method, Samples) else ""
         raise ConfigError("label", label, f"{name_method(subject.method)} changes no label of a picture{remedy}.")
     value = torch.tensor([find_label(label, subject)], device=device)
     if isinstance(method, Relabels):
-        return lambda image: translator.relabel(image, value)
+        return partial(translator.relabel, label=value)
 
     def training_images() -> Iterator[Batch]:
         from trainer.data.split import split_images  # with DALI, which takes half a second that others need not wait

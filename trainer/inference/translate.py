@@ -13,6 +13,7 @@ from sharding.console import PlainConsole
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
 from trainer.inference.operation import Operation, choose_operation
+from trainer.inference.own_labels import OwnLabels, own_numbers
 from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -72,6 +73,7 @@ def translate_folder(
     checkpoint: Path | None = None,
     direction: Direction = "a2b",
     label: str | None = None,
+    own_labels: OwnLabels | None = None,
     seed: int = 0,
     usage: Usage = AS_THE_METHOD,
     overwrite: bool = False,
@@ -86,6 +88,7 @@ def translate_folder(
     Args:
         direction: `b2a` with methods that translate both ways.
         label: name of the label that the pictures are to show, with methods that can change it.
+        own_labels: what tells those labels of a picture that the method keeps meanwhile.
 
     Raises:
         ConfigError: see `load_translator`, `plan_translation` and `choose_operation`.
@@ -103,9 +106,10 @@ def translate_folder(
             try:
                 pixels = read_picture(file, view=operation.source, classes=subject.manifest.classes)
                 image = from_stored(pixels, operation.source)
+                own = {} if own_labels is None else own_numbers(file, subject, own_labels)
                 beyond = share_beyond(pixels, operation.source)
                 with seeded(seed, "translate", name, device=device):
-                    translated = translate_image(operation, image, device=device)
+                    translated = translate_image(operation.keeping(own, device=device), image, device=device)
                 _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)

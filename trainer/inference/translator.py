@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -65,10 +66,10 @@ class Translator:
         return self.method.sample(self.networks, num, label)
 
     @torch.no_grad()
-    def relabel(self, image: Tensor, label: Tensor) -> Tensor:
-        """The same with other labels, int64 (N,)."""
+    def relabel(self, image: Tensor, label: Tensor, kept: Mapping[str, Tensor] = MappingProxyType({})) -> Tensor:
+        """The same with other labels, int64 (N,); `kept` are the images' own of those that the method keeps."""
         assert isinstance(self.method, Relabels)
-        return self.method.relabel(self.networks, self._laid_out(image), label)
+        return self.method.relabel(self.networks, self._laid_out(image), label, kept)
 
     @torch.no_grad()
     def encode(self, image: Tensor) -> Tensor:

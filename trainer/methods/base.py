@@ -162,8 +162,14 @@ class Samples(Protocol):
 class Relabels(Protocol):
     """A method that shows the same thing with another label: a face at another age."""
 
-    def relabel(self, networks: Networks, image: Tensor, label: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] and int64 (N,) -> (N, C, H, W) in [-1, 1]."""
+    def relabel(
+        self, networks: Networks, image: Tensor, label: Tensor, kept: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Tensor:
+        """(N, C, H, W) in [-1, 1] and int64 (N,) -> (N, C, H, W) in [-1, 1].
+
+        Args:
+            kept: the images' own labels, int64 (N,) by name: all of the section's `further_labels`.
+        """
         ...
 
 

@@ -28,6 +28,9 @@ Each expects a data set in `data/`, made by one command:
   another label of the set: `--data.label`), on faces named as in UTKFace:
   `diptych shard images --folder DIR --view photo --labels utkface --size 128 --out data/faces`.
 
+  `photos-age --method.second-label gender` keeps the gender as the authors' code does, with
+  `diptych translate ... --own-labels gender=female`.
+
 Command: `diptych train photos-season`; then `diptych translate RUN --in DIR --out DIR`, with faces `--label 61-70` or
 `--label female`.
 """

@@ -114,6 +114,62 @@ def test_relabelling_keeps_the_code_and_changes_the_label():
     assert left.tolist() == [-0.5, 0.5, -0.5]
 
 
+WITH_GENDER = Task(channels_a=3, channels_b=3, side=32, num_labels=10, num_values={"age": 10, "gender": 2})
+
+
+def test_a_second_label_is_repeated_as_in_the_authors_code():
+    """Of 50 dimensions: age 5 times and gender 25 times for G; once and 5 times for D_img."""
+    players = build(WITH_GENDER, code_size=50, second_label="gender").players
+    assert players["autoencoder"].networks["generator"].project.in_features == 50 + 5 * 10 + 25 * 2
+    judge = players["discriminator_image"].networks["discriminator_image"]
+    assert judge.levels[0][0].in_channels == 1 + 10 + 5 * 2
+
+
+def gendered(*genders: int) -> Batch:
+    images = torch.rand(len(genders), 3, 32, 32)
+    labels = {"age": torch.arange(len(genders)) % 10, "gender": torch.tensor(genders)}
+    return Batch(a=images, b=images, label=labels["age"], labels=labels, index=torch.arange(len(genders)))
+
+
+def test_players_train_alone_with_a_second_label_too():
+    check_that_players_train_alone(build(WITH_GENDER, code_size=10, second_label="gender"), gendered(0, 1, 1))
+
+
+def test_generator_and_discriminator_see_the_images_own_second_label():
+    method = build(
+        Task(channels_a=1, channels_b=1, side=16, num_labels=3, num_values={"gender": 2}), second_label="gender"
+    )
+    seen: dict[str, list[list[float]]] = {}
+
+    def note(name: str, result: Tensor, *labels: Tensor) -> Tensor:
+        seen[name] = [label[0].tolist() for label in labels]
+        return result
+
+    calls = {
+        "encoder": NETWORKS["encoder"],
+        "discriminator_z": NETWORKS["discriminator_z"],
+        "generator": lambda code, *labels: note("generator", striped(code, labels[0]), *labels),
+        "discriminator_image": lambda image, *labels: note("judge", image.mean((1, 2, 3)), *labels),
+    }
+    networks = Networks(calls, MODULES)
+    batch = Batch(
+        a=IMAGE, b=IMAGE, label=torch.tensor([1]), labels={"gender": torch.tensor([1])}, index=torch.arange(1)
+    )
+    losses_of(method, "autoencoder", batch, networks)
+    assert seen == {"generator": [[-1, 1, -1], [-1, 1]], "judge": [[-1, 1, -1], [-1, 1]]}
+    method.relabel(networks, IMAGE, torch.tensor([2]), {"gender": torch.tensor([0])})
+    assert seen["generator"] == [[-1, -1, 1], [1, -1]]
+
+
+def test_its_picture_keeps_the_second_label():
+    method, batch = build(WITH_GENDER, code_size=10, second_label="gender"), gendered(0, 1)
+    networks = own_networks(method)
+    shown = method.columns(networks, batch)["label 3"]
+    label = torch.tensor([3, 3])
+    torch.testing.assert_close(shown, method.relabel(networks, batch.b, label, {"gender": torch.tensor([0, 1])}))
+    assert not torch.equal(shown, method.relabel(networks, batch.b, label, {"gender": torch.tensor([1, 0])}))
+
+
 @pytest.mark.parametrize(
     ("num_labels", "shown"), [(3, [0, 1, 2]), (10, list(range(10))), (19, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18])]
 )

@@ -1,5 +1,6 @@
 """The section of the conditional adversarial auto-encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -35,6 +36,9 @@ class CAAEConfig(MethodConfig):
     translates = False
     shows_labels = True
 
+    second_label: str | None = None
+    """Name of another label of the data set, which images keep while the first changes, e.g. gender, as in the authors'
+    code: the generator and the discriminator of images take it beside the first. None: they take one label."""
     num_filters: Annotated[int, AtLeast(4, "use 4 or more.")] = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
     pixels. The generator mirrors them, and the discriminator of images begins with a quarter of them."""
@@ -59,6 +63,11 @@ class CAAEConfig(MethodConfig):
     """Weight of the term that draws the codes of images to the uniform prior (equation 2); 0 is off."""
     weight_gan_image: NumberOrOff = 1.0
     """Weight of the term that makes images look real and of their label (equation 3); 0 is off."""
+
+    @property
+    def further_labels(self) -> Mapping[str, str]:
+        """The second label, if there is one."""
+        return {} if self.second_label is None else {"second_label": self.second_label}
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

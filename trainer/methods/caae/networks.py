@@ -4,6 +4,8 @@ Kernels are 5x5. Where the authors' code pads one pixel less on one side, these 
 have no norms: the authors' deviation of 0.02 keeps the signal at about 200 channels, `init_network`'s at any.
 """
 
+import operator
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -45,17 +47,19 @@ class CAAEEncoder(nn.Module):
 
 
 class CAAEGenerator(nn.Module):
-    """G: (N, code_size) and labels (N, num_labels) in [-1, 1] -> (N, out_channels, side, side) in [-1, 1].
+    """G: (N, code_size) and of each label (N, its number of values) -> (N, out_channels, side, side), all in [-1, 1].
 
-    The label is repeated to about the size of the code: five times for ten labels and the paper's fifty dimensions.
+    Labels are repeated to about the size of the code: with the paper's fifty dimensions age, of ten values, five times,
+    and gender, of two, twenty-five times.
     """
 
-    def __init__(self, config: CAAEConfig, *, num_labels: int, side: int, out_channels: int) -> None:
+    def __init__(self, config: CAAEConfig, *, num_values: Sequence[int], side: int, out_channels: int) -> None:
         super().__init__()
         widths = encoder_widths(config, side)[::-1]
         widths += [widths[-1] // 2, widths[-1] // 4]
-        self.num_repeats = max(1, config.code_size // num_labels)
-        self.project = nn.Linear(config.code_size + self.num_repeats * num_labels, widths[0] * COARSEST_SIDE**2)
+        self.num_repeats = [max(1, config.code_size // num) for num in num_values]
+        num_inputs = config.code_size + sum(map(operator.mul, self.num_repeats, num_values))
+        self.project = nn.Linear(num_inputs, widths[0] * COARSEST_SIDE**2)
         self.levels = nn.Sequential(
             nn.ReLU(inplace=True),
             *(
@@ -76,9 +80,10 @@ class CAAEGenerator(nn.Module):
         if config.autoencoder_spectral_norm:
             normalise_spectrum(self)
 
-    def forward(self, code: Tensor, label: Tensor) -> Tensor:
-        """The image of what `code` tells, at the age that `label` tells."""
-        joined = torch.cat([code, label.repeat(1, self.num_repeats)], dim=1)
+    def forward(self, code: Tensor, *labels: Tensor) -> Tensor:
+        """The image of what `code` tells, at the age that the first label tells."""
+        repeated = (label.repeat(1, num) for label, num in zip(labels, self.num_repeats, strict=True))
+        joined = torch.cat([code, *repeated], dim=1)
         return self.last(self.levels(self.project(joined).unflatten(1, (-1, COARSEST_SIDE, COARSEST_SIDE))))
 
 
@@ -109,18 +114,20 @@ class CodeDiscriminator(nn.Module):
 
 
 class LabelledDiscriminator(nn.Module):
-    """D_img: four levels of 16 to 128 channels, the label joined to the first one's output, then 1024 features.
+    """D_img: four levels of 16 to 128 channels, the labels joined to the first one's output, then 1024 features.
 
-    Shape: (N, in_channels, side, side) and labels (N, num_labels) in [-1, 1] -> unbounded logits (N,), positive where
-    an image looks real and of its label.
+    Shape: (N, in_channels, side, side) and of each label (N, its number of values) in [-1, 1] -> unbounded logits (N,),
+    positive where an image looks real and of its labels. A second label is repeated to about the length of the first.
     """
 
-    def __init__(self, config: CAAEConfig, *, in_channels: int, num_labels: int, side: int) -> None:
+    def __init__(self, config: CAAEConfig, *, in_channels: int, num_values: Sequence[int], side: int) -> None:
         super().__init__()
         first, *rest = [config.num_filters // 4 * factor for factor in IMAGE_LEVELS]
         self.first = _judging_level(in_channels, first, config)
+        self.num_repeats = [max(1, num_values[0] // num) for num in num_values]
+        joined = first + sum(map(operator.mul, self.num_repeats, num_values))
         self.levels = nn.Sequential(
-            *(_judging_level(inputs, outputs, config) for inputs, outputs in pairwise([first + num_labels, *rest]))
+            *(_judging_level(inputs, outputs, config) for inputs, outputs in pairwise([joined, *rest]))
         )
         num_features = 16 * config.num_filters
         self.head = nn.Sequential(
@@ -132,10 +139,11 @@ class LabelledDiscriminator(nn.Module):
         if config.spectral_norm:
             normalise_spectrum(self)
 
-    def forward(self, image: Tensor, label: Tensor) -> Tensor:
+    def forward(self, image: Tensor, *labels: Tensor) -> Tensor:
         """Logits of images with labels."""
         features = self.first(image)
-        replicated = label[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        repeated = torch.cat([label.repeat(1, num) for label, num in zip(labels, self.num_repeats, strict=True)], dim=1)
+        replicated = repeated[:, :, None, None].expand(-1, -1, *features.shape[2:])
         features = self.levels(torch.cat([features, replicated.to(features.dtype)], dim=1))
         return self.head(features.flatten(1)).squeeze(1)
 
