@@ -23,9 +23,10 @@ class SampleOptions:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
     destination: Annotated[Path, tyro.conf.arg(name="out")]
-    """Folder to write 0000.png ... and grid.png to; new or empty."""
+    """Folder to write 0000.png ... and grid.png to, or 0000-a.png and 0000-b.png of a method that draws pairs; new or
+    empty."""
     num: int = 64
-    """Pictures to draw."""
+    """Pictures to draw, or pairs of them."""
     label: str | None = None
     """Name of the label that all show; all labels in turn if not given."""
     between: tuple[Path, Path] | None = None

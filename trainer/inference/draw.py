@@ -1,6 +1,7 @@
 """Draws new pictures with a trained run: from noise, by label, or between two pictures."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -39,7 +40,9 @@ def draw_pictures(
 ) -> list[Path]:
     """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
 
-    The pictures have the type of view b, and another suffix than .png if it takes one: see `result_suffix`.
+    The pictures have the type of view b, and another suffix than .png if it takes one: see `result_suffix`. Of a method
+    that draws several views of a thing at once, 0000-a.png and 0000-b.png, each of the type of its view, side by side
+    in the grid.
 
     Args:
         label: name of the label that all show; None for all labels in turn, where the method has any.
@@ -54,16 +57,24 @@ def draw_pictures(
     translator, _ = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     with seeded(seed, "draw", device=device):
         if between is None:
-            images = _sample(translator, subject, num=num, label=label, device=device)
+            drawn = _sample(translator, subject, num=num, label=label, device=device)
         else:
-            images = _interpolate(translator, between, subject, num=num, label=label, device=device)
-    pictures = [to_picture(image) for image in images]
+            drawn = {"b": _interpolate(translator, between, subject, num=num, label=label, device=device)}
+    pictures = [_beside([to_picture(image) for image in images]) for images in zip(*drawn.values(), strict=True)]
     destination.mkdir(parents=True, exist_ok=True)
-    view = subject.manifest.views[subject.data.view_b]
-    files = [destination / f"{place:04d}{result_suffix(view)}" for place in range(num)]
-    for file, image in zip(files, images, strict=True):
-        write_atomically(file, encode_result(image, view=view, classes=subject.manifest.classes))
+    files = _write(drawn, subject, destination)
     save_picture(destination / "grid.png", _mosaic(pictures))
+    return files
+
+
+def _write(drawn: Mapping[str, Tensor], subject: Subject, destination: Path) -> list[Path]:
+    views = {name: subject.manifest.views[getattr(subject.data, f"view_{name}")] for name in drawn}
+    files = []
+    for place, images in enumerate(zip(*drawn.values(), strict=True)):
+        for image, (name, view) in zip(images, views.items(), strict=True):
+            ending = (f"-{name}" if len(drawn) > 1 else "") + result_suffix(view)
+            files.append(destination / f"{place:04d}{ending}")
+            write_atomically(files[-1], encode_result(image, view=view, classes=subject.manifest.classes))
     return files
 
 
@@ -74,14 +85,18 @@ def _require_new(destination: Path) -> None:
         raise ConfigError("out", str(destination), "is not empty; give a new folder.")
 
 
-def _sample(translator: Translator, subject: Subject, *, num: int, label: str | None, device: torch.device) -> Tensor:
+def _sample(
+    translator: Translator, subject: Subject, *, num: int, label: str | None, device: torch.device
+) -> Mapping[str, Tensor]:
+    """Views by name."""
     if not isinstance(translator.method, Samples):
         raise ConfigError("method.name", subject.method.name, "draws no pictures; use `diptych translate`.")
     labels = _labels(subject, num=num, name=label, device=device)
     parts = [slice(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
-    return torch.cat(
-        [translator.sample(part.stop - part.start, None if labels is None else labels[part]) for part in parts]
-    )
+    drawn = [
+        translator.sample_views(part.stop - part.start, None if labels is None else labels[part]) for part in parts
+    ]
+    return {name: torch.cat([views[name] for views in drawn]) for name in drawn[0]}
 
 
 def _labels(subject: Subject, *, num: int, name: str | None, device: torch.device) -> Tensor | None:
@@ -119,6 +134,15 @@ def _interpolate(
     first, last = (translator.encode(image) for image in ends)
     weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
     return torch.cat([translator.decode(codes) for codes in torch.lerp(first, last, weights).split(_AT_ONCE)])
+
+
+def _beside(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Left to right."""
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (len(pictures) * width, height), "white")
+    for place, picture in enumerate(pictures):
+        sheet.paste(picture, (place * width, 0))
+    return sheet
 
 
 def _mosaic(pictures: list[Image.Image]) -> Image.Image:

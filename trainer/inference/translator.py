@@ -20,7 +20,7 @@ from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.inference.usage import AS_THE_METHOD, Usage
-from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, Translates, TranslatesBack
+from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, SamplesViews, Translates, TranslatesBack
 from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
@@ -64,6 +64,13 @@ class Translator:
         """Images of view b, drawn from noise; label int64 (num,) where the method has labels."""
         assert isinstance(self.method, Samples)
         return self.method.sample(self.networks, num, label)
+
+    @torch.no_grad()
+    def sample_views(self, num: int, label: Tensor | None) -> Mapping[str, Tensor]:
+        """The same of all views that the method draws at once: of "a" and "b", or of "b" alone."""
+        if isinstance(self.method, SamplesViews):
+            return self.method.sample_views(self.networks, num, label)
+        return {"b": self.sample(num, label)}
 
     @torch.no_grad()
     def relabel(self, image: Tensor, label: Tensor, kept: Mapping[str, Tensor] = MappingProxyType({})) -> Tensor:

@@ -159,6 +159,15 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class SamplesViews(Samples, Protocol):
+    """A method that draws several views of one thing at once."""
+
+    def sample_views(self, networks: Networks, num: int, label: Tensor | None) -> Mapping[str, Tensor]:
+        """As `sample`, but of each view, "a" and "b"; the n-th of all of them belong together."""
+        ...
+
+
+@runtime_checkable
 class Relabels(Protocol):
     """A method that shows the same thing with another label: a face at another age."""
 

@@ -1,6 +1,7 @@
 """`diptych sample`, with real networks of random weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from launch.commands.sample import SampleOptions, sample
+from tests.tiny_run import tiny_config
 from tests.unit.labelled import SIDE, config_of, image_of, write_run
 from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
@@ -18,6 +20,7 @@ from trainer.inference.draw import draw_pictures
 from trainer.inference.translator import load_translator
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.cgan.config import CGANConfig
+from trainer.methods.cogan.config import CoGANConfig
 from trainer.methods.gan.config import GANConfig
 from trainer.methods.vae.config import VAEConfig
 from trainer.pictures.tensors import to_picture
@@ -184,3 +187,26 @@ def test_a_checkpoint_must_be_one(runs, tmp_path, labelled_dataset):
     with pytest.raises(ConfigError, match="has no complete checkpoint yet"):
         load_translator(open_run(run), device=CPU)
     assert json.loads(run.run_file.read_text())["preset"] == "none"
+
+
+def test_pairs_of_one_code_are_two_files_each_and_stand_side_by_side(map_dataset: Path, tmp_path: Path, out: Path):
+    base = tiny_config(map_dataset)
+    method = CoGANConfig(generator=DECODER, discriminator=DISCRIMINATOR, code_size=3)
+    config = replace(base, method=method, data=replace(base.data, view_a="height"))
+    run = write_run(RunDir(tmp_path / "cogan"), config)
+    pictures = draw(run, out, num=3)
+    names = [*(f"000{n}-a.png" for n in range(3)), *(f"000{n}-b.png" for n in range(3))]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "grid.png"])
+    translator, _ = load_translator(open_run(run), device=CPU)
+    with seeded(0, "draw", device=CPU):
+        pairs = translator.sample_views(3, None)
+    assert [pairs[name].shape[1] for name in "ab"] == [1, 3]  # each of its own view
+    grid = np.asarray(Image.open(out / "grid.png"))
+    side = pairs["a"].shape[-1]
+    assert grid.shape == (2 * side, 2 * 2 * side, 3)
+    for place, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)):
+        row, column = (place // 2) * side, (place % 2) * 2 * side
+        for offset, image in ((0, a), (side, b)):
+            tile = grid[row : row + side, column + offset : column + offset + side]
+            assert np.array_equal(tile, np.asarray(to_picture(image).convert("RGB")))
+    assert np.array_equal(pictures[1], np.asarray(to_picture(pairs["b"][0])))

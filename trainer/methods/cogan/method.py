@@ -119,7 +119,11 @@ class CoGAN(Method):
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """g2(z)."""
-        return networks["coupled_generator"](self._draw(networks, num))[1]
+        return self.sample_views(networks, num, label)["b"]
+
+    def sample_views(self, networks: Networks, num: int, label: Tensor | None) -> Mapping[str, Tensor]:
+        """g1(z) and g2(z), of one z."""
+        return dict(zip("ab", networks["coupled_generator"](self._draw(networks, num)), strict=True))
 
     def _draw(self, networks: Networks, *shape: int) -> Tensor:
         device = device_of(networks, "coupled_generator")
