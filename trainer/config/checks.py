@@ -5,6 +5,7 @@ from typing import Protocol
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
 from trainer.config.networks import GeneratorConfig
+from trainer.config.pretrained import PretrainedConfig
 
 
 def check_stride(data: DataConfig, **generators: GeneratorConfig) -> None:
@@ -51,3 +52,16 @@ def check_identity(weight: float, *, channels_a: int, channels_b: int) -> None:
         f"one view has {channels_a} channels and the other {channels_b}, so that no image is its own "
         "translation; use 0.",
     )
+
+
+def check_pretrained_side(pretrained: PretrainedConfig, data: DataConfig) -> None:
+    """Raises ConfigError for images that are too small for the pretrained network."""
+    side = pretrained.side or min(data.crop_shape)
+    require(side >= 32, "method.pretrained.side", pretrained.side, "crops are below 32 pixels; use 224.")
+
+
+def check_pretrained_channels(**views: int) -> None:
+    """Raises ConfigError for views, by their fields in the data section, that the pretrained network does not see."""
+    for name, channels in views.items():
+        remedy = "the pretrained network sees grey or RGB images."
+        require(channels in (1, 3), f"data.{name}", f"{channels} channels", remedy)

@@ -15,10 +15,10 @@ from trainer.data.batch import Batch
 from trainer.engine.accumulation import seed_step
 from trainer.engine.engine import Engine
 from trainer.methods.base import Method, Networks
-from trainer.methods.feature_gan.method import FeatureDistance
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.registry import build_method
 from trainer.methods.shared.content_gan import ContentGAN
+from trainer.methods.shared.feature_distance import FeatureDistance
 from trainer.presets import DEFAULT, load_preset, preset_names
 from trainer.ranks.world import init_world
 from trainer.runs.config import RunConfig

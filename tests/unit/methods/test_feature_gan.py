@@ -17,9 +17,9 @@ from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Translates
 from trainer.methods.feature_gan.config import FeatureGANConfig
-from trainer.methods.feature_gan.method import FeatureDistance
 from trainer.methods.registry import build_method
 from trainer.methods.shared.content_gan import ContentGAN
+from trainer.methods.shared.feature_distance import FeatureDistance
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.config import config_from_dict, config_to_dict
 

@@ -5,9 +5,8 @@ from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import CountOrOff, NumberOrOff
-from trainer.config.checks import check_patches, check_stride
+from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
-from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.pretrained import PretrainedConfig
@@ -46,15 +45,11 @@ class FeatureGANConfig(MethodConfig):
         """Reject image sizes that these networks cannot take."""
         check_stride(data, generator=self.generator)
         check_patches(data, discriminator=self.discriminator)
-        if self.weight_feature == 0:
-            return
-        side = self.pretrained.side or min(data.crop_shape)
-        require(side >= 32, "method.pretrained.side", self.pretrained.side, "crops are below 32 pixels; use 224.")
+        if self.weight_feature > 0:
+            check_pretrained_side(self.pretrained, data)
 
     def check_shapes(self, task: Task) -> None:
         """Reject views that the pretrained network does not see."""
         super().check_shapes(task)
-        if self.weight_feature == 0:
-            return
-        for name, channels in (("data.view_a", task.channels_a), ("data.view_b", task.channels_b)):
-            require(channels in (1, 3), name, f"{channels} channels", "the pretrained network sees grey or RGB images.")
+        if self.weight_feature > 0:
+            check_pretrained_channels(view_a=task.channels_a, view_b=task.channels_b)

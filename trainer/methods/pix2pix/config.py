@@ -5,12 +5,13 @@ from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import NumberOrOff
-from trainer.config.checks import check_patches, check_stride
+from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
-from trainer.config.method import MethodConfig
+from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import OptimizerConfig
+from trainer.config.pretrained import PretrainedConfig
 from trainer.config.recipe import Recipe
 
 
@@ -35,12 +36,26 @@ class Pix2PixConfig(MethodConfig):
     weight_l1: NumberOrOff = 100.0
     """Weight of the L1 distance to the target (lambda of equation 4); 0 leaves the GAN alone."""
 
+    weight_feature: NumberOrOff = 0.0
+    """Weight of the L1 distance to the target in the features of `pretrained` (a perceptual loss, as of Johnson et al.
+    2016, arXiv:1603.08155, but of one layer and not squared); 0 is off, as in the paper, and loads nothing."""
+    pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
+
     def check_fields(self) -> None:
         """Raise ConfigError for a method without a loss."""
-        require(self.weight_gan + self.weight_l1 > 0, "weight_l1", self.weight_l1, "one weight must be above 0.")
+        total = self.weight_gan + self.weight_l1 + self.weight_feature
+        require(total > 0, "weight_l1", self.weight_l1, "one weight must be above 0.")
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""
         check_stride(data, generator=self.generator)
         if self.weight_gan > 0:
             check_patches(data, discriminator=self.discriminator)
+        if self.weight_feature > 0:
+            check_pretrained_side(self.pretrained, data)
+
+    def check_shapes(self, task: Task) -> None:
+        """Reject a target that the pretrained network does not see."""
+        super().check_shapes(task)
+        if self.weight_feature > 0:
+            check_pretrained_channels(view_b=task.channels_b)

@@ -12,12 +12,17 @@ from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.methods.base import Method, Networks, Player
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.shared.feature_distance import FeatureDistance
 from trainer.networks.generator import build_generator
 from trainer.networks.patchgan import PatchGAN
 
 
 def build(config: Pix2PixConfig, task: Task) -> Method:
-    """See `Pix2Pix`; `trainer.methods.registry` calls this."""
+    """See `Pix2Pix`; `trainer.methods.registry` calls this.
+
+    Raises:
+        ConfigError: the weights of the pretrained network are not there.
+    """
     return Pix2Pix(config, task)
 
 
@@ -26,10 +31,14 @@ class Pix2Pix(Method):
 
     The ablations of section 4.1: a GAN that is not conditional judges y alone (equation 2); L1 alone has no
     discriminator; without L1 it is cGAN or GAN alone.
+
+    Args:
+        distance: of the perceptual term, which the paper has not; that of `config.pretrained` unless given.
     """
 
-    def __init__(self, config: Pix2PixConfig, task: Task) -> None:
+    def __init__(self, config: Pix2PixConfig, task: Task, *, distance: FeatureDistance | None = None) -> None:
         self.config = config
+        self.distance = distance or FeatureDistance.make(config.pretrained, weight=config.weight_feature)
         self.players: dict[str, Player] = {}
         if config.weight_gan > 0:
             channels = task.channels_b + (task.channels_a if config.conditional else 0)
@@ -79,6 +88,8 @@ class Pix2Pix(Method):
             terms["gan"] = self.config.weight_gan * generator_loss(self.config.adversarial, fake=logits)
         if self.config.weight_l1 > 0:
             terms["l1"] = self.config.weight_l1 * F.l1_loss(fake_b, batch.b)
+        if self.distance is not None:
+            terms["feature"] = self.config.weight_feature * self.distance(fake_b, batch.b)
         return terms
 
     def _judged(self, batch: Batch, b: Tensor) -> Tensor:
