@@ -23,7 +23,8 @@ class BiGANConfig(MethodConfig):
     """BiGAN (Donahue et al. 2017, arXiv:1605.09782) and ALI (Dumoulin et al. 2017, arXiv:1606.00704).
 
     The defaults are BiGAN's on ImageNet at 64 pixels: a code of 200, uniform, and an encoder without noise. ALI's on
-    CelebA are code_size 256, noise normal, posterior gaussian, in batches of 100 with Adam at 1e-4 and beta1 0.5.
+    CelebA are code_size 256, noise normal, posterior gaussian, in batches of 100 with Adam at 1e-4 and beta1 0.5. Its
+    code gives the discriminator both kinds of pairs as one batch; here batch norms see each kind by itself.
     """
 
     name: Literal["bigan"] = "bigan"

@@ -35,7 +35,8 @@ class CGANConfig(MethodConfig):
     """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
     weight_wrong_condition: NumberOrOff = 0.0
     """Weight of a third kind of example for the discriminator, a real image with another label, to be told from the
-    real one (Reed et al. 2016, arXiv:1605.05396, algorithm 1); 0 is off."""
+    real one (Reed et al. 2016, arXiv:1605.05396, algorithm 1, where it and the fakes weigh a half each; here fakes
+    weigh 1 with any weight); 0 is off."""
 
     def check(self, data: DataConfig) -> None:
         """Reject image sizes that these networks cannot take."""

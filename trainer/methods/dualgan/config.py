@@ -19,6 +19,9 @@ class DualGANConfig(MethodConfig):
 
     The paper trains with RMSProp at 5e-5 and batches of 1 to 4; the authors' code has 0.9 for RMSProp's decay. Critics
     are clipped to 0.01, and take 3 steps to one of the generators: the paper has 2 to 4, the authors' first code 3.
+
+    The authors' kernels are 5x5, those of pix2pix, which are used here, 4x4. Their norms take statistics of each image
+    by itself, as `norm` instance does, and `batch` with one image.
     """
 
     name: Literal["dualgan"] = "dualgan"

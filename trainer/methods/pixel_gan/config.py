@@ -24,7 +24,8 @@ class PixelGANConfig(MethodConfig):
 
     The settings are those of the comparison of Zhu et al. 2017 (table 1), from its authors' code: CycleGAN's networks
     and schedule, least squares, weight 10. SimGAN itself has `objective` non-saturating, and a refiner of 4 blocks that
-    keeps the resolution; it does not state its weight, a sum over pixels.
+    keeps the resolution; it does not state its weight, a sum over pixels. Its pre-training, of the refiner on the pixel
+    loss alone and then of the discriminator alone, is not done here.
     """
 
     name: Literal["pixel_gan"] = "pixel_gan"
