@@ -28,7 +28,7 @@ class Fault:
     status: int = 0
     """Answer with this, and no content."""
     cut_after: int | None = None
-    """Announce all bytes, send so many, close the connection."""
+    """Announce all bytes, send so many, close the connection: after `stall_s`, in which they are read."""
     truncate_after: int | None = None
     """Announce so many, and send them: as a file that was stored in part."""
     stall_s: float = 0.0
@@ -146,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault.cut_after is not None:
             self.wfile.write(content[: fault.cut_after])
+            self.wfile.flush()
+            time.sleep(fault.stall_s)
             self.close_connection = True
             return
         self.wfile.write(content[:middle])

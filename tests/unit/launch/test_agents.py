@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 60
+PATIENCE_S = 200
 
 LAUNCHER = """
 import os, subprocess, sys
@@ -94,7 +94,7 @@ class Cluster:
         self.folder = folder
         self._launcher: subprocess.Popen[str] | None = None
 
-    def start(self, do: str, *more: str, num_procs: str = "2:2", hosts: str = "n1,n2", silence_s: float = 20) -> None:
+    def start(self, do: str, *more: str, num_procs: str = "2:2", hosts: str = "n1,n2", silence_s: float = 60) -> None:
         command = [sys.executable, "-c", LAUNCHER, RANK + do, num_procs, str(silence_s), hosts, *more]
         environment = {name: value for name, value in os.environ.items() if name != "DIPTYCH_TOKEN"}
         environment |= {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder)}

@@ -136,9 +136,9 @@ def test_what_python_prints_by_itself_is_text_too() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 10**6, "://" * 10**6, "://a@" * 10**6, "a://b?" * 10**6, "?" * 10**6])
 def test_a_long_text_of_a_stranger_is_shown_at_once(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     printable(text)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_one_thing_is_not_told_as_many() -> None:

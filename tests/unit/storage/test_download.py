@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sharding.storage.download import MissingError, RemoteError, StoppedError, download, read_small
+from sharding.storage.download import MissingError, Patience, RemoteError, StoppedError, download, read_small
 from sharding.storage.place import Url
 from tests.remote import Fault
 
@@ -119,9 +119,11 @@ def test_a_lasting_outage_names_the_file_the_time_and_the_cause(file, site):
 
 
 def test_progress_ends_an_outage(file, site):
-    """More faults than one outage may have, but something arrives between them."""
-    site.fail("x.tar", *[fault for _ in range(12) for fault in (Fault(status=503), Fault(cut_after=300_000))])
-    assert fetch(file) == CONTENT
+    """Ten faults, whose waits (3.1 s) are more than one outage may last, but something arrives between them."""
+    patience = Patience(first_wait_s=0.05, longest_wait_s=0.4, total_s=2.0)
+    site.fail("x.tar", *[Fault(status=503), Fault(cut_after=SIZE // 5, stall_s=0.1)] * 5)
+    assert fetch(file, patience=patience) == CONTENT
+    assert len(site.requests) == 10
 
 
 @pytest.mark.parametrize("scheme", ["http", "s3"])
