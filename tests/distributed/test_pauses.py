@@ -1,5 +1,7 @@
 """VAE/GAN's players that sit out a step: decided alike by all ranks, and as one rank decides over all micro-batches."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -24,7 +26,7 @@ def micro_batch(step: int, place: int) -> Batch:
     return single_batch(torch.randn(SIZE, 1, 16, 16) * (0.1 if place else 1), position=start)
 
 
-def make_engine(world: World, *, stage: int = 0, accumulated: int = 1, margin: float = 0.2):
+def make_engine(world: World, *, stage: Any = 0, accumulated: int = 1, margin: float = 0.2):
     from trainer.engine.engine import Engine
 
     config = VAEGANConfig(

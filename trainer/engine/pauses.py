@@ -20,6 +20,7 @@ def paused_players(method: Method, networks: Networks, batches: Sequence[Batch],
     have. The passes that it takes leave buffers as they were.
     """
     buffers = BuffersAsNow(nn.ModuleList(networks.module(name) for name in networks))
+    names: list[str] = []
     rows = []
     for batch in batches:
         seed_step(batch)

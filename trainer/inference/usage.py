@@ -27,7 +27,7 @@ class Usage:
 
     def variant(self, *, of_method: bool) -> str:
         """What is other than the method has it, e.g. `dropout on`; empty where nothing is."""
-        switches = {"dropout": self.dropout, "batch statistics": self.batch_statistics}
+        switches: dict[str, Switch] = {"dropout": self.dropout, "batch statistics": self.batch_statistics}
         return ", ".join(f"{name} {value}" for name, value in switches.items() if _is_on(value, of_method) != of_method)
 
 

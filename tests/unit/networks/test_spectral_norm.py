@@ -38,7 +38,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[Tensor, ...]]] = {
         (CODE,),
     ),
     "caae's encoder": (lambda: CAAEEncoder(CAAE, in_channels=3, side=16), (IMAGE,)),
-    "caae's generator": (lambda: CAAEGenerator(CAAE, num_labels=2, side=16, out_channels=3), (CODE, LABEL)),
+    "caae's generator": (lambda: CAAEGenerator(CAAE, num_values=[2], side=16, out_channels=3), (CODE, LABEL)),
 }
 
 
