@@ -12,11 +12,12 @@ from launch.own_labels import read_own_labels
 from sharding.console import PlainConsole, counted, make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
-from trainer.inference.own_labels import check_own_labels
+from trainer.config.errors import ConfigError
+from trainer.inference.own_labels import OwnLabels, check_own_labels
 from trainer.inference.plan import plan_translation, result_view
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.kinds import result_suffix
-from trainer.runs.opened import open_run
+from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class TranslateOptions:
     own_labels: str | None = None
     """What the pictures show of a label that the method keeps while it shows another: NAME=VALUE for all of them, e.g.
     gender=female; or as `diptych shard images --labels` has it, e.g. utkface."""
+    num: int = 1
+    """Variations of each picture, NAME-1.png and so on, with methods that have any: by dropout (pix2pix, DualGAN), by
+    codes drawn for the picture (VAE, VAE/GAN, ALI), by other searches (CoGAN)."""
+    style: Path | None = None
+    """A picture of view b whose style the translations take, with methods that have a code of it."""
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
     """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
@@ -56,6 +62,10 @@ class TranslateOptions:
     skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
     """End with success although some pictures could not be translated; they are listed all the same."""
 
+    def __post_init__(self) -> None:
+        if self.num < 1:
+            raise ConfigError("num", self.num, "use 1 or more.")
+
 
 def main(argv: list[str]) -> int:
     """Translate pictures. Returns the exit status. Raises as `translate`."""
@@ -64,12 +74,7 @@ def main(argv: list[str]) -> int:
 
 def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
-    require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
-    check_own_labels(opened.subject, label=options.label, own=options.own_labels)
-    own_labels = None if options.own_labels is None else read_own_labels(options.own_labels)
-    view = result_view(opened.subject, direction=options.direction)
-    plan_translation(options.source, options.destination, suffix=result_suffix(view), overwrite=options.overwrite)
+    opened, own_labels = _checked(options)
     from trainer.inference.translate import translate_folder
 
     console = make_console()
@@ -83,6 +88,8 @@ def translate(options: TranslateOptions) -> int:
             direction=options.direction,
             label=options.label,
             own_labels=own_labels,
+            num=options.num,
+            style=options.style,
             seed=options.seed,
             usage=options.usage,
             overwrite=options.overwrite,
@@ -95,9 +102,28 @@ def translate(options: TranslateOptions) -> int:
     return 0 if options.skip_bad or not result.failed else 1
 
 
+def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
+    """The run, and what tells the pictures' own labels: all that can be known before torch is loaded is in order."""
+    opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
+    require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
+    check_own_labels(opened.subject, label=options.label, own=options.own_labels)
+    own_labels = None if options.own_labels is None else read_own_labels(options.own_labels)
+    view = result_view(opened.subject, direction=options.direction)
+    plan_translation(
+        options.source,
+        options.destination,
+        suffix=result_suffix(view),
+        overwrite=options.overwrite,
+        num=options.num,
+    )
+    return opened, own_labels
+
+
 def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
-    written, seen = counted(len(result.written), "picture"), counted(result.position, "image")
-    console.print(f"{written} translated, after {seen} of training, to {options.destination}")
+    kind = "picture" if options.num == 1 else "variation"
+    written, seen = counted(len(result.written), kind), counted(result.position, "image")
+    made = "translated" if options.num == 1 else "made"
+    console.print(f"{written} {made}, after {seen} of training, to {options.destination}")
     _print_names(
         "other file is no picture by its name",
         "other files are no pictures by their names",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,15 +13,17 @@ from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.data.randomness import seeded
 from trainer.data.subject import Subject
+from trainer.inference.examples import read_example
 from trainer.inference.operation import find_label, name_method
 from trainer.inference.translator import Translator, load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.methods.base import Encodes, Samples
-from trainer.pictures.files import UnreadablePictureError, read_picture
+from trainer.methods.codes import map_codes
+from trainer.pictures.files import UnreadablePictureError
 from trainer.pictures.grid import save_picture
 from trainer.pictures.kinds import result_suffix
-from trainer.pictures.stored import encode_result, from_stored
-from trainer.pictures.tensors import resize_image, to_picture
+from trainer.pictures.stored import encode_result
+from trainer.pictures.tensors import to_picture
 from trainer.runs.opened import OpenRun
 
 _AT_ONCE = 64
@@ -125,15 +128,17 @@ def _interpolate(
         raise ConfigError("label", label, "is of no use with --between; give one of the two.")
     if not isinstance(translator.method, Encodes):
         raise ConfigError("between", names, f"{name_method(subject.method)} has no codes to go between.")
-    side, view = min(subject.data.crop_shape), subject.manifest.views[subject.data.view_b]
     try:
-        pixels = [read_picture(path, view=view, classes=subject.manifest.classes) for path in between]
+        first, last = (translator.encode(read_example(path, subject, device=device)) for path in between)
     except UnreadablePictureError as error:
         raise ConfigError("between", names, f"one of them {error}.") from error
-    ends = (resize_image(from_stored(picture, view), side)[None].to(device) for picture in pixels)
-    first, last = (translator.encode(image) for image in ends)
-    weights = torch.linspace(0, 1, num, device=device).view(-1, *[1] * (first.dim() - 1))
-    return torch.cat([translator.decode(codes) for codes in torch.lerp(first, last, weights).split(_AT_ONCE)])
+    parts = torch.linspace(0, 1, num, device=device).split(_AT_ONCE)
+    return torch.cat([translator.decode(map_codes(partial(_between, weights=part), first, last)) for part in parts])
+
+
+def _between(first: Tensor, last: Tensor, *, weights: Tensor) -> Tensor:
+    """(1, ...) each -> (N, ...), at N weights."""
+    return torch.lerp(first, last, weights.view(-1, *[1] * (first.dim() - 1)))
 
 
 def _beside(pictures: Sequence[Image.Image]) -> Image.Image:

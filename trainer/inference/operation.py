@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,9 +14,11 @@ from trainer.config.method import MethodConfig
 from trainer.data.batch import Batch
 from trainer.data.subject import Subject
 from trainer.inference.attributes import AttributeVectors
+from trainer.inference.examples import read_example
 from trainer.inference.plan import Direction, result_view
 from trainer.inference.translator import Translator
-from trainer.methods.base import Encodes, Relabels, Samples, Translates, TranslatesBack
+from trainer.methods.base import Encodes, Relabels, Samples, TakesStyle, Translates, TranslatesBack, Varies
+from trainer.pictures.files import UnreadablePictureError
 from trainer.ranks.world import lone_world
 
 _AT_ONCE = 64
@@ -49,8 +52,14 @@ def choose_operation(
     direction: Direction,
     label: str | None,
     device: torch.device,
+    num: int = 1,
+    style: Path | None = None,
 ) -> Operation:
     """Translation, translation back, or with `label` the same image with another label.
+
+    Args:
+        num: how often each image is translated, by chance in another way each time where that is more than 1.
+        style: a picture of view b that translations are to look like.
 
     Raises:
         ConfigError: the method cannot do that, or there is no such label; the message says what works.
@@ -59,17 +68,18 @@ def choose_operation(
     data, method = subject.data, subject.method
     source = view_b = subject.manifest.views[data.view_b]
     if label is not None:
-        _require_no_way_back(direction, label)
+        _require_nothing_else(label, direction=direction, num=num, style=style)
         apply = _relabelling(translator, subject, label=label, device=device)
-    elif direction == "b2a":
-        _require_translation(translator, method)
-        if not isinstance(translator.method, TranslatesBack):
-            raise ConfigError("direction", direction, f"{name_method(method)} translates from a to b only; use a2b.")
-        apply = translator.translate_back
     else:
         _require_translation(translator, method)
-        apply = translator.translate
-        source = view_b if subject.pairing == "single" else subject.manifest.views[data.view_a]
+        back = direction == "b2a"
+        if back and not isinstance(translator.method, TranslatesBack):
+            raise ConfigError("direction", direction, f"{name_method(method)} translates from a to b only; use a2b.")
+        if style is None:
+            apply = _translation(translator, method, back=back, num=num)
+        else:
+            apply = _styled(translator, subject, style=style, back=back, num=num, device=device)
+        source = view_b if back or subject.pairing == "single" else subject.manifest.views[data.view_a]
     return Operation(
         apply=apply,
         source=source,
@@ -95,9 +105,45 @@ def find_label(name: str, subject: Subject) -> int:
     return names.index(name)
 
 
-def _require_no_way_back(direction: Direction, label: str) -> None:
+def _require_nothing_else(label: str, *, direction: Direction, num: int, style: Path | None) -> None:
+    remedy = f"is of no use with label = {label!r}; give one of the two."
     if direction == "b2a":
-        raise ConfigError("direction", direction, f"is of no use with label = {label!r}; give one of the two.")
+        raise ConfigError("direction", direction, remedy)
+    if num > 1:
+        raise ConfigError("num", num, remedy)
+    if style is not None:
+        raise ConfigError("style", str(style), remedy)
+
+
+def _translation(translator: Translator, config: MethodConfig, *, back: bool, num: int) -> Callable[[Tensor], Tensor]:
+    method = translator.method
+    if num > 1 and not (translator.drops or method.translates_by_chance):
+        if isinstance(method, Varies) and method.varies and not back:
+            return translator.vary
+        way = "back " if back else ""
+        chance = "only its dropout could, which is off: give --dropout on" if translator.has_dropout else "use 1"
+        reason = (
+            f"{name_method(config)} translates a picture {way}in one way: nothing there is drawn by chance; {chance}."
+        )
+        raise ConfigError("num", num, reason)
+    return translator.translate_back if back else translator.translate
+
+
+def _styled(
+    translator: Translator, subject: Subject, *, style: Path, back: bool, num: int, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    if not isinstance(translator.method, TakesStyle):
+        raise ConfigError("style", str(style), f"{name_method(subject.method)} has no code of a style; leave it out.")
+    if back:
+        raise ConfigError("style", str(style), "is a picture of view b, and b2a makes view a; give one of the two.")
+    if num > 1:
+        raise ConfigError(
+            "num", num, f"is of no use with style = {str(style)!r}, which leaves nothing to chance; use 1."
+        )
+    try:
+        return partial(translator.translate_styled, style=read_example(style, subject, device=device))
+    except UnreadablePictureError as error:
+        raise ConfigError("style", str(style), f"{error}; give another picture.") from error
 
 
 def _require_translation(translator: Translator, method: MethodConfig) -> None:

@@ -22,8 +22,8 @@ Direction = Literal["a2b", "b2a"]
 class TranslationPlan:
     """Sources and targets of one call."""
 
-    targets: dict[Path, Path]
-    """Picture to read -> file to write, at the same place below the destination."""
+    targets: dict[Path, list[Path]]
+    """Picture to read -> files to write, at the same place below the destination: one for each variation."""
     others: tuple[Path, ...]
     """Files that are no pictures by their names."""
     hidden: tuple[Path, ...] = ()
@@ -39,10 +39,11 @@ def result_view(subject: Subject, *, direction: Direction) -> View:
     return subject.manifest.views[name]
 
 
-def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool) -> TranslationPlan:
+def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool, num: int = 1) -> TranslationPlan:
     """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
 
     Args:
+        num: files for each, of as many variations: of two or more NAME-1, NAME-2, ..., with zeros in front from 10 on.
         suffix: of the files to write: see `result_suffix`.
 
     Raises:
@@ -57,7 +58,7 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
     pictures = [file for file in files if file.suffix.lower() in suffixes]
     if not pictures:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
-    targets = {file: (destination / file.relative_to(root)).with_suffix(suffix) for file in pictures}
+    targets = {file: _varied((destination / file.relative_to(root)).with_suffix(suffix), num) for file in pictures}
     _reject_collisions(targets)
     _reject_links(targets, destination)
     if not overwrite:
@@ -92,10 +93,18 @@ def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
         raise ConfigError("out", str(destination), "is a file; give a folder.")
 
 
-def _reject_collisions(targets: dict[Path, Path]) -> None:
+def _varied(target: Path, num: int) -> list[Path]:
+    """The files of all variations of one picture."""
+    if num == 1:
+        return [target]
+    digits = len(str(num))
+    return [target.with_stem(f"{target.stem}-{number:0{digits}d}") for number in range(1, num + 1)]
+
+
+def _reject_collisions(targets: dict[Path, list[Path]]) -> None:
     sources = {file.resolve() for file in targets}
     first: dict[Path, Path] = {}
-    for file, target in targets.items():
+    for file, target in ((file, target) for file, made in targets.items() for target in made):
         if target in first:
             raise ConfigError("in", str(file), f"and {first[target]} would both become {target}; rename one of them.")
         if target.resolve() in sources:
@@ -103,19 +112,20 @@ def _reject_collisions(targets: dict[Path, Path]) -> None:
         first[target] = file
 
 
-def _reject_links(targets: dict[Path, Path], destination: Path) -> None:
+def _reject_links(targets: dict[Path, list[Path]], destination: Path) -> None:
     """Folders below the destination, which may be a stranger's: what is written there would lie elsewhere."""
-    inside = {folder for target in targets.values() for folder in target.relative_to(destination).parents}
+    inside = {folder for made in targets.values() for folder in made[0].relative_to(destination).parents}
     for folder in sorted(inside - {Path()}):
         refuse_link(destination / folder, error=partial(ConfigError, "out", str(destination)))
 
 
-def _reject_existing(targets: dict[Path, Path]) -> None:
-    existing = [target for target in targets.values() if os.path.lexists(target)]
+def _reject_existing(targets: dict[Path, list[Path]]) -> None:
+    results = [target for made in targets.values() for target in made]
+    existing = [target for target in results if os.path.lexists(target)]
     if existing:
         raise ConfigError(
             "out",
             str(existing[0]),
-            f"exists, and in all {len(existing)} of {counted(len(targets), 'result')}; use another folder or "
+            f"exists, and in all {len(existing)} of {counted(len(results), 'result')}; use another folder or "
             "--overwrite.",
         )

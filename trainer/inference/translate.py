@@ -2,6 +2,7 @@
 
 import errno
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,8 @@ def translate_folder(
     direction: Direction = "a2b",
     label: str | None = None,
     own_labels: OwnLabels | None = None,
+    num: int = 1,
+    style: Path | None = None,
     seed: int = 0,
     usage: Usage = AS_THE_METHOD,
     overwrite: bool = False,
@@ -83,12 +86,14 @@ def translate_folder(
 
     Sub-folders and names are kept; type, channels and range of values are the target view's, and `result_suffix` tells
     the kind of file. A picture that fails is noted in the result; the others are translated.
-    Noise of the method follows from the seed and the picture's relative name.
+    Noise of the method follows from the seed and the result's relative name.
 
     Args:
         direction: `b2a` with methods that translate both ways.
         label: name of the label that the pictures are to show, with methods that can change it.
         own_labels: what tells those labels of a picture that the method keeps meanwhile.
+        num: variations of each picture, with methods that have any.
+        style: a picture of view b that translations are to look like, with methods that can.
 
     Raises:
         ConfigError: see `load_translator`, `plan_translation` and `choose_operation`.
@@ -96,21 +101,24 @@ def translate_folder(
     """
     subject = opened.subject
     suffix = result_suffix(result_view(subject, direction=direction))
-    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite)
+    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite, num=num)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
-    operation = choose_operation(translator, subject, direction=direction, label=label, device=device)
+    operation = choose_operation(
+        translator, subject, direction=direction, label=label, device=device, num=num, style=style
+    )
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
     with _progress(console) as progress:
-        for file, target in progress.track(plan.targets.items(), description="translating"):
-            name = target.relative_to(destination).as_posix()
+        for file, targets in progress.track(plan.targets.items(), description="translating"):
             try:
                 pixels = read_picture(file, view=operation.source, classes=subject.manifest.classes)
                 image = from_stored(pixels, operation.source)
                 own = {} if own_labels is None else own_numbers(file, subject, own_labels)
-                beyond = share_beyond(pixels, operation.source)
-                with seeded(seed, "translate", name, device=device):
-                    translated = translate_image(operation.keeping(own, device=device), image, device=device)
-                _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
+                apply = partial(translate_image, operation.keeping(own, device=device), image, device=device)
+                for target in targets:
+                    with seeded(seed, "translate", target.relative_to(destination).as_posix(), device=device):
+                        translated = apply()
+                    _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
+                    result.written.append(target)
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
             except (MemoryError, RuntimeError) as error:
@@ -118,8 +126,7 @@ def translate_folder(
                     raise
                 result.failed[file] = f"is too large for the memory of {device.type}; {_REMEDIES[device.type]}"
             else:
-                result.written.append(target)
-                if beyond:
+                if beyond := share_beyond(pixels, operation.source):
                     result.cut[file] = beyond
     return result
 

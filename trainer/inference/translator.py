@@ -20,7 +20,19 @@ from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
 from trainer.inference.usage import AS_THE_METHOD, Usage
-from trainer.methods.base import Encodes, Method, Networks, Relabels, Samples, SamplesViews, Translates, TranslatesBack
+from trainer.methods.base import (
+    Encodes,
+    Method,
+    Networks,
+    Relabels,
+    Samples,
+    SamplesViews,
+    TakesStyle,
+    Translates,
+    TranslatesBack,
+    Varies,
+)
+from trainer.methods.codes import Codes
 from trainer.methods.registry import build_method
 from trainer.ranks.world import lone_world
 from trainer.runs.config import RunConfig
@@ -53,6 +65,32 @@ class Translator:
         assert isinstance(self.method, Translates)
         return self.method.translate(self.networks, self._laid_out(image))
 
+    @property
+    def has_dropout(self) -> bool:
+        """Whether a network has any, on or off."""
+        return bool(self._dropouts())
+
+    @property
+    def drops(self) -> bool:
+        """Whether dropout is on, so that each pass is another one."""
+        return any(layer.training for layer in self._dropouts())
+
+    def _dropouts(self) -> list[_DropoutNd]:
+        layers = (layer for name in self.networks for layer in self.networks.module(name).modules())
+        return [layer for layer in layers if isinstance(layer, _DropoutNd) and layer.p > 0]
+
+    @torch.no_grad()
+    def vary(self, image: Tensor) -> Tensor:
+        """View a -> view b, drawn."""
+        assert isinstance(self.method, Varies)
+        return self.method.vary(self.networks, self._laid_out(image))
+
+    @torch.no_grad()
+    def translate_styled(self, image: Tensor, style: Tensor) -> Tensor:
+        """View a -> view b, in the style of an image of view b."""
+        assert isinstance(self.method, TakesStyle)
+        return self.method.translate_styled(self.networks, self._laid_out(image), self._laid_out(style))
+
     @torch.no_grad()
     def translate_back(self, image: Tensor) -> Tensor:
         """View b -> view a."""
@@ -79,13 +117,13 @@ class Translator:
         return self.method.relabel(self.networks, self._laid_out(image), label, kept)
 
     @torch.no_grad()
-    def encode(self, image: Tensor) -> Tensor:
+    def encode(self, image: Tensor) -> Codes:
         """Codes (N, ...)."""
         assert isinstance(self.method, Encodes)
         return self.method.encode(self.networks, self._laid_out(image))
 
     @torch.no_grad()
-    def decode(self, code: Tensor) -> Tensor:
+    def decode(self, code: Codes) -> Tensor:
         """Images of codes."""
         assert isinstance(self.method, Encodes)
         return self.method.decode(self.networks, code)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainer.data.batch import Batch
 from trainer.losses.pool import ImagePool
+from trainer.methods.codes import Codes
 from trainer.methods.freezing import without_gradients
 
 Network = Callable[..., Any]
@@ -100,6 +101,10 @@ class Method(Protocol):
     pauses_players: bool = False
     """Whether players that are due may sit out a step, as `pauses` says of `costs`."""
 
+    translates_by_chance: bool = False
+    """Whether `translate` and `translate_back` draw from torch's default generator, so that another seed makes another
+    translation. Dropout that is on at test time needs no mention."""
+
     pools: Mapping[str, ImagePool] = MappingProxyType({})
     """Histories of generated images, by name; kept in checkpoints."""
 
@@ -137,6 +142,29 @@ class Translates(Protocol):
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """(N, C, H, W) of view a in [-1, 1] -> view b in [-1, 1], as the paper does it at test time."""
+        ...
+
+
+@runtime_checkable
+class Varies(Translates, Protocol):
+    """A method whose `translate` is the mean or the likeliest of translations that it can also draw."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether it can, with the settings that it has."""
+        ...
+
+    def vary(self, networks: Networks, image: Tensor) -> Tensor:
+        """As `translate`, but drawn with torch's default generator."""
+        ...
+
+
+@runtime_checkable
+class TakesStyle(Translates, Protocol):
+    """A method that can make the translation look as an image of view b does."""
+
+    def translate_styled(self, networks: Networks, image: Tensor, style: Tensor) -> Tensor:
+        """As `translate`, in the style of (N, C, H, W) of view b."""
         ...
 
 
@@ -186,10 +214,10 @@ class Relabels(Protocol):
 class Encodes(Protocol):
     """A method with a code for each image: codes can be mixed, and moved along an attribute's direction."""
 
-    def encode(self, networks: Networks, image: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] -> (N, ...) codes."""
+    def encode(self, networks: Networks, image: Tensor) -> Codes:
+        """(N, C, H, W) in [-1, 1] -> (N, ...) codes: a tensor, or a tuple or dataclass of several."""
         ...
 
-    def decode(self, networks: Networks, code: Tensor) -> Tensor:
+    def decode(self, networks: Networks, code: Codes) -> Tensor:
         """(N, ...) codes -> (N, C, H, W) in [-1, 1]."""
         ...

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from tests.tiny_run import SIDE, subject_of, tiny_config
 from tests.unit.labelled import Coder, Painter, Sampler, config_of, image_of, seen_labels, without_networks
@@ -30,14 +31,70 @@ class BothWays(Negative):
         return image / 2
 
 
-def choose(method: object, config: Any, *, direction: Any = "a2b", label: str | None = None) -> Operation:
+class Searcher(BothWays):
+    """Finds another translation at each try."""
+
+    translates_by_chance = True
+
+
+class Coin(Negative):
+    """Its codes have a variance, if it is told so."""
+
+    translates_by_chance = False
+
+    def __init__(self, *, varies: bool) -> None:
+        self.varies = varies
+
+    def vary(self, networks, image):
+        return image + 1
+
+
+class Copyist(Negative):
+    """Takes the style's mean."""
+
+    def translate_styled(self, networks, image, style):
+        return 0 * image + style.mean()
+
+
+def choose(method: object, config: Any, *, direction: Any = "a2b", label: str | None = None, **options) -> Operation:
     return choose_operation(
         without_networks(method),
         subject_of(config),
         direction=direction,
         label=label,
         device=CPU,
+        **options,
     )
+
+
+def test_variations_are_those_that_a_method_draws(map_dataset: Path):
+    image, config = torch.ones(1, 3, SIDE, SIDE), tiny_config(map_dataset)
+    assert torch.equal(choose(Coin(varies=True), config, num=2).apply(image), image + 1)
+    assert torch.equal(choose(Coin(varies=True), config).apply(image), -image)  # one is the likeliest
+    assert torch.equal(choose(Searcher(), config, num=2).apply(image), -image)
+    assert torch.equal(choose(Searcher(), config, num=2, direction="b2a").apply(image), image / 2)
+
+
+def test_a_style_is_that_of_a_picture(map_dataset: Path, tmp_path: Path):
+    Image.new("RGB", (50, 40), (255, 255, 255)).save(tmp_path / "white.png")
+    operation = choose(Copyist(), tiny_config(map_dataset), style=tmp_path / "white.png")
+    torch.testing.assert_close(operation.apply(torch.zeros(1, 3, SIDE, SIDE)), torch.ones(1, 3, SIDE, SIDE))
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        (Coin(varies=False), {"num": 5}, r"num = 5: method\.name = '\w+' translates a picture in one way: .*; use 1"),
+        (Searcher(), {"num": 2, "label": "blue"}, r"num = 2: is of no use with label = 'blue'"),
+        (Negative(), {"style": Path("x.png")}, r"style = 'x\.png': method\.name = '\w+' has no code of a style"),
+        (Copyist(), {"style": Path("x.png")}, r"style = 'x\.png': .*; give another picture"),
+        (Copyist(), {"style": Path("x.png"), "num": 2}, r"num = 2: is of no use with style = 'x\.png'"),
+        (Copyist(), {"style": Path("x.png"), "label": "blue"}, r"style = 'x\.png': is of no use with label = 'blue'"),
+    ],
+)
+def test_what_a_method_has_no_source_of_is_refused(map_dataset: Path, method, options, message):
+    with pytest.raises(ConfigError, match=message):
+        choose(method, tiny_config(map_dataset), **options)
 
 
 def test_each_way_has_its_channels_and_the_methods_stride(map_dataset: Path):

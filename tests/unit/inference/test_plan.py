@@ -22,16 +22,31 @@ def test_sub_folders_and_names_are_kept(tmp_path):
     touch(tmp_path / "in/b.PNG", tmp_path / "in/deep/er/a.jpeg", tmp_path / "in/notes.txt")
     found = plan(tmp_path)
     assert found.targets == {
-        tmp_path / "in/b.PNG": tmp_path / "out/b.png",
-        tmp_path / "in/deep/er/a.jpeg": tmp_path / "out/deep/er/a.png",
+        tmp_path / "in/b.PNG": [tmp_path / "out/b.png"],
+        tmp_path / "in/deep/er/a.jpeg": [tmp_path / "out/deep/er/a.png"],
     }
     assert found.others == (tmp_path / "in/notes.txt",)
     assert not (tmp_path / "out").exists()
 
 
+def test_variations_are_numbered_and_meet_no_other_result(tmp_path):
+    touch(tmp_path / "in/a.png", tmp_path / "in/b.png")
+
+    def files(num: int) -> list[str]:
+        found = plan_translation(tmp_path / "in", tmp_path / "out", suffix=".png", overwrite=False, num=num)
+        return [path.name for path in found.targets[tmp_path / "in/a.png"]]
+
+    assert files(2) == ["a-1.png", "a-2.png"]
+    assert files(10)[0] == "a-01.png"
+    touch(tmp_path / "out/b-2.png")
+    with pytest.raises(ConfigError, match=r"b-2\.png' ?: exists, and in all 1 of 4 results"):
+        files(2)
+    assert files(1) == ["a.png"]
+
+
 def test_one_picture(tmp_path):
     touch(tmp_path / "a.jpg", tmp_path / "b.jpg")
-    assert plan(tmp_path, source="a.jpg").targets == {tmp_path / "a.jpg": tmp_path / "out/a.png"}
+    assert plan(tmp_path, source="a.jpg").targets == {tmp_path / "a.jpg": [tmp_path / "out/a.png"]}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +103,7 @@ def test_a_linked_folder_in_the_output_is_refused(tmp_path):
 def test_the_output_folder_itself_may_be_the_users_link(tmp_path):
     touch(tmp_path / "in/a.png", tmp_path / "disk/b.txt")
     (tmp_path / "out").symlink_to(tmp_path / "disk")
-    assert plan(tmp_path).targets == {tmp_path / "in/a.png": tmp_path / "out/a.png"}
+    assert plan(tmp_path).targets == {tmp_path / "in/a.png": [tmp_path / "out/a.png"]}
 
 
 def test_a_link_to_nowhere_counts_as_a_file_that_is_there(tmp_path):

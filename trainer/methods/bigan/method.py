@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from trainer.config.method import Task
@@ -83,6 +84,16 @@ class BiGAN(Method):
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction G(E(x)), which no loss asks for: the game's optimum implies it (BiGAN, section 3.2)."""
         return self.decode(networks, self.encode(networks, image))
+
+    @property
+    def varies(self) -> bool:
+        """Where the encoder gives a Gaussian, as in ALI; BiGAN's gives one code."""
+        return self._is_gaussian
+
+    def vary(self, networks: Networks, image: Tensor) -> Tensor:
+        """G(z) of a draw z = mu(x) + sigma(x) epsilon."""
+        mean, log_variance = networks["encoder"](image).chunk(2, dim=1)
+        return self.decode(networks, sample_gaussian(mean, log_variance, torch.randn_like(mean)))
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """G(z)."""

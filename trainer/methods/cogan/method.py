@@ -32,6 +32,8 @@ class CoGAN(Method):
     generator with the default settings.
     """
 
+    translates_by_chance = True  # the search for a code starts anywhere
+
     def __init__(self, config: CoGANConfig, task: Task) -> None:
         self.config = config
         channels, side = (task.channels_a, task.channels_b), task.side

@@ -1,5 +1,6 @@
 """Codes that an encoder gives mean and variance of: what VAE and VAE/GAN share."""
 
+import torch
 from torch import Tensor
 
 from trainer.data.batch import Batch
@@ -31,6 +32,16 @@ class GaussianCodes(Method):
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction from the mean of q(z|x)."""
         return self.decode(networks, self.encode(networks, image))
+
+    @property
+    def varies(self) -> bool:
+        """Always: q(z|x) has a variance."""
+        return True
+
+    def vary(self, networks: Networks, image: Tensor) -> Tensor:
+        """The reconstruction from a draw of q(z|x)."""
+        mean, log_variance = networks["encoder"](image).chunk(2, dim=1)
+        return self.decode(networks, sample_gaussian(mean, log_variance, torch.randn_like(mean)))
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """Images of codes drawn from p(z)."""
