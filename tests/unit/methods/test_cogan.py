@@ -17,7 +17,8 @@ from trainer.config.section import check_section
 from trainer.data.batch import Batch
 from trainer.methods.base import Networks, Samples, TranslatesBack
 from trainer.methods.cogan.config import CoGANConfig
-from trainer.methods.cogan.method import CoGAN, find_codes
+from trainer.methods.cogan.inversion import find_codes
+from trainer.methods.cogan.method import CoGAN
 
 TASK = Task(channels_a=1, channels_b=3, side=16)
 BATCH = Batch(a=torch.full((1, 1, 2, 2), 0.5), b=torch.full((1, 1, 2, 2), -0.5), index=torch.arange(1))

@@ -1,9 +1,7 @@
 """CoGAN: Coupled Generative Adversarial Networks (Liu & Tuzel 2016, arXiv:1606.07536)."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from trainer.config.method import Task
@@ -11,6 +9,7 @@ from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
 from trainer.methods.base import Method, Networks
 from trainer.methods.cogan.config import CoGANConfig
+from trainer.methods.cogan.inversion import find_codes
 from trainer.methods.cogan.networks import CoupledDiscriminator, CoupledGenerator
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
@@ -141,49 +140,3 @@ class CoGAN(Method):
             lr=config.inversion_lr,
             bound=1.0 if config.noise == "uniform" else None,
         )
-
-
-def find_codes(
-    generator: Callable[[Tensor], Tensor],
-    image: Tensor,
-    *,
-    starts: Tensor,
-    num_steps: int,
-    lr: float,
-    bound: float | None = None,
-) -> Tensor:
-    """z* = argmin_z |g(z) - x|^2 for each image x, by Adam from several starts (section 5: L-BFGS).
-
-    Each code has steps of its own, whatever others are in the batch; L-BFGS would search a line for all at once. The
-    generator's weights get no gradients. Works where gradients are off.
-
-    Args:
-        generator: codes (M, K) to images (M, C, H, W).
-        image: (N, C, H, W).
-        starts: (num_restarts, N, K).
-        bound: codes stay within plus or minus this, where their prior is uniform: beyond it the generators never were,
-            and need not agree.
-
-    Returns:
-        (N, K): of each image the code of its best start.
-    """
-    num_restarts = len(starts)
-    targets = image.repeat(num_restarts, 1, 1, 1)
-    code = starts.flatten(0, 1).clone().requires_grad_()
-    distance = partial(_squared_distance, generator, targets)
-    search = torch.optim.Adam([code], lr=lr)  # of codes, not of weights: it is part of the method
-    for _ in range(num_steps):
-        with torch.enable_grad():
-            (code.grad,) = torch.autograd.grad(distance(code).sum(), code)
-        search.step()
-        if bound is not None:
-            code.detach().clamp_(-bound, bound)
-    found = code.detach()
-    with torch.no_grad():
-        best = distance(found).unflatten(0, (num_restarts, -1)).argmin(dim=0)
-    return found.unflatten(0, (num_restarts, -1))[best, torch.arange(len(image), device=best.device)]
-
-
-def _squared_distance(generator: Callable[[Tensor], Tensor], targets: Tensor, code: Tensor) -> Tensor:
-    """(M,): sums over an image's pixels."""
-    return (generator(code) - targets).square().flatten(1).sum(dim=1)
