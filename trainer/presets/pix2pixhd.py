@@ -3,7 +3,8 @@
 Its three scales, least squares and feature matching are the paper's; all else is small. 96 pixels are the least that
 leave three scales a patch each.
 
-Command: `diptych launch pix2pixhd`. Not yet run.
+Command: `diptych launch pix2pixhd`. With one thread of a shared AMD EPYC 294 s: 21.16 dB (mean image 14.24), pixel
+accuracy 0.914 (commonest classes 0.686), class IoU 0.570 (0.229); lakes are not found.
 """
 
 from dataclasses import replace
