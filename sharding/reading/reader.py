@@ -166,13 +166,15 @@ class ShardReader:
             labels = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise DatasetError(f"{self.locate(shard, index)}: its labels are not JSON ({error}). {REMEDY}.") from error
-        found = [labels.get(name) if isinstance(labels, dict) else None for name in self._num_values]
-        for value, (name, num) in zip(found, self._num_values.items(), strict=True):
+        found: list[int] = []
+        for name, num in self._num_values.items():
+            value = labels.get(name) if isinstance(labels, dict) else None
             if type(value) is not int or not 0 <= value < num:
                 raise DatasetError(
                     f"{self.locate(shard, index)}: label {name!r} is {repr(value)[:80]}, where 0 to {num - 1} are "
                     f"possible; its labels are {content[:80].decode(errors='replace')}. {REMEDY}."
                 )
+            found.append(value)
         return tuple(found)
 
     def _member(self, shard: int, index: int, *, column: int, title: str) -> bytes:
