@@ -114,7 +114,7 @@ def test_so_do_those_that_take_codes_or_labels():
         ),
         JointDiscriminator(JUDGE, **SIZES, code_size=5)(image, code),
         CodeDiscriminator(caae)(code),
-        LabelledDiscriminator(caae, **SIZES, num_labels=4)(image, torch.ones(8, 4)),
+        LabelledDiscriminator(caae, **SIZES, num_values=[4])(image, torch.ones(8, 4)),
     ]
     for out in outs:
         assert 0.1 < out.square().mean().sqrt() < 10

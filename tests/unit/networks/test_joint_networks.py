@@ -85,7 +85,7 @@ def test_caaes_encoder_is_the_authors():
 
 
 def test_caaes_generator_is_the_authors():
-    network = CAAEGenerator(CAAEConfig(), num_labels=LABELS, side=SIDE, out_channels=3)
+    network = CAAEGenerator(CAAEConfig(), num_values=[LABELS], side=SIDE, out_channels=3)
     widths = [1024, 512, 256, 128, 64, 32, 16, 3]
     levels = sum(25 * inputs * outputs + outputs for inputs, outputs in pairwise(widths))
     assert count(network) == levels + (50 + 5 * LABELS) * 16 * 1024 + 16 * 1024 == 19_128_995
@@ -98,7 +98,7 @@ def test_caaes_discriminators_are_the_authors():
     codes = CodeDiscriminator(config)
     assert count(codes) == 50 * 64 + 64 * 32 + 32 * 16 + 2 * (64 + 32 + 16) + 17
     assert codes(torch.zeros(4, 50)).shape == (4,)
-    images = LabelledDiscriminator(config, in_channels=3, num_labels=LABELS, side=SIDE)
+    images = LabelledDiscriminator(config, in_channels=3, num_values=[LABELS], side=SIDE)
     levels = 25 * (3 * 16 + (16 + LABELS) * 32 + 32 * 64 + 64 * 128) + 2 * (16 + 32 + 64 + 128)
     assert count(images) == levels + 128 * 8 * 8 * 1024 + 1024 + 1024 + 1
     assert images(torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, LABELS)).shape == (2,)
@@ -112,7 +112,7 @@ def test_caaes_codes_and_images_fill_their_range_from_the_start(num_filters):
     code = CAAEEncoder(config, in_channels=3, side=32)(torch.rand(8, 3, 32, 32) * 2 - 1)
     assert 0.2 < code.std() < 0.9
     labels = 2 * torch.eye(LABELS)[:8] - 1
-    image = CAAEGenerator(config, num_labels=LABELS, side=32, out_channels=3)(code, labels)
+    image = CAAEGenerator(config, num_values=[LABELS], side=32, out_channels=3)(code, labels)
     assert 0.2 < image.std() < 0.9
 
 
@@ -120,10 +120,10 @@ def test_a_label_reaches_generator_and_discriminator():
     torch.manual_seed(0)
     config = CAAEConfig(num_filters=4, code_size=2, norm="none")
     one, other = torch.tensor([[1.0, -1, -1]]), torch.tensor([[-1.0, -1, 1]])
-    generator = CAAEGenerator(config, num_labels=3, side=16, out_channels=1)  # a code shorter than the label
+    generator = CAAEGenerator(config, num_values=[3], side=16, out_channels=1)  # a code shorter than the label
     code, image = torch.rand(1, 2), torch.rand(1, 1, 16, 16)
     assert not torch.equal(generator(code, one), generator(code, other))
-    discriminator = LabelledDiscriminator(config, in_channels=1, num_labels=3, side=16)
+    discriminator = LabelledDiscriminator(config, in_channels=1, num_values=[3], side=16)
     assert not torch.equal(discriminator(image, one), discriminator(image, other))
 
 
