@@ -2,7 +2,7 @@
 JPEG artefacts. The input is made from the target on the fly.
 
 On two busy cores of an AMD EPYC (AVX-512, bf16, no GPU) in 90 to 200 s each, held-out PSNR against the input itself:
-noise 29.43 to 20.63 dB, blur 32.41 to 29.31, x2 34.22 to 33.39, x4 30.12 to 29.51, JPEG 28.37 to 27.19. The mean image
+noise 29.43 to 20.63 dB, blur 32.41 to 29.31, x2 34.22 to 33.39, x4 30.10 to 29.51, JPEG 28.39 to 27.19. The mean image
 has 14.44 dB.
 
 Command: `diptych launch restore-deblur` (or -superres-x2, -superres-x4, -denoise, -dejpeg).
