@@ -97,6 +97,13 @@ def ready(folder: Path, *ranks: int) -> list[psutil.Process]:
     return [psutil.Process(int(file.read_text().split()[0])) for file in files]
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Not gone, as it may be at any moment, nor a zombie."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def until(condition, *, patience_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
@@ -213,7 +220,7 @@ def test_no_rank_outlives_a_launcher_that_was_killed(start, tmp_path: Path, do: 
     launcher = start(f"Path(f'ready-{{rank}}').write_text(str(os.getpid())); signal.signal(15, lambda *_: 0); {do}")
     ranks = ready(tmp_path, 0, 1)
     launcher.kill()
-    until(lambda: not any(rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE for rank in ranks))
+    until(lambda: not any(is_alive(rank) for rank in ranks))
     assert len(list(tmp_path.glob("saved-*"))) == saved
     assert [folder.stat().st_mode & 0o777 for folder in tmp_path.glob("diptych-ranks-*")] == [0o700]
 
@@ -225,7 +232,7 @@ def test_what_a_rank_has_started_is_ended_with_it(start, tmp_path: Path):
     assert len(children) == 2
     insist(launcher, tmp_path, first=signal.SIGTERM, second=signal.SIGTERM)
     launcher.communicate(timeout=PATIENCE_S)  # the pipe is theirs, too
-    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    assert not any(is_alive(child) for child in children)
 
 
 def test_a_rank_that_cannot_start_leaves_nothing_behind(
