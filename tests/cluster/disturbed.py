@@ -1,5 +1,6 @@
 """A training of two ranks on machines of tests, to be disturbed: what it says, how far it is, and what it leaves."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -93,7 +94,11 @@ class Training:
 
     def processes(self) -> list[psutil.Process]:
         """Those that are still there."""
-        return [psutil.Process(pid) for pid in self.pids() if psutil.pid_exists(pid)]
+        found = []
+        for pid in self.pids():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may go at any moment
+                found.append(psutil.Process(pid))
+        return found
 
     def attempts(self) -> list[Path]:
         """Folders of logs, one for each attempt."""
