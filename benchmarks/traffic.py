@@ -78,9 +78,8 @@ class _QuickConvolutions(TorchDispatchMode):
     """Computes bf16 convolutions in float32: processors without bf16 take a hundred times as long, for equal bytes."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default):
-            return func(*args, **(kwargs or {}))
-        if args[0].dtype != torch.bfloat16:
+        convolutions = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+        if func not in convolutions or args[0].dtype != torch.bfloat16:
             return func(*args, **(kwargs or {}))
         return tree_map_only(
             torch.Tensor, torch.Tensor.bfloat16, func(*tree_map_only(torch.Tensor, torch.Tensor.float, args))

@@ -56,8 +56,12 @@ def job_state(job: str) -> JobState:
 
 def queued_state(job: str) -> str:
     """How a job that waits or runs stands, e.g. `PENDING`; empty if there is none of this number any more."""
+    return _in_queue(job, "%T")
+
+
+def _in_queue(job: str, wanted: str) -> str:
     try:
-        return _ask("squeue", "--noheader", "--format=%T", f"--jobs={job}").strip()
+        return _ask("squeue", "--noheader", f"--format={wanted}", f"--jobs={job}").strip()
     except SlurmError:  # its number is forgotten
         return ""
 
@@ -68,11 +72,7 @@ def queue_entry(job: str) -> str:
     Empty if there is none of this number any more, or nobody to ask: a controller that is down, a machine that does not
     belong to the cluster.
     """
-    try:
-        said = _ask("squeue", "--noheader", "--format=%T|%r|%S", f"--jobs={job}").strip()
-    except SlurmError:
-        return ""
-    state, _, rest = one_line(said).partition("|")
+    state, _, rest = one_line(_in_queue(job, "%T|%r|%S")).partition("|")
     reason, _, start = rest.partition("|")
     words = state if reason in ("", "None") else f"{state} ({reason})"
     return f"{words}, start expected {start}" if state == "PENDING" and start not in ("", "N/A") else words

@@ -13,6 +13,7 @@ import psutil
 
 from tests.cluster.namespaces import Machine
 from tests.cluster.training import PATIENCE_S, STEP
+from tests.processes import is_alive
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
@@ -144,10 +145,6 @@ def environment_of(process: psutil.Process) -> dict[str, str]:
         return process.environ()
     except psutil.Error:  # gone
         return {}
-
-
-def is_alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def shared_memory() -> set[str]:

@@ -16,6 +16,16 @@ def copy_packages(tree: Path) -> Path:
     return tree
 
 
+def add_method(tree: Path, name: str, *, config: str, method: str, preset: str) -> None:
+    """Lay a method and its preset into a copy: one new folder and one new file."""
+    folder = tree / "trainer" / "methods" / name
+    folder.mkdir()
+    (folder / "__init__.py").write_text(f'"""The method {name}."""\n')
+    (folder / "config.py").write_text(config)
+    (folder / "method.py").write_text(method)
+    (tree / "trainer" / "presets" / f"{name}.py").write_text(preset)
+
+
 def diptych(*arguments: str | Path, tree: Path, status: int = 0) -> str:
     """What the copy's command said; a warning of tyro is an error."""
     return python("-W", "error::UserWarning:tyro", "-m", "launch.cli", *map(str, arguments), tree=tree, status=status)

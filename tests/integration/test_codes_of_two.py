@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.integration.copied_tree import copy_packages, diptych, python
+from tests.integration.copied_tree import add_method, copy_packages, diptych, python
 from tests.integration.test_new_method import PRESET
 
 pytestmark = pytest.mark.slow
@@ -91,15 +91,10 @@ class Mapping(Method):
 def tree(tmp_path_factory: pytest.TempPathFactory, tiny_dataset: Path) -> Path:
     """Our packages with the method, a run of 16 images, and pictures to translate and to look like."""
     tree = copy_packages(tmp_path_factory.mktemp("tree"))
-    folder = tree / "trainer" / "methods" / "twocodes"
-    folder.mkdir()
-    (folder / "__init__.py").write_text('"""Two codes."""\n')
-    (folder / "config.py").write_text(CONFIG)
-    (folder / "method.py").write_text(METHOD)
     preset = PRESET.replace("methods.toy", "methods.twocodes").replace("ToyConfig", "TwoCodesConfig")
     section = 'mapping=GeneratorConfig(num_filters=4, num_downs=3), distance="l2"'
     assert section in preset
-    (tree / "trainer" / "presets" / "twocodes.py").write_text(preset.replace(section, ""))
+    add_method(tree, "twocodes", config=CONFIG, method=METHOD, preset=preset.replace(section, ""))
     (tree / "in").mkdir()
     Image.linear_gradient("L").resize((40, 33)).convert("RGB").save(tree / "in" / "odd.png")
     for name, color in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):

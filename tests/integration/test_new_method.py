@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.integration.copied_tree import copy_packages, diptych, python
+from tests.integration.copied_tree import add_method, copy_packages, diptych, python
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
 
@@ -116,12 +116,7 @@ def preset() -> RunConfig:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our packages and, besides, one new folder and one new preset."""
     tree = copy_packages(tmp_path_factory.mktemp("tree"))
-    folder = tree / "trainer" / "methods" / "toy"
-    folder.mkdir()
-    (folder / "__init__.py").write_text('"""A toy."""\n')
-    (folder / "config.py").write_text(CONFIG)
-    (folder / "method.py").write_text(METHOD)
-    (tree / "trainer" / "presets" / "toy.py").write_text(PRESET)
+    add_method(tree, "toy", config=CONFIG, method=METHOD, preset=PRESET)
     return tree
 
 

@@ -16,6 +16,7 @@ import pytest
 from launch.hosts.host import Host
 from launch.ranks.interpreter import module_command
 from launch.ranks.job import Job, run_here
+from tests.processes import is_alive
 from trainer.loop.stop import STOP_SIGNALS
 from trainer.ranks.exits import FAILED, MACHINE_DIED, NO_PROGRESS, STOPPED
 
@@ -95,13 +96,6 @@ def ready(folder: Path, *ranks: int) -> list[psutil.Process]:
     files = [folder / f"ready-{rank}" for rank in ranks]
     until(lambda: all(file.exists() and file.read_text() for file in files))
     return [psutil.Process(int(file.read_text().split()[0])) for file in files]
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Not gone, as it may be at any moment, nor a zombie."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def until(condition, *, patience_s: float = PATIENCE_S) -> None:
