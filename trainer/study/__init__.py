@@ -1,0 +1,1 @@
+"""The perceptual study: people judge what runs make, beside real images."""
