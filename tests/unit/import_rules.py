@@ -140,6 +140,8 @@ RULES = (
             "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
             "trainer.study.answers",
+            "trainer.study.design",
+            "trainer.study.store",
         ),
         forbidden=("torch", "deepspeed"),
         reason="a mistake on the command line is answered at once",
