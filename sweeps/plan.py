@@ -27,7 +27,8 @@ from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_valu
 from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
-from trainer.evaluation.scores import Score, find_key
+from trainer.evaluation.score import Score
+from trainer.evaluation.scores import find_key
 from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir

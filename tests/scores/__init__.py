@@ -1,6 +1,6 @@
 """Scores that the product lacks, each a file and a row as one would add them: less is better of both."""
 
-from trainer.evaluation.scores import Score
+from trainer.evaluation.score import Score
 
 ABSOLUTE_ERROR = Score(
     name="absolute_error",

@@ -128,6 +128,7 @@ RULES = (
             "trainer.config",
             "trainer.presets",
             "trainer.engine.extensions",
+            "trainer.evaluation.score",
             "trainer.evaluation.scores",
             "trainer.evaluation.comparison",
             "trainer.checkpoints.batch",

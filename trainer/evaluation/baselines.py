@@ -1,24 +1,28 @@
 """What needs no training: one constant image, and the input itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from trainer.evaluation.constant_images import constant_images
-from trainer.evaluation.contestants import Contestant, Metrics, make_metrics
-from trainer.evaluation.metrics.base import ScoredView
+from trainer.evaluation.contestants import Contestant, Metrics, make_metrics, target
+from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.passes import Passes
-from trainer.evaluation.scores import Need
+from trainer.evaluation.score import Need
 
 
-def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -> list[Contestant]:
+def make_baselines(
+    passes: Passes, *, view: ScoredView, met: Collection[Need], judges: Sequence[Judge] = ()
+) -> list[Contestant]:
     """Contestants `baseline/mean` and, where an input can stand for a target, `baseline/identity`.
+
+    Where a judge rates real images, too, `baseline/real`: the targets themselves.
 
     Reads training images, unless there is nothing to score, or another run on this machine has read them already.
     """
 
     def metrics(of_classes: bool | None = None) -> Metrics:
-        return make_metrics(view, met=met, of_classes=of_classes)
+        return make_metrics(view, met=met, of_classes=of_classes, judges=() if of_classes else judges)
 
-    if metrics() == Metrics(pairs=[], sets=[]):
+    if not metrics().any:
         return []
     mean, majority = constant_images(passes.subject, classes=view.classes, world=passes.world)
     baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(of_classes=False))]
@@ -35,4 +39,6 @@ def make_baselines(passes: Passes, *, view: ScoredView, met: Collection[Need]) -
                 metrics=metrics(),
             )
         )
+    if raters := [judge.make() for judge in judges if judge.rates_real]:
+        baselines.append(Contestant(prefix="baseline/real", predict=target, metrics=Metrics(batches=raters)))
     return baselines

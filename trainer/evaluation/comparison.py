@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer.evaluation.scores import Score, find
+from trainer.evaluation.score import Score
+from trainer.evaluation.scores import find
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,8 @@ class ScoreRow:
     translation: float
     mean: float | None
     identity: float | None
+    real: float | None = None
+    """Of the real images themselves, where a score says something of those."""
 
     @property
     def score(self) -> Score:
@@ -29,7 +32,10 @@ class ScoreRow:
 
     @property
     def margin(self) -> float | None:
-        """How much better than the better baseline, positive whichever way is better; negative where that one wins."""
+        """How much better than the better baseline, positive whichever way is better; negative where that one wins.
+
+        Real images are no baseline.
+        """
         baselines = [value for value in (self.mean, self.identity) if value is not None]
         return self.score.margin(self.translation, baselines) if baselines else None
 
@@ -39,7 +45,7 @@ class ScoreRow:
 
 
 def compare(scores: Mapping[str, float]) -> list[ScoreRow]:
-    """Rows of `eval/…` beside `baseline/mean/…` and `baseline/identity/…`, in the order of the scores."""
+    """Rows of `eval/…` beside `baseline/mean/…`, `baseline/identity/…` and `baseline/real/…`, in the scores' order."""
     names = [key.removeprefix("eval/") for key in scores if key.startswith("eval/")]
     return [
         ScoreRow(
@@ -47,6 +53,7 @@ def compare(scores: Mapping[str, float]) -> list[ScoreRow]:
             translation=scores[f"eval/{name}"],
             mean=scores.get(f"baseline/mean/{name}"),
             identity=scores.get(f"baseline/identity/{name}"),
+            real=scores.get(f"baseline/real/{name}"),
         )
         for name in names
     ]

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
-from trainer.evaluation.metrics.base import PairMetric, ScoredView, SetMetric
+from trainer.evaluation.metrics.base import BatchMetric, Judge, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.passes import Passes
-from trainer.evaluation.scores import SCORES, Need
+from trainer.evaluation.score import Need
+from trainer.evaluation.scores import SCORES
 from trainer.inference.translator import Translator
 from trainer.methods.base import Translates, TranslatesBack
 from trainer.ranks.world import World
@@ -48,20 +49,29 @@ class Metrics:
 
     pairs: Sequence[PairMetric] = ()
     sets: Sequence[SetMetric] = ()
+    batches: Sequence[BatchMetric] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one at all."""
+        return bool(self.pairs or self.sets or self.batches)
 
 
-def make_metrics(view: ScoredView, *, met: Collection[Need], of_classes: bool | None = None) -> Metrics:
+def make_metrics(
+    view: ScoredView, *, met: Collection[Need], of_classes: bool | None = None, judges: Sequence[Judge] = ()
+) -> Metrics:
     """Those of the catalogue whose needs are met.
 
     Args:
         of_classes: only those that need classes, or only the others; all if not given.
+        judges: whose metrics come with them.
     """
     rows = {row.metric: row for row in SCORES.values() if row.metric and row.needs <= set(met)}
     chosen = [row for row in rows.values() if of_classes is None or ("classes" in row.needs) == of_classes]
     pairs, sets = [], []
     for row in chosen:
         (sets if "sets" in row.needs else pairs).append(importlib.import_module(row.metric).make(view))
-    return Metrics(pairs=pairs, sets=sets)
+    return Metrics(pairs=pairs, sets=sets, batches=[judge.make() for judge in judges])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +92,17 @@ class Contestant:
             for metric in self.metrics.sets:
                 metric.update_fakes(images)
                 metric.update_reals(self.truth(batch))
+            for metric in self.metrics.batches:
+                metric.update(images, batch)
 
     def see_inputs(self, batch: Batch) -> None:
-        """Take in inputs by themselves, for metrics of sets."""
+        """Take in inputs by themselves, for metrics that compare with no target."""
         images = self.predict(batch)
         with one_thread():
             for metric in self.metrics.sets:
                 metric.update_fakes(images)
+            for metric in self.metrics.batches:
+                metric.update(images, batch)
 
     def see_targets(self, batch: Batch) -> None:
         """Take in targets by themselves, likewise."""
@@ -99,14 +113,14 @@ class Contestant:
     def results(self, world: World) -> dict[str, float]:
         """Scores of all ranks' images, by key; called once on every rank, at the end."""
         found: dict[str, float] = {}
-        for metric in (*self.metrics.pairs, *self.metrics.sets):
+        for metric in (*self.metrics.pairs, *self.metrics.sets, *self.metrics.batches):
             metric.merge(world)
             found |= {f"{self.prefix}/{name}": value for name, value in metric.compute().items()}
         return found
 
 
 def translations(
-    translator: Translator, passes: Passes, *, view: ScoredView, met: Collection[Need]
+    translator: Translator, passes: Passes, *, view: ScoredView, met: Collection[Need], judges: Sequence[Judge] = ()
 ) -> list[Contestant]:
     """What the method can do: its translations, its round trips, its way from b to a. Noise follows from the sample."""
 
@@ -118,8 +132,8 @@ def translations(
         return run
 
     contestants = []
-    metrics = make_metrics(view, met=met)
-    if isinstance(translator.method, Translates) and (metrics.pairs or metrics.sets):
+    metrics = make_metrics(view, met=met, judges=judges)
+    if isinstance(translator.method, Translates) and metrics.any:
         predict = seeded_predict(lambda batch: translator.translate(batch.a))
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
     if isinstance(translator.method, TranslatesBack):

@@ -91,17 +91,20 @@ def table_title(run: RunDir, *, split: str, position: int) -> str:
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:
-    """Translation against baselines, and by how much it beats the better one."""
+    """Translation against baselines, the margin over the better one, and real images where they have scores."""
     table = Table(title=Text(title), title_justify="left")
-    for name in ("score", "translation", "mean image", "identity", "margin"):
+    rows = compare(scores)
+    has_real = any(row.real is not None for row in rows)
+    for name in ("score", "translation", "mean image", "identity", *["real images"] * has_real, "margin"):
         table.add_column(name, justify="left" if name == "score" else "right")
-    for row in compare(scores):
+    for row in rows:
         wins = row.margin is not None and row.margin > 0
         table.add_row(
             Text(one_line(row.title)),
             row.show(row.translation),
             row.show(row.mean),
             row.show(row.identity),
+            *[row.show(row.real)] * has_real,
             Text(row.show(row.margin, signed=True), style="green" if wins else "red"),
         )
     return table

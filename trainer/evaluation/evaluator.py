@@ -1,13 +1,14 @@
 """How good what a method makes of a split is, beside two baselines on the same images."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.label_scores import LabelScores
-from trainer.evaluation.metrics.base import ScoredView
+from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.scores import met_needs
 from trainer.inference.translator import Translator
@@ -22,15 +23,17 @@ class SplitEvaluator:
     Args:
         split: of the subject; all of it is used.
         seed: of the run.
+        judges: whose scores are wanted beside those that every run gets.
         world: every rank takes part, and gets the scores of the whole split.
 
     Raises:
         DatasetError: there is no such split, no `train` split for the baselines, or nothing in it.
     """
 
-    def __init__(self, subject: Subject, *, seed: int, split: str, world: World) -> None:
+    def __init__(self, subject: Subject, *, seed: int, split: str, world: World, judges: Sequence[Judge] = ()) -> None:
         check_scored(subject, split)
         self.split = split
+        self.judges = judges
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)
         self.view = ScoredView(
@@ -55,9 +58,10 @@ class SplitEvaluator:
 
         Noise of the method follows from (train.seed, sample): the same call gives the same scores.
         """
-        contestants = translations(translator, self.passes, view=self.view, met=self.met)
+        wanted: dict[str, Any] = {"view": self.view, "met": self.met, "judges": self.judges}
+        contestants = translations(translator, self.passes, **wanted)
         is_first = self._baselines is None
-        baselines = make_baselines(self.passes, view=self.view, met=self.met) if is_first and contestants else []
+        baselines = make_baselines(self.passes, **wanted) if is_first and contestants else []
         scores = self._score(contestants + baselines)  # in one pass over the images
         if is_first:
             self._baselines = {key: value for key, value in scores.items() if key.startswith("baseline/")}

@@ -4,101 +4,17 @@ All that shows, compares or chooses by scores reads it here: evaluation, console
 metric is a file in `metrics/` and its row. Imports no torch.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Literal
 
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
+from trainer.evaluation.score import PATTERN, Need, Score
 
-Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back"]
-"""Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
-the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
-Labels: the run uses one. Way back: the method translates from b to a too.
-"""
+BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity", "baseline/real": "real images"}
+"""Prefixes of keys, and what stands behind them. Real images are no rival: what the truth scores is the ceiling."""
 
-BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity"}
-"""Prefixes of keys, and what stands behind them."""
-
-_PATTERN = "{name}"
 _METRICS = "trainer.evaluation.metrics"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """A row. A name with `{name}` stands for one score of each class or label, and so does its title."""
-
-    name: str
-    """Without `eval/` or `baseline/mean/`."""
-    title: str
-    better: Literal["higher", "lower"] = "higher"
-    unit: str = ""
-    digits: int = 4
-    """Shown after the point."""
-    needs: frozenset[Need]
-    metric: str = ""
-    """The module that measures it, of which `make(ScoredView)` gives a `PairMetric` or, where `needs` has "sets", a
-    `SetMetric`. Empty for what the evaluator makes of other metrics and ways: round trips, labels."""
-    is_detail: bool = False
-    """Of one class, or in the other convention for absent classes: shown, and not in front."""
-    is_headline: bool = False
-    """Shown large on the report page."""
-    is_reference: bool = False
-    """Says something of the data, to compare with: no method is better by it."""
-
-    def __post_init__(self) -> None:
-        kinds = self.needs & {"pairs", "sets"}
-        assert not self.metric or len(kinds) == 1, f"{self.name}: a metric compares either pairs or sets"
-
-    @property
-    def is_pattern(self) -> bool:
-        return _PATTERN in self.name
-
-    @property
-    def is_followed(self) -> bool:
-        """Whether it has a curve while training."""
-        return bool(self.metric) and not self.is_detail
-
-    @property
-    def is_objective(self) -> bool:
-        """Whether sweeps and best checkpoints can be chosen by it: one number, whatever classes a split shows."""
-        return not (self.is_pattern or self.is_reference)
-
-    @property
-    def mode(self) -> Literal["max", "min"]:
-        """The direction as Tune and W&B call it."""
-        return "max" if self.better == "higher" else "min"
-
-    @property
-    def worst(self) -> float:
-        """What a trial counts whose loss was not finite: behind whatever else there is."""
-        return float("-inf") if self.better == "higher" else float("inf")
-
-    @property
-    def heading(self) -> str:
-        """The title and, where less is better, that."""
-        return self.title if self.better == "higher" else f"{self.title} (less is better)"
-
-    @property
-    def chart_title(self) -> str:
-        """`class IoU, mean` -> `Class IoU while training, mean`."""
-        head, *rest = self.heading.split(", ")
-        return ", ".join([f"{head[:1].upper()}{head[1:]} while training", *rest, *filter(None, [self.unit])])
-
-    def gain(self, value: float) -> float:
-        """The larger, the better, whichever direction the score has."""
-        return value if self.better == "higher" else -value
-
-    def margin(self, value: float, baselines: Iterable[float]) -> float:
-        """How much better than the best baseline; negative where a baseline wins."""
-        return self.gain(value) - max(self.gain(baseline) for baseline in baselines)
-
-    def show(self, value: float | None, *, signed: bool = False) -> str:
-        """A value with its unit; a dash for None."""
-        if value is None:
-            return "\N{EN DASH}"
-        number = f"{value:{'+' if signed else ''}.{self.digits}f}"
-        return f"{number} {self.unit}" if self.unit else number
 
 
 def _catalogue() -> Iterator[Score]:
@@ -140,11 +56,11 @@ def find(name: str) -> Score:
     if name in SCORES:
         return SCORES[name]
     for row in SCORES.values():
-        before, is_pattern, after = row.name.partition(_PATTERN)
+        before, is_pattern, after = row.name.partition(PATTERN)
         is_long_enough = len(name) > len(before) + len(after)
         if is_pattern and is_long_enough and name.startswith(before) and name.endswith(after):
             inner = name.removeprefix(before).removesuffix(after)
-            return _of_one(row, name=name, title=row.title.replace(_PATTERN, inner))
+            return _of_one(row, name=name, title=row.title.replace(PATTERN, inner))
     return Score(name=name, title=name, needs=frozenset(), is_detail="/" in name)
 
 

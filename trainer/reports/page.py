@@ -40,6 +40,11 @@ class Evaluation:
         """Whether less is better of one of the scores."""
         return any(row.score.better == "lower" for row in self.rows)
 
+    @property
+    def has_real(self) -> bool:
+        """Whether real images have a score that says how high any could be."""
+        return any(row.real is not None for row in self.rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:

@@ -32,3 +32,9 @@ def test_order_and_titles():
 def test_labels_that_are_kept_are_named():
     rows = compare({"eval/kept_gender": 0.9, "eval/kept_gender_real": 1.0, "eval/label_accuracy": 0.5})
     assert [row.title for row in rows] == ["gender kept", "gender read of originals", "wanted label read"]
+
+
+def test_real_images_are_a_ceiling_and_no_rival():
+    (row,) = compare({"eval/miou": 0.4, "baseline/mean/miou": 0.1, "baseline/real/miou": 0.6})
+    assert row.real == 0.6
+    assert row.margin == pytest.approx(0.3)

@@ -25,9 +25,9 @@ from trainer.evaluation.evaluate import scores_table, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.metrics.psnr import LARGEST_DB
+from trainer.evaluation.score import Score
 from trainer.evaluation.scores import (
     SCORES,
-    Score,
     check_kept_score,
     find,
     find_key,

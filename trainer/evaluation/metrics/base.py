@@ -1,7 +1,7 @@
 """The contract of a metric, and the mean over images that most of them are.
 
 A metric is a module with `make(ScoredView)`, which gives a new `PairMetric` or `SetMetric`, and a row for each of its
-scores in `trainer/evaluation/scores.py`, which names the module.
+scores in `trainer/evaluation/scores.py`, which names the module. A `BatchMetric` is made by a `Judge`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
+from trainer.data.batch import Batch
 from trainer.ranks.world import World
 
 
@@ -61,6 +62,25 @@ class SetMetric(Metric, Protocol):
 
     def update_reals(self, images: Tensor) -> None:
         """Take in real images; there may be more or fewer of them than of the fakes."""
+        ...
+
+
+class BatchMetric(Metric, Protocol):
+    """Judges each image by what else is known of its sample: its name, its labels, other views."""
+
+    def update(self, images: Tensor, batch: Batch) -> None:
+        """Take in (N, C, H, W) in [-1, 1], and the batch that they were made of, or belong to."""
+        ...
+
+
+class Judge(Protocol):
+    """Makes metrics that were asked for, beside those of the catalogue that every run gets."""
+
+    rates_real: bool
+    """Whether real images are scored, too, as the ceiling."""
+
+    def make(self) -> BatchMetric:
+        """A new one, which has seen nothing; equal on all ranks."""
         ...
 
 
