@@ -1,0 +1,111 @@
+"""Features of images by a fixed network, as sets of images are compared by them."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainer.pictures.tensors import to_uint8
+
+_AT_ONCE = 16  # images
+_MOST_KEPT = 8192
+"""Images whose pooled features are kept: 40 MB of 1280 each. Real images come again and again while a run goes on."""
+_MOST_STAGES = 8
+"""Images whose maps are kept, some MB each: one target is compared with the images of several contestants."""
+
+
+class Backbone(Protocol):
+    """A fixed network, cut into stages."""
+
+    side: int
+    """Pixels of the square that it takes."""
+
+    def encode(self, levels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(N, 3, side, side) grey levels in 0..255, or a little beyond where edges were resized.
+
+        Returns:
+            The stages' maps (N, C, H, W), and (N, D) features of the whole image.
+        """
+        ...
+
+
+class Encoder:
+    """Images to features, once for each picture: equal ones are known by their content.
+
+    Images are rounded to 8 bits as their files would be, and then resized to the network's square by antialiased
+    bicubic interpolation, unrounded, as clean-fid does (Parmar et al. 2022, arXiv:2104.11222). Grey ones become RGB.
+
+    Args:
+        name: as in `evaluate.encoder`; part of the scores' names.
+        load: gives the network, when the first image comes.
+        device: of the network; features are given on the CPU.
+    """
+
+    def __init__(self, name: str, load: Callable[[], Backbone], *, device: torch.device) -> None:
+        self.name = name
+        self.device = device
+        self._load = load
+        self._backbone: Backbone | None = None
+        self._pooled: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._stages: OrderedDict[bytes, list[Tensor]] = OrderedDict()
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """(N, 1 or 3, H, W) in [-1, 1] -> (N, D) float32 on the CPU."""
+        pixels = to_uint8(images)
+        digests = [_digest(image) for image in pixels]
+        for part in _parts(digests, self._pooled):
+            self._take_in(part, pixels)
+        found = torch.stack([self._pooled[digest] for digest in digests])
+        _trim(self._pooled, _MOST_KEPT)
+        return found
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """(N, 1 or 3, H, W) in [-1, 1] -> a map (N, C, H', W') float32 of each stage, on the encoder's device."""
+        pixels = to_uint8(images)
+        digests = [_digest(image) for image in pixels]
+        for part in _parts(digests, self._stages):
+            for digest, *maps in zip(part, *self._take_in(part, pixels), strict=True):
+                self._stages[digest] = maps
+        found = [torch.stack(maps) for maps in zip(*(self._stages[digest] for digest in digests), strict=True)]
+        _trim(self._stages, _MOST_STAGES)
+        return found
+
+    @torch.no_grad()
+    def _take_in(self, part: Mapping[bytes, int], pixels: Tensor) -> list[Tensor]:
+        """Encode images by their places, and keep what is pooled. Returns the stages' maps."""
+        maps, pooled = self._network.encode(self._resized(pixels[[*part.values()]]))
+        self._pooled |= zip(part, pooled.float().cpu(), strict=True)
+        return maps
+
+    @property
+    def _network(self) -> Backbone:
+        if self._backbone is None:
+            self._backbone = self._load()
+        return self._backbone
+
+    def _resized(self, pixels: Tensor) -> Tensor:
+        levels = pixels.to(self.device).float().expand(-1, 3, -1, -1)
+        side = (self._network.side,) * 2
+        return levels if levels.shape[2:] == side else F.interpolate(levels, side, mode="bicubic", antialias=True)
+
+
+def _digest(image: Tensor) -> bytes:
+    digest = blake2b(repr(tuple(image.shape)).encode(), digest_size=16)
+    digest.update(image.cpu().contiguous().numpy().data)
+    return digest.digest()
+
+
+def _parts(digests: Sequence[bytes], known: Collection[bytes]) -> Iterator[dict[bytes, int]]:
+    """The places of images that are not known, of each content one, some at a time."""
+    new = [*{digest: place for place, digest in enumerate(digests) if digest not in known}.items()]
+    yield from (dict(new[start : start + _AT_ONCE]) for start in range(0, len(new), _AT_ONCE))
+
+
+def _trim(kept: OrderedDict[bytes, Any], most: int) -> None:
+    """Forget those that came first."""
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -1,0 +1,124 @@
+"""How far two sets of images are from each other, by their features: the arithmetic of the scores of sets.
+
+Features are float64 on the CPU, one row an image.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+SUBSETS = 100
+LARGEST_SUBSET = 1000  # images, as Binkowski et al. have it
+_ROWS = 1024
+"""At once where all pairs of images are looked at, which bounds the memory."""
+
+
+def frechet_distance(fakes: Tensor, reals: Tensor) -> float:
+    """The squared Fréchet distance of two normal distributions: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½).
+
+    Heusel et al. 2017 (arXiv:1706.08500), equation 6, with unbiased covariances, as the published code. The trace of
+    the root is the sum of the singular values of A B', where A'A = C1 and B'B = C2: exact also where there are fewer
+    images than features, and faster than the root of a matrix.
+
+    Args:
+        fakes: (N, D), N of 2 or more.
+        reals: (M, D), likewise.
+
+    Returns:
+        0 or more; biased upward, the more the fewer images.
+    """
+    root_1, root_2 = _root_of_covariance(fakes), _root_of_covariance(reals)
+    shift = (fakes.mean(dim=0) - reals.mean(dim=0)).square().sum()
+    cross = torch.linalg.svdvals(root_1 @ root_2.T).sum()
+    return max((shift + root_1.square().sum() + root_2.square().sum() - 2 * cross).item(), 0.0)
+
+
+def _root_of_covariance(features: Tensor) -> Tensor:
+    """(N, D) -> (min(N, D), D), whose product with itself is the covariance."""
+    centred = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5
+    return torch.linalg.qr(centred, mode="r").R if len(centred) > centred.shape[1] else centred
+
+
+def subset_size(num_fakes: int, num_reals: int) -> int:
+    """Images of each subset of which the kernel distance is taken: at most half of the smaller set."""
+    return min(LARGEST_SUBSET, num_fakes // 2, num_reals // 2)
+
+
+def kernel_distances(fakes: Tensor, reals: Tensor, *, size: int, subsets: int = SUBSETS) -> Tensor:
+    """The squared maximum mean discrepancy of random subsets of both, with the cubic kernel (x·y / D + 1)³.
+
+    Bińkowski et al. 2018 (arXiv:1801.01401), section 4: unbiased, so it may be below 0. The subsets are the same at
+    each call.
+
+    Args:
+        fakes: (N, D).
+        reals: (M, D).
+        size: of the subsets, 2 or more.
+
+    Returns:
+        (subsets,); KID is their mean.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(features: Tensor) -> Tensor:
+        return features[torch.randperm(len(features), generator=generator)[:size]]
+
+    return torch.stack([_discrepancy(draw(fakes), draw(reals)) for _ in range(subsets)])
+
+
+def _discrepancy(fakes: Tensor, reals: Tensor) -> Tensor:
+    return (
+        _mean_of_others(_kernel(fakes, fakes))
+        + _mean_of_others(_kernel(reals, reals))
+        - 2 * _kernel(fakes, reals).mean()
+    )
+
+
+def _kernel(one: Tensor, other: Tensor) -> Tensor:
+    return (one @ other.T / one.shape[1] + 1) ** 3
+
+
+def _mean_of_others(kernel: Tensor) -> Tensor:
+    """Over all pairs of two different images."""
+    return (kernel.sum() - kernel.trace()) / (len(kernel) * (len(kernel) - 1))
+
+
+def radii(features: Tensor, *, neighbours: int) -> Tensor:
+    """(N, D) -> (N,): how far the k-th nearest other image is from each.
+
+    Args:
+        neighbours: k, less than N.
+    """
+    nearest = [part.topk(neighbours + 1, largest=False).values[:, -1] for part in _distances(features, features)]
+    return torch.cat(nearest)  # the nearest is the image itself
+
+
+def counts_within(points: Tensor, features: Tensor, radius: Tensor) -> Tensor:
+    """In how many of the balls around features each point lies.
+
+    Args:
+        points: (N, D).
+        features: (M, D), the middles of the balls.
+        radius: (M,).
+
+    Returns:
+        (N,) int64. Of Kynkäänniemi et al. 2019 (arXiv:1904.06991), equation 1, precision is the share of fakes in one
+        of the balls of the reals or more, and recall that of the reals in those of the fakes; of Naeem et al. 2020
+        (arXiv:2002.09797), equation 3, density is the mean of a fake's count by k.
+    """
+    return torch.cat([(part <= radius).sum(dim=1) for part in _distances(points, features)])
+
+
+def nearest(points: Tensor, features: Tensor) -> Tensor:
+    """(N, D) and (M, D) -> (N,): how far the nearest feature is from each point.
+
+    Coverage (Naeem et al. 2020, equation 4) is the share of reals whose nearest fake is no farther than their radius.
+    """
+    return torch.cat([part.amin(dim=1) for part in _distances(points, features)])
+
+
+def _distances(points: Tensor, features: Tensor) -> Iterator[Tensor]:
+    """Some rows at a time; by differences, not by products, which lose what makes neighbours differ."""
+    for part in points.split(_ROWS):
+        yield torch.cdist(part, features, compute_mode="donot_use_mm_for_euclid_dist")
