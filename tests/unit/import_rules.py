@@ -141,6 +141,8 @@ RULES = (
             "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
             "trainer.study.answers",
+            "trainer.study.simulation",
+            "trainer.study.statistics",
             "trainer.study.design",
             "trainer.study.store",
         ),

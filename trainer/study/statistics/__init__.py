@@ -1,0 +1,1 @@
+"""Numbers from answers: pure functions over `Answer` records."""
