@@ -39,13 +39,13 @@ def commands() -> frozenset[str]:
     return frozenset(re.findall(r"^  ([a-z]+)", shown.getvalue(), re.MULTILINE))
 
 
-WITH_KINDS = ("shard", "checkpoint")
+WITH_KINDS = ("shard", "checkpoint", "study")
 """Commands that another word follows, which says what to do."""
 
 
 @cache
 def kinds_of(command: str) -> frozenset[str]:
-    """What may follow `diptych shard` or `diptych checkpoint`."""
+    """What may follow `diptych shard` or another of these commands."""
     listed = re.search(r"\{([a-z,\s]+)\}", help_of(command))
     assert listed is not None
     return frozenset(re.split(r"[,\s]+", listed[1].strip(" ,\n")))
