@@ -20,6 +20,7 @@ from launch.starting import (
 from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console
+from trainer.data.subject import FINAL_SPLITS
 from trainer.runs.rundir import RunDir
 
 
@@ -59,7 +60,8 @@ def expected_run(options: TrainOptions, preset: str) -> RunDir:
     if run is None or run.early_stop() is not None:
         return new_run(options, preset=preset)
     total = options.config.train.total_images
-    is_scored = any(scores["position"] >= total for scores in run.evaluations().values())
+    known = run.evaluations()  # those of another usage, such as "test, dropout off", end no run
+    is_scored = any(known[split]["position"] >= total for split in FINAL_SPLITS if split in known)
     return new_run(options, preset=preset) if is_scored else run
 
 

@@ -16,6 +16,7 @@ from trainer.config.method import MethodConfig, Task
 from trainer.data.views import trained_view, view_fields
 
 HELD_OUT = "train:held-out"
+FINAL_SPLITS = ("test", "val", HELD_OUT, "train")  # one of which ends a run: see `Subject.final_split`
 """Stands for a split: the share of `train` that training leaves out. No split of a data set can be called so."""
 _ONE_IN = 20
 _FEWEST_HELD_OUT, _MOST_HELD_OUT = 4, 500

@@ -17,6 +17,8 @@ from trainer.pictures.files import picture_suffixes
 
 Direction = Literal["a2b", "b2a"]
 
+MOST_VARIATIONS = 100_000  # files of one call: all are named, and looked for, before the first is made
+
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationPlan:
@@ -47,9 +49,9 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
         suffix: of the files to write: see `result_suffix`.
 
     Raises:
-        ConfigError: there is nothing to translate, two pictures would become one file, the destination lies
-            in the source, a folder below it is a link, or a file would be overwritten: one to be read, or another
-            without `overwrite`.
+        ConfigError: there is nothing to translate, there are too many variations, two pictures would become one file,
+            the destination lies in the source, a folder below it is a link, or a file would be overwritten: one to be
+            read, or another without `overwrite`.
     """
     passed = PassedOver()
     files, root = _find_files(source, passed)
@@ -58,6 +60,11 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
     pictures = [file for file in files if file.suffix.lower() in suffixes]
     if not pictures:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
+    if num > 1 and len(pictures) * num > MOST_VARIATIONS:
+        remedy = (
+            f"of {counted(len(pictures), 'picture')} makes {len(pictures) * num} files, of at most {MOST_VARIATIONS}"
+        )
+        raise ConfigError("num", num, f"{remedy}; use {max(1, MOST_VARIATIONS // len(pictures))} or fewer.")
     targets = {file: _varied((destination / file.relative_to(root)).with_suffix(suffix), num) for file in pictures}
     _reject_collisions(targets)
     _reject_links(targets, destination)

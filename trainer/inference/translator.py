@@ -1,6 +1,6 @@
 """A trained run, ready for use: the averaged networks of a checkpoint, without DeepSpeed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -76,8 +76,7 @@ class Translator:
         return any(layer.training for layer in self._dropouts())
 
     def _dropouts(self) -> list[_DropoutNd]:
-        layers = (layer for name in self.networks for layer in self.networks.module(name).modules())
-        return [layer for layer in layers if isinstance(layer, _DropoutNd) and layer.p > 0]
+        return _dropouts(self.networks.module(name) for name in self.networks)
 
     @torch.no_grad()
     def vary(self, image: Tensor) -> Tensor:
@@ -164,14 +163,22 @@ def _set_modes(networks: Iterable[nn.Module], usage: Usage, *, of_method: bool) 
                 layer.track_running_stats = not layer.training  # those of training stay as they are
 
 
+def _layers(networks: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    return (layer for network in networks for layer in network.modules())
+
+
+def _dropouts(networks: Iterable[nn.Module]) -> list[_DropoutNd]:
+    """Those that drop anything."""
+    return [layer for layer in _layers(networks) if isinstance(layer, _DropoutNd) and layer.p > 0]
+
+
 def _require_takers(networks: Mapping[str, nn.Module], usage: Usage, *, method: str) -> None:
-    layers = [layer for network in networks.values() for layer in network.modules()]
-    for field, value, kind in (
-        ("dropout", usage.dropout, _DropoutNd),
-        ("batch_statistics", usage.batch_statistics, _BatchNorm),
+    norms = [layer for layer in _layers(networks.values()) if isinstance(layer, _BatchNorm)]
+    for field, value, what, takers in (
+        ("dropout", usage.dropout, "dropout", _dropouts(networks.values())),
+        ("batch_statistics", usage.batch_statistics, "batch norm", norms),
     ):
-        if value != "auto" and not any(isinstance(layer, kind) for layer in layers):
-            what = "dropout" if kind is _DropoutNd else "batch norm"
+        if value != "auto" and not takers:
             remedy = f"the run's networks ({', '.join(networks)}, method.name = {method!r}) have no {what}; use auto."
             raise ConfigError(field, value, remedy)
 

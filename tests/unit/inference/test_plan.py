@@ -44,6 +44,12 @@ def test_variations_are_numbered_and_meet_no_other_result(tmp_path):
     assert files(1) == ["a.png"]
 
 
+def test_more_variations_than_can_be_named_are_refused_at_once(tmp_path):
+    touch(tmp_path / "in/a.png", tmp_path / "in/b.png")
+    with pytest.raises(ConfigError, match=r"^num = 10{15}: of 2 pictures makes 20{15} files, .*; use 50000 or fewer"):
+        plan_translation(tmp_path / "in", tmp_path / "out", suffix=".png", overwrite=False, num=10**15)
+
+
 def test_one_picture(tmp_path):
     touch(tmp_path / "a.jpg", tmp_path / "b.jpg")
     assert plan(tmp_path, source="a.jpg").targets == {tmp_path / "a.jpg": [tmp_path / "out/a.png"]}

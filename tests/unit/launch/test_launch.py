@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.commands.launch import unfinished_run
+from launch.commands.launch import expected_run, unfinished_run
 from launch.embedded import embedded_command, ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
@@ -172,6 +172,10 @@ def test_a_run_that_was_stopped_and_scored_is_continued(tiny_dataset: Path, tmp_
         )
         assert unfinished_run(options, DEFAULT) == expected
     other = replace(options, config=replace(config, optimizer=replace(config.optimizer, lr=1)))
+    assert expected_run(options, DEFAULT).path != run.path
+    scores = {"position": total, "num_images": 1, "scores": {}}
+    write_atomically(run.evaluation_file, json.dumps({f"{split}, dropout off": scores}).encode())
+    assert expected_run(options, DEFAULT).path == run.path  # that was not what ends a run
     assert unfinished_run(other, DEFAULT) is None
 
 

@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from trainer.config.method import Task
@@ -16,6 +15,7 @@ from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
 from trainer.methods.shared.columns import reconstruction_and_samples
 from trainer.methods.shared.exchange import exchange_losses
+from trainer.methods.shared.gaussian_codes import draw_code
 from trainer.methods.shared.noise import device_of, draw_noise, training_noise
 from trainer.networks.conv_decoder import ConvDecoder
 from trainer.networks.conv_encoder import ConvEncoder
@@ -92,8 +92,7 @@ class BiGAN(Method):
 
     def vary(self, networks: Networks, image: Tensor) -> Tensor:
         """G(z) of a draw z = mu(x) + sigma(x) epsilon."""
-        mean, log_variance = networks["encoder"](image).chunk(2, dim=1)
-        return self.decode(networks, sample_gaussian(mean, log_variance, torch.randn_like(mean)))
+        return self.decode(networks, draw_code(networks, image))
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """G(z)."""

@@ -73,25 +73,30 @@ class CycleGAN(Method):
         }
 
     def _cycle(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        weights = self.config.cycle_weights
-        terms = {}
-        if weights["a"] > 0:
-            back = apply_aside(networks, "generator_b2a", fakes["fake_b"])
-            terms["cycle_a"] = weights["a"] * F.l1_loss(back, batch.a)
-        if weights["b"] > 0:
-            back = apply_aside(networks, "generator_a2b", fakes["fake_a"])
-            terms["cycle_b"] = weights["b"] * F.l1_loss(back, batch.b)
-        return terms
+        """There and back: F(G(x)) near x, and G(F(y)) near y."""
+        given = {"a": fakes["fake_b"], "b": fakes["fake_a"]}
+        return self._restored("cycle", networks, batch, given=given, weights=self.config.cycle_weights)
 
     def _identity(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
+        """F(x) near x, and G(y) near y."""
         weights = {view: weight * self.config.weight_identity for view, weight in self.config.cycle_weights.items()}
+        return self._restored("identity", networks, batch, given={"a": batch.a, "b": batch.b}, weights=weights)
+
+    def _restored(
+        self,
+        term: str,
+        networks: Networks,
+        batch: Batch,
+        *,
+        given: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+    ) -> dict[str, Tensor]:
+        """L1 between each view and what the generator into it makes of what it is given."""
         terms = {}
-        if weights["a"] > 0:
-            same = apply_aside(networks, "generator_b2a", batch.a)
-            terms["identity_a"] = weights["a"] * F.l1_loss(same, batch.a)
-        if weights["b"] > 0:
-            same = apply_aside(networks, "generator_a2b", batch.b)
-            terms["identity_b"] = weights["b"] * F.l1_loss(same, batch.b)
+        for view, image, generator in (("a", batch.a, "generator_b2a"), ("b", batch.b, "generator_a2b")):
+            if weights[view] > 0:
+                made = apply_aside(networks, generator, given[view])
+                terms[f"{term}_{view}"] = weights[view] * F.l1_loss(made, image)
         return terms
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:

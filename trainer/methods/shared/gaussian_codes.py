@@ -40,8 +40,7 @@ class GaussianCodes(Method):
 
     def vary(self, networks: Networks, image: Tensor) -> Tensor:
         """The reconstruction from a draw of q(z|x)."""
-        mean, log_variance = networks["encoder"](image).chunk(2, dim=1)
-        return self.decode(networks, sample_gaussian(mean, log_variance, torch.randn_like(mean)))
+        return self.decode(networks, draw_code(networks, image))
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """Images of codes drawn from p(z)."""
@@ -54,3 +53,9 @@ class GaussianCodes(Method):
     def decode(self, networks: Networks, code: Tensor) -> Tensor:
         """The decoder's image of a code."""
         return networks["decoder"](code)
+
+
+def draw_code(networks: Networks, image: Tensor) -> Tensor:
+    """A draw of q(z|x), whose mean and log variance `encoder` gives side by side: (N, code_size)."""
+    mean, log_variance = networks["encoder"](image).chunk(2, dim=1)
+    return sample_gaussian(mean, log_variance, torch.randn_like(mean))
