@@ -1,5 +1,8 @@
 """pix2pixHD's terms on discriminators small enough to work out, and what its scales demand of images."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,11 +13,13 @@ from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
+from trainer.config.pretrained import PretrainedConfig
 from trainer.data.batch import Batch
 from trainer.losses.feature_matching import feature_matching
 from trainer.methods.base import Networks
 from trainer.methods.pix2pixhd.config import Pix2PixHDConfig
 from trainer.methods.pix2pixhd.method import Pix2PixHD
+from trainer.methods.shared.feature_distance import FeatureDistance
 from trainer.networks.multi_scale import MultiScale
 
 A, B = torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), -0.5)
@@ -22,10 +27,12 @@ BATCH = Batch(a=A, b=B, index=torch.arange(1))
 TASK = Task(channels_a=1, channels_b=1, side=32)
 
 
-def build(**changes) -> Pix2PixHD:
+def build(distance: FeatureDistance | None = None, **changes) -> Pix2PixHD:
     generator = GeneratorConfig(architecture="resnet", num_filters=2, num_blocks=1, norm="instance", dropout=0.0)
     discriminator = PatchGANConfig(num_filters=2, num_layers=1, norm="instance")
-    return Pix2PixHD(Pix2PixHDConfig(**{"generator": generator, "discriminator": discriminator, **changes}), TASK)
+    return Pix2PixHD(
+        Pix2PixHDConfig(**{"generator": generator, "discriminator": discriminator, **changes}), TASK, distance=distance
+    )
 
 
 def two_scales(pair: Tensor) -> tuple[tuple[Tensor, ...], ...]:
@@ -42,6 +49,25 @@ def test_the_generators_terms():
     expected = {"gan": 0.0625 + 1.5625, "features": 10 * (4.5 + 0.75) / 2}
     assert losses_of(build(), "generator", BATCH, NETWORKS) == pytest.approx(expected)
     assert set(losses_of(build(weight_features=0), "generator", BATCH, NETWORKS)) == {"gan"}
+
+
+def test_the_output_is_compared_with_the_target_in_features_of_a_fixed_network(tmp_path: Path):
+    # phi(x) = 2 x, G(s) = 0.25, x = -0.5: 10 |0.5 - (-1)|.
+    layer = torch.nn.Conv2d(1, 1, 1, bias=False)
+    torch.nn.init.constant_(layer.weight, 2.0)
+    method = build(distance=FeatureDistance(layer), weight_perceptual=10.0)
+    losses = losses_of(method, "generator", BATCH, NETWORKS)
+    assert list(losses) == ["gan", "features", "perceptual"]
+    assert losses["perceptual"] == pytest.approx(15)
+    nowhere = PretrainedConfig(weights=tmp_path / "none.pth", side=0)
+    build(pretrained=nowhere)  # without weight nothing is loaded
+    with pytest.raises(ConfigError, match="there is no such file"):
+        build(pretrained=nowhere, weight_perceptual=10.0)
+    config = replace(method.config, pretrained=nowhere, num_scales=1)
+    with pytest.raises(ConfigError, match=r"pretrained\.side = 0: crops are below 32 pixels"):
+        config.check(DataConfig(crop_size=16))
+    with pytest.raises(ConfigError, match=r"data\.view_b = '5 channels'.*grey or RGB"):
+        config.check_shapes(Task(channels_a=5, channels_b=5, side=32))
 
 
 def test_the_discriminators_terms_are_sums_over_scales_and_halved():

@@ -5,12 +5,13 @@ from typing import Annotated, Literal, Self
 
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import AtLeast, NumberOrOff
-from trainer.config.checks import check_patches, check_stride
+from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
-from trainer.config.method import MethodConfig
+from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import OptimizerConfig
+from trainer.config.pretrained import PretrainedConfig
 from trainer.config.recipe import Recipe
 from trainer.config.shrink import Limits
 
@@ -24,10 +25,10 @@ def global_generator() -> GeneratorConfig:
 class Pix2PixHDConfig(MethodConfig):
     """pix2pixHD (Wang et al. 2018, arXiv:1711.11585).
 
-    Its global generator, its discriminators of several scales and feature matching; not the local enhancer, the
-    instance maps, or the perceptual loss, which is optional there. The paper trains with Adam at 2e-4, beta1 0.5, for
-    100 epochs and 100 more of linear decay, in batches of 1. Its patch discriminators pad by 2 pixels in the authors'
-    code; here by 1, as in pix2pix.
+    Its global generator, its discriminators of several scales and feature matching; not the local enhancer or the
+    instance maps. The perceptual loss, optional there, is `weight_perceptual`. The paper trains with Adam at 2e-4,
+    beta1 0.5, for 100 epochs and 100 more of linear decay, in batches of 1. Its patch discriminators pad by 2 pixels in
+    the authors' code; here by 1, as in pix2pix.
     """
 
     name: Literal["pix2pixhd"] = "pix2pixhd"
@@ -46,6 +47,11 @@ class Pix2PixHDConfig(MethodConfig):
     weight_features: NumberOrOff = 10.0
     """Weight of the matching of the discriminators' features (lambda of equation 5), summed over layers and, as in the
     authors' code, averaged over scales, over which the paper's formula sums; 0 is off."""
+    weight_perceptual: NumberOrOff = 0.0
+    """Weight of the L1 distance to the target in the features of `pretrained`, of one layer; 0 is off, and loads
+    nothing. In the paper it is optional, with the weight of feature matching, and helps a little; its authors' code has
+    it unless told otherwise, as a sum over five layers of VGG-19 that count 1/32 to 1."""
+    pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
 
     def small(self, most: Limits) -> Self:
         """Discriminators with fewer layers are for smaller images: with them go as many scales."""
@@ -57,6 +63,8 @@ class Pix2PixHDConfig(MethodConfig):
         """Reject image sizes that these networks cannot take."""
         check_stride(data, generator=self.generator)
         check_patches(data, discriminator=self.discriminator)
+        if self.weight_perceptual > 0:
+            check_pretrained_side(self.pretrained, data)
         needed = self.discriminator.smallest_image
         sides = [min(data.crop_shape)]
         while len(sides) < self.num_scales:
@@ -69,3 +77,9 @@ class Pix2PixHDConfig(MethodConfig):
             f"{self.discriminator.num_layers} needs {needed}; use {sum(side >= needed for side in sides)} or fewer, or "
             "lower num_layers.",
         )
+
+    def check_shapes(self, task: Task) -> None:
+        """Reject a target that the pretrained network does not see."""
+        super().check_shapes(task)
+        if self.weight_perceptual > 0:
+            check_pretrained_channels(view_b=task.channels_b)

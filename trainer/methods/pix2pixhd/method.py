@@ -14,12 +14,17 @@ from trainer.losses.feature_matching import feature_matching
 from trainer.methods.base import Method, Networks
 from trainer.methods.pix2pixhd.config import Pix2PixHDConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
+from trainer.methods.shared.feature_distance import FeatureDistance
 from trainer.networks.generator import build_generator
 from trainer.networks.multi_scale import MultiScale
 
 
 def build(config: Pix2PixHDConfig, task: Task) -> Method:
-    """See `Pix2PixHD`; `trainer.methods.registry` calls this."""
+    """See `Pix2PixHD`; `trainer.methods.registry` calls this.
+
+    Raises:
+        ConfigError: the weights of the pretrained network are not there.
+    """
     return Pix2PixHD(config, task)
 
 
@@ -27,10 +32,14 @@ class Pix2PixHD(Method):
     """min_G (max_{D_1, ...} sum_k L_GAN(G, D_k)) + lambda sum_k L_FM(G, D_k) (equation 5); s is view a, x is view b.
 
     `discriminator` is all D_k, each a patch discriminator of the pair (s, x) at a scale of its own.
+
+    Args:
+        distance: of the perceptual term; that of `config.pretrained` unless given.
     """
 
-    def __init__(self, config: Pix2PixHDConfig, task: Task) -> None:
+    def __init__(self, config: Pix2PixHDConfig, task: Task, *, distance: FeatureDistance | None = None) -> None:
         self.config = config
+        self.distance = distance or FeatureDistance.make(config.pretrained, weight=config.weight_perceptual)
         channels = task.channels_a + task.channels_b
         discriminator = MultiScale(config.discriminator, in_channels=channels, num_scales=config.num_scales)
         generator = build_generator(config.generator, in_channels=task.channels_a, out_channels=task.channels_b)
@@ -45,7 +54,7 @@ class Pix2PixHD(Method):
         return {"fake_b": networks["generator"](batch.a)}
 
     def losses(self, player: str, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The terms of equations 3 (GAN) and 4 (feature matching)."""
+        """The terms of equations 3 (GAN) and 4 (feature matching), and the perceptual one."""
         if player == "discriminator":
             return self._discriminator(networks, batch, fakes["fake_b"].detach())
         return self._generator(networks, batch, fakes["fake_b"])
@@ -73,6 +82,8 @@ class Pix2PixHD(Method):
             with torch.no_grad():
                 real = judge(torch.cat([batch.a, batch.b], dim=1))
             terms["features"] = weight * feature_matching(real=_features(real), fake=_features(fake))
+        if self.distance is not None:
+            terms["perceptual"] = self.config.weight_perceptual * self.distance(fake_b, batch.b)
         return terms
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
