@@ -6,10 +6,11 @@ from typing import Literal
 from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
-from trainer.config.networks import Norm
+from trainer.config.networks import Norm, Upsampling
 from trainer.config.section import Section
 
 Noise = Literal["normal", "uniform"]
+KernelSize = Literal[4, 5]
 
 COARSEST_SIDE = 4
 """Pixels: side of the feature maps next to the code (Figure 1 of Radford et al. 2016)."""
@@ -43,6 +44,8 @@ class EncoderConfig(Section):
 
     num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
+    kernel_size: KernelSize = 4
+    """Pixels: side of its kernels, which halve the image; 5 is that of Larsen et al. 2016 (arXiv:1512.09300)."""
     norm: Norm = "batch"
     """Normalisation of all levels but the first."""
     spectral_norm: bool = False
@@ -56,6 +59,12 @@ class DecoderConfig(Section):
     num_filters: AtLeastOne = 128
     """Channels before the last convolution; doubled at each level towards the code up to 8 times as many: with 128 an
     image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
+    kernel_size: KernelSize = 4
+    """Pixels: side of its kernels; 5 is the figure's, and that of Larsen et al. 2016 (arXiv:1512.09300): not divisible
+    by the stride of 2, so that some pixels get more terms than their neighbours, unless they are doubled before."""
+    upsampling: Upsampling = "transposed"
+    """How features are doubled: `transposed` convolutions are the paper's; `nearest` and `bilinear` make pixels before
+    a convolution, of an odd kernel (3 for 4), and have no grid of dots (see `GeneratorConfig`)."""
     norm: Norm = "batch"
     """Normalisation of all levels but the last."""
     spectral_norm: bool = False
@@ -68,6 +77,8 @@ class DiscriminatorConfig(Section):
 
     num_filters: AtLeastOne = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
+    kernel_size: KernelSize = 4
+    """Pixels: side of its kernels, which halve the image; 5 is that of Larsen et al. 2016 (arXiv:1512.09300)."""
     norm: Norm = "batch"
     """Normalisation of all levels but the first. With a gradient penalty use one that does not mix samples: instance,
     group or none (Gulrajani et al. 2017, section 4)."""

@@ -9,6 +9,8 @@ from trainer.config.section import Section
 
 Skips = Literal["concatenate", "add", "dense", "none"]
 Norm = Literal["batch", "instance", "group", "none"]
+Downsampling = Literal["strided", "blurred"]
+Upsampling = Literal["transposed", "nearest", "bilinear"]
 
 
 IMAGE = "image"
@@ -42,6 +44,11 @@ class GeneratorConfig(Section):
     skips: Skips = "concatenate"
     """How a level of the encoder enters its mirror in the decoder; `dense` brings all shallower levels as well; `none`
     is the paper's encoder-decoder ablation."""
+    downsampling: Downsampling = "strided"
+    """How the image is halved: `blurred` smooths before pixels are dropped, as the networks of CUT's authors do."""
+    upsampling: Upsampling = "transposed"
+    """How it is doubled again: `transposed` convolutions, as pix2pix and CycleGAN have; or pixels `nearest` (Odena et
+    al. 2016) or `bilinear` (CUT's authors), then a convolution: no grid of dots, for about twice the time."""
     norm: Norm = "batch"
     """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
     dropout: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.5
@@ -86,7 +93,8 @@ class GeneratorConfig(Section):
             return found
         for place in range(3 * (self.num_halvings + 1)):  # convolution, norm and activation of each level
             scale = 2 ** (place // 3)
-            found[f"encoder.{place}"] = Layer(channels=self.num_filters * scale, stride=scale)
+            keeps = self.downsampling == "blurred" and place // 3 > 0 and place % 3 < 2  # the activation halves
+            found[f"encoder.{place}"] = Layer(channels=self.num_filters * scale, stride=scale // 2 if keeps else scale)
         deepest = Layer(channels=self.num_filters * 2**self.num_halvings, stride=2**self.num_halvings)
         return found | {f"blocks.{place}": deepest for place in range(self.num_blocks)}
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DecoderConfig
 from trainer.networks.conv_levels import level_widths
-from trainer.networks.layers import Block, init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
+from trainer.networks.scaling import doubling
 
 
 class ConvDecoder(nn.Module):
@@ -28,24 +29,22 @@ class ConvDecoder(nn.Module):
         self, config: DecoderConfig, *, in_features: int, side: int, out_channels: int, bounded: bool = True
     ) -> None:
         super().__init__()
-        widths = level_widths(config.num_filters, side=side)[::-1]
+        widths, kernel = level_widths(config.num_filters, side=side)[::-1], config.kernel_size
         self.project = nn.Linear(in_features, widths[0] * COARSEST_SIDE**2, bias=needs_bias(config.norm))
         self.start = nn.Sequential(norm_layer(config.norm, widths[0]), nn.ReLU(inplace=True))
         self.levels = nn.ModuleList(
             Block(
-                nn.ConvTranspose2d(channels_in, width, 4, stride=2, padding=1, bias=needs_bias(config.norm)),
+                doubling(channels_in, width, kernel, how=config.upsampling, bias=needs_bias(config.norm)),
                 norm_layer(config.norm, width),
                 nn.ReLU(inplace=True),
             )
             for channels_in, width in pairwise(widths)
         )
         self.last = nn.Sequential(
-            nn.ConvTranspose2d(widths[-1], out_channels, 4, stride=2, padding=1),
+            doubling(widths[-1], out_channels, kernel, how=config.upsampling, bias=True),
             nn.Tanh() if bounded else nn.Identity(),
         )
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, code: Tensor) -> Tensor:
         """The image of (N, in_features)."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_network, normalise_spectrum
+from trainer.networks.layers import init_network
 
 
 class ConvDiscriminator(nn.Module):
@@ -23,11 +23,15 @@ class ConvDiscriminator(nn.Module):
     def __init__(self, config: DiscriminatorConfig, *, in_channels: int, side: int, num_conditions: int = 0) -> None:
         super().__init__()
         widths = level_widths(config.num_filters, side=side)
-        self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=num_conditions, norm=config.norm)
+        self.levels = strided_levels(
+            widths,
+            in_channels=in_channels,
+            num_conditions=num_conditions,
+            norm=config.norm,
+            kernel=config.kernel_size,
+        )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, 1)
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         """Logits, positive where an image looks real (and fits the condition)."""

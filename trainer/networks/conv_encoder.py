@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, EncoderConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_network, normalise_spectrum
+from trainer.networks.layers import init_network
 
 
 class ConvEncoder(nn.Module):
@@ -21,11 +21,15 @@ class ConvEncoder(nn.Module):
     def __init__(self, config: EncoderConfig, *, in_channels: int, side: int, out_features: int) -> None:
         super().__init__()
         widths = level_widths(config.num_filters, side=side)
-        self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=0, norm=config.norm)
+        self.levels = strided_levels(
+            widths,
+            in_channels=in_channels,
+            num_conditions=0,
+            norm=config.norm,
+            kernel=config.kernel_size,
+        )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, out_features)
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""

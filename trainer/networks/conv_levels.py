@@ -5,6 +5,7 @@ from torch import nn
 from trainer.config.latent import num_levels
 from trainer.config.networks import Norm
 from trainer.networks.layers import Block, needs_bias, norm_layer
+from trainer.networks.scaling import halving
 
 SLOPE = 0.2  # of LeakyReLU, where features are negative
 
@@ -14,22 +15,24 @@ def level_widths(num_filters: int, *, side: int) -> list[int]:
     return [num_filters * min(2**level, 8) for level in range(num_levels(side))]
 
 
-def strided_levels(widths: list[int], *, in_channels: int, num_conditions: int, norm: Norm) -> nn.ModuleList:
-    """Each level: Conv 4x4 stride 2 - norm - LeakyReLU 0.2; no norm in the first (Radford et al. 2016, section 3).
+def strided_levels(
+    widths: list[int], *, in_channels: int, num_conditions: int, norm: Norm, kernel: int
+) -> nn.ModuleList:
+    """Each level: Conv of stride 2 - norm - LeakyReLU 0.2; no norm in the first (Radford et al. 2016, section 3).
 
     Args:
         num_conditions: channels that are joined to the first level's output.
     """
     inputs = [in_channels, widths[0] + num_conditions, *widths[1:]]
     return nn.ModuleList(
-        _strided_level(channels_in=channels_in, channels_out=width, norm="none" if level == 0 else norm)
+        _strided_level(channels_in, width, kernel, norm="none" if level == 0 else norm)
         for level, (channels_in, width) in enumerate(zip(inputs, widths, strict=False))
     )
 
 
-def _strided_level(*, channels_in: int, channels_out: int, norm: Norm) -> Block:
+def _strided_level(channels_in: int, channels_out: int, kernel: int, *, norm: Norm) -> Block:
     return Block(
-        nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=needs_bias(norm)),
+        halving(channels_in, channels_out, kernel, how="strided", bias=needs_bias(norm)),
         norm_layer(norm, channels_out),
         nn.LeakyReLU(SLOPE, inplace=True),
     )

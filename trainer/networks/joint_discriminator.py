@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import level_widths, strided_levels
-from trainer.networks.layers import init_network, normalise_spectrum
+from trainer.networks.layers import init_network
 
 SLOPE = 0.2  # of LeakyReLU, as in the image's levels; ALI has 0.02
 CODE_WIDTH, JOINT_WIDTH = 16, 32  # in units of `num_filters`: 1024 and 2048 with the paper's 64
@@ -28,15 +28,19 @@ class JointDiscriminator(nn.Module):
         super().__init__()
         widths = level_widths(config.num_filters, side=side)
         code_width, joint_width = (factor * config.num_filters for factor in (CODE_WIDTH, JOINT_WIDTH))
-        self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=0, norm=config.norm)
+        self.levels = strided_levels(
+            widths,
+            in_channels=in_channels,
+            num_conditions=0,
+            norm=config.norm,
+            kernel=config.kernel_size,
+        )
         self.image = _dense(widths[-1] * COARSEST_SIDE**2, widths[-1])
         self.code = nn.Sequential(_dense(code_size, code_width), _dense(code_width, code_width))
         self.joint = nn.Sequential(
             _dense(widths[-1] + code_width, joint_width), _dense(joint_width, joint_width), nn.Linear(joint_width, 1)
         )
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """Logits, positive where the pair looks like an image with its inferred code."""

@@ -63,7 +63,7 @@ def needs_bias(kind: Norm) -> bool:
     return kind in ("group", "none")  # a group of several channels keeps the difference of their biases
 
 
-def init_network(module: nn.Module, *, norm: Norm) -> None:
+def init_network(module: nn.Module, *, norm: Norm, spectral_norm: bool = False) -> None:
     """Draw convolutions and linear layers from N(0, 0.02) and norms' scales from N(1, 0.02), biases zero.
 
     Isola et al. 2017 (6.2), as Radford et al. 2016 (section 4) before. A norm makes up for weights of any size. Without
@@ -72,7 +72,17 @@ def init_network(module: nn.Module, *, norm: Norm) -> None:
 
     Args:
         norm: of the module's levels.
+        spectral_norm: divide each of these weights by its largest singular value, now and as it learns (Miyato et al.
+            2018). The first estimate of that value is made of the weights as they begin.
     """
+    _draw_weights(module, norm=norm)
+    if spectral_norm:
+        for layer in list(module.modules()):
+            if isinstance(layer, _WEIGHTED):
+                parametrizations.spectral_norm(layer)
+
+
+def _draw_weights(module: nn.Module, *, norm: Norm) -> None:
     for layer in module.modules():
         if isinstance(layer, _WEIGHTED):
             nn.init.normal_(layer.weight, 0.0, STD)
@@ -95,13 +105,3 @@ def _fan_in(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> float:
         return layer.in_features
     skipped = prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else 1
     return layer.in_channels * prod(layer.kernel_size) / skipped
-
-
-def normalise_spectrum(module: nn.Module) -> None:
-    """Divide the weight of each convolution and linear layer by its largest singular value (Miyato et al. 2018).
-
-    After `init_network`: the first estimate of that value is made of the weights as they are now.
-    """
-    for layer in list(module.modules()):
-        if isinstance(layer, _WEIGHTED):
-            parametrizations.spectral_norm(layer)

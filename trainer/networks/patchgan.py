@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainer.config.networks import PatchGANConfig
-from trainer.networks.layers import init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import init_network, needs_bias, norm_layer
 
 
 class PatchGAN(nn.Module):
@@ -33,9 +33,7 @@ class PatchGAN(nn.Module):
             channels = width
         layers.append(nn.Conv2d(channels, 1, kernel, padding=padding))
         self.layers = nn.Sequential(*layers)
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor, with_features: bool = False) -> Any:
         """Logits, positive where a patch looks real; with features a tuple: the activations of each layer but the last,

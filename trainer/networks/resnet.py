@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
+from trainer.networks.scaling import BlurPool, doubling
 
 
 class ResNet(nn.Module):
@@ -28,19 +29,18 @@ class ResNet(nn.Module):
         widths = [config.num_filters * 2**level for level in range(config.num_halvings + 1)]
         layers = _layer(_reflecting(in_channels, widths[0], kernel=7, config=config), config)
         for narrow, wide in pairwise(widths):
-            layers += _layer(_halving(narrow, wide, config), config)
+            layers += _halving(narrow, wide, config)
         self.encoder = nn.Sequential(*layers)
         blocks = [ResidualBlock(config, channels=widths[-1]) for _ in range(config.num_blocks)]
         self.blocks = nn.Sequential(*blocks)
         layers = []
         for wide, narrow in pairwise(reversed(widths)):
-            layers += _layer(_doubling(wide, narrow, config), config)
+            double = doubling(wide, narrow, 3, how=config.upsampling, bias=needs_bias(config.norm))
+            layers += [double, norm_layer(config.norm, narrow), nn.ReLU(inplace=True)]
         last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)  # which bounds what blocks add, too
-        elif config.norm == "none":
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
+        if config.norm == "none" and not config.spectral_norm:  # which bounds what blocks add, too
             for block in blocks:
                 block.begin_as_identity()
 
@@ -79,7 +79,7 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(parameter)
 
 
-def _layer(convolution: nn.Conv2d | nn.ConvTranspose2d, config: GeneratorConfig) -> list[nn.Module]:
+def _layer(convolution: nn.Conv2d, config: GeneratorConfig) -> list[nn.Module]:
     return [convolution, norm_layer(config.norm, convolution.out_channels), nn.ReLU(inplace=True)]
 
 
@@ -89,11 +89,10 @@ def _reflecting(channels_in: int, channels_out: int, *, kernel: int, config: Gen
     return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
 
 
-def _halving(channels_in: int, channels_out: int, config: GeneratorConfig) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1, bias=needs_bias(config.norm))
-
-
-def _doubling(channels_in: int, channels_out: int, config: GeneratorConfig) -> nn.ConvTranspose2d:
-    """The paper's convolution of stride 1/2."""
-    bias = needs_bias(config.norm)
-    return nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1, bias=bias)
+def _halving(channels_in: int, channels_out: int, config: GeneratorConfig) -> list[nn.Module]:
+    """The paper's convolution of stride 2; blurred, as CUT's authors have it, it is the activation that is halved."""
+    is_blurred = config.downsampling == "blurred"
+    stride = 1 if is_blurred else 2
+    convolution = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=needs_bias(config.norm))
+    *layers, activation = _layer(convolution, config)
+    return [*layers, nn.Sequential(activation, BlurPool()) if is_blurred else activation]

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
-from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
+from trainer.networks.scaling import doubling, halving
 
 
 class UNet(nn.Module):
@@ -48,9 +49,7 @@ class UNet(nn.Module):
             )
             for level, width in reversed(list(enumerate(widths)))
         )
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor, layers: Sequence[str] = ()) -> Any:
         """Translate (N, C, H, W) in [-1, 1]; where some of `GeneratorConfig.layers` are named, what they give.
@@ -102,7 +101,7 @@ def _encoder_level(
     norm = "none" if outermost or innermost else config.norm
     # Not in place: the same features go to the decoder through the skip.
     layers: list[nn.Module] = [] if outermost else [nn.LeakyReLU(0.2)]
-    layers += [nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=needs_bias(norm))]
+    layers += [halving(channels_in, channels_out, 4, how=config.downsampling, bias=needs_bias(norm))]
     return Block(*layers, norm_layer(norm, channels_out))
 
 
@@ -113,7 +112,7 @@ def _decoder_level(
     norm = "none" if outermost else config.norm
     layers: list[nn.Module] = [
         nn.ReLU(),
-        nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=needs_bias(norm)),
+        doubling(channels_in, channels_out, 4, how=config.upsampling, bias=needs_bias(norm)),
         norm_layer(norm, channels_out),
     ]
     if dropout > 0:

@@ -9,7 +9,7 @@ from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, NumberOrOff
 from trainer.config.data import DataConfig
 from trainer.config.latent import check_side
 from trainer.config.method import MethodConfig
-from trainer.config.networks import Norm
+from trainer.config.networks import Norm, Upsampling
 from trainer.config.optimizer import OptimizerConfig
 from trainer.config.recipe import Recipe
 
@@ -42,6 +42,9 @@ class CAAEConfig(MethodConfig):
     num_filters: Annotated[int, AtLeast(4, "use 4 or more.")] = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
     pixels. The generator mirrors them, and the discriminator of images begins with a quarter of them."""
+    upsampling: Upsampling = "transposed"
+    """How the generator doubles its features: `transposed` convolutions are the paper's; `nearest` and `bilinear` have
+    no grid of dots (see `GeneratorConfig`)."""
     norm: Norm = "batch"
     """Normalisation of the discriminators (that of codes, which have no pixels, knows `batch` alone). Encoder and
     generator have none: it would blur personal features, says the paper."""

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, num_levels
 from trainer.methods.caae.config import CAAEConfig
-from trainer.networks.layers import Block, init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import Block, init_network, needs_bias, norm_layer
+from trainer.networks.scaling import doubling
 
 CODE_LAYERS = (64, 32, 16)  # of the discriminator of codes
 IMAGE_LEVELS = (1, 2, 4, 8)  # of the discriminator of images, in units of its first level
@@ -37,9 +38,7 @@ class CAAEEncoder(nn.Module):
             )
         )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, config.code_size)
-        init_network(self, norm="none")
-        if config.autoencoder_spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm="none", spectral_norm=config.autoencoder_spectral_norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """The code of (N, C, side, side) in [-1, 1]."""
@@ -64,7 +63,7 @@ class CAAEGenerator(nn.Module):
             nn.ReLU(inplace=True),
             *(
                 Block(
-                    nn.ConvTranspose2d(inputs, outputs, 5, stride=2, padding=2, output_padding=1),
+                    doubling(inputs, outputs, 5, how=config.upsampling, bias=True),
                     nn.ReLU(inplace=True),
                 )
                 for inputs, outputs in pairwise(widths[:-1])
@@ -76,9 +75,7 @@ class CAAEGenerator(nn.Module):
             nn.ConvTranspose2d(widths[-1], out_channels, 5, padding=2),
             nn.Tanh(),
         )
-        init_network(self, norm="none")
-        if config.autoencoder_spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm="none", spectral_norm=config.autoencoder_spectral_norm)
 
     def forward(self, code: Tensor, *labels: Tensor) -> Tensor:
         """The image of what `code` tells, at the age that the first label tells."""
@@ -104,9 +101,7 @@ class CodeDiscriminator(nn.Module):
             ),
             nn.Linear(CODE_LAYERS[-1], 1),
         )
-        init_network(self, norm="batch" if is_normalised else "none")
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm="batch" if is_normalised else "none", spectral_norm=config.spectral_norm)
 
     def forward(self, code: Tensor) -> Tensor:
         """Logits of codes."""
@@ -135,9 +130,7 @@ class LabelledDiscriminator(nn.Module):
             nn.LeakyReLU(0.2, inplace=True),
             nn.Linear(num_features, 1),
         )
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor, *labels: Tensor) -> Tensor:
         """Logits of images with labels."""

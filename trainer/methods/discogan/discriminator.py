@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from trainer.methods.discogan.config import FeatureDiscriminatorConfig
-from trainer.networks.layers import init_network, needs_bias, norm_layer, normalise_spectrum
+from trainer.networks.layers import init_network, needs_bias, norm_layer
 
 
 class FeatureDiscriminator(nn.Module):
@@ -30,9 +30,7 @@ class FeatureDiscriminator(nn.Module):
             channels = width
         self.levels = nn.ModuleList(levels)
         self.last = nn.Conv2d(channels, 1, 4)
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Logits, positive where the image looks real; then features."""

@@ -28,8 +28,8 @@ class VAEGANConfig(MethodConfig):
     (`pause_margin` 0.35), which algorithm 1 does not: where `loss/discriminator/real` falls to 0 use that,
     `non-saturating`, or a `gamma` near 0.01.
 
-    Networks are DCGAN's. The authors' have three halvings of 5x5 kernels, a dense layer before the code and the logit,
-    and a first convolution of the discriminator that keeps the size; and ReLU in place of LeakyReLU.
+    Networks are DCGAN's. The authors' have three halvings of 5x5 kernels (`kernel_size` 5), a dense layer before the
+    code and the logit, and a first convolution of the discriminator that keeps the size; and ReLU, not LeakyReLU.
     """
 
     name: Literal["vaegan"] = "vaegan"

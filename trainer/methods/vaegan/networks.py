@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from trainer.config.latent import COARSEST_SIDE, DiscriminatorConfig
 from trainer.networks.conv_levels import SLOPE, level_widths, strided_levels
-from trainer.networks.layers import init_network, normalise_spectrum
+from trainer.networks.layers import init_network
 
 
 class LikenessDiscriminator(nn.Module):
@@ -24,15 +24,19 @@ class LikenessDiscriminator(nn.Module):
     def __init__(self, config: DiscriminatorConfig, *, in_channels: int, side: int, layer: int) -> None:
         super().__init__()
         widths = level_widths(config.num_filters, side=side)
-        self.levels = strided_levels(widths, in_channels=in_channels, num_conditions=0, norm=config.norm)
+        self.levels = strided_levels(
+            widths,
+            in_channels=in_channels,
+            num_conditions=0,
+            norm=config.norm,
+            kernel=config.kernel_size,
+        )
         self.head = nn.Linear(widths[-1] * COARSEST_SIDE**2, 1)
         self.layer = layer
         convolution, norm, _ = self.levels[layer - 1].children()
         # No `Block`, for its features are kept; not in place, for without a norm they would be overwritten.
         self.levels[layer - 1] = nn.Sequential(convolution, norm, nn.LeakyReLU(SLOPE))
-        init_network(self, norm=config.norm)
-        if config.spectral_norm:
-            normalise_spectrum(self)
+        init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, positive where an image looks real, and the features on the way to them."""
