@@ -33,8 +33,10 @@ def halving(channels_in: int, channels_out: int, kernel: int, *, how: Downsampli
 def doubling(channels_in: int, channels_out: int, kernel: int, *, how: Upsampling, bias: bool) -> nn.Module:
     """A convolution that doubles both sides; where pixels are made before it, of an odd kernel, one less where even."""
     if how == "transposed":
-        pads = {"padding": (kernel - 1) // 2, "output_padding": kernel % 2}
-        return nn.ConvTranspose2d(channels_in, channels_out, kernel, stride=2, bias=bias, **pads)
+        padding, rest = (kernel - 1) // 2, kernel % 2
+        return nn.ConvTranspose2d(
+            channels_in, channels_out, kernel, stride=2, padding=padding, output_padding=rest, bias=bias
+        )
     enlarge = nn.Upsample(scale_factor=2, mode=how, align_corners=False if how == "bilinear" else None)
     return nn.Sequential(enlarge, _keeping(channels_in, channels_out, kernel, bias=bias))
 

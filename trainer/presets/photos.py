@@ -50,7 +50,7 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.config.samples import SamplesConfig
 from trainer.config.train import TrainConfig
 from trainer.methods.caae.config import CAAEConfig
-from trainer.methods.cut.config import CUTConfig
+from trainer.methods.cut.config import CUTConfig, cut_generator
 from trainer.methods.cyclegan.config import CycleGANConfig
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vaegan.config import VAEGANConfig
@@ -90,7 +90,9 @@ def presets() -> dict[str, RunConfig]:
         generator=GeneratorConfig(num_downs=7, norm="instance"), discriminator=PatchGANConfig(norm="instance")
     )
     resnet = replace(CycleGANConfig().generator, num_blocks=6)
-    fastcut = CUTConfig(generator=resnet, weight_nce=10.0, weight_identity=0.0, flips=True)
+    fastcut = CUTConfig(
+        generator=replace(cut_generator(), num_blocks=6), weight_nce=10.0, weight_identity=0.0, flips=True
+    )
     # The paper's own balance (minimax, gamma 1e-6) lets D win within thousands of images.
     vaegan = VAEGANConfig(adversarial=AdversarialConfig(objective="non-saturating"), gamma=1e-2)
     return {

@@ -20,6 +20,7 @@ from trainer.methods.base import Networks
 from trainer.methods.cut.config import CUTConfig
 from trainer.methods.cut.heads import Heads
 from trainer.methods.cut.method import CUT
+from trainer.methods.registry import parse_method
 
 TASK = Task(channels_a=3, channels_b=3, side=16)
 SMALL = CUTConfig(
@@ -160,3 +161,12 @@ def test_a_layer_of_one_place_is_refused():
     method.check(DataConfig(load_size=32, crop_size=32))
     with pytest.raises(ConfigError, match=r"method\.layers = .*encoder\.3 has one place in crops of 16 x 16"):
         method.check(DataConfig(load_size=16, crop_size=16))
+
+
+def test_its_generator_smooths_as_the_authors_do_and_one_of_a_former_run_does_not():
+    """A former run.json says what its generator has, in full, and nothing of smoothing."""
+    given = {"name": "cut", "generator": {"architecture": "resnet", "norm": "instance"}}
+    former = parse_method(given)
+    assert isinstance(former, CUTConfig)
+    smoothing = [(made.downsampling, made.upsampling) for made in (CUTConfig().generator, former.generator)]
+    assert smoothing == [("blurred", "bilinear"), ("strided", "transposed")]

@@ -121,8 +121,8 @@ def test_the_methods_without_pairs_see_the_same_images_as_often():
     assert all(configs[one].method.name == configs[other].method.name for one, other in of_one_method.items())
     first = next(iter(configs.values()))
     for name, config in configs.items():
-        others = {path.partition(".")[0] for path in differences(first, config)}
-        assert others <= {"method", "optimizer"}, name
+        others = [path for path in differences(first, config) if path.partition(".")[0] not in ("method", "optimizer")]
+        assert set(others) <= {"train.batch_size_per_gpu"}, name
 
 
 @pytest.mark.parametrize("preset", [name for name in preset_names() if name.startswith("papers-")])

@@ -19,13 +19,18 @@ from trainer.methods.shared.settings import (
 )
 
 
+def cut_generator() -> GeneratorConfig:
+    """CycleGAN's, but smoothed before it halves and as it doubles, as the default of the authors' code is."""
+    return replace(cyclegan_generator(), downsampling="blurred", upsampling="bilinear")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CUTConfig(MethodConfig):
     """CUT (Park et al. 2020, arXiv:2007.15651).
 
     FastCUT is `weight_nce` 10, `weight_identity` 0 and `flips`. The authors train with Adam at 2e-4, beta1 0.5, in
-    batches of 1, CUT for 200 epochs and 200 more of linear decay, FastCUT for 150 and 50. The networks are CycleGAN's;
-    those of the authors' code smooth before they halve and after they double, which ours do not.
+    batches of 1, CUT for 200 epochs and 200 more of linear decay, FastCUT for 150 and 50. The generator is CycleGAN's
+    without strides; the discriminator of the authors' code smooths before it halves, too, which ours does not.
     """
 
     name: Literal["cut"] = "cut"
@@ -33,7 +38,7 @@ class CUTConfig(MethodConfig):
     generators = ("generator",)
     recipe = CYCLEGAN_RECIPE
 
-    generator: GeneratorConfig = field(default_factory=cyclegan_generator)
+    generator: GeneratorConfig = field(default_factory=cut_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     layers: tuple[str, ...] = ("image", "encoder.3", "encoder.6", "blocks.0", "blocks.4")
