@@ -39,6 +39,7 @@ _SCHEMA = (
         files TEXT NOT NULL,
         choices TEXT NOT NULL,
         begun REAL,
+        begun_by TEXT,
         PRIMARY KEY (session, number)
     ) WITHOUT ROWID""",
     """CREATE TABLE answers (

@@ -1,0 +1,69 @@
+"""`diptych study serve`: let people take part, in their browsers."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sharding.console import counted, make_console
+from sharding.storage.lock import only_process
+from trainer.config.errors import ConfigError
+from trainer.study.design import read_design
+
+_WAITING = 1024
+"""Connections that wait to be accepted."""
+_ALL = ("0.0.0.0", "::", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Serve the page of a study until Ctrl-C. Every answer is on disk at once: serve it again to go on."""
+
+    study: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STUDY")]
+    """Folder of the study, which `diptych study create` made."""
+    host: str = "127.0.0.1"
+    """Address to listen on: by default this machine alone can open the page; 0.0.0.0 lets in whoever reaches it."""
+    port: int = 8000
+    """Port to listen on; 0 for any that is free."""
+
+
+def main(options: Options) -> int:
+    """Serve until interrupted. Returns the exit status. Raises ConfigError with a message for the user."""
+    design = read_design(options.study)
+    listener = _listen(options.host, options.port)
+    with listener, only_process(options.study, refuse=lambda text: ConfigError("study", str(options.study), text)):
+        from trainer.study.server import serve
+        from trainer.study.sessions import Sessions
+
+        sessions = Sessions(options.study, design)
+        try:
+            _tell(options, listener, num_finished=sessions.num_finished())
+            serve(sessions, listener)
+        finally:
+            num_finished = sessions.num_finished()
+            sessions.close()
+    make_console().print(f"{counted(num_finished, 'participant')} finished; all answers are in {options.study}.")
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_WAITING)
+    except OSError as error:
+        raise ConfigError("port", port, f"{host}: {error.strerror or error}; give another --port or --host.") from error
+    except OverflowError as error:
+        raise ConfigError("port", port, "use 0 to 65535.") from error
+
+
+def _tell(options: Options, listener: socket.socket, *, num_finished: int) -> None:
+    console = make_console()
+    is_open = options.host in _ALL
+    host = socket.gethostname() if is_open else f"[{options.host}]" if ":" in options.host else options.host
+    console.print(f"{options.study}: {counted(num_finished, 'participant')} finished so far. Ctrl-C ends the server.")
+    if is_open:
+        console.print("note: every machine that reaches this one can open the page, and it is sent unencrypted: let a")
+        console.print("reverse proxy with TLS stand in front of it where that is the internet.")
+    console.print(f"http://{host}:{listener.getsockname()[1]}/", soft_wrap=True)
