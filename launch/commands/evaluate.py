@@ -11,6 +11,7 @@ from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.data.subject import check_scored
+from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
@@ -32,6 +33,7 @@ class EvaluateOptions:
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
+    asked: Annotated[Asked, tyro.conf.arg(name="")] = NOTHING
 
 
 def main(argv: list[str]) -> int:
@@ -45,6 +47,7 @@ def evaluate(options: EvaluateOptions) -> int:
     opened = open_run(run, data_path=options.data_path)  # what is wrong is answered before torch is loaded
     require_given(options.checkpoint, checkpoints=run.checkpoints)
     check_scored(opened.subject, options.split or opened.subject.final_split)
+    options.asked.check(opened.subject)
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 
@@ -56,6 +59,7 @@ def evaluate(options: EvaluateOptions) -> int:
         device=choose_device(options.device),
         checkpoint=options.checkpoint,
         usage=options.usage,
+        asked=options.asked,
         console=console,
     )
     write_report(run)

@@ -39,7 +39,7 @@ def commands() -> frozenset[str]:
     return frozenset(re.findall(r"^  ([a-z]+)", shown.getvalue(), re.MULTILINE))
 
 
-WITH_KINDS = ("shard", "checkpoint", "study")
+WITH_KINDS = ("shard", "fcn", "checkpoint", "study")
 """Commands that another word follows, which says what to do."""
 
 

@@ -131,6 +131,7 @@ RULES = (
             "trainer.evaluation.score",
             "trainer.evaluation.scores",
             "trainer.evaluation.comparison",
+            "trainer.evaluation.judges.asked",
             "trainer.checkpoints.batch",
             "trainer.checkpoints.given",
             "trainer.checkpoints.layout",

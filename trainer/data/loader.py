@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -133,8 +134,14 @@ class Loader:
         start_position: int = 0,
         split: str = "train",
         shuffle: bool = True,
+        flat_target: bool = False,
     ) -> None:
-        """Raises DatasetError if the data set is damaged or lacks the split or label, ConfigError for its views."""
+        """Open the readers. `flat_target`: see `PixelSpec`.
+
+        Raises:
+            DatasetError: the data set is damaged, or lacks the split or label.
+            ConfigError: it lacks a view, or has it in a form that cannot be trained on.
+        """
         self.global_batch_size = batch_size * world.size
         self.position = start_position
         """Samples that the whole job has taken: what a checkpoint keeps, to resume from."""
@@ -163,6 +170,7 @@ class Loader:
         """Of the split that are trained on: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
         spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
+        spec = replace(spec, flat_target=flat_target)
         class_views = subject.method.class_views
         self._stream = BatchStream(source, spec=spec, label=data.label, class_views=class_views, seed=seed)
 

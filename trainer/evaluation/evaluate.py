@@ -13,6 +13,8 @@ from rich.text import Text
 from sharding.console import one_line
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.evaluator import SplitEvaluator
+from trainer.evaluation.judges.asked import NOTHING, Asked
+from trainer.evaluation.judges.opened import open_judges
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -29,6 +31,7 @@ def evaluate_run(
     device: torch.device,
     checkpoint: Path | None = None,
     usage: Usage = AS_THE_METHOD,
+    asked: Asked = NOTHING,
     console: Console,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
@@ -38,15 +41,17 @@ def evaluate_run(
 
     Args:
         split: unless given, the one whose scores end a run.
+        asked: judges beside the scores that every run gets.
 
     Raises:
-        ConfigError: see `load_translator`.
+        ConfigError: see `load_translator` and `open_judges`.
         DatasetError: the data set is damaged, or lacks the split.
     """
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
-    evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world)
+    judges = open_judges(asked, subject, split=split, world=world)
+    evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world, judges=judges)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     scores = evaluator(translator)
     variant = usage.variant(of_method=translator.method.trains_at_test_time)
@@ -55,9 +60,14 @@ def evaluate_run(
     own = "-".join(["", *variant.replace(",", "").split()])
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
-    write_evaluation(run, split=entry, position=position, num_images=subject.num_images(split), scores=scores)
+    notes = {judge.name: judge.note for judge in judges}
+    write_evaluation(
+        run, split=entry, position=position, num_images=subject.num_images(split), scores=scores, notes=notes
+    )
     console.print(f"pictures: {picture}")
     console.print(scores_table(scores, title=table_title(run, split=entry, position=position)))
+    for note in notes.values():
+        console.print(one_line(note))
     return scores
 
 
@@ -67,8 +77,22 @@ def open_pictures(opened: OpenRun, *, split: str, world: World) -> SamplePicture
     return SamplePictures(opened.subject, num=num, split=split, seed=seed, world=world)
 
 
-def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int, scores: dict[str, float]) -> None:
-    """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay."""
+def write_evaluation(
+    run: RunDir,
+    *,
+    split: str,
+    position: int,
+    num_images: int,
+    scores: dict[str, float],
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay.
+
+    So do those of this checkpoint that were asked for before, and are not among these.
+
+    Args:
+        notes: how scores came about, by who gave them.
+    """
     entry: dict[str, Any] = {
         "position": position,
         "num_images": num_images,
@@ -77,6 +101,12 @@ def write_evaluation(run: RunDir, *, split: str, position: int, num_images: int,
     }
     known = run.evaluations()
     name = split if _stands_for(known, split, position) else f"{split} after {position} images"
+    before = known.get(name, {})
+    if before.get("position") == position:
+        entry["scores"] = {**before["scores"], **scores}
+        notes = {**before.get("notes", {}), **(notes or {})}
+    if notes:
+        entry["notes"] = dict(notes)
     formats.EVALUATION.write(run.evaluation_file, {"splits": known | {name: entry}})
 
 

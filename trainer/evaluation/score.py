@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back"]
+Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "fcn"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
 the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
 Labels: the run uses one. Way back: the method translates from b to a too.
+Fcn: a segmentation network, which no run has by itself.
 """
 
 PATTERN = "{name}"

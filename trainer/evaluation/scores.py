@@ -22,19 +22,12 @@ def _catalogue() -> Iterator[Score]:
     pairs, classes = frozenset[Need]({"pairs"}), frozenset[Need]({"pairs", "classes"})
     way_back, labels = frozenset[Need]({"way back"}), frozenset[Need]({"labels"})
     db = {"unit": "dB", "digits": 2}
-    segmentation = {"needs": classes, "metric": f"{_METRICS}.segmentation"}
     yield Score(name="psnr", title="PSNR", **db, needs=pairs, metric=f"{_METRICS}.psnr", is_headline=True)
     enlarged = frozenset[Need]({"pairs", "enlarged"})
     yield Score(name="psnr_y", title="PSNR of luma", **db, needs=enlarged, metric=f"{_METRICS}.psnr_y")
     yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
-    yield Score(name="pixel_accuracy", title="pixel accuracy", **segmentation)
-    yield Score(name="class_accuracy", title="class accuracy, mean", **segmentation)
-    absent = "class_accuracy_absent_as_zero"
-    yield Score(name=absent, title="class accuracy, absent = 0", **segmentation, is_detail=True)
-    yield Score(name="miou", title="class IoU, mean", **segmentation, is_headline=True)
-    yield Score(name="miou_absent_as_zero", title="class IoU, absent = 0", **segmentation, is_detail=True)
-    yield Score(name="accuracy/{name}", title="class accuracy: {name}", **segmentation, is_detail=True)
-    yield Score(name="iou/{name}", title="class IoU: {name}", **segmentation, is_detail=True)
+    yield from _of_classes(needs=classes, metric=f"{_METRICS}.segmentation")
+    yield from _of_classes("fcn_", "FCN ", needs=frozenset[Need]({"fcn"}))
     yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
     yield Score(name="back_psnr", title="PSNR, b to a", **db, needs=way_back | pairs)
     yield Score(name="label_accuracy", title="wanted label read", needs=labels)
@@ -42,6 +35,27 @@ def _catalogue() -> Iterator[Score]:
     yield Score(name="label_accuracy_chance", title="label by chance", needs=labels, is_reference=True)
     yield Score(name="kept_{name}_real", title="{name} read of originals", needs=labels)
     yield Score(name="kept_{name}", title="{name} kept", needs=labels)
+
+
+def _of_classes(name: str = "", title: str = "", *, needs: frozenset[Need], metric: str = "") -> Iterator[Score]:
+    """Rows of one confusion matrix. Args: name, title: what stands before each."""
+    for own, its_title, is_detail in (
+        ("pixel_accuracy", "pixel accuracy", False),
+        ("class_accuracy", "class accuracy, mean", False),
+        ("class_accuracy_absent_as_zero", "class accuracy, absent = 0", True),
+        ("miou", "class IoU, mean", False),
+        ("miou_absent_as_zero", "class IoU, absent = 0", True),
+        ("accuracy/{name}", "class accuracy: {name}", True),
+        ("iou/{name}", "class IoU: {name}", True),
+    ):
+        yield Score(
+            name=f"{name}{own}",
+            title=f"{title}{its_title}",
+            needs=needs,
+            metric=metric,
+            is_detail=is_detail,
+            is_headline=own == "miou",
+        )
 
 
 SCORES: dict[str, Score] = {score.name: score for score in _catalogue()}
@@ -134,15 +148,15 @@ def why_absent(key: str, subject: Subject) -> str:
     missing = find_key(key).needs - met_needs(subject)
     if missing & {"pairs", "sets", "classes", "enlarged"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
-    if "way back" in missing:
-        return f"judges the way from b to a, which method.name = {method.name!r} does not have"
-    if "pairs" in missing:
-        return f"compares pairs, and of {data.path} it is not known which images belong together"
-    if "classes" in missing:
-        return f"view {data.view_b!r} shows no classes"
-    if "enlarged" in missing:
-        return f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}"
-    return f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
+    reasons: dict[Need, str] = {
+        "way back": f"judges the way from b to a, which method.name = {method.name!r} does not have",
+        "fcn": "is given by a segmentation network: `diptych evaluate RUN --fcn FILE`",
+        "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
+        "classes": f"view {data.view_b!r} shows no classes",
+        "enlarged": f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}",
+    }
+    wanted = f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
+    return next((reason for need, reason in reasons.items() if need in missing), wanted)
 
 
 def check_kept_score(kept: str | None, subject: Subject) -> None:

@@ -34,6 +34,8 @@ class Evaluation:
     position: int
     num_images: int
     rows: list[ScoreRow]
+    notes: list[str]
+    """How scores came about."""
 
     @property
     def has_lower(self) -> bool:
@@ -161,7 +163,13 @@ def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
         if hidden := len(entry["scores"]) - len(shown):
             notes.append(f"{counted(hidden, *are)} too large, or too many.")
         found.append(
-            Evaluation(split=split, position=entry["position"], num_images=entry["num_images"], rows=compare(shown))
+            Evaluation(
+                split=split,
+                position=entry["position"],
+                num_images=entry["num_images"],
+                rows=compare(shown),
+                notes=[*entry.get("notes", {}).values()],
+            )
         )
     more = len(entries) - len(found)
     return found, notes + ([f"{counted(more, 'more split was', 'more splits were')} scored."] if more else [])

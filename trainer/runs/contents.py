@@ -70,6 +70,8 @@ class _Evaluation:
     position: Count
     num_images: Count
     scores: dict[str, float]
+    notes: dict[_Name, str] = field(default_factory=dict)
+    """How scores came about, by who gave them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,8 +76,14 @@ class BatchMetric(Metric, Protocol):
 class Judge(Protocol):
     """Makes metrics that were asked for, beside those of the catalogue that every run gets."""
 
+    name: str
     rates_real: bool
     """Whether real images are scored, too, as the ceiling."""
+
+    @property
+    def note(self) -> str:
+        """How its scores come about, for people."""
+        ...
 
     def make(self) -> BatchMetric:
         """A new one, which has seen nothing; equal on all ranks."""

@@ -32,12 +32,11 @@ def class_ious(confusion: Tensor) -> Tensor:
     return ious.masked_fill(in_targets == 0, math.nan)
 
 
-class SegmentationScores:
-    """Scores from the confusion matrix n_ij of all labelled pixels: how often targets' class i was given as class j.
+class Confusion:
+    """The confusion matrix n_ij of all labelled pixels: how often class i was given as class j; and scores from it.
 
-    Pixels whose target is no class are in no score, whatever a translation shows there, as in the published scores of
-    pix2pix (Isola et al. 2017; `fast_hist` of their code). A translation's pixels are of the class of the nearest
-    colour.
+    Pixels of no class are in no score, whatever is given there, as in the published scores of pix2pix (Isola et al.
+    2017; `fast_hist` of their code).
 
     Means over classes come in two conventions. `class_accuracy` and `miou` leave out classes that no target
     shows, so they are over the same classes whatever is scored. `class_accuracy_absent_as_zero` and
@@ -45,32 +44,32 @@ class SegmentationScores:
     made, and only these compare with them.
 
     Args:
-        classes: names and colours, as in the manifest.
-        exact_colors: whether targets come in the colours that they were given. If not, as of a JPEG, what they were is
-            unknown, and each pixel has the class of the nearest colour.
+        names: of the classes.
+        prefix: before the names of the scores.
     """
 
-    def __init__(self, classes: Sequence[ClassInfo], *, exact_colors: bool = True) -> None:
-        self.names = [info.name for info in classes]
-        self.colors = class_colors(classes)
-        self.read_target = exact_class if exact_colors else nearest_class
-        self.totals = torch.zeros(len(classes), len(classes), dtype=torch.float64)
+    def __init__(self, names: Sequence[str], *, prefix: str = "") -> None:
+        self.names = list(names)
+        self.prefix = prefix
+        self.totals = torch.zeros(len(names), len(names), dtype=torch.float64)
 
-    def update(self, fake_b: Tensor, real_b: Tensor) -> None:
-        given, true = nearest_class(fake_b, self.colors), self.read_target(real_b, self.colors)
+    def add(self, given: Tensor, true: Tensor) -> None:
+        """Take in class numbers (N, H, W); what is below 0 in `true` is of no class."""
         num, is_labelled = len(self.names), true >= 0
         pairs = true[is_labelled] * num + given[is_labelled]
         counts = torch.bincount(pairs, minlength=num * num).view(num, num)
         self.totals = self.totals.to(counts.device) + counts
 
     def merge(self, world: World) -> None:
+        """Take in what the other ranks counted."""
         self.totals = world.sum(self.totals.to(world.device))
 
     def compute(self) -> dict[str, float]:
+        """Scores by name; none where nothing was labelled."""
         if not self.totals.sum():
             return {}
         accuracies, ious = class_accuracies(self.totals), class_ious(self.totals)
-        return {
+        scores = {
             "pixel_accuracy": pixel_accuracy(self.totals),
             "class_accuracy": accuracies.nanmean().item(),
             "class_accuracy_absent_as_zero": accuracies.nan_to_num(0).mean().item(),
@@ -79,6 +78,31 @@ class SegmentationScores:
             **_by_class("accuracy", self.names, accuracies),
             **_by_class("iou", self.names, ious),
         }
+        return {f"{self.prefix}{name}": value for name, value in scores.items()}
+
+
+class SegmentationScores:
+    """Scores of images that show classes: a translation's pixels are of the class of the nearest colour.
+
+    Args:
+        classes: names and colours, as in the manifest.
+        exact_colors: whether targets come in the colours that they were given. If not, as of a JPEG, what they were is
+            unknown, and each pixel has the class of the nearest colour.
+    """
+
+    def __init__(self, classes: Sequence[ClassInfo], *, exact_colors: bool = True) -> None:
+        self.colors = class_colors(classes)
+        self.read_target = exact_class if exact_colors else nearest_class
+        self.confusion = Confusion([info.name for info in classes])
+
+    def update(self, fake_b: Tensor, real_b: Tensor) -> None:
+        self.confusion.add(nearest_class(fake_b, self.colors), self.read_target(real_b, self.colors))
+
+    def merge(self, world: World) -> None:
+        self.confusion.merge(world)
+
+    def compute(self) -> dict[str, float]:
+        return self.confusion.compute()
 
 
 def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, float]:

@@ -95,7 +95,7 @@ def test_counts_are_what_torchmetrics_finds():
     colors = class_colors([SEA, LAND, LAKE])
     collected = SegmentationScores([SEA, LAND, LAKE])
     collected.update(paint_classes(given, colors), paint_classes(true, colors))
-    assert torch.equal(collected.totals, multiclass_confusion_matrix(given, true, num_classes=3).double())
+    assert torch.equal(collected.confusion.totals, multiclass_confusion_matrix(given, true, num_classes=3).double())
 
 
 def with_void():
@@ -113,7 +113,7 @@ def test_pixels_of_no_class_are_in_no_score():
     collected.update(*with_void())
     found = collected.compute()
     assert found["pixel_accuracy"] == found["class_accuracy"] == found["miou"] == found["miou_absent_as_zero"] == 1
-    assert collected.totals.sum() == 89
+    assert collected.confusion.totals.sum() == 89
 
 
 def test_a_target_of_no_class_at_all_has_no_scores():
@@ -127,8 +127,8 @@ def test_where_colours_are_blurred_each_pixel_counts():
     real = (real + 0.1 * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     collected = SegmentationScores([SEA, LAND, LAKE], exact_colors=False)
     collected.update(fake, real)
-    assert collected.totals.sum() == 100
-    assert collected.totals.trace() >= 89
+    assert collected.confusion.totals.sum() == 100
+    assert collected.confusion.totals.trace() >= 89
 
 
 def test_no_images_have_no_scores():
