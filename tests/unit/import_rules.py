@@ -142,6 +142,7 @@ RULES = (
             "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
             "trainer.study.answers",
+            "trainer.study.report",
             "trainer.study.simulation",
             "trainer.study.statistics",
             "trainer.study.design",

@@ -83,7 +83,7 @@ def render_report(run: RunDir) -> str:
     charts = make_charts(metrics)
     notes += left_out(metrics)
     comparison, grids = _pictures(run, position=position, notes=notes)
-    return _template().render(
+    return find_template("page.html").render(
         run=run,
         record=record,
         versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
@@ -105,15 +105,15 @@ def render_report(run: RunDir) -> str:
     )
 
 
-def _template() -> jinja2.Template:
-    """The page to be. Names, paths and numbers of the run are text on it, as on a terminal."""
+def find_template(name: str) -> jinja2.Template:
+    """A page to be. Names, paths and numbers of the run are text on it, as on a terminal."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _shown(value: Any) -> Any:

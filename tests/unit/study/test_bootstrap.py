@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest, ttest_1samp
 
 from trainer.study.answers import Answer, Part
 from trainer.study.simulation import Crowd, simulate
@@ -124,11 +125,19 @@ def test_where_nobody_was_fooled_the_interval_is_the_exact_one() -> None:
     assert exact_interval(50, 50) == pytest.approx((0.025 ** (1 / 50), 1.0))
 
 
-def test_the_t_test_against_chance_is_over_participants() -> None:
+def test_the_test_against_chance_is_over_participants() -> None:
     # Means 0.4, 0.2, 0.6, 0.2: mean 0.35, standard deviation 0.19149; t = -0.15 / (0.19149 / 2) = -1.5667, 3 degrees.
     rates = {"p": 2, "q": 1, "r": 3, "s": 1}
     answers = [answer(name, "a", float(trial < wins)) for name, wins in rates.items() for trial in range(5)]
-    assert estimates(answers)["a"].chance == pytest.approx(0.2152, abs=1e-4)
+    found = estimates(answers)["a"].chance
+    assert found == pytest.approx(0.2152, abs=1e-4)
+    assert found == pytest.approx(float(ttest_1samp([0.4, 0.2, 0.6, 0.2], 0.5)[1]))
+
+
+@pytest.mark.parametrize("wins", [0, 1, 37, 100])
+def test_the_exact_interval_is_that_of_clopper_and_pearson(wins: int) -> None:
+    found = binomtest(wins, 100).proportion_ci(0.95, method="exact")
+    assert exact_interval(wins, 100) == pytest.approx((found.low, found.high))
 
 
 def test_precision_is_arithmetic() -> None:
