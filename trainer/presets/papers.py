@@ -21,6 +21,7 @@ from pathlib import Path
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.evaluate import EvaluateConfig
+from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
 from trainer.config.samples import SamplesConfig
@@ -69,6 +70,11 @@ def presets() -> dict[str, RunConfig]:
     handbags = two("edges2handbags", load_size=64, crop_size=64)
     faces = two("cogan-faces", load_size=128, crop_size=128)
     discogan = DiscoGANConfig(curriculum_kimg=640, feature_share=0.9)
+    vaegan = VAEGANConfig(
+        encoder=EncoderConfig(kernel_size=5),
+        decoder=DecoderConfig(kernel_size=5),
+        discriminator=DiscriminatorConfig(kernel_size=5),
+    )
     return {
         "pix2pix-facades": paper(Pix2PixConfig(), facades, total_kimg=80),  # 200 epochs of 400
         "dualgan-facades": paper(DualGANConfig(), facades, total_kimg=20),  # 50 epochs
@@ -76,7 +82,7 @@ def presets() -> dict[str, RunConfig]:
         "discogan-edges2handbags": paper(discogan, handbags, total_kimg=3000),
         "cogan-faces": paper(CoGANConfig(), faces, total_kimg=12_800),  # 100,000 steps
         "dcgan-faces": paper(GANConfig(), one("faces-64", side=64), total_kimg=8750),  # 25 epochs of 350,000
-        "vaegan-celeba": paper(VAEGANConfig(), one("celeba-64", side=64), total_kimg=4000),  # 62,500 steps
+        "vaegan-celeba": paper(vaegan, one("celeba-64", side=64), total_kimg=4000),  # 62,500 steps
         "bigan-imagenet": paper(BiGANConfig(), one("imagenet-64", side=64), total_kimg=512_000),  # 400 epochs
         "caae-utkface": paper(CAAEConfig(), one("faces", side=128, label="age"), total_kimg=1185),  # 50 of 23,708
     }
