@@ -15,6 +15,8 @@ from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
+_MOST = 1_000_000  # pictures, whose names are listed
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions:
@@ -26,7 +28,7 @@ class SampleOptions:
     """Folder to write 0000.png ... and grid.png to, or 0000-a.png and 0000-b.png of a method that draws pairs; new or
     empty."""
     num: int = 64
-    """Pictures to draw, or pairs of them."""
+    """Pictures to draw, or pairs of them; grid.png shows the first 1024."""
     label: str | None = None
     """Name of the label that all show; all labels in turn if not given."""
     between: tuple[Path, Path] | None = None
@@ -44,6 +46,8 @@ class SampleOptions:
     def __post_init__(self) -> None:
         if self.num < (1 if self.between is None else 2):
             raise ConfigError("num", self.num, "use 1 or more, and 2 or more with --between.")
+        if self.num > _MOST:
+            raise ConfigError("num", self.num, f"use {_MOST} or fewer; draw more with another --seed.")
 
 
 def main(argv: list[str]) -> int:

@@ -1,7 +1,7 @@
 """Draws new pictures with a trained run: from noise, by label, or between two pictures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from trainer.pictures.tensors import to_picture
 from trainer.runs.opened import OpenRun
 
 _AT_ONCE = 64
+_IN_GRID = 1024  # pictures, or pairs of them: 32 in a row
 
 
 def draw_pictures(
@@ -41,7 +42,9 @@ def draw_pictures(
     checkpoint: Path | None = None,
     usage: Usage = AS_THE_METHOD,
 ) -> list[Path]:
-    """Write `num` pictures, 0000.png ..., and grid.png with all of them, to a new or empty folder.
+    """Write `num` pictures, 0000.png ..., and grid.png with the first 1024, to a new or empty folder.
+
+    Each is written as it is drawn: memory does not grow with their number.
 
     The pictures have the type of view b, and another suffix than .png if it takes one: see `result_suffix`. Of a method
     that draws several views of a thing at once, 0000-a.png and 0000-b.png, each of the type of its view, side by side
@@ -62,22 +65,33 @@ def draw_pictures(
         if between is None:
             drawn = _sample(translator, subject, num=num, label=label, device=device)
         else:
-            drawn = {"b": _interpolate(translator, between, subject, num=num, label=label, device=device)}
-    pictures = [_beside([to_picture(image) for image in images]) for images in zip(*drawn.values(), strict=True)]
-    destination.mkdir(parents=True, exist_ok=True)
-    files = _write(drawn, subject, destination)
+            drawn = _interpolate(translator, between, subject, num=num, label=label, device=device)
+        files: list[Path] = []
+        pictures: list[Image.Image] = []
+        digits = max(4, len(str(num - 1)))
+        for place, images in enumerate(_each(drawn)):
+            destination.mkdir(parents=True, exist_ok=True)  # what cannot be drawn has said so
+            files += _write(images, subject, destination / f"{place:0{digits}d}")
+            if place < _IN_GRID:
+                pictures.append(_beside([to_picture(image) for image in images.values()]))
     save_picture(destination / "grid.png", _mosaic(pictures))
     return files
 
 
-def _write(drawn: Mapping[str, Tensor], subject: Subject, destination: Path) -> list[Path]:
-    views = {name: subject.manifest.views[getattr(subject.data, f"view_{name}")] for name in drawn}
+def _each(drawn: Iterator[Mapping[str, Tensor]]) -> Iterator[Mapping[str, Tensor]]:
+    """One by one, what comes in batches."""
+    for views in drawn:
+        for images in zip(*views.values(), strict=True):
+            yield dict(zip(views, images, strict=True))
+
+
+def _write(images: Mapping[str, Tensor], subject: Subject, stem: Path) -> list[Path]:
     files = []
-    for place, images in enumerate(zip(*drawn.values(), strict=True)):
-        for image, (name, view) in zip(images, views.items(), strict=True):
-            ending = (f"-{name}" if len(drawn) > 1 else "") + result_suffix(view)
-            files.append(destination / f"{place:04d}{ending}")
-            write_atomically(files[-1], encode_result(image, view=view, classes=subject.manifest.classes))
+    for name, image in images.items():
+        view = subject.manifest.views[getattr(subject.data, f"view_{name}")]
+        ending = (f"-{name}" if len(images) > 1 else "") + result_suffix(view)
+        files.append(stem.with_name(stem.name + ending))
+        write_atomically(files[-1], encode_result(image, view=view, classes=subject.manifest.classes))
     return files
 
 
@@ -90,16 +104,14 @@ def _require_new(destination: Path) -> None:
 
 def _sample(
     translator: Translator, subject: Subject, *, num: int, label: str | None, device: torch.device
-) -> Mapping[str, Tensor]:
-    """Views by name."""
+) -> Iterator[Mapping[str, Tensor]]:
+    """Views by name, some images at a time."""
     if not isinstance(translator.method, Samples):
         raise ConfigError("method.name", subject.method.name, "draws no pictures; use `diptych translate`.")
     labels = _labels(subject, num=num, name=label, device=device)
-    parts = [slice(start, min(start + _AT_ONCE, num)) for start in range(0, num, _AT_ONCE)]
-    drawn = [
-        translator.sample_views(part.stop - part.start, None if labels is None else labels[part]) for part in parts
-    ]
-    return {name: torch.cat([views[name] for views in drawn]) for name in drawn[0]}
+    for start in range(0, num, _AT_ONCE):
+        end = min(start + _AT_ONCE, num)
+        yield translator.sample_views(end - start, None if labels is None else labels[start:end])
 
 
 def _labels(subject: Subject, *, num: int, name: str | None, device: torch.device) -> Tensor | None:
@@ -121,7 +133,7 @@ def _interpolate(
     num: int,
     label: str | None,
     device: torch.device,
-) -> Tensor:
+) -> Iterator[Mapping[str, Tensor]]:
     """Equal steps from the code of the first picture to that of the second, both ends included."""
     names = [str(path) for path in between]
     if label is not None:
@@ -132,8 +144,8 @@ def _interpolate(
         first, last = (translator.encode(read_example(path, subject, device=device)) for path in between)
     except UnreadablePictureError as error:
         raise ConfigError("between", names, f"one of them {error}.") from error
-    parts = torch.linspace(0, 1, num, device=device).split(_AT_ONCE)
-    return torch.cat([translator.decode(map_codes(partial(_between, weights=part), first, last)) for part in parts])
+    for part in torch.linspace(0, 1, num, device=device).split(_AT_ONCE):
+        yield {"b": translator.decode(map_codes(partial(_between, weights=part), first, last))}
 
 
 def _between(first: Tensor, last: Tensor, *, weights: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, EncoderConfig
 from trainer.data.randomness import seeded
 from trainer.inference.draw import draw_pictures
-from trainer.inference.translator import load_translator
+from trainer.inference.translator import Translator, load_translator
 from trainer.methods.autoencoder.config import AutoencoderConfig
 from trainer.methods.cgan.config import CGANConfig
 from trainer.methods.cogan.config import CoGANConfig
@@ -104,6 +104,21 @@ def test_more_pictures_than_pass_at_once(runs, out, monkeypatch):
     assert_same(draw(runs["cgan"], out), as_pictures(torch.cat(parts)))
 
 
+def test_each_picture_is_written_before_the_next_are_drawn_and_the_grid_stays_small(runs, out, monkeypatch):
+    there = []
+
+    def sample_views(translator: Translator, num: int, label: torch.Tensor | None):
+        there.append(len(list(out.iterdir())) if out.exists() else 0)
+        return {"b": translator.sample(num, label)}
+
+    monkeypatch.setattr("trainer.inference.draw._AT_ONCE", 2)
+    monkeypatch.setattr("trainer.inference.draw._IN_GRID", 2)
+    monkeypatch.setattr(Translator, "sample_views", sample_views)
+    draw(runs["gan"], out)
+    assert there == [0, 2, 4]
+    assert Image.open(out / "grid.png").size == (2 * SIDE, SIDE)
+
+
 def test_between_two_pictures_codes_are_mixed_in_equal_steps(runs, out, tmp_path):
     images = torch.stack([image_of(0, 0, seed=1), image_of(2, 1, seed=2)])
     paths = (tmp_path / "first.png", tmp_path / "last.png")
@@ -168,6 +183,11 @@ def test_the_command_explains_a_folder_that_cannot_be_written(runs, tmp_path, ca
 def test_too_few_pictures_are_refused(num, between):
     with pytest.raises(ConfigError, match=f"num = {num}: use 1 or more, and 2 or more with --between"):
         SampleOptions(run=Path("r"), destination=Path("o"), num=num, between=between)
+
+
+def test_too_many_pictures_are_refused():
+    with pytest.raises(ConfigError, match=r"num = 1000001: use 1000000 or fewer"):
+        SampleOptions(run=Path("r"), destination=Path("o"), num=10**6 + 1)
 
 
 def test_a_checkpoint_must_be_one(runs, tmp_path, labelled_dataset):
