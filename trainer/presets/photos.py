@@ -90,6 +90,7 @@ def presets() -> dict[str, RunConfig]:
     pix2pix = Pix2PixConfig(
         generator=GeneratorConfig(num_downs=7, norm="instance"), discriminator=PatchGANConfig(norm="instance")
     )
+    smooth = replace(pix2pix, generator=replace(pix2pix.generator, upsampling="bilinear"))  # no dots: docs/log.md
     resnet = replace(CycleGANConfig().generator, num_blocks=6)
     fastcut = CUTConfig(
         generator=replace(cut_generator(), num_blocks=6), weight_nce=10.0, weight_identity=0.0, flips=True
@@ -100,7 +101,7 @@ def presets() -> dict[str, RunConfig]:
         **{name: views(CycleGANConfig(generator=resnet), name, "a", "b") for name in UNPAIRED},
         "object-transfer-fastcut": views(fastcut, "object-transfer", "a", "b"),
         "edges2photo": views(pix2pix, "edges2photo", "edges", "photo"),
-        "sketch2photo": views(pix2pix, "sketch2photo", "sketch", "photo"),
+        "sketch2photo": views(smooth, "sketch2photo", "sketch", "photo"),
         "street-labels2photo": views(pix2pix, "street", "label", "photo"),
         "street-photo2labels": views(pix2pix, "street", "photo", "label"),
         "aerial2map": views(pix2pix, "maps", "aerial", "map"),
