@@ -170,9 +170,8 @@ class Loader:
         """Of the split that are trained on: the length of an epoch (of a's, if unpaired)."""
         source = BatchSource(strands, positions=positions)
         spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
-        spec = replace(spec, flat_target=flat_target)
-        class_views = subject.method.class_views
-        self._stream = BatchStream(source, spec=spec, label=data.label, class_views=class_views, seed=seed)
+        views, spec = subject.method.class_views, replace(spec, flat_target=flat_target)
+        self._stream = BatchStream(source, spec=spec, label=data.label, class_views=views, seed=seed)
 
     def __iter__(self) -> Self:
         return self
