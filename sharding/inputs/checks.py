@@ -14,8 +14,8 @@ def reject_unlisted(catalogue: Catalogue, problems: Problems, splits: SplitOptio
     catalogue.reject(
         f"split = '{UNLISTED}'",
         problems=problems,
-        headline=("image has", "images have", f"no row in {splits.split_list}; add it"),
-        reason="has no row in the list of splits",
+        headline=("image has", "images have", splits.place),
+        reason=f"has {splits.place}",
     )
 
 
