@@ -55,7 +55,7 @@ def check_dataset(config: RunConfig) -> Subject:
 def check_subject(subject: Subject, config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data lack what the run wants of them."""
     check_task(subject)
-    check_kept_score(config.checkpoint.keep_best, subject)
+    check_kept_score(config.checkpoint.keep_best, subject, encoder=config.evaluate.on_the_way)
 
 
 def new_subject(config: RunConfig) -> Subject:

@@ -15,7 +15,7 @@ def check_name(metric: str) -> None:
 
 def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     """Scores of the watched split that sweeps can choose by, and that the method gives on these data."""
-    return tuple(available_objectives(_subject(config, manifest)))
+    return tuple(available_objectives(_subject(config, manifest), encoder=config.evaluate.on_the_way))
 
 
 def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest) -> str:
@@ -32,7 +32,8 @@ def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest) -> s
         raise ConfigError("metric", asked, f"{reason} method.name = {config.method.name!r} on {config.data.path}.")
     check_name(asked)
     remedy = f"use {' or '.join(available)}" if available else "sweep over another preset or data set"
-    raise ConfigError("metric", asked, f"{why_absent(asked, _subject(config, manifest))}; {remedy}.")
+    why = why_absent(asked, _subject(config, manifest), encoder=config.evaluate.on_the_way)
+    raise ConfigError("metric", asked, f"{why}; {remedy}.")
 
 
 def _subject(config: RunConfig, manifest: Manifest) -> Subject:

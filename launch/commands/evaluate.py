@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -10,6 +10,7 @@ from launch.machine.devices import Device, choose_device
 from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
+from trainer.config.encoders import EncoderName
 from trainer.data.subject import check_scored
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -30,6 +31,8 @@ class EvaluateOptions:
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
     """Where the run's data set lies now, if it was moved."""
+    encoder: EncoderName | Literal["none"] | None = None
+    """Network by whose features sets of images are compared; evaluate.encoder of the run if not given."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
@@ -60,6 +63,7 @@ def evaluate(options: EvaluateOptions) -> int:
         checkpoint=options.checkpoint,
         usage=options.usage,
         asked=options.asked,
+        encoder=options.encoder,
         console=console,
     )
     write_report(run)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.distributed.launcher import run_ranks
-from tests.scores import COLOR_DISTANCE
+from tests.scores import COLOR_DISTANCE, cheap_encoder
 from tests.tiny_run import subject_of, tiny_config, write_map_dataset, write_tiny_run
-from tests.unit.data.tiny_shards import SIDE, write_unpaired_dataset
+from tests.unit.data.tiny_shards import SIDE, UNPAIRED_SHARDS, write_unpaired_dataset
 from trainer.config.data import DataConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.constant_images import constant_images
@@ -44,14 +44,15 @@ class Negative:
 
 
 def evaluate_unpaired(world: World, folder: Path) -> dict[str, float]:
-    """With one metric more, which keeps something of each image."""
+    """With one metric more, which keeps something of each image, and those by an encoder, which keep more."""
     SCORES[COLOR_DISTANCE.name] = COLOR_DISTANCE
     try:
         method = CycleGANConfig(generator=GeneratorConfig(num_downs=3), discriminator=PatchGANConfig(num_layers=1))
         data = DataConfig(path=folder, view_a="photo", view_b="map", load_size=SIDE, crop_size=SIDE)
         translator = Translator(Negative(), Networks({}, {}), torch.contiguous_format)  # pyright: ignore
         subject = subject_of(RunConfig(method=method, data=data))
-        return SplitEvaluator(subject, seed=0, split="test", world=world)(translator)
+        evaluator = SplitEvaluator(subject, seed=0, split="test", world=world, encoder=cheap_encoder())
+        return evaluator(translator)
     finally:
         del SCORES[COLOR_DISTANCE.name]
 
@@ -72,8 +73,9 @@ def evaluate_both(
 
 def test_two_ranks_find_the_scores_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three test images, so the ranks' parts differ; dropout and batch statistics are at work. Likewise the unpaired
-    ones, three photos and four maps, of which sets are compared.
+    ones, 51 photos and 52 maps, of which sets are compared.
     """
+    monkeypatch.setitem(UNPAIRED_SHARDS, "test", {"photo": (30, 21), "map": (52,)})
     write_map_dataset(tmp_path / "maps")
     run = RunDir(tmp_path / "run")
     write_tiny_run(run, tiny_config(tmp_path / "maps"))
@@ -88,7 +90,8 @@ def test_two_ranks_find_the_scores_of_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert first == second
     assert unpaired == second_unpaired
     assert unpaired == pytest.approx(alone_unpaired, rel=1e-12)
-    assert len(unpaired) == 3  # the translation and two baselines
+    assert sum("color_distance" in key for key in unpaired) == 3  # the translation and two baselines
+    assert sum("fd/" in key for key in unpaired) == 3  # the translation, the identity and real images
     # Ranks have fewer threads, and convolutions other last digits: a few pixels are rounded the other way.
     assert first == pytest.approx(alone, rel=1e-3)
     assert (tmp_path / "two.png").is_file()

@@ -61,6 +61,8 @@ class MethodConfig(Section):
     """Whether it makes view b of view a, or of view b itself where that is the only one: what most scores judge."""
     translates_back: ClassVar[bool] = False
     """Whether it makes view a of view b, too."""
+    draws: ClassVar[bool] = False
+    """Whether it draws images of view b from noise."""
     discriminators: ClassVar[tuple[str, ...]] = ()
     """Its players that judge, as `method.py` names them; clipped critics are among them. Only a player that stands here
     or in `generators` can have an optimizer of its own."""

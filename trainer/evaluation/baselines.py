@@ -1,9 +1,10 @@
 """What needs no training: one constant image, and the input itself."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from trainer.evaluation.constant_images import constant_images
-from trainer.evaluation.contestants import Contestant, Metrics, make_metrics, target
+from trainer.evaluation.contestants import Contestant, Metrics, make_floors, make_metrics, target
 from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.score import Need
@@ -14,21 +15,27 @@ def make_baselines(
 ) -> list[Contestant]:
     """Contestants `baseline/mean` and, where an input can stand for a target, `baseline/identity`.
 
-    Where a judge rates real images, too, `baseline/real`: the targets themselves.
+    Where a judge rates real images, too, `baseline/real`: the targets themselves; where an encoder compares sets, one
+    half of them and the other.
 
     Reads training images, unless there is nothing to score, or another run on this machine has read them already.
     """
 
-    def metrics(of_classes: bool | None = None) -> Metrics:
+    def metrics(of_classes: bool | None = None, view: ScoredView = view) -> Metrics:
         return make_metrics(view, met=met, of_classes=of_classes, judges=() if of_classes else judges)
 
+    lone = replace(view, encoder=None)  # one image is no set
+
+    raters = [judge.make() for judge in judges if judge.rates_real]
+    real = [Metrics(batches=raters), make_floors(view, met=met)]
+    of_real = [Contestant(prefix="baseline/real", predict=target, metrics=found) for found in real if found.any]
     if not metrics().any:
-        return []
+        return of_real
     mean, majority = constant_images(passes.subject, classes=view.classes, world=passes.world)
-    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(of_classes=False))]
+    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(False, lone))]
     if view.classes:
         baselines.append(
-            Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(of_classes=True))
+            Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(True, lone))
         )
     channels_b = passes.subject.view_b.channels
     if passes.subject.pairing != "single" and passes.subject.view_a.channels in (1, channels_b):
@@ -39,6 +46,4 @@ def make_baselines(
                 metrics=metrics(),
             )
         )
-    if raters := [judge.make() for judge in judges if judge.rates_real]:
-        baselines.append(Contestant(prefix="baseline/real", predict=target, metrics=Metrics(batches=raters)))
-    return baselines
+    return baselines + of_real

@@ -13,10 +13,10 @@ from trainer.data.randomness import seeded
 from trainer.evaluation.metrics.base import BatchMetric, Judge, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.passes import Passes
-from trainer.evaluation.score import Need
+from trainer.evaluation.score import Need, Score
 from trainer.evaluation.scores import SCORES
 from trainer.inference.translator import Translator
-from trainer.methods.base import Translates, TranslatesBack
+from trainer.methods.base import Samples, Translates, TranslatesBack
 from trainer.ranks.world import World
 
 Images = Callable[[Batch], Tensor]
@@ -58,20 +58,38 @@ class Metrics:
 
 
 def make_metrics(
-    view: ScoredView, *, met: Collection[Need], of_classes: bool | None = None, judges: Sequence[Judge] = ()
+    view: ScoredView,
+    *,
+    met: Collection[Need],
+    of_classes: bool | None = None,
+    judges: Sequence[Judge] = (),
+    drawn: bool = False,
 ) -> Metrics:
     """Those of the catalogue whose needs are met.
 
     Args:
         of_classes: only those that need classes, or only the others; all if not given.
         judges: whose metrics come with them.
+        drawn: those of images drawn from noise, instead of those of translations.
     """
-    rows = {row.metric: row for row in SCORES.values() if row.metric and row.needs <= set(met)}
-    chosen = [row for row in rows.values() if of_classes is None or ("classes" in row.needs) == of_classes]
+    chosen = [row for row in _rows_of(view, met) if of_classes is None or ("classes" in row.needs) == of_classes]
     pairs, sets = [], []
     for row in chosen:
-        (sets if "sets" in row.needs else pairs).append(importlib.import_module(row.metric).make(view))
+        if ("drawn" in row.needs) == drawn:
+            (pairs if "pairs" in row.needs else sets).append(importlib.import_module(row.metric).make(view))
     return Metrics(pairs=pairs, sets=sets, batches=[judge.make() for judge in judges])
+
+
+def make_floors(view: ScoredView, *, met: Collection[Need]) -> Metrics:
+    """Those that score real images alone, where an encoder compares sets."""
+    rows = [row for row in _rows_of(view, met) if row.encoder and "pairs" not in row.needs]
+    return Metrics(sets=[importlib.import_module(row.metric).make_floor(view) for row in rows])
+
+
+def _rows_of(view: ScoredView, met: Collection[Need]) -> Collection[Score]:
+    """One row of each metric whose needs are met."""
+    rows = [row for row in SCORES.values() if row.metric and row.needs <= set(met)]
+    return {row.metric: row for row in rows if row.encoder in view.encoder_names}.values()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +100,8 @@ class Contestant:
     predict: Images
     metrics: Metrics
     truth: Images = target
+    draws: bool = False
+    """Whether it draws as many images as there are targets, and needs no input."""
 
     def compare(self, batch: Batch) -> None:
         """Take in inputs and the truth that belongs to them."""
@@ -97,6 +117,8 @@ class Contestant:
 
     def see_inputs(self, batch: Batch) -> None:
         """Take in inputs by themselves, for metrics that compare with no target."""
+        if self.draws:
+            return
         images = self.predict(batch)
         with one_thread():
             for metric in self.metrics.sets:
@@ -106,9 +128,12 @@ class Contestant:
 
     def see_targets(self, batch: Batch) -> None:
         """Take in targets by themselves, likewise."""
+        images = self.predict(batch) if self.draws else None
         with one_thread():
             for metric in self.metrics.sets:
                 metric.update_reals(self.truth(batch))
+                if images is not None:
+                    metric.update_fakes(images)
 
     def results(self, world: World) -> dict[str, float]:
         """Scores of all ranks' images, by key; called once on every rank, at the end."""
@@ -122,7 +147,10 @@ class Contestant:
 def translations(
     translator: Translator, passes: Passes, *, view: ScoredView, met: Collection[Need], judges: Sequence[Judge] = ()
 ) -> list[Contestant]:
-    """What the method can do: its translations, its round trips, its way from b to a. Noise follows from the sample."""
+    """What the method can do: its translations, its round trips, its way from b to a, its drawings.
+
+    Noise follows from the sample.
+    """
 
     def seeded_predict(predict: Images) -> Images:
         def run(batch: Batch) -> Tensor:
@@ -136,6 +164,10 @@ def translations(
     if isinstance(translator.method, Translates) and metrics.any:
         predict = seeded_predict(lambda batch: translator.translate(batch.a))
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
+    drawn = make_metrics(view, met=met, drawn=True)
+    if isinstance(translator.method, Samples) and drawn.any:
+        predict = seeded_predict(lambda batch: translator.sample(len(batch.b), batch.label))
+        contestants.append(Contestant(prefix="eval", predict=predict, metrics=drawn, draws=True))
     if isinstance(translator.method, TranslatesBack):
         view_a = ScoredView(eight_bits=passes.subject.view_a.dtype == "uint8")
         for name, trip in _trips(translator, knows_truth=passes.subject.knows_truth).items():

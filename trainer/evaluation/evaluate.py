@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -11,7 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
+from trainer.config.encoders import EncoderName
 from trainer.evaluation.comparison import compare
+from trainer.evaluation.encoders.encoder import Encoder
+from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.evaluation.judges.opened import open_judges
@@ -32,6 +35,7 @@ def evaluate_run(
     checkpoint: Path | None = None,
     usage: Usage = AS_THE_METHOD,
     asked: Asked = NOTHING,
+    encoder: EncoderName | Literal["none"] | None = None,
     console: Console,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
@@ -42,6 +46,7 @@ def evaluate_run(
     Args:
         split: unless given, the one whose scores end a run.
         asked: judges beside the scores that every run gets.
+        encoder: by whose features images are compared; that of the run unless given.
 
     Raises:
         ConfigError: see `load_translator` and `open_judges`.
@@ -50,8 +55,14 @@ def evaluate_run(
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
-    judges = open_judges(asked, subject, split=split, world=world)
-    evaluator = SplitEvaluator(subject, seed=opened.config.train.seed, split=split, world=world, judges=judges)
+    evaluator = SplitEvaluator(
+        subject,
+        seed=opened.config.train.seed,
+        split=split,
+        world=world,
+        judges=open_judges(asked, subject, split=split, world=world),
+        encoder=_open_encoder(encoder or opened.config.evaluate.encoder, device=device),
+    )
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     scores = evaluator(translator)
     variant = usage.variant(of_method=translator.method.trains_at_test_time)
@@ -60,15 +71,17 @@ def evaluate_run(
     own = "-".join(["", *variant.replace(",", "").split()])
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
-    notes = {judge.name: judge.note for judge in judges}
-    write_evaluation(
-        run, split=entry, position=position, num_images=subject.num_images(split), scores=scores, notes=notes
-    )
+    num_images, notes = subject.num_images(split), evaluator.notes
+    write_evaluation(run, split=entry, position=position, num_images=num_images, scores=scores, notes=notes)
     console.print(f"pictures: {picture}")
     console.print(scores_table(scores, title=table_title(run, split=entry, position=position)))
     for note in notes.values():
         console.print(one_line(note))
     return scores
+
+
+def _open_encoder(name: EncoderName | Literal["none"], *, device: torch.device) -> Encoder | None:
+    return None if name == "none" else open_encoder(name, device=device)
 
 
 def open_pictures(opened: OpenRun, *, split: str, world: World) -> SamplePictures:

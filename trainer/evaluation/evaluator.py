@@ -7,10 +7,11 @@ from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.contestants import Contestant, translations
+from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.passes import Passes
-from trainer.evaluation.scores import met_needs
+from trainer.evaluation.scores import encoded_scores, met_needs
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 
@@ -24,24 +25,38 @@ class SplitEvaluator:
         split: of the subject; all of it is used.
         seed: of the run.
         judges: whose scores are wanted beside those that every run gets.
+        encoder: by whose features images are compared, too.
         world: every rank takes part, and gets the scores of the whole split.
 
     Raises:
         DatasetError: there is no such split, no `train` split for the baselines, or nothing in it.
     """
 
-    def __init__(self, subject: Subject, *, seed: int, split: str, world: World, judges: Sequence[Judge] = ()) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        seed: int,
+        split: str,
+        world: World,
+        judges: Sequence[Judge] = (),
+        encoder: Encoder | None = None,
+    ) -> None:
         check_scored(subject, split)
         self.split = split
         self.judges = judges
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)
+        reasons = {} if encoder is None else encoded_scores(subject, encoder.name, split)
         self.view = ScoredView(
             eight_bits=subject.view_b.dtype == "uint8",
             classes=subject.manifest.classes if "classes" in self.met else [],
             exact_colors=keeps_class_colors(subject.manifest.views[subject.data.view_b]),
             border=subject.data.degrade.factor if "enlarged" in self.met else 0,
+            encoder=encoder if "" in reasons.values() else None,
         )
+        self.left_out = {title: why for title, why in reasons.items() if why}
+        """Titles of scores that there are not, and why."""
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
         self._baselines: dict[str, float] | None = None
 
@@ -54,7 +69,8 @@ class SplitEvaluator:
         has no scores where an input cannot stand for a target (3 channels for 1), or is the target. `eval/back_psnr` is
         of the translation from b to a, and `eval/round_trip_psnr` of the way from a to b and back, compared with a. For
         `eval/label_...` see `LabelScores`. Where no truth is known, all images a are translated, and metrics of sets
-        compare them with all images b.
+        compare them with all images b. Where a method draws images from noise, `eval/drawn_...` compares as many of
+        them, of the same labels, with all images b. `baseline/real/...` is what images as good as real ones would have.
 
         Noise of the method follows from (train.seed, sample): the same call gives the same scores.
         """
@@ -66,6 +82,24 @@ class SplitEvaluator:
         if is_first:
             self._baselines = {key: value for key, value in scores.items() if key.startswith("baseline/")}
         return (self._baselines or {}) | scores | (self.labels(translator) if self.labels else {})
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """How scores came about, by who gave them, and which there are not."""
+        found = {judge.name: judge.note for judge in self.judges}
+        if self.view.encoder is not None:
+            found[self.view.encoder.name] = f"{self.view.encoder.note} {self._left_out}".strip()
+        elif self.left_out:
+            found["encoder"] = self._left_out
+        return found
+
+    @property
+    def _left_out(self) -> str:
+        """Those of one reason together."""
+        titles: dict[str, list[str]] = {}
+        for title, why in self.left_out.items():
+            titles.setdefault(why, []).append(title)
+        return " ".join(f"Left out, {why}: {'; '.join(those)}." for why, those in titles.items())
 
     def _score(self, contestants: Sequence[Contestant]) -> dict[str, float]:
         together = [each for each in contestants if self.passes.subject.knows_truth or each.metrics.pairs]

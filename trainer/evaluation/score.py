@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "fcn"]
+Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "drawn", "fcn"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
 the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
-Labels: the run uses one. Way back: the method translates from b to a too.
+Labels: the run uses one. Way back: the method translates from b to a too. Drawn: the method draws images b from noise,
+which are compared with the targets as two sets of images.
 Fcn: a segmentation network, which no run has by itself.
 """
 
@@ -31,18 +32,24 @@ class Score:
     """Shown after the point."""
     needs: frozenset[Need]
     metric: str = ""
-    """The module that measures it, of which `make(ScoredView)` gives a `PairMetric` or, where `needs` has "sets", a
-    `SetMetric`. Empty for what the evaluator makes of other metrics and ways: round trips, labels."""
+    """The module that measures it, of which `make(ScoredView)` gives a `PairMetric` or, where `needs` has "sets" or
+    "drawn", a `SetMetric`. Empty for what the evaluator makes of other metrics and ways: round trips, labels."""
     is_detail: bool = False
     """Of one class, or in the other convention for absent classes: shown, and not in front."""
     is_headline: bool = False
     """Shown large on the report page."""
     is_reference: bool = False
     """Says something of the data, to compare with: no method is better by it."""
+    encoder: str = ""
+    """The network by whose features images are compared, as in `evaluate.encoder`; empty where there is none."""
+    fewest: int = 1
+    """Images that both sets must have: of fewer it would be a number, and no score."""
 
     def __post_init__(self) -> None:
-        kinds = self.needs & {"pairs", "sets"}
-        assert not self.metric or len(kinds) == 1, f"{self.name}: a metric compares either pairs or sets"
+        kinds = self.needs & {"pairs", "sets", "drawn"}
+        assert not self.metric or len(kinds) == 1, (
+            f"{self.name}: a metric compares pairs, sets, or drawn images with a set"
+        )
 
     @property
     def is_pattern(self) -> bool:

@@ -7,9 +7,11 @@ metric is a file in `metrics/` and its row. Imports no torch.
 from collections.abc import Iterator
 from typing import Literal
 
+from trainer.config.encoders import ENCODERS, EncoderName
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
 from trainer.evaluation.score import PATTERN, Need, Score
+from trainer.evaluation.set_rows import rows_of_sets
 
 BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity", "baseline/real": "real images"}
 """Prefixes of keys, and what stands behind them. Real images are no rival: what the truth scores is the ceiling."""
@@ -28,6 +30,8 @@ def _catalogue() -> Iterator[Score]:
     yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
     yield from _of_classes(needs=classes, metric=f"{_METRICS}.segmentation")
     yield from _of_classes("fcn_", "FCN ", needs=frozenset[Need]({"fcn"}))
+    for encoder in ENCODERS:
+        yield from rows_of_sets(encoder)
     yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
     yield Score(name="back_psnr", title="PSNR, b to a", **db, needs=way_back | pairs)
     yield Score(name="label_accuracy", title="wanted label read", needs=labels)
@@ -128,6 +132,8 @@ def met_needs(subject: Subject) -> frozenset[Need]:
             met.add("classes")
         if subject.data.degrade.kind == "downscale" and subject.view_b.channels == 3:
             met.add("enlarged")
+    if method.draws:
+        met.add("drawn")
     if method.translates_back:
         met.add("way back")
     # of unpaired images, labels are those of views a
@@ -136,33 +142,78 @@ def met_needs(subject: Subject) -> frozenset[Need]:
     return frozenset(met)
 
 
-def available_objectives(subject: Subject) -> dict[str, Score]:
-    """Those of `objectives` that the run's data can have, by key."""
+def available_objectives(subject: Subject, *, encoder: EncoderName | None = None) -> dict[str, Score]:
+    """Those of `objectives` that the run's data can have, by key.
+
+    Args:
+        encoder: by whose features the watched split is scored on the way, if by any; see `EvaluateConfig.on_the_way`.
+    """
     met = met_needs(subject)
-    return {key: score for key, score in objectives().items() if score.needs <= met}
+    return {
+        key: score
+        for key, score in objectives().items()
+        if score.needs <= met and (not score.encoder or not why_not_encoded(score, subject, encoder=encoder))
+    }
 
 
-def why_absent(key: str, subject: Subject) -> str:
+def why_not_encoded(score: Score, subject: Subject, *, encoder: EncoderName | None, split: str | None = None) -> str:
+    """Why a score by an encoder is not found on a split, for people; empty where it is.
+
+    Args:
+        encoder: the one that is used, if one is.
+        split: the watched one unless given.
+    """
+    split = split or subject.watched_split
+    if score.encoder != encoder:
+        return f"is found on the way with evaluate.encoder = {score.encoder!r} and evaluate.encoded = 'always'"
+    if subject.view_b.channels not in (1, 3):
+        return f"its encoder sees grey or RGB images, and view {subject.data.view_b!r} has other channels"
+    both = not (subject.knows_truth or "drawn" in score.needs)
+    views = [subject.data.view_b, *[subject.data.view_a] * both]
+    num_images = min(subject.num_images(split, view) for view in views)
+    if num_images < score.fewest:
+        return f"needs {score.fewest} images, and split {split} has {num_images}"
+    return ""
+
+
+def encoded_scores(subject: Subject, encoder: EncoderName, split: str) -> dict[str, str]:
+    """Titles of the scores by an encoder that the run's data and method can have, and why one is left out, if it is."""
+    met = met_needs(subject)
+    rows = [row for row in SCORES.values() if row.encoder == encoder and row.needs <= met]
+    return {row.title: why_not_encoded(row, subject, encoder=encoder, split=split) for row in rows}
+
+
+def why_absent(key: str, subject: Subject, *, encoder: EncoderName | None = None) -> str:
     """The first of a score's needs that the run's data and method do not meet, as a reason for people."""
-    method, data = subject.method, subject.data
-    missing = find_key(key).needs - met_needs(subject)
+    method, score = subject.method, find_key(key)
+    missing = score.needs - met_needs(subject)
+    if not missing:
+        return why_not_encoded(score, subject, encoder=encoder)
     if missing & {"pairs", "sets", "classes", "enlarged"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
-    reasons: dict[Need, str] = {
+    return next(reason for need, reason in _reasons(subject).items() if need in missing)
+
+
+def _reasons(subject: Subject) -> dict[Need, str]:
+    """Why each need is not met, where it is not; those that say most come first."""
+    method, data = subject.method, subject.data
+    wanted = f"data.label = {data.label!r}, method.name = {method.name!r} make none"
+    return {
+        "drawn": f"judges images drawn from noise, and method.name = {method.name!r} draws none",
         "way back": f"judges the way from b to a, which method.name = {method.name!r} does not have",
         "fcn": "is given by a segmentation network: `diptych evaluate RUN --fcn FILE`",
         "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
         "classes": f"view {data.view_b!r} shows no classes",
         "enlarged": f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}",
+        "labels": f"judges images of a wanted label: {wanted}",
     }
-    wanted = f"judges images of a wanted label: data.label = {data.label!r}, method.name = {method.name!r} make none"
-    return next((reason for need, reason in reasons.items() if need in missing), wanted)
 
 
-def check_kept_score(kept: str | None, subject: Subject) -> None:
+def check_kept_score(kept: str | None, subject: Subject, *, encoder: EncoderName | None = None) -> None:
     """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
-    if kept is None or kept in available_objectives(subject):
+    available = available_objectives(subject, encoder=encoder)
+    if kept is None or kept in available:
         return
-    fault = why_absent(kept, subject) if kept in objectives() else "is no score to choose by"
-    there_are = ", ".join(available_objectives(subject)) or "none; use None"
+    fault = why_absent(kept, subject, encoder=encoder) if kept in objectives() else "is no score to choose by"
+    there_are = ", ".join(available) or "none; use None"
     raise ConfigError("checkpoint.keep_best", kept, f"{fault}. Of {subject.data.path} there are: {there_are}.")

@@ -3,13 +3,14 @@
 Features are float64 on the CPU, one row an image.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 SUBSETS = 100
-LARGEST_SUBSET = 1000  # images, as Binkowski et al. have it
+LARGEST_SUBSET = 1000  # images, as Bińkowski et al. have it
+NEIGHBOURS, MOST_NEIGHBOURS = 3, 5
 _ROWS = 1024
 """At once where all pairs of images are looked at, which bounds the memory."""
 
@@ -84,41 +85,50 @@ def _mean_of_others(kernel: Tensor) -> Tensor:
     return (kernel.sum() - kernel.trace()) / (len(kernel) * (len(kernel) - 1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhoods:
+    """What each image of two sets has to do with the balls around those of the other, one number an image.
+
+    A ball reaches from an image to the k-th nearest other one of its own set. The scores are means over images.
+    """
+
+    precise: Tensor
+    """(N,) of fakes: 1 in a ball of a real image (Kynkäänniemi et al. 2019, arXiv:1904.06991, equation 1; k = 3)."""
+    recalled: Tensor
+    """(M,) of real images: 1 in a ball of a fake; likewise."""
+    dense: Tensor
+    """(N,) of fakes: in how many balls of real ones, by k (Naeem et al. 2020, arXiv:2002.09797, equation 3; k = 5)."""
+    covered: Tensor
+    """(M,) of real images: 1 with a fake in its ball (equation 4; k = 5)."""
+
+
+def neighbourhoods(fakes: Tensor, reals: Tensor) -> Neighbourhoods:
+    """Args: fakes: (N, D). reals: (M, D); of both more than `MOST_NEIGHBOURS`."""
+    few, many = NEIGHBOURS, MOST_NEIGHBOURS
+    around_reals, around_fakes = radii(reals, neighbours=many), radii(fakes, neighbours=few)[:, few - 1]
+    precise, dense = [], []
+    recalled, nearest = torch.zeros(len(reals)), torch.full_like(reals[:, 0], torch.inf)
+    for part, radius in zip(fakes.split(_ROWS), around_fakes.split(_ROWS), strict=True):
+        distances = _distances(part, reals)
+        precise.append((distances <= around_reals[:, few - 1]).any(dim=1))
+        dense.append((distances <= around_reals[:, many - 1]).sum(dim=1).double() / many)
+        recalled = recalled.maximum((distances <= radius[:, None]).any(dim=0).float())
+        nearest = nearest.minimum(distances.amin(dim=0))
+    return Neighbourhoods(
+        precise=torch.cat(precise).double(),
+        recalled=recalled.double(),
+        dense=torch.cat(dense),
+        covered=(nearest <= around_reals[:, many - 1]).double(),
+    )
+
+
 def radii(features: Tensor, *, neighbours: int) -> Tensor:
-    """(N, D) -> (N,): how far the k-th nearest other image is from each.
-
-    Args:
-        neighbours: k, less than N.
-    """
-    nearest = [part.topk(neighbours + 1, largest=False).values[:, -1] for part in _distances(features, features)]
-    return torch.cat(nearest)  # the nearest is the image itself
+    """(N, D) -> (N, k): how far the nearest, second nearest, ... other image is from each; k is less than N."""
+    parts = features.split(_ROWS)
+    nearest = torch.cat([_distances(part, features).topk(neighbours + 1, largest=False).values for part in parts])
+    return nearest[:, 1:]  # the first is the image itself
 
 
-def counts_within(points: Tensor, features: Tensor, radius: Tensor) -> Tensor:
-    """In how many of the balls around features each point lies.
-
-    Args:
-        points: (N, D).
-        features: (M, D), the middles of the balls.
-        radius: (M,).
-
-    Returns:
-        (N,) int64. Of Kynkäänniemi et al. 2019 (arXiv:1904.06991), equation 1, precision is the share of fakes in one
-        of the balls of the reals or more, and recall that of the reals in those of the fakes; of Naeem et al. 2020
-        (arXiv:2002.09797), equation 3, density is the mean of a fake's count by k.
-    """
-    return torch.cat([(part <= radius).sum(dim=1) for part in _distances(points, features)])
-
-
-def nearest(points: Tensor, features: Tensor) -> Tensor:
-    """(N, D) and (M, D) -> (N,): how far the nearest feature is from each point.
-
-    Coverage (Naeem et al. 2020, equation 4) is the share of reals whose nearest fake is no farther than their radius.
-    """
-    return torch.cat([part.amin(dim=1) for part in _distances(points, features)])
-
-
-def _distances(points: Tensor, features: Tensor) -> Iterator[Tensor]:
-    """Some rows at a time; by differences, not by products, which lose what makes neighbours differ."""
-    for part in points.split(_ROWS):
-        yield torch.cdist(part, features, compute_mode="donot_use_mm_for_euclid_dist")
+def _distances(points: Tensor, features: Tensor) -> Tensor:
+    """(N, D) and (M, D) -> (N, M); by differences: by products, two equal images would not be at 0."""
+    return torch.cdist(points, features, compute_mode="donot_use_mm_for_euclid_dist")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from trainer.config.encoders import EncoderName
+from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.inference.translator import Translator
@@ -24,15 +26,23 @@ class HeldOut:
         self.world = world
         self.translator = translator
         self._pictures = open_pictures(opened, split=self.subject.watched_split, world=world)
+        self._wanted = opened.config.evaluate
+        self._encoder = open_encoder(self._wanted.named, device=world.device)
         self._evaluator: SplitEvaluator | None = None
 
-    def _evaluator_of(self, split: str) -> SplitEvaluator:
-        return SplitEvaluator(self.subject, seed=self.opened.config.train.seed, split=split, world=self.world)
+    def _evaluator_of(self, split: str, name: EncoderName | None) -> SplitEvaluator:
+        return SplitEvaluator(
+            self.subject,
+            seed=self.opened.config.train.seed,
+            split=split,
+            world=self.world,
+            encoder=self._encoder if name is not None else None,
+        )
 
     def score(self) -> dict[str, float]:
         """Scores of the watched split, equal on all ranks."""
         if self._evaluator is None:
-            self._evaluator = self._evaluator_of(self.subject.watched_split)
+            self._evaluator = self._evaluator_of(self.subject.watched_split, self._wanted.on_the_way)
         return self._evaluator(self.translator)
 
     def draw(self, position: int) -> Path:
@@ -50,11 +60,20 @@ class HeldOut:
             early_stop: why they are fewer than planned.
         """
         split = self.subject.final_split
-        scores = self._evaluator_of(split)(self.translator)
+        judged = self.subject.knows_truth and not self.subject.method.draws
+        evaluator = self._evaluator_of(split, self._wanted.at_the_end(judged=judged))
+        scores = evaluator(self.translator)
         open_pictures(self.opened, split=split, world=self.world).draw(self.translator, self.run.evaluation_picture)
         if self.world.is_main:
             num_images = self.subject.num_images(split)
-            write_evaluation(self.run, split=split, position=position, num_images=num_images, scores=scores)
+            write_evaluation(
+                self.run,
+                split=split,
+                position=position,
+                num_images=num_images,
+                scores=scores,
+                notes=evaluator.notes,
+            )
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)
             write_report(self.run)

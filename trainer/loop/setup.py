@@ -101,7 +101,8 @@ def _check(opened: OpenRun) -> None:
     """What is damaged or impossible is told by all ranks before anything is loaded."""
     read_metrics(opened.run.metrics_file)
     check_report(opened.run)
-    check_kept_score(opened.config.checkpoint.keep_best, opened.subject)
+    config = opened.config
+    check_kept_score(config.checkpoint.keep_best, opened.subject, encoder=config.evaluate.on_the_way)
 
 
 def _events(trainer: Trainer) -> list[Event]:

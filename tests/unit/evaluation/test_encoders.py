@@ -52,7 +52,7 @@ class Counting:
 
 def test_each_picture_is_encoded_once():
     backbone = Counting()
-    encoder = Encoder("counting", lambda: backbone, device=CPU)
+    encoder = Encoder("mobilenet_v2", lambda: backbone, device=CPU)
     images = torch.arange(-1, 1, 0.05)[:, None, None, None].expand(-1, 1, 8, 8)
     first = encoder.pooled(images)
     assert torch.equal(encoder.pooled(torch.cat([images.flip(0), images])), torch.cat([first.flip(0), first]))
@@ -62,7 +62,7 @@ def test_each_picture_is_encoded_once():
 
 def test_pictures_are_rounded_and_then_resized_with_antialiasing():
     backbone = Counting()
-    encoder = Encoder("counting", lambda: backbone, device=CPU)
+    encoder = Encoder("mobilenet_v2", lambda: backbone, device=CPU)
     rounded = torch.randint(1, 255, (1, 3, 64, 64), generator=torch.Generator().manual_seed(0)).float()
     image = rounded / 127.5 - 1
     [levels] = encoder.stages(image)

@@ -6,14 +6,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from trainer.evaluation.set_distances import (
-    counts_within,
-    frechet_distance,
-    kernel_distances,
-    nearest,
-    radii,
-    subset_size,
-)
+from trainer.evaluation.set_distances import frechet_distance, kernel_distances, neighbourhoods, radii, subset_size
 
 D = 6
 
@@ -75,17 +68,32 @@ def test_subsets_are_at_most_half_of_the_smaller_set():
 
 
 def test_neighbourhoods_by_hand():
-    reals = torch.tensor([[0.0], [1.0], [3.0], [10.0]], dtype=torch.float64)
-    fakes = torch.tensor([[0.5], [4.5], [30.0]], dtype=torch.float64)
-    radius = radii(reals, neighbours=1)
-    assert radius.tolist() == [1, 1, 2, 7]
-    assert counts_within(fakes, reals, radius).tolist() == [2, 2, 0]  # precision 2/3; density 4/3
-    assert nearest(reals, fakes).tolist() == [0.5, 0.5, 1.5, 5.5]  # coverage 1
+    reals = torch.tensor([0.0, 1.0, 3.0, 10.0, 11.0, 13.0, 100.0], dtype=torch.float64)[:, None]
+    assert radii(reals, neighbours=3)[:3].tolist() == [[1, 3, 10], [1, 2, 9], [2, 3, 7]]
+    # the balls reach to the third nearest: 10, 9, 7, 7, 8, 10, 89; and to the fifth: 13, 12, 10, 10, 11, 13, 97
+    fakes = torch.tensor([-9.5, 5.5, 205.0, 206.0, 207.0, 208.0], dtype=torch.float64)[:, None]
+    found = neighbourhoods(fakes, reals)
+    assert found.precise.tolist() == [1, 1, 0, 0, 0, 0]
+    assert found.dense.tolist() == [2 / 5, 7 / 5, 0, 0, 0, 0]
+    assert found.covered.tolist() == [1, 1, 1, 1, 1, 1, 1]
+    assert found.recalled.tolist() == [1, 1, 1, 1, 1, 1, 1]  # the ball of 5.5 reaches to 206
+
+
+def test_a_set_is_in_its_own_neighbourhoods_and_a_far_one_is_not():
+    near, far = features(30, seed=0), features(30, seed=1, shift=100.0)
+    own, other = neighbourhoods(near, near), neighbourhoods(far, near)
+    for name in ("precise", "recalled", "covered"):
+        assert getattr(own, name).mean() == 1
+        assert getattr(other, name).mean() == 0
+    assert own.dense.mean() == pytest.approx(1 + 1 / 5)  # five others, and itself
+    assert other.dense.mean() == 0
 
 
 def test_many_images_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch):
-    points, middles = features(50, seed=0), features(40, seed=1)
-    whole = [radii(middles, neighbours=3), counts_within(points, middles, radii(middles, neighbours=3))]
+    fakes, reals = features(50, seed=0, shift=0.5), features(40, seed=1)
+    whole = neighbourhoods(fakes, reals)
     monkeypatch.setattr("trainer.evaluation.set_distances._ROWS", 7)
-    assert torch.equal(radii(middles, neighbours=3), whole[0])
-    assert torch.equal(counts_within(points, middles, whole[0]), whole[1])
+    parts = neighbourhoods(fakes, reals)
+    for name in ("precise", "recalled", "dense", "covered"):
+        assert torch.equal(getattr(parts, name), getattr(whole, name))
+    assert 0 < whole.recalled.mean() < 1

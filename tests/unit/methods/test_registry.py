@@ -102,5 +102,6 @@ def test_a_section_says_what_its_method_can_do(name: str):
     method = build_method(section, Task(channels_a=3, channels_b=3, side=SIDE, num_labels=labels))
     assert section.translates == isinstance(method, Translates)
     assert section.translates_back == isinstance(method, TranslatesBack)
+    assert section.draws == isinstance(method, Samples)
     draws_labels = isinstance(method, Samples) and section.needs_label
     assert section.shows_labels == (draws_labels or isinstance(method, Relabels | Encodes))

@@ -1,7 +1,8 @@
 """The contract of a metric, and the mean over images that most of them are.
 
 A metric is a module with `make(ScoredView)`, which gives a new `PairMetric` or `SetMetric`, and a row for each of its
-scores in `trainer/evaluation/scores.py`, which names the module. A `BatchMetric` is made by a `Judge`.
+scores in `trainer/evaluation/scores.py`, which names the module; of a metric of sets by an
+encoder, the module has `make_floor`, too, which scores real images alone. A `BatchMetric` is made by a `Judge`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
 from trainer.data.batch import Batch
+from trainer.evaluation.encoders.encoder import Encoder
 from trainer.ranks.world import World
 
 
@@ -28,6 +30,13 @@ class ScoredView:
     """Whether targets come in the colours that they were given: one that is no class's is then no class."""
     border: int = 0
     """Pixels at each side that scores of images made larger leave out: as many as the factor."""
+    encoder: Encoder | None = None
+    """By whose features images are compared, too."""
+
+    @property
+    def encoder_names(self) -> tuple[str, ...]:
+        """The encoders whose rows of the catalogue are meant, with that of those without one."""
+        return ("",) if self.encoder is None else ("", self.encoder.name)
 
 
 class Metric(Protocol):

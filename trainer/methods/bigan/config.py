@@ -37,6 +37,7 @@ class BiGANConfig(MethodConfig):
     pairing = "single"
     fixed_size = True
     shows_labels = True
+    draws = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     generator: DecoderConfig = field(default_factory=DecoderConfig)

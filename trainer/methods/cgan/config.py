@@ -24,6 +24,7 @@ class CGANConfig(MethodConfig):
     needs_label = True
     fixed_size = True
     translates = False
+    draws = True
     shows_labels = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)

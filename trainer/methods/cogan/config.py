@@ -34,6 +34,7 @@ class CoGANConfig(MethodConfig):
     recipe = Recipe(optimizer=OptimizerConfig(schedule="constant", weight_decay=1e-4), batch_size=128)
     fixed_size = True
     translates_back = True
+    draws = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

@@ -25,6 +25,7 @@ class GANConfig(MethodConfig):
     pairing = "single"
     fixed_size = True
     translates = False
+    draws = True
 
     generator: DecoderConfig = field(default_factory=DecoderConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)

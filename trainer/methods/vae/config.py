@@ -22,6 +22,7 @@ class VAEConfig(MethodConfig):
     pairing = "single"
     fixed_size = True
     shows_labels = True
+    draws = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

@@ -40,6 +40,7 @@ class VAEGANConfig(MethodConfig):
     pairing = "single"
     fixed_size = True
     shows_labels = True
+    draws = True
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
