@@ -38,7 +38,7 @@ MACHINES = $(call flag,NPROC,--num-procs) $(call flag,HOSTFILE,--hostfile) $(cal
 	$(if $(or $(filter-out 0,$(SLURM)),$(EMIT),$(filter command,$(origin NODES))),$(call flag,NODES,--nodes)) \
 	$(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
-.PHONY: help setup launch check test test-slow test-cluster test-soak lint format golden map sweep bench bench-data bench-scale shard lock clean
+.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format golden map sweep bench bench-data bench-scale shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,14 +72,18 @@ check: lint ## Lint, then the unit tests, in minutes: before each commit
 	@$(PYTEST_TWO) tests/unit $(PYTEST_ARGS)
 
 test: setup ## Run the tests, but for the slow tier
-	@$(PYTEST_TWO) -m "not slow and not cluster and not soak" $(PYTEST_ARGS)
+	@$(PYTEST_TWO) -m "not slow and not browser and not cluster and not soak" $(PYTEST_ARGS)
 
 test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into copies of the tree
-	@$(PYTEST_TWO) -m "slow and not cluster and not soak" $(PYTEST_ARGS)
+	@$(PYTEST_TWO) -m "slow and not browser and not cluster and not soak" $(PYTEST_ARGS)
+
+# Needs Chromium as a package of the system (apt-get install chromium): without it, its tests are skipped.
+test-browser: setup ## Run whole sessions of a perceptual study in a browser: how long a second is, phone, keyboard, reload
+	@$(BIN)/pytest -m browser tests/browser $(PYTEST_ARGS)
 
 # Needs root, iproute2, openssh-server, pdsh, slurm-wlm and munge: what is missing is named where tests are skipped.
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
-	@$(BIN)/pytest -m "cluster and not soak" $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "cluster and not browser and not soak" $(PYTEST_ARGS)
 
 test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)

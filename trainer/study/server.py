@@ -141,6 +141,7 @@ class _Service:
             "numImages": len(standing.trial.files),
             "isPractice": standing.trial.part == "practice",
             "isShown": standing.begun is not None and self.design.exposure_ms is not None,
+            "waitMs": 1000 * self.sessions.wait_s(standing),
         }
 
 

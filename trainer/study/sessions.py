@@ -140,7 +140,7 @@ class Sessions:
         with self._changes():
             session = self._known(token)
             standing, trial = self._current(session, given.trial)
-            self._require_shown(standing, trial)
+            self._require_shown(standing)
             if not 0 <= given.choice < len(trial.choices):
                 raise RefusedError("There is no such choice.")
             if len(given.exposures_ms) not in (0, len(trial.files)):
@@ -186,11 +186,16 @@ class Sessions:
             raise RefusedError("This is not the trial that comes next.")
         return standing, standing.trial
 
-    def _require_shown(self, standing: Standing, trial: Trial) -> None:
-        """Raise RefusedError unless there was time to see what is to be judged."""
-        least = _EARLY * (self.design.exposure_ms or 0) * len(trial.files) / 1000
-        # a clock that was put back tells nothing
-        if standing.begun is None or 0 <= self._clock() - standing.begun < least:
+    def wait_s(self, standing: Standing) -> float:
+        """Seconds until what is to be judged can have been seen, once it has begun."""
+        if standing.trial is None or standing.begun is None:
+            return 0.0
+        gone = self._clock() - standing.begun
+        least = _EARLY * (self.design.exposure_ms or 0) * len(standing.trial.files) / 1000
+        return max(0.0, least - gone) if gone >= 0 else 0.0  # a clock that was put back tells nothing
+
+    def _require_shown(self, standing: Standing) -> None:
+        if standing.begun is None or self.wait_s(standing) > 0:
             raise RefusedError("The images of this trial have not been shown yet.")
 
     def _require_open(self) -> None:

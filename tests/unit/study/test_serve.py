@@ -1,11 +1,6 @@
 """`diptych study serve`: a process that anybody can kill, and one at a time."""
 
 import json
-import re
-import signal
-import subprocess
-import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from launch.commands.study import main as study
+from tests.served import start_server
 from tests.unit.study.conftest import Served
 from trainer.config.errors import ConfigError
 from trainer.study.design import write_design
@@ -26,44 +22,29 @@ def request(url: str, cookie: str = "", **content: object) -> tuple[dict, str]:
         return json.load(answer), answer.headers.get("set-cookie", "").partition(";")[0]
 
 
-def start(folder: Path, *flags: str) -> tuple[subprocess.Popen, str, str]:
-    """The process, all that it said, and the address of its page."""
-    command = [sys.executable, "-m", "launch.cli", "study", "serve", str(folder), "--port", "0", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = ""
-    while not (found := re.search(r"http://\S+/", said)):
-        line = process.stdout.readline()
-        assert line, said
-        said += line
-    return process, said, found[0]
-
-
 def test_what_was_answered_is_there_after_the_server_was_killed(serve: Callable[..., Served]) -> None:
     folder = (served := serve(num_practice=0, exposure_ms=None)).folder
     write_design(folder, served.design)
-    process, said, url = start(folder)
+    server = start_server(folder)
     try:
-        assert "0 participants finished" in said
+        assert "0 participants finished" in server.said
         with pytest.raises(ConfigError, match="in use by process"):
             study(["serve", str(folder), "--port", "0"])
-        state, cookie = request(f"{url}api/start", ids={})
-        request(f"{url}api/begin", cookie, trial=0, page="page-one")
-        request(f"{url}api/answer", cookie, trial=0, choice=0, exposures_ms=[], seconds=1.0)
+        state, cookie = request(f"{server.url}api/start", ids={})
+        request(f"{server.url}api/begin", cookie, trial=0, page="page-one")
+        request(f"{server.url}api/answer", cookie, trial=0, choice=0, exposures_ms=[], seconds=1.0)
     finally:
-        process.kill()
-        process.wait()
+        server.kill()
     assert state["trial"] == 0
     assert len(read_answers(folder)) == 1
-    process, said, url = start(folder, "--host", "0.0.0.0")
+    server = start_server(folder, "--host", "0.0.0.0")
     try:
-        assert "every machine that reaches this one" in said
-        port = url.rstrip("/").rpartition(":")[2]
+        assert "every machine that reaches this one" in server.said
+        port = server.url.rstrip("/").rpartition(":")[2]
         assert request(f"http://127.0.0.1:{port}/api/state", cookie)[0]["trial"] == 1
     finally:
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
+        rest = server.interrupt()
+    assert server.process.returncode == 0
     assert "all answers are in" in rest
 
 

@@ -122,7 +122,7 @@ function staged(images, captions) {
 
 function captionsOf(count) {
   if (settings.protocol !== "preference") return [];
-  return count === 3 ? ["made of this", "left", "right"] : ["left", "right"];
+  return count === 3 ? ["the input", "left", "right"] : ["left", "right"];
 }
 
 /** Show what is to be judged. Resolves to how long each image was there; where it stays, to a function for it. */
@@ -224,6 +224,7 @@ async function oneTrial(state) {
   progress(state);
   const { images, measured } = state.isShown ? { images: [], measured: () => [] } : await shown(state);
   try {
+    if (state.isShown) await pause(state.waitMs);
     if (isSequence) await pause(BEFORE_QUESTION_MS);
     const start = performance.now();
     const choice = await question(state.isShown);
