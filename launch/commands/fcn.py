@@ -1,4 +1,4 @@
-"""`diptych fcn train|show`: a segmentation network that judges generated photos by their labels."""
+"""`diptych fcn COMMAND FILE`: train or show a segmentation network that judges generated photos by their labels."""
 
 from dataclasses import dataclass
 from pathlib import Path

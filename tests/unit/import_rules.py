@@ -132,6 +132,7 @@ RULES = (
             "trainer.evaluation.scores",
             "trainer.evaluation.comparison",
             "trainer.evaluation.judges.asked",
+            "trainer.evaluation.judges.own_function",
             "trainer.checkpoints.batch",
             "trainer.checkpoints.given",
             "trainer.checkpoints.layout",

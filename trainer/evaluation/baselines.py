@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from trainer.evaluation.constant_images import constant_images
-from trainer.evaluation.contestants import Contestant, Metrics, make_floors, make_metrics, target
-from trainer.evaluation.metrics.base import Judge, ScoredView
+from trainer.evaluation.contestants import Contestant, make_floors, make_metrics, target
+from trainer.evaluation.metrics.base import Judge, Metrics, ScoredView
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.score import Need
 
@@ -26,7 +26,7 @@ def make_baselines(
 
     lone = replace(view, encoder=None)  # one image is no set
 
-    raters = [judge.make() for judge in judges if judge.rates_real]
+    raters = [metric for judge in judges if judge.rates_real for metric in judge.make().batches]
     real = [Metrics(batches=raters), make_floors(view, met=met)]
     of_real = [Contestant(prefix="baseline/real", predict=target, metrics=found) for found in real if found.any]
     if not metrics().any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
-from trainer.evaluation.metrics.base import BatchMetric, Judge, PairMetric, ScoredView, SetMetric
+from trainer.evaluation.metrics.base import Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.score import Need, Score
@@ -43,20 +43,6 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(num_threads)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """New ones, which have seen nothing."""
-
-    pairs: Sequence[PairMetric] = ()
-    sets: Sequence[SetMetric] = ()
-    batches: Sequence[BatchMetric] = ()
-
-    @property
-    def any(self) -> bool:
-        """Whether there is one at all."""
-        return bool(self.pairs or self.sets or self.batches)
-
-
 def make_metrics(
     view: ScoredView,
     *,
@@ -73,11 +59,17 @@ def make_metrics(
         drawn: those of images drawn from noise, instead of those of translations.
     """
     chosen = [row for row in _rows_of(view, met) if of_classes is None or ("classes" in row.needs) == of_classes]
-    pairs, sets = [], []
+    pairs: list[PairMetric] = []
+    sets: list[SetMetric] = []
     for row in chosen:
         if ("drawn" in row.needs) == drawn:
             (pairs if "pairs" in row.needs else sets).append(importlib.import_module(row.metric).make(view))
-    return Metrics(pairs=pairs, sets=sets, batches=[judge.make() for judge in judges])
+    asked = [judge.make() for judge in judges]
+    return Metrics(
+        pairs=[*pairs, *(metric for each in asked for metric in each.pairs)],
+        sets=[*sets, *(metric for each in asked for metric in each.sets)],
+        batches=[metric for each in asked for metric in each.batches],
+    )
 
 
 def make_floors(view: ScoredView, *, met: Collection[Need]) -> Metrics:

@@ -1,6 +1,6 @@
 """Scores of a run: computed, written down, shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +15,10 @@ from trainer.config.encoders import EncoderName
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
-from trainer.evaluation.evaluator import SplitEvaluator
+from trainer.evaluation.evaluator import SplitEvaluator, scored_view
+from trainer.evaluation.group_tables import group_tables
 from trainer.evaluation.judges.asked import NOTHING, Asked
+from trainer.evaluation.judges.group_judge import take_groups
 from trainer.evaluation.judges.opened import open_judges
 from trainer.evaluation.samples import SamplePictures
 from trainer.inference.translator import load_translator
@@ -25,6 +27,9 @@ from trainer.ranks.world import World, lone_world
 from trainer.runs import formats
 from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
+
+Groups = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Label -> its value -> `num_images` and `scores` of the images that have it."""
 
 
 def evaluate_run(
@@ -60,7 +65,7 @@ def evaluate_run(
         seed=opened.config.train.seed,
         split=split,
         world=world,
-        judges=open_judges(asked, subject, split=split, world=world),
+        judges=open_judges(asked, subject, view=scored_view(subject), split=split, world=world),
         encoder=_open_encoder(encoder or opened.config.evaluate.encoder, device=device),
     )
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
@@ -71,13 +76,20 @@ def evaluate_run(
     own = "-".join(["", *variant.replace(",", "").split()])
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
-    num_images, notes = subject.num_images(split), evaluator.notes
-    write_evaluation(run, split=entry, position=position, num_images=num_images, scores=scores, notes=notes)
+    groups = _take_groups(scores, asked.by, opened)
+    told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
+    write_evaluation(run, split=entry, position=position, scores=scores, **told)
     console.print(f"pictures: {picture}")
     console.print(scores_table(scores, title=table_title(run, split=entry, position=position)))
-    for note in notes.values():
+    for group in group_tables(groups):
+        console.print(plain_table(group.titles, group.rows, title=f"by {group.label}"))
+    for note in evaluator.notes.values():
         console.print(one_line(note))
     return scores
+
+
+def _take_groups(scores: dict[str, float], label: str | None, opened: OpenRun) -> Groups:
+    return {} if label is None else {label: take_groups(scores, opened.manifest.labels[label].names)}
 
 
 def _open_encoder(name: EncoderName | Literal["none"], *, device: torch.device) -> Encoder | None:
@@ -98,6 +110,7 @@ def write_evaluation(
     num_images: int,
     scores: dict[str, float],
     notes: Mapping[str, str] | None = None,
+    groups: Groups | None = None,
 ) -> None:
     """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay.
 
@@ -105,6 +118,7 @@ def write_evaluation(
 
     Args:
         notes: how scores came about, by who gave them.
+        groups: label -> its value -> `num_images` and `scores` of the images that have it.
     """
     entry: dict[str, Any] = {
         "position": position,
@@ -118,8 +132,8 @@ def write_evaluation(
     if before.get("position") == position:
         entry["scores"] = {**before["scores"], **scores}
         notes = {**before.get("notes", {}), **(notes or {})}
-    if notes:
-        entry["notes"] = dict(notes)
+        groups = {**before.get("groups", {}), **(groups or {})}
+    entry |= {name: dict(found) for name, found in (("notes", notes), ("groups", groups)) if found}
     formats.EVALUATION.write(run.evaluation_file, {"splits": known | {name: entry}})
 
 
@@ -131,6 +145,16 @@ def _stands_for(known: Mapping[str, Mapping[str, Any]], split: str, position: in
 def table_title(run: RunDir, *, split: str, position: int) -> str:
     """Which images of which run were scored, and when."""
     return f"{run.path}: split {split} after {position} images"
+
+
+def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, title: str) -> Table:
+    """A table of text, its first column on the left."""
+    table = Table(title=Text(one_line(title)), title_justify="left")
+    for place, name in enumerate(titles):
+        table.add_column(Text(one_line(name)), justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    return table
 
 
 def scores_table(scores: dict[str, float], *, title: str) -> Table:

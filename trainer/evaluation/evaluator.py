@@ -16,6 +16,18 @@ from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 
 
+def scored_view(subject: Subject, *, encoder: Encoder | None = None) -> ScoredView:
+    """What metrics are told of a run's targets."""
+    met = met_needs(subject)
+    return ScoredView(
+        eight_bits=subject.view_b.dtype == "uint8",
+        classes=subject.manifest.classes if "classes" in met else [],
+        exact_colors=keeps_class_colors(subject.manifest.views[subject.data.view_b]),
+        border=subject.data.degrade.factor if "enlarged" in met else 0,
+        encoder=encoder,
+    )
+
+
 class SplitEvaluator:
     """Scores what a method makes of one split, any number of times: the baselines are computed once.
 
@@ -48,13 +60,7 @@ class SplitEvaluator:
         self.passes = Passes(subject=subject, seed=seed, world=world)
         self.met = met_needs(subject)
         reasons = {} if encoder is None else encoded_scores(subject, encoder.name, split)
-        self.view = ScoredView(
-            eight_bits=subject.view_b.dtype == "uint8",
-            classes=subject.manifest.classes if "classes" in self.met else [],
-            exact_colors=keeps_class_colors(subject.manifest.views[subject.data.view_b]),
-            border=subject.data.degrade.factor if "enlarged" in self.met else 0,
-            encoder=encoder if "" in reasons.values() else None,
-        )
+        self.view = scored_view(subject, encoder=encoder if "" in reasons.values() else None)
         self.left_out = {title: why for title, why in reasons.items() if why}
         """Titles of scores that there are not, and why."""
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "drawn", "fcn"]
+Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "drawn", "fcn", "mask"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
 the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
 Labels: the run uses one. Way back: the method translates from b to a too. Drawn: the method draws images b from noise,
 which are compared with the targets as two sets of images.
-Fcn: a segmentation network, which no run has by itself.
+Fcn, mask: a segmentation network, a view that says which pixels count; no run has them by itself.
 """
 
 PATTERN = "{name}"

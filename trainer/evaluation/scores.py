@@ -30,6 +30,12 @@ def _catalogue() -> Iterator[Score]:
     yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
     yield from _of_classes(needs=classes, metric=f"{_METRICS}.segmentation")
     yield from _of_classes("fcn_", "FCN ", needs=frozenset[Need]({"fcn"}))
+    mask = frozenset[Need]({"mask"})
+    yield Score(name="masked_psnr", title="PSNR within the mask", **db, needs=mask)
+    yield Score(name="masked_ssim", title="SSIM within the mask", needs=mask)
+    yield from _of_classes("masked_", "within the mask: ", needs=mask)
+    yield Score(name="own/{name}", title="{name}", needs=frozenset())
+    yield Score(name="own_less/{name}", title="{name}", needs=frozenset(), better="lower")
     for encoder in ENCODERS:
         yield from rows_of_sets(encoder)
     yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
@@ -202,6 +208,7 @@ def _reasons(subject: Subject) -> dict[Need, str]:
         "drawn": f"judges images drawn from noise, and method.name = {method.name!r} draws none",
         "way back": f"judges the way from b to a, which method.name = {method.name!r} does not have",
         "fcn": "is given by a segmentation network: `diptych evaluate RUN --fcn FILE`",
+        "mask": "is of the pixels that a mask leaves: `diptych evaluate RUN --mask-view NAME`",
         "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
         "classes": f"view {data.view_b!r} shows no classes",
         "enlarged": f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}",

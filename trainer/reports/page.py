@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,6 +14,7 @@ import jinja2
 from sharding.console import command_line, counted, printable
 from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import ScoreRow, compare
+from trainer.evaluation.group_tables import GroupTable, group_tables
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
 from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
@@ -36,6 +38,7 @@ class Evaluation:
     rows: list[ScoreRow]
     notes: list[str]
     """How scores came about."""
+    groups: list[GroupTable]
 
     @property
     def has_lower(self) -> bool:
@@ -169,6 +172,7 @@ def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
                 num_images=entry["num_images"],
                 rows=compare(shown),
                 notes=[*entry.get("notes", {}).values()],
+                groups=[*islice(group_tables(entry.get("groups", {})), _MOST_SPLITS)],
             )
         )
     more = len(entries) - len(found)

@@ -64,6 +64,14 @@ class _RunRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Group:
+    """What evaluation.json holds of the images that have one value of a label."""
+
+    num_images: Count
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Evaluation:
     """What evaluation.json holds of one split."""
 
@@ -72,6 +80,8 @@ class _Evaluation:
     scores: dict[str, float]
     notes: dict[_Name, str] = field(default_factory=dict)
     """How scores came about, by who gave them."""
+    groups: dict[_Name, dict[_Name, _Group]] = field(default_factory=dict)
+    """Label -> its value -> the scores of the images that have it."""
 
 
 @dataclass(frozen=True, kw_only=True)

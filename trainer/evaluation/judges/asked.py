@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
+from trainer.evaluation.judges.own_function import OwnFunction, find_function
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,15 @@ class Asked:
     fcn: Path | None = None
     """File of `diptych fcn train`: its network segments the photos that the run makes, which are scored against the
     labels that they were made from; beside them the real photos, the ceiling."""
+    metric: tuple[str, ...] = ()
+    """Functions of your own, MODULE:FUNCTION, of this folder or installed: (image, target) -> a number; the score is
+    its mean. MODULE:FUNCTION:lower where less is better. See docs/segmentation.md."""
+    set_metric: tuple[str, ...] = ()
+    """Likewise, of sets: (list of images, list of targets) -> a number."""
+    mask_view: str | None = None
+    """A view that says which pixels count (bright, or of a class): scores of those alone, beside the others."""
+    by: str | None = None
+    """A label of the data set: the scores of the images of each of its values, in a table of their own."""
 
     def check(self, subject: Subject) -> None:
         """Raise ConfigError for what cannot judge the run."""
@@ -21,6 +31,23 @@ class Asked:
             if not self.fcn.is_file():
                 raise ConfigError("fcn", str(self.fcn), "there is no such file; make one with `diptych fcn train`.")
             labels_view(subject, field="fcn")
+        has_pairs = subject.knows_truth and subject.method.translates
+        for field, value in (("metric", self.metric), ("mask_view", self.mask_view), ("by", self.by)):
+            if value and not has_pairs:
+                raise ConfigError(field, value, "compares each image with its target, and this run has no such pairs.")
+        if self.set_metric and not subject.method.translates:
+            raise ConfigError(
+                "set_metric", self.set_metric, f"method.name = {subject.method.name!r} translates nothing."
+            )
+        if self.by is not None and self.by not in subject.manifest.labels:
+            known = ", ".join(subject.manifest.labels) or "none"
+            raise ConfigError("by", self.by, f"{subject.data.path} has no such label; it has: {known}.")
+        self.functions()
+
+    def functions(self) -> list[OwnFunction]:
+        """Those of `metric` and `set_metric`. Raises ConfigError for what is none."""
+        named = [("metric", spec) for spec in self.metric] + [("set_metric", spec) for spec in self.set_metric]
+        return [find_function(spec, field=field) for field, spec in named]
 
 
 NOTHING = Asked()

@@ -13,6 +13,7 @@ from trainer.data.subject import Subject
 from trainer.evaluation.judges.asked import labels_view
 from trainer.evaluation.judges.fcn_file import Fcn, check_classes, read_fcn
 from trainer.evaluation.judges.label_maps import LabelMaps
+from trainer.evaluation.metrics.base import Metrics
 from trainer.evaluation.metrics.segmentation import Confusion
 from trainer.pictures.tensors import to_uint8
 from trainer.ranks.world import World
@@ -74,9 +75,9 @@ class FcnJudge:
         self._scale = (self.fcn.info.size[0] / height, self.fcn.info.size[1] / width)
         self._crop = subject.data.crop_shape
 
-    def make(self) -> FcnScores:
+    def make(self) -> Metrics:
         """New scores; labels are read once for all that are made."""
-        return FcnScores(self.fcn, self._maps, scale=self._scale)
+        return Metrics(batches=[FcnScores(self.fcn, self._maps, scale=self._scale)])
 
     @property
     def note(self) -> str:

@@ -25,18 +25,56 @@ def class_reader(view: View, classes: list[ClassInfo]) -> Callable[[Tensor], Ten
     return lambda images: read(images, colors)
 
 
-class LabelMaps:
-    """Labels of a run's images, read beside a pass over them: the part of each that the run's images show.
+class Beside:
+    """A further view of the images of a pass, read beside it.
 
-    A run scales images before it cuts out their centre. The same part is cut out of the labels as they are stored, so
-    that these are not resampled; where their sizes differ, they are scaled as the images are.
+    Args:
+        subject: that has the view as b, at the size at which it is wanted.
+        read: what becomes of the view's images (N, C, H, W) in [-1, 1].
+    """
+
+    def __init__(self, subject: Subject, *, split: str, world: World, read: Callable[[Tensor], Tensor]) -> None:
+        self._subject, self._split, self._world, self._read = subject, split, world, read
+        self._pass: Iterator[Batch] = iter(())
+        self._next = 0
+        self._found: dict[int, Tensor] = {}
+
+    def of(self, batch: Batch) -> Tensor:
+        """What belongs to a batch's samples.
+
+        Args:
+            batch: of a pass in stored order, from its beginning on; each may be asked for several times.
+        """
+        wanted = batch.index.tolist()
+        if not all(place in self._found for place in wanted):
+            self._found = {place: self._at(place) for place in wanted}
+        return torch.stack([self._found[place] for place in wanted])
+
+    def _at(self, place: int) -> Tensor:
+        if place < self._next:
+            self._next = 0
+        if self._next == 0:
+            view = self._subject.data.view_b
+            self._pass = side_images(self._subject, view=view, split=self._split, world=self._world)
+        for batch in self._pass:
+            found = int(batch.index)
+            self._next = found + 1
+            if found == place:
+                return self._read(batch.b)[0]
+        raise AssertionError(f"sample {place} of split {self._split} is in no pass over {self._subject.data.view_b}")
+
+
+class LabelMaps(Beside):
+    """Labels of a run's images, class numbers int64 (N, H, W): the part of each that the run's images show.
+
+    -1 is no class. A run scales images before it cuts out their centre. The same part is cut out of the labels as they
+    are stored, so that these are not resampled; where their sizes differ, they are scaled as the images are.
 
     Args:
         view: that shows classes.
     """
 
     def __init__(self, subject: Subject, *, view: str, split: str, world: World) -> None:
-        self._split, self._view, self._world = split, view, world
         self.stored, self.window = label_window(subject, view)
         data = replace(
             subject.data,
@@ -47,34 +85,8 @@ class LabelMaps:
             load_size=self.stored or subject.evaluation_size,
             crop_size=self.window,
         )
-        self._subject = replace(subject, data=data)
-        self._read = class_reader(subject.manifest.views[view], subject.manifest.classes)
-        self._pass: Iterator[Batch] = iter(())
-        self._next = 0
-        self._maps: dict[int, Tensor] = {}
-
-    def of(self, batch: Batch) -> Tensor:
-        """Class numbers int64 (N, H, W) of a batch's samples, -1 where there is no class.
-
-        Args:
-            batch: of a pass in stored order, from its beginning on; each may be asked for several times.
-        """
-        wanted = batch.index.tolist()
-        if not all(place in self._maps for place in wanted):
-            self._maps = {place: self._map(place) for place in wanted}
-        return torch.stack([self._maps[place] for place in wanted])
-
-    def _map(self, place: int) -> Tensor:
-        if place < self._next:
-            self._next = 0
-        if self._next == 0:
-            self._pass = side_images(self._subject, view=self._view, split=self._split, world=self._world)
-        for batch in self._pass:
-            found = int(batch.index)
-            self._next = found + 1
-            if found == place:
-                return self._read(batch.b)[0]
-        raise AssertionError(f"sample {place} of split {self._split} is in no pass over view {self._view}")
+        read = class_reader(subject.manifest.views[view], subject.manifest.classes)
+        super().__init__(replace(subject, data=data), split=split, world=world, read=read)
 
 
 def label_window(subject: Subject, view: str) -> tuple[tuple[int, int] | None, tuple[int, int]]:

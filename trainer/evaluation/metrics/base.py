@@ -82,20 +82,34 @@ class BatchMetric(Metric, Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """New ones, which have seen nothing."""
+
+    pairs: Sequence[PairMetric] = ()
+    sets: Sequence[SetMetric] = ()
+    batches: Sequence[BatchMetric] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one at all."""
+        return bool(self.pairs or self.sets or self.batches)
+
+
 class Judge(Protocol):
     """Makes metrics that were asked for, beside those of the catalogue that every run gets."""
 
     name: str
     rates_real: bool
-    """Whether real images are scored, too, as the ceiling."""
+    """Whether real images are scored by its metrics of batches, too, as the ceiling."""
 
     @property
     def note(self) -> str:
         """How its scores come about, for people."""
         ...
 
-    def make(self) -> BatchMetric:
-        """A new one, which has seen nothing; equal on all ranks."""
+    def make(self) -> Metrics:
+        """New ones, which have seen nothing; equal on all ranks."""
         ...
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from trainer.evaluation.metrics.base import ImageMean, ScoredView
 from trainer.pictures.tensors import to_levels
 
-_WINDOW, _SIGMA = 11, 1.5  # pixels
+WINDOW, _SIGMA = 11, 1.5  # pixels
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _MIDDLE = 127.5
 """Subtracted before squares are taken, which changes no variance: small numbers lose less of theirs in float32."""
@@ -33,20 +33,25 @@ def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
         ValueError: H or W is less than 11: no window lies inside.
     """
     height, width = fake_b.shape[2:]
-    if min(height, width) < _WINDOW:
-        raise ValueError(f"SSIM of {height} x {width} pixels: use images of at least {_WINDOW} pixels a side")
+    if min(height, width) < WINDOW:
+        raise ValueError(f"SSIM of {height} x {width} pixels: use images of at least {WINDOW} pixels a side")
+    return ssim_map(fake_b, real_b, eight_bits=eight_bits).mean(dim=(1, 2, 3))
+
+
+def ssim_map(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
+    """As `ssim`, of each window: (N, C, H - 10, W - 10)."""
     x, y = (to_levels(image, eight_bits=eight_bits).contiguous() - _MIDDLE for image in (fake_b, real_b))
     mean_x, mean_y, x_square, y_square, product = _local_means(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
     variances = x_square - mean_x.square() + y_square - mean_y.square()
     covariance = product - mean_x * mean_y
     mean_x, mean_y = mean_x + _MIDDLE, mean_y + _MIDDLE
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
-    return (luminance * (2 * covariance + _C2) / (variances + _C2)).mean(dim=(1, 2, 3))
+    return luminance * (2 * covariance + _C2) / (variances + _C2)
 
 
 def _local_means(images: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, H - 10, W - 10): the Gaussian mean of each window, by rows and then by columns."""
-    offsets = torch.arange(_WINDOW, dtype=torch.float32, device=images.device) - _WINDOW // 2
+    offsets = torch.arange(WINDOW, dtype=torch.float32, device=images.device) - WINDOW // 2
     weights = torch.exp(-offsets.square() / (2 * _SIGMA**2))
     weights = weights / weights.sum()
     planes = images.flatten(0, 1).unsqueeze(1)
