@@ -46,7 +46,7 @@ WITH_KINDS = ("shard", "fcn", "checkpoint", "study")
 @cache
 def kinds_of(command: str) -> frozenset[str]:
     """What may follow `diptych shard` or another of these commands."""
-    listed = re.search(r"\{([a-z,\s]+)\}", help_of(command))
+    listed = re.search(r"\{([a-z,\s-]+)\}", help_of(command))
     assert listed is not None
     return frozenset(re.split(r"[,\s]+", listed[1].strip(" ,\n")))
 

@@ -143,6 +143,7 @@ RULES = (
             "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
             "trainer.study.answers",
+            "trainer.study.mturk",
             "trainer.study.report",
             "trainer.study.simulation",
             "trainer.study.statistics",
@@ -185,6 +186,12 @@ RULES = (
         besides=("launch.commands.sweep", "launch.commands.table"),
         forbidden=("sweeps",),
         reason="a sweep is many launches: sweeps build on launch, and only their commands know both",
+    ),
+    Rule(
+        of=OURS,
+        besides=("trainer.study.mturk.requester", "sharding.storage", "tests"),
+        forbidden=("boto3", "botocore"),
+        reason="of Amazon only one place knows, and storage the errors of what reads S3",
     ),
     Rule(
         of=("sweeps",),
