@@ -182,6 +182,7 @@ def test_all_answers_forbid_to_be_kept_and_other_sources(served: Served) -> None
         headers = client.get(path).headers
         assert headers["cache-control"] == "no-store"
         assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
