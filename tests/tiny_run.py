@@ -19,6 +19,7 @@ from sharding.format.manifest_file import manifest_bytes, read_manifest, write_m
 from trainer.checkpoints.layout import EMA_FILE, CheckpointState, describe_file, write_state
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
+from trainer.config.evaluate import EvaluateConfig
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.samples import SamplesConfig
@@ -112,6 +113,7 @@ def tiny_config(dataset: Path) -> RunConfig:
         train=TrainConfig(total_kimg=2),
         engine=EngineConfig(device="cpu", precision="fp32"),
         samples=SamplesConfig(num_rows=2),
+        evaluate=EvaluateConfig(encoder="none"),
     )
 
 

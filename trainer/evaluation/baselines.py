@@ -1,7 +1,6 @@
 """What needs no training: one constant image, and the input itself."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from trainer.evaluation.constant_images import constant_images
 from trainer.evaluation.contestants import Contestant, make_floors, make_metrics, target
@@ -21,10 +20,9 @@ def make_baselines(
     Reads training images, unless there is nothing to score, or another run on this machine has read them already.
     """
 
-    def metrics(of_classes: bool | None = None, view: ScoredView = view) -> Metrics:
-        return make_metrics(view, met=met, of_classes=of_classes, judges=() if of_classes else judges)
-
-    lone = replace(view, encoder=None)  # one image is no set
+    def metrics(of_classes: bool | None = None) -> Metrics:
+        wanted = () if of_classes else judges
+        return make_metrics(view, met=met, of_classes=of_classes, judges=wanted, alone=of_classes is not None)
 
     raters = [metric for judge in judges if judge.rates_real for metric in judge.make().batches]
     real = [Metrics(batches=raters), make_floors(view, met=met)]
@@ -32,11 +30,9 @@ def make_baselines(
     if not metrics().any:
         return of_real
     mean, majority = constant_images(passes.subject, classes=view.classes, world=passes.world)
-    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(False, lone))]
+    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(False))]
     if view.classes:
-        baselines.append(
-            Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(True, lone))
-        )
+        baselines.append(Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(True)))
     channels_b = passes.subject.view_b.channels
     if passes.subject.pairing != "single" and passes.subject.view_a.channels in (1, channels_b):
         baselines.append(

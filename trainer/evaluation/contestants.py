@@ -50,6 +50,7 @@ def make_metrics(
     of_classes: bool | None = None,
     judges: Sequence[Judge] = (),
     drawn: bool = False,
+    alone: bool = False,
 ) -> Metrics:
     """Those of the catalogue whose needs are met.
 
@@ -57,8 +58,10 @@ def make_metrics(
         of_classes: only those that need classes, or only the others; all if not given.
         judges: whose metrics come with them.
         drawn: those of images drawn from noise, instead of those of translations.
+        alone: only those that one image, always the same, can have: it is no set for an encoder.
     """
     chosen = [row for row in _rows_of(view, met) if of_classes is None or ("classes" in row.needs) == of_classes]
+    chosen = [row for row in chosen if not (alone and row.encoder and "sets" in row.needs)]
     pairs: list[PairMetric] = []
     sets: list[SetMetric] = []
     for row in chosen:

@@ -11,7 +11,7 @@ from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.passes import Passes
-from trainer.evaluation.scores import encoded_scores, met_needs
+from trainer.evaluation.scores import SCORES, encoded_scores, met_needs, why_absent
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 
@@ -97,6 +97,9 @@ class SplitEvaluator:
             found[self.view.encoder.name] = f"{self.view.encoder.note} {self._left_out}".strip()
         elif self.left_out:
             found["encoder"] = self._left_out
+        if "pairs" in self.met and "large" not in self.met:
+            name = "ms_ssim"
+            found[name] = f"{SCORES[name].title} is left out: it {why_absent(f'eval/{name}', self.passes.subject)}."
         return found
 
     @property

@@ -10,8 +10,8 @@ from typing import Literal
 from trainer.config.encoders import ENCODERS, EncoderName
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
-from trainer.evaluation.score import PATTERN, Need, Score
-from trainer.evaluation.set_rows import rows_of_sets
+from trainer.evaluation.score import LEAST_OF_SCALES, PATTERN, Need, Score
+from trainer.evaluation.set_rows import rows_of_encoder
 
 BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity", "baseline/real": "real images"}
 """Prefixes of keys, and what stands behind them. Real images are no rival: what the truth scores is the ceiling."""
@@ -28,6 +28,7 @@ def _catalogue() -> Iterator[Score]:
     enlarged = frozenset[Need]({"pairs", "enlarged"})
     yield Score(name="psnr_y", title="PSNR of luma", **db, needs=enlarged, metric=f"{_METRICS}.psnr_y")
     yield Score(name="ssim", title="SSIM", needs=pairs, metric=f"{_METRICS}.ssim", is_headline=True)
+    yield Score(name="ms_ssim", title="MS-SSIM", needs=pairs | {"large"}, metric=f"{_METRICS}.ms_ssim")
     yield from _of_classes(needs=classes, metric=f"{_METRICS}.segmentation")
     yield from _of_classes("fcn_", "FCN ", needs=frozenset[Need]({"fcn"}))
     mask = frozenset[Need]({"mask"})
@@ -37,7 +38,7 @@ def _catalogue() -> Iterator[Score]:
     yield Score(name="own/{name}", title="{name}", needs=frozenset())
     yield Score(name="own_less/{name}", title="{name}", needs=frozenset(), better="lower")
     for encoder in ENCODERS:
-        yield from rows_of_sets(encoder)
+        yield from rows_of_encoder(encoder)
     yield Score(name="round_trip_psnr", title="PSNR, there and back", **db, needs=way_back)
     yield Score(name="back_psnr", title="PSNR, b to a", **db, needs=way_back | pairs)
     yield Score(name="label_accuracy", title="wanted label read", needs=labels)
@@ -134,6 +135,8 @@ def met_needs(subject: Subject) -> frozenset[Need]:
         met.add("sets")
         if subject.knows_truth:
             met.add("pairs")
+            if min(subject.data.crop_shape) >= LEAST_OF_SCALES:
+                met.add("large")
         if subject.manifest.classes and subject.view_b.renders_classes:
             met.add("classes")
         if subject.data.degrade.kind == "downscale" and subject.view_b.channels == 3:
@@ -195,7 +198,7 @@ def why_absent(key: str, subject: Subject, *, encoder: EncoderName | None = None
     missing = score.needs - met_needs(subject)
     if not missing:
         return why_not_encoded(score, subject, encoder=encoder)
-    if missing & {"pairs", "sets", "classes", "enlarged"} and not method.translates:
+    if missing & {"pairs", "sets", "classes", "enlarged", "large"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
     return next(reason for need, reason in _reasons(subject).items() if need in missing)
 
@@ -211,6 +214,7 @@ def _reasons(subject: Subject) -> dict[Need, str]:
         "mask": "is of the pixels that a mask leaves: `diptych evaluate RUN --mask-view NAME`",
         "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
         "classes": f"view {data.view_b!r} shows no classes",
+        "large": f"needs images of {LEAST_OF_SCALES} pixels a side: data.crop_size = {data.crop_size}",
         "enlarged": f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}",
         "labels": f"judges images of a wanted label: {wanted}",
     }

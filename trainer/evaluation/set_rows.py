@@ -1,4 +1,4 @@
-"""Rows of the catalogue for the scores of sets: of translations, and of images drawn from noise, by each encoder."""
+"""Rows of the catalogue by an encoder: of pairs, and of sets, of translations and of images drawn from noise."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,16 @@ FEWEST = 50
 _FEWEST_OF_SUBSETS = 20
 
 
-def rows_of_sets(encoder: EncoderName) -> Iterator[Score]:
-    """Those of translations first."""
+def rows_of_encoder(encoder: EncoderName) -> Iterator[Score]:
+    """Those of pairs first, then of translations, then of images drawn from noise."""
+    yield Score(
+        name=f"stage_distance/{encoder}",
+        title=f"distance of stages, {ENCODERS[encoder]}",
+        better="lower",
+        needs=frozenset({"pairs"}),
+        metric="trainer.evaluation.metrics.stage_distance",
+        encoder=encoder,
+    )
     yield from _rows(encoder, "sets", before="", of="", metric="trainer.evaluation.metrics.features")
     drawn = "trainer.evaluation.metrics.drawn_features"
     yield from _rows(encoder, "drawn", before="drawn_", of=" of drawn images", metric=drawn)

@@ -94,14 +94,26 @@ def test_drawn_images_are_as_many_as_targets_and_follow_the_seed(
     assert first["baseline/real/drawn_fd/efficientnet-lite0"] == first["baseline/real/fd/efficientnet-lite0"]
 
 
-def test_of_too_few_images_there_are_no_scores_and_the_encoder_is_not_even_read(map_dataset: Path) -> None:
+def unread() -> Encoder:
     def fail() -> None:
         raise AssertionError
 
-    unread = Encoder("efficientnet-lite0", fail, device=CPU)  # pyright: ignore[reportArgumentType]
-    evaluator, scores = score(tiny_config(map_dataset), unread)
-    assert "eval/psnr" in scores
-    assert not any("efficientnet" in key for key in scores)
+    return Encoder("efficientnet-lite0", fail, device=CPU)  # pyright: ignore[reportArgumentType]
+
+
+def test_of_too_few_images_there_are_no_scores_and_the_encoder_is_not_even_read(tmp_path: Path) -> None:
+    write_unpaired_dataset(tmp_path)
+    evaluator, scores = score(unpaired_config(tmp_path), unread())
+    assert scores == {}
+    assert "needs 50 images" in evaluator.notes["encoder"]
+
+
+def test_of_few_pairs_there_is_their_distance_alone(map_dataset: Path) -> None:
+    evaluator, scores = score(tiny_config(map_dataset), cheap_encoder())
+    assert {key for key in scores if "efficientnet" in key} == {
+        f"{prefix}/stage_distance/efficientnet-lite0" for prefix in ("eval", "baseline/mean", "baseline/identity")
+    }
+    assert scores["eval/stage_distance/efficientnet-lite0"] > 0
     assert evaluator.left_out["Fréchet distance, EfficientNet-Lite0"] == "needs 50 images, and split test has 3"
     assert evaluator.left_out["kernel distance, EfficientNet-Lite0"] == "needs 20 images, and split test has 3"
 

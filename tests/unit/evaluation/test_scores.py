@@ -25,7 +25,7 @@ from trainer.evaluation.evaluate import scores_table, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.metrics.psnr import LARGEST_DB
-from trainer.evaluation.score import Score
+from trainer.evaluation.score import LEAST_OF_SCALES, Score
 from trainer.evaluation.scores import (
     SCORES,
     check_kept_score,
@@ -87,7 +87,8 @@ def unpaired_config(folder: Path) -> RunConfig:
 def test_a_metric_gives_the_scores_of_its_rows_and_no_others(metric: str) -> None:
     made = importlib.import_module(metric).make(ScoredView(eight_bits=True, classes=CLASSES, encoder=cheap_encoder()))
     if "pairs" in next(row.needs for row in SCORES.values() if row.metric == metric):
-        made.update(torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, 3, SIDE, SIDE))
+        image = torch.zeros(1, 3, LEAST_OF_SCALES, LEAST_OF_SCALES)
+        made.update(image, image)
     else:
         images = torch.rand(50, 3, SIDE, SIDE)
         made.update_fakes(images)

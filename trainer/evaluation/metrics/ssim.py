@@ -40,13 +40,27 @@ def ssim(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
 
 def ssim_map(fake_b: Tensor, real_b: Tensor, *, eight_bits: bool = True) -> Tensor:
     """As `ssim`, of each window: (N, C, H - 10, W - 10)."""
-    x, y = (to_levels(image, eight_bits=eight_bits).contiguous() - _MIDDLE for image in (fake_b, real_b))
+    luminance, structure = compared(*(to_levels(image, eight_bits=eight_bits) for image in (fake_b, real_b)))
+    return luminance * structure
+
+
+def compared(fakes: Tensor, reals: Tensor) -> tuple[Tensor, Tensor]:
+    """The factors of equation 13 of each window: luminance; contrast and structure.
+
+    Args:
+        fakes: (N, C, H, W), levels in 0..255.
+        reals: likewise.
+
+    Returns:
+        (N, C, H - 10, W - 10) each.
+    """
+    x, y = (levels.contiguous() - _MIDDLE for levels in (fakes, reals))
     mean_x, mean_y, x_square, y_square, product = _local_means(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
     variances = x_square - mean_x.square() + y_square - mean_y.square()
     covariance = product - mean_x * mean_y
     mean_x, mean_y = mean_x + _MIDDLE, mean_y + _MIDDLE
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x.square() + mean_y.square() + _C1)
-    return luminance * (2 * covariance + _C2) / (variances + _C2)
+    return luminance, (2 * covariance + _C2) / (variances + _C2)
 
 
 def _local_means(images: Tensor) -> Tensor:
