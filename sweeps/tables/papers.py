@@ -1,11 +1,13 @@
 """The comparison tables of the papers that the survey rests on: their rows as presets, and the figures they printed.
 
 The papers' figures are on Cityscapes at 256 or 512 px, ours on the embedded earth set, at 64 px and within minutes:
-compare the order of rows, not numbers. Absent classes count 0, as in the papers.
+compare the order of rows, not numbers. Absent classes count 0, as in the papers. Tables that `makes` something are
+trained on data of the user's: labels -> photo scored by a segmentation network, or photo -> labels.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from trainer.config.errors import ConfigError
 from trainer.evaluation.scores import find_key, heading_of
@@ -20,6 +22,14 @@ CLASS_SCORES = {
     heading_of("eval/psnr"): "eval/psnr",
 }
 """Column of a table, the first three as the papers call them -> the score of a run."""
+
+FCN_SCORES = {
+    "per-pixel accuracy": "eval/fcn_pixel_accuracy",
+    "per-class accuracy": "eval/fcn_class_accuracy_absent_as_zero",
+    "class IoU": "eval/fcn_miou_absent_as_zero",
+    heading_of("eval/psnr"): "eval/psnr",
+}
+"""The papers' own, of photos that were made of labels."""
 
 PIXEL_SCORES = {
     heading_of(key): key
@@ -43,6 +53,8 @@ class PaperRow:
     preset: str
     paper: Sequence[float] = ()
     """The paper's figures in the order of `PAPER_SCORES`; empty for rows of our own."""
+    method: Mapping[str, float] = field(default_factory=dict)
+    """Settings of the preset's method that the row has otherwise; of tables that `makes` something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +66,15 @@ class Table:
     rows: Sequence[PaperRow]
     scores: Mapping[str, str] = field(default_factory=lambda: CLASS_SCORES)
     """Of our runs."""
+    makes: Literal["photos", "labels"] | None = None
+    """What rows learn to make of the other, on data of the user's; None: presets are trained as they are."""
+    truth: Sequence[float] = ()
+    """The paper's figures of real photos, the ceiling; empty if rows make no photos."""
+
+    @property
+    def by_fcn(self) -> bool:
+        """Whether a segmentation network judges the rows."""
+        return self.makes == "photos"
 
     @property
     def units(self) -> list[str]:
@@ -62,8 +83,8 @@ class Table:
         return list(dict.fromkeys(f"{row.title.split(', ')[0]} in {row.unit}" for row in rows if row.unit))
 
 
-def _row(title: str, preset: str, *paper: float) -> PaperRow:
-    return PaperRow(title=title, preset=preset, paper=paper)
+def _row(title: str, preset: str, *paper: float, **method: float) -> PaperRow:
+    return PaperRow(title=title, preset=preset, paper=paper, method=method)
 
 
 TABLES: Mapping[str, Table] = {
@@ -118,6 +139,45 @@ TABLES: Mapping[str, Table] = {
             _row("pix2pix (paired)", "unpaired-pix2pix", 0.85, 0.40, 0.32),
         ],
         scores=PIXEL_SCORES,
+    ),
+    "cityscapes-losses": Table(
+        title="Losses of pix2pix, labels -> photo",
+        source="Isola et al. 2017, the survey's figures: FCN scores, Cityscapes labels -> photo",
+        rows=[
+            _row("L1", "pix2pix-losses-l1", 0.44, 0.14, 0.10),
+            _row("GAN", "pix2pix-losses-gan", 0.22, 0.05, 0.01),
+            _row("cGAN", "pix2pix-losses-cgan", 0.61, 0.21, 0.16),
+            _row("L1+GAN", "pix2pix-losses-l1-gan", 0.64, 0.19, 0.15),
+            _row("L1+cGAN", "pix2pix-losses-l1-cgan", 0.63, 0.21, 0.16),
+        ],
+        scores=FCN_SCORES,
+        makes="photos",
+        truth=(0.80, 0.26, 0.21),
+    ),
+    "cityscapes-unpaired": Table(
+        title="Translation without pairs, labels -> photo",
+        source="Zhu et al. 2017, table 2: FCN scores, Cityscapes labels -> photo",
+        rows=[
+            _row("CoGAN", "unpaired-cogan", 0.40, 0.10, 0.06),
+            _row("BiGAN/ALI", "unpaired-bigan", 0.19, 0.06, 0.02),
+            _row("Pixel loss + GAN", "unpaired-pixel-gan", 0.20, 0.10, 0.0),
+            _row("Feature loss + GAN", "unpaired-feature-gan", 0.07, 0.04, 0.01),
+            _row("CycleGAN", "unpaired-cyclegan", 0.52, 0.17, 0.11),
+            _row("pix2pix (paired)", "unpaired-pix2pix", 0.71, 0.25, 0.18),
+        ],
+        scores=FCN_SCORES,
+        makes="photos",
+        truth=(0.80, 0.26, 0.21),
+    ),
+    "facades-labels": Table(
+        title="DualGAN, photo -> labels",
+        source="Yi et al. 2017 (arXiv:1704.02510): segmentation accuracy, facades -> labels",
+        rows=[
+            _row("DualGAN", "unpaired-dualgan", 0.27, 0.13, 0.06),
+            _row("cGAN (paired)", "unpaired-pix2pix", 0.54, 0.33, 0.19),
+            _row("GAN", "unpaired-pixel-gan", 0.22, 0.10, 0.05, weight_pixel=0),
+        ],
+        makes="labels",
     ),
 }
 

@@ -17,7 +17,8 @@ import sweeps.tables.run
 from launch.ranks.interpreter import module_command
 from sharding.format.manifest import View
 from sweeps.tables.papers import TABLES, find_table
-from sweeps.tables.run import markdown, table_command
+from sweeps.tables.run import table_command
+from sweeps.tables.show import markdown
 from tests.scores import ABSOLUTE_ERROR
 from tests.unit.data.tiny_shards import encode, noise, write_dataset
 from trainer.config.errors import ConfigError
@@ -121,8 +122,8 @@ def test_scores_stand_beside_the_papers(runs: Path, trainings: Trainings, capsys
     lines = [line for line in (runs / TABLE / "table.md").read_text().splitlines() if line.startswith("|")]
     assert lines[0].startswith("|  | paper: per-pixel accuracy | paper: per-class accuracy | paper: class IoU | here: ")
     assert set(lines[1]) <= set("|-: ")
-    assert lines[2] == "| L1 | 0.42 | 0.15 | 0.11 | 0.91 | 0.60 | 0.50 | 17.26 |"
-    assert lines[3] == "| GAN | 0.22 | 0.05 | 0.01 | - | - | - | - |"
+    assert lines[2] == "| L1 | 0.42 | 0.15 | 0.11 | 0.91 | 0.60 | 0.50 | 17.26 | - |"
+    assert lines[3] == "| GAN | 0.22 | 0.05 | 0.01 | - | - | - | - | - |"
     assert len({line.count("|") for line in lines}) == 1
     assert len(lines) == 2 + len(ROWS)
     said = capsys.readouterr().out
@@ -133,10 +134,8 @@ def test_scores_stand_beside_the_papers(runs: Path, trainings: Trainings, capsys
 def test_a_row_without_figures_in_the_paper_has_dashes(runs: Path):
     table = find_table("pix2pix-generators")
     row = next(row for row in table.rows if not row.paper)
-    (line,) = [
-        line for line in sweeps.tables.run.markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")
-    ]
-    assert line.count(" - ") == 3 + len(table.scores)
+    (line,) = [line for line in markdown(table, {}).splitlines() if line.startswith(f"| {row.title} |")]
+    assert line.count(" - ") == 4 + len(table.scores)
 
 
 def test_columns_are_called_as_the_catalogue_calls_scores(monkeypatch: pytest.MonkeyPatch):
@@ -147,7 +146,7 @@ def test_columns_are_called_as_the_catalogue_calls_scores(monkeypatch: pytest.Mo
     assert "PSNR in dB. absolute error in levels." in text
     assert "here: PSNR | here: absolute error (less is better) | " in text.replace("\\", "")
     assert "here: absolute error (less is better), mean image |" in text.replace("\\", "")
-    assert "| 17.26 | 12.00 | - |" in text.replace("\\", "")
+    assert "| 17.26 | 12.00 | - | - |" in text.replace("\\", "")
 
 
 def test_what_is_finished_is_not_trained_again_and_what_is_not_is_continued(runs: Path, trainings: Trainings):
@@ -204,8 +203,8 @@ def test_a_cell_of_several_seeds_is_their_mean_and_spread(runs: Path, trainings:
     assert table_command([TABLE, "--show", "--seeds", "3"]) == 0
     text = (runs / TABLE / "table.md").read_text()
     assert "Ours: mean ± sample standard deviation over 3 seeds." in text
-    assert "| 0.50 ± 0.00 | 18.26 ± 1.00 |" in text  # of 17.257, 18.257, 19.257
-    assert "17.26 ± 0.00 (2 of 3) |" in text.replace("\\", "")
+    assert "| 0.50 ± 0.00 | 18.26 ± 1.00 | - |" in text  # of 17.257, 18.257, 19.257
+    assert "17.26 ± 0.00 (2 of 3) | - |" in text.replace("\\", "")
     assert "sample standard deviation over 3 seeds" in capsys.readouterr().out
     assert table_command([TABLE, "--show"]) == 0
     assert "±" not in (runs / TABLE / "table.md").read_text()
@@ -214,7 +213,7 @@ def test_a_cell_of_several_seeds_is_their_mean_and_spread(runs: Path, trainings:
 def test_baselines_have_no_spread():
     key = "baseline/mean/psnr"
     table = replace(TABLES[TABLE], scores={heading_of(key): key})
-    assert "| 13.26 |" in markdown(table, {ROWS[0]: [{key: 13.26}, {key: 13.26}]}, seeds=3)
+    assert "| 13.26 | - |" in markdown(table, {ROWS[0]: [{key: 13.26}, {key: 13.26}]}, seeds=3)
 
 
 def test_there_is_at_least_one_seed(runs: Path, trainings: Trainings, capsys):
