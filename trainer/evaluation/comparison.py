@@ -1,7 +1,8 @@
 """Scores of a translation beside those of its baselines: the rows that console and report both show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from trainer.evaluation.score import Score
 from trainer.evaluation.scores import find
@@ -17,6 +18,8 @@ class ScoreRow:
     identity: float | None
     real: float | None = None
     """Of the real images themselves, where a score says something of those."""
+    interval: tuple[float, float] | None = None
+    """Lower and upper end, of the translation."""
 
     @property
     def score(self) -> Score:
@@ -43,8 +46,15 @@ class ScoreRow:
         """A value of this row with its unit; a dash for None."""
         return self.score.show(value, signed=signed)
 
+    def show_interval(self) -> str:
+        """Its ends, without unit; empty where there is none."""
+        digits = self.score.digits
+        return "" if self.interval is None else " to ".join(f"{end:.{digits}f}" for end in self.interval)
 
-def compare(scores: Mapping[str, float]) -> list[ScoreRow]:
+
+def compare(
+    scores: Mapping[str, float], intervals: Mapping[str, Sequence[float]] = MappingProxyType({})
+) -> list[ScoreRow]:
     """Rows of `eval/…` beside `baseline/mean/…`, `baseline/identity/…` and `baseline/real/…`, in the scores' order."""
     names = [key.removeprefix("eval/") for key in scores if key.startswith("eval/")]
     return [
@@ -54,6 +64,11 @@ def compare(scores: Mapping[str, float]) -> list[ScoreRow]:
             mean=scores.get(f"baseline/mean/{name}"),
             identity=scores.get(f"baseline/identity/{name}"),
             real=scores.get(f"baseline/real/{name}"),
+            interval=_two(intervals.get(f"eval/{name}")),
         )
         for name in names
     ]
+
+
+def _two(ends: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if ends is None else (ends[0], ends[1])

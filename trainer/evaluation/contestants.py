@@ -10,7 +10,8 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
-from trainer.evaluation.metrics.base import Judge, Metrics, PairMetric, ScoredView, SetMetric
+from trainer.evaluation.bootstrap import Interval
+from trainer.evaluation.metrics.base import HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.score import Need, Score
@@ -136,6 +137,14 @@ class Contestant:
         for metric in (*self.metrics.pairs, *self.metrics.sets, *self.metrics.batches):
             metric.merge(world)
             found |= {f"{self.prefix}/{name}": value for name, value in metric.compute().items()}
+        return found
+
+    def intervals(self) -> dict[str, Interval]:
+        """Of those of the results that have one, by key; equal on all ranks."""
+        found: dict[str, Interval] = {}
+        for metric in (*self.metrics.pairs, *self.metrics.sets, *self.metrics.batches):
+            if isinstance(metric, HasIntervals):
+                found |= {f"{self.prefix}/{name}": ends for name, ends in metric.intervals().items()}
         return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from sharding.console import one_line
 from trainer.config.encoders import EncoderName
+from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
@@ -67,6 +69,7 @@ def evaluate_run(
         world=world,
         judges=open_judges(asked, subject, view=scored_view(subject), split=split, world=world),
         encoder=_open_encoder(encoder or opened.config.evaluate.encoder, device=device),
+        with_intervals=True,
     )
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     scores = evaluator(translator)
@@ -78,11 +81,11 @@ def evaluate_run(
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     groups = _take_groups(scores, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
-    write_evaluation(run, split=entry, position=position, scores=scores, **told)
+    write_evaluation(run, split=entry, position=position, scores=scores, intervals=evaluator.intervals, **told)
     console.print(f"pictures: {picture}")
-    console.print(scores_table(scores, title=table_title(run, split=entry, position=position)))
-    for group in group_tables(groups):
-        console.print(plain_table(group.titles, group.rows, title=f"by {group.label}"))
+    title = table_title(run, split=entry, position=position)
+    for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):
+        console.print(table)
     for note in evaluator.notes.values():
         console.print(one_line(note))
     return scores
@@ -90,6 +93,10 @@ def evaluate_run(
 
 def _take_groups(scores: dict[str, float], label: str | None, opened: OpenRun) -> Groups:
     return {} if label is None else {label: take_groups(scores, opened.manifest.labels[label].names)}
+
+
+def _tables_of(groups: Groups) -> list[Table]:
+    return [plain_table(group.titles, group.rows, title=f"by {group.label}") for group in group_tables(groups)]
 
 
 def _open_encoder(name: EncoderName | Literal["none"], *, device: torch.device) -> Encoder | None:
@@ -111,6 +118,7 @@ def write_evaluation(
     scores: dict[str, float],
     notes: Mapping[str, str] | None = None,
     groups: Groups | None = None,
+    intervals: Mapping[str, Interval] | None = None,
 ) -> None:
     """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay.
 
@@ -119,6 +127,7 @@ def write_evaluation(
     Args:
         notes: how scores came about, by who gave them.
         groups: label -> its value -> `num_images` and `scores` of the images that have it.
+        intervals: of scores that have one, by key.
     """
     entry: dict[str, Any] = {
         "position": position,
@@ -133,8 +142,18 @@ def write_evaluation(
         entry["scores"] = {**before["scores"], **scores}
         notes = {**before.get("notes", {}), **(notes or {})}
         groups = {**before.get("groups", {}), **(groups or {})}
+        intervals = {**_known_intervals(before), **(intervals or {})}
     entry |= {name: dict(found) for name, found in (("notes", notes), ("groups", groups)) if found}
+    if intervals:
+        of = {key: [*ends] for key, ends in intervals.items()}
+        entry["intervals"] = {"resamples": RESAMPLES, "level": LEVEL, "of": of}
     formats.EVALUATION.write(run.evaluation_file, {"splits": known | {name: entry}})
+
+
+def _known_intervals(entry: Mapping[str, Any]) -> dict[str, Interval]:
+    """Those that were found as they are found now."""
+    known = entry.get("intervals") or {}
+    return dict(known["of"]) if (known.get("resamples"), known.get("level")) == (RESAMPLES, LEVEL) else {}
 
 
 def _stands_for(known: Mapping[str, Mapping[str, Any]], split: str, position: int) -> bool:
@@ -157,18 +176,22 @@ def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, title: 
     return table
 
 
-def scores_table(scores: dict[str, float], *, title: str) -> Table:
-    """Translation against baselines, the margin over the better one, and real images where they have scores."""
+def scores_table(
+    scores: dict[str, float], *, title: str, intervals: Mapping[str, Interval] = MappingProxyType({})
+) -> Table:
+    """Translation, with intervals if given, against baselines, the margin over the better one, and real images."""
     table = Table(title=Text(title), title_justify="left")
-    rows = compare(scores)
+    rows = compare(scores, intervals)
     has_real = any(row.real is not None for row in rows)
-    for name in ("score", "translation", "mean image", "identity", *["real images"] * has_real, "margin"):
+    has_ends = [f"{LEVEL:.0%} interval"] * any(row.interval is not None for row in rows)
+    for name in ("score", "translation", *has_ends, "mean image", "identity", *["real images"] * has_real, "margin"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for row in rows:
         wins = row.margin is not None and row.margin > 0
         table.add_row(
             Text(one_line(row.title)),
             row.show(row.translation),
+            *[row.show_interval()] * len(has_ends),
             row.show(row.mean),
             row.show(row.identity),
             *[row.show(row.real)] * has_real,

@@ -6,6 +6,7 @@ from typing import Any
 from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
+from trainer.evaluation.bootstrap import NOTE, Interval
 from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
@@ -38,6 +39,7 @@ class SplitEvaluator:
         seed: of the run.
         judges: whose scores are wanted beside those that every run gets.
         encoder: by whose features images are compared, too.
+        with_intervals: whether `intervals` are wanted.
         world: every rank takes part, and gets the scores of the whole split.
 
     Raises:
@@ -53,6 +55,7 @@ class SplitEvaluator:
         world: World,
         judges: Sequence[Judge] = (),
         encoder: Encoder | None = None,
+        with_intervals: bool = False,
     ) -> None:
         check_scored(subject, split)
         self.split = split
@@ -64,6 +67,9 @@ class SplitEvaluator:
         self.left_out = {title: why for title, why in reasons.items() if why}
         """Titles of scores that there are not, and why."""
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
+        self.with_intervals = with_intervals
+        self.intervals: dict[str, Interval] = {}
+        """Of the scores of the last call that have one, and of the baselines', by key."""
         self._baselines: dict[str, float] | None = None
 
     def __call__(self, translator: Translator) -> dict[str, float]:
@@ -97,6 +103,8 @@ class SplitEvaluator:
             found[self.view.encoder.name] = f"{self.view.encoder.note} {self._left_out}".strip()
         elif self.left_out:
             found["encoder"] = self._left_out
+        if self.intervals:
+            found["intervals"] = NOTE
         if "pairs" in self.met and "large" not in self.met:
             name = "ms_ssim"
             found[name] = f"{SCORES[name].title} is left out: it {why_absent(f'eval/{name}', self.passes.subject)}."
@@ -125,4 +133,6 @@ class SplitEvaluator:
         results: dict[str, float] = {}
         for contestant in contestants:
             results |= contestant.results(self.passes.world)
+            if self.with_intervals:
+                self.intervals |= contestant.intervals()
         return results

@@ -70,13 +70,12 @@ def kernel_distances(fakes: Tensor, reals: Tensor, *, size: int, subsets: int = 
 
 def _discrepancy(fakes: Tensor, reals: Tensor) -> Tensor:
     return (
-        _mean_of_others(_kernel(fakes, fakes))
-        + _mean_of_others(_kernel(reals, reals))
-        - 2 * _kernel(fakes, reals).mean()
+        _mean_of_others(kernel(fakes, fakes)) + _mean_of_others(kernel(reals, reals)) - 2 * kernel(fakes, reals).mean()
     )
 
 
-def _kernel(one: Tensor, other: Tensor) -> Tensor:
+def kernel(one: Tensor, other: Tensor) -> Tensor:
+    """(N, D) and (M, D) -> (N, M): (x·y / D + 1)³ of each pair."""
     return (one @ other.T / one.shape[1] + 1) ** 3
 
 

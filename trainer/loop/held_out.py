@@ -30,13 +30,14 @@ class HeldOut:
         self._encoder = open_encoder(self._wanted.named, device=world.device)
         self._evaluator: SplitEvaluator | None = None
 
-    def _evaluator_of(self, split: str, name: EncoderName | None) -> SplitEvaluator:
+    def _evaluator_of(self, split: str, name: EncoderName | None, *, ends: bool = False) -> SplitEvaluator:
         return SplitEvaluator(
             self.subject,
             seed=self.opened.config.train.seed,
             split=split,
             world=self.world,
             encoder=self._encoder if name is not None else None,
+            with_intervals=ends,
         )
 
     def score(self) -> dict[str, float]:
@@ -61,7 +62,7 @@ class HeldOut:
         """
         split = self.subject.final_split
         judged = self.subject.knows_truth and not self.subject.method.draws
-        evaluator = self._evaluator_of(split, self._wanted.at_the_end(judged=judged))
+        evaluator = self._evaluator_of(split, self._wanted.at_the_end(judged=judged), ends=True)
         scores = evaluator(self.translator)
         open_pictures(self.opened, split=split, world=self.world).draw(self.translator, self.run.evaluation_picture)
         if self.world.is_main:
@@ -73,6 +74,7 @@ class HeldOut:
                 num_images=num_images,
                 scores=scores,
                 notes=evaluator.notes,
+                intervals=evaluator.intervals,
             )
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)

@@ -170,7 +170,7 @@ def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
                 split=split,
                 position=entry["position"],
                 num_images=entry["num_images"],
-                rows=compare(shown),
+                rows=compare(shown, (entry.get("intervals") or {}).get("of", {})),
                 notes=[*entry.get("notes", {}).values()],
                 groups=[*islice(group_tables(entry.get("groups", {})), _MOST_SPLITS)],
             )

@@ -72,6 +72,15 @@ class _Group:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Intervals:
+    """What evaluation.json holds of how far scores would move with other images."""
+
+    resamples: Annotated[int, Field(ge=1, le=2**53)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    of: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Evaluation:
     """What evaluation.json holds of one split."""
 
@@ -82,6 +91,7 @@ class _Evaluation:
     """How scores came about, by who gave them."""
     groups: dict[_Name, dict[_Name, _Group]] = field(default_factory=dict)
     """Label -> its value -> the scores of the images that have it."""
+    intervals: _Intervals | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,9 @@ def test_a_score_of_which_less_is_better_is_measured_and_compared(lower: Score, 
     assert "absolute error (less is better)" in line
     assert "12.8 levels" in line
     assert f"\x1b[32m+{row.margin:.1f} levels" in line  # green
+    assert "interval" not in console.export_text()
+    console.print(scores_table(scores, title="test", intervals={"eval/absolute_error": (12.0, 13.5)}))
+    assert re.search(r"absolute error .* 12\.8 levels .* 12\.0 to 13\.5 ", console.export_text())
 
 
 def test_the_report_says_that_less_is_better_and_colours_by_it(lower: Score, tiny_run: RunDir) -> None:

@@ -3,10 +3,12 @@
 from collections import defaultdict
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from sharding.format.manifest import View
 from trainer.data.batch import Batch
+from trainer.evaluation.bootstrap import Interval, mean_interval
 from trainer.evaluation.judges.label_maps import Beside
 from trainer.evaluation.judges.own_function import OwnFunction
 from trainer.evaluation.metrics.base import Metrics
@@ -23,7 +25,7 @@ class OwnPairs:
 
     def __init__(self, function: OwnFunction, view: View, *, mask: Beside | None) -> None:
         self.function, self.view, self.mask = function, view, mask
-        self.totals: dict[str, tuple[float, int]] = {}
+        self.values: dict[str, list[float]] = defaultdict(list)
 
     def update(self, images: Tensor, batch: Batch) -> None:
         masks = self.mask.of(batch).cpu().numpy() if self.mask and self.function.takes_mask else None
@@ -32,18 +34,25 @@ class OwnPairs:
             of = f"sample {batch.keys[place]!r}" if batch.keys else f"sample {batch.index[place]}"
             arrays = to_stored(fake, self.view), to_stored(real, self.view)
             for name, value in self.function(*arrays, of=of, **named).items():
-                total, count = self.totals.get(name, (0.0, 0))
-                self.totals[name] = total + value, count + 1
+                self.values[name].append(value)
 
     def merge(self, world: World) -> None:
-        merged: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        for totals in world.gather(self.totals):
-            for name, pair in totals.items():
-                merged[name].append(pair)
-        self.totals = {name: (sum(t for t, _ in pairs), sum(c for _, c in pairs)) for name, pairs in merged.items()}
+        merged: dict[str, list[float]] = defaultdict(list)
+        for found in world.gather(dict(self.values)):
+            for name, values in found.items():
+                merged[name] += values
+        self.values = merged
 
     def compute(self) -> dict[str, float]:
-        return {self.function.key(name): total / count for name, (total, count) in self.totals.items()}
+        return {self.function.key(name): sum(values) / len(values) for name, values in self.values.items()}
+
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`."""
+        found = {
+            self.function.key(name): mean_interval(torch.tensor(each, dtype=torch.float64))
+            for name, each in self.values.items()
+        }
+        return {key: ends for key, ends in found.items() if ends is not None}
 
 
 class OwnSets:

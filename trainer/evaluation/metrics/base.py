@@ -7,13 +7,14 @@ encoder, the module has `make_floor`, too, which scores real images alone. A `Ba
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
 from trainer.data.batch import Batch
+from trainer.evaluation.bootstrap import Interval, mean_interval
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.ranks.world import World
 
@@ -51,6 +52,15 @@ class Metric(Protocol):
 
     def compute(self) -> dict[str, float]:
         """The scores by name, e.g. `psnr`; a name whose value is undefined is left out."""
+        ...
+
+
+@runtime_checkable
+class HasIntervals(Protocol):
+    """A metric whose scores can be found of other images out of those that it saw."""
+
+    def intervals(self) -> dict[str, Interval]:
+        """By name, of those scores of `compute` that have one; called after `merge` and `compute`."""
         ...
 
 
@@ -126,16 +136,24 @@ class ImageMean:
         self.per_image = per_image
         self.totals = torch.zeros(2, dtype=torch.float64)
         """Sum, number of images: those of two disjoint sets of images add up to those of both."""
+        self._values: list[Tensor] = []
 
     def update(self, fake_b: Tensor, real_b: Tensor) -> None:
         values = self.per_image(fake_b, real_b).double()
+        self._values.append(values)
         self.totals = self.totals.to(values.device) + torch.stack(
             [values.sum(), torch.full_like(values.sum(), len(values))]
         )
 
     def merge(self, world: World) -> None:
         self.totals = world.sum(self.totals.to(world.device))
+        own = [torch.cat(self._values).cpu()] if self._values else []
+        self._values = [values for found in world.gather(own) for values in found]
 
     def compute(self) -> dict[str, float]:
         total, count = self.totals.tolist()
         return {self.name: total / count} if count else {}
+
+    def intervals(self) -> dict[str, Interval]:
+        found = mean_interval(torch.cat(self._values)) if self._values else None
+        return {} if found is None else {self.name: found}

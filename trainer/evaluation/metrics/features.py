@@ -3,10 +3,17 @@
 import torch
 from torch import Tensor
 
+from trainer.evaluation.bootstrap import Interval, kernel_interval, mean_interval
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.scores import SCORES
-from trainer.evaluation.set_distances import frechet_distance, kernel_distances, neighbourhoods, subset_size
+from trainer.evaluation.set_distances import (
+    Neighbourhoods,
+    frechet_distance,
+    kernel_distances,
+    neighbourhoods,
+    subset_size,
+)
 from trainer.ranks.world import World
 
 _AT_ONCE = 16  # images
@@ -23,6 +30,8 @@ class FeatureSets:
         self.encoder = encoder
         self.before = before
         self.fakes, self.reals = Collected(encoder), Collected(encoder)
+        self._compared: tuple[Tensor, Tensor] | None = None
+        self._near: Neighbourhoods | None = None
 
     def update_fakes(self, images: Tensor) -> None:
         self.fakes.add(images)
@@ -42,14 +51,26 @@ class FeatureSets:
         num_images = min(len(fakes), len(reals))
         scores: dict[str, float] = {}
         if num_images >= share * self._fewest("kid"):
+            self._compared = fakes, reals
             kernel = kernel_distances(fakes, reals, size=subset_size(len(fakes), len(reals)))
             scores |= {"kid": kernel.mean().item(), "kid_spread": kernel.std().item()}
         if num_images >= share * self._fewest("fd"):
-            near = neighbourhoods(fakes, reals)
+            self._near = near = neighbourhoods(fakes, reals)
             scores |= {"fd": frechet_distance(fakes, reals)}
             scores |= {"precision": near.precise.mean().item(), "recall": near.recalled.mean().item()}
             scores |= {"density": near.dense.mean().item(), "coverage": near.covered.mean().item()}
         return {self._name(name): value for name, value in scores.items()}
+
+    def intervals(self) -> dict[str, Interval]:
+        """Of all but the Fréchet distance, which grows where images repeat: its resamples would lie above it.
+
+        Of neighbourhoods the images are drawn anew that a score is the mean over; the other set stays.
+        """
+        found = {} if self._compared is None else {"kid": kernel_interval(*self._compared)}
+        if (near := self._near) is not None:
+            shares = {"precision": near.precise, "recall": near.recalled, "density": near.dense}
+            found |= {name: mean_interval(values) for name, values in (shares | {"coverage": near.covered}).items()}
+        return {self._name(name): ends for name, ends in found.items() if ends is not None}
 
     def _name(self, name: str) -> str:
         return f"{self.before}{name}/{self.encoder.name}"
