@@ -78,6 +78,7 @@ def test_all_rows_get_the_same_data_and_size(data: Path, fcn: Path, commands: li
         given = command[command.index("--data.path") : command.index("--num-procs")]
         assert given == [
             *("--data.path", "scenes", "--data.view-a", "colors", "--data.view-b", "photo"),
+            *("--evaluate.period-kimg", "0"),
             *("--data.load-size", "64", "--data.crop-size", "64"),
         ]
 
