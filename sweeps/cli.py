@@ -15,11 +15,14 @@ from launch.machine.devices import count_cores, count_gpus
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import check_name, choose_metric
-from sweeps.plan import NumTrials, ReductionFactor, Resources, Seed, Sweep, SweepDir, plan_resources
+from sweeps.plan import Algorithm, NumTrialsOrAll, ReductionFactor, Seed, Sweep, SweepDir, written
 from sweeps.records import Record, read_records
+from sweeps.resources import Resources, plan_resources
 from sweeps.resume import open_sweep
-from sweeps.spaces.overrides import Overrides, choose_space
-from sweeps.trials import in_group, trial_config
+from sweeps.spaces.catalogue import choose_space
+from sweeps.spaces.overrides import Overrides, apply
+from sweeps.spaces.space import Space, grid
+from sweeps.trials import in_group, scales_of, trial_config
 from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.errors import require
 from trainer.config.section import check_bounds
@@ -27,6 +30,7 @@ from trainer.presets import load_preset
 from trainer.runs.config import RunConfig, changed
 
 _PROG = "diptych sweep"
+_NUM_TRIALS = 4
 
 CountOrAuto = Annotated[int, AtLeast(0, "use 0 or more; 0 is as many as fit.")]
 
@@ -37,10 +41,18 @@ class SweepOptions:
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
     space: str | None = None
-    """What differs between trials: l1-skips (the L1 weight, the U-Net's skips), optimizer (Adam's lr, beta1) or rmsprop
-    (its lr, decay); the first of them that suits method and algorithm if not given."""
-    num_trials: NumTrials = 4
-    """Configurations to try. The first is the one below, if the space holds it; the others are drawn evenly from it."""
+    """What differs between trials: weights (of losses), architecture (generators, skips, receptive fields, widths,
+    norms), optimizer (rates, momentum), all of these, l1-skips (pix2pix's L1 weight, the U-Net's skips), or a Python
+    file of one's own; if not given, nothing but --vary, or else the first of l1-skips, weights and optimizer that suits
+    the method."""
+    vary: tuple[str, ...] = ()
+    """More that differs, PATH=DOMAIN each, e.g. method.weight_l1=log:10..1000 method.generator.skips=add,concatenate;
+    a range may say its steps for a grid: log:1..100/3."""
+    algorithm: Algorithm = "asha"
+    """asha draws configurations evenly and stops those that fall behind; random stops none; grid tries all
+    combinations."""
+    num_trials: NumTrialsOrAll = None
+    """Configurations to try: 4 if not given, of a grid all. The first is the one below, if the space holds it."""
     metric: str | None = None
     """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou; the first that the method has
     on its data if not given."""
@@ -93,28 +105,52 @@ def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
 
     Raises: as `sweep_command`.
     """
-    preset, _ = split_preset(argv)
-    options, asked = parse_sweep(argv), asked_by(argv)
-    space = choose_space(options.space, options.config)
+    return plan_options(split_preset(argv)[0], parse_sweep(argv), asked_by(argv))
+
+
+def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[Sweep, SweepDir]:
+    """The same of options that have been read.
+
+    Args:
+        asked: what the user changed of the preset; see `asked_by`.
+    """
+    name, space = choose_space(options.space, options.vary, options.config)
+    options = replace(options, num_trials=count_trials(options, space))
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
     tell_watched(check_dataset(options.config))
     metric = choose_metric(options.metric, options.config, read_manifest(options.config.data.path))
-    folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{space}").absolute())
-    chosen = replace(options, space=space, metric=metric, name=folder.path.name)
-    return make_sweep(chosen, preset=preset, asked=asked, resources=resources), folder
+    folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{name}").absolute())
+    chosen = replace(options, space=name, metric=metric, name=folder.path.name)
+    sweep = make_sweep(chosen, space, preset=preset, asked=asked, resources=resources)
+    for overrides in sweep.configurations():
+        apply(sweep.config, overrides)
+    return sweep, folder
 
 
-def make_sweep(options: SweepOptions, *, preset: str, asked: Overrides, resources: Resources) -> Sweep:
+def count_trials(options: SweepOptions, space: Space) -> int:
+    """How many configurations are tried. Raises ConfigError for a grid whose number was asked to be another."""
+    if options.algorithm != "grid":
+        return options.num_trials or _NUM_TRIALS
+    num = len(grid(space))
+    require(options.num_trials in (None, num), "num_trials", options.num_trials, f"the grid has {num}; leave it out.")
+    return num
+
+
+def make_sweep(options: SweepOptions, space: Space, *, preset: str, asked: Overrides, resources: Resources) -> Sweep:
     """All settings of a sweep whose space, metric and name, which is also its W&B group, have been chosen."""
     assert options.space is not None
     assert options.metric is not None
     assert options.name is not None
+    assert options.num_trials is not None
     return Sweep(
         preset=preset,
         config=in_group(options.config, options.name),
         asked=asked,
         space=options.space,
+        **written(space),
+        scales=scales_of(space.domains, options.config, preset=preset, vary=options.vary),
+        algorithm=options.algorithm,
         metric=options.metric,
         num_trials=options.num_trials,
         num_reports=options.num_reports,
@@ -160,7 +196,7 @@ def check_options(options: SweepOptions) -> Resources:
     if options.metric is not None:
         check_name(options.metric)
     return plan_resources(
-        num_trials=options.num_trials,
+        num_trials=options.num_trials or _NUM_TRIALS,
         ranks_per_trial=options.ranks_per_trial,
         cpus_per_rank=options.cpus_per_rank,
         max_concurrent=options.max_concurrent,

@@ -1,4 +1,4 @@
-"""What a sweep is, where it lies, and what each trial may use of the machine. Imports neither ray nor torch.
+"""What a sweep is, and where it lies. Imports neither ray nor torch.
 
 sweep-runs/<name>/
     sweep.json          all settings: enough to resume the sweep
@@ -12,18 +12,23 @@ Ray and Tune keep their own files in a folder of this machine that ends with the
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sharding.console import command_line
 from sharding.storage.lock import only_process
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
-from sweeps.spaces.overrides import Overrides, Space, draw, load_space, own_values
+from sweeps.resources import Resources
+from sweeps.spaces.catalogue import FORMER
+from sweeps.spaces.overrides import Overrides
+from sweeps.spaces.space import MOST_CELLS, Space, draw, grid, own_values
+from sweeps.spaces.text import parse_domain, show_domain
 from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
@@ -33,18 +38,12 @@ from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
 
-NumTrials = Annotated[int, AtLeast(1, "use 1 or more."), AtLeast(1, "use 10000 or fewer.", most=10_000)]
+Algorithm = Literal["asha", "random", "grid"]
+_BOUNDS = (AtLeast(1, "use 1 or more."), AtLeast(1, "use 10000 or fewer.", most=MOST_CELLS))
+NumTrials = Annotated[int, *_BOUNDS]
+NumTrialsOrAll = Annotated[int | None, *_BOUNDS]
 ReductionFactor = Annotated[int, AtLeast(2, "use 2 or more.")]
 Seed = Annotated[int, AtLeast(0, "use 0 or more.")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What one rank has, and how many trials run at once."""
-
-    cpus_per_rank: Annotated[int, Field(ge=1)]
-    gpus_per_rank: Annotated[int, Field(ge=0, le=1)]
-    max_concurrent: Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +59,18 @@ class Sweep:
     """What the user changed of the preset: all that differs in `config` and is not there to make trials small. None of
     a sweep of a former version, which did not note it."""
     space: str
+    """What it is called."""
+    domains: dict[str, str] | None = None
+    """Of each path that varies, as `parse_domain` reads it; None of a sweep of a former version, which noted the name
+    of the space alone."""
+    conditions: dict[str, dict[str, tuple[Any, ...]]] = field(default_factory=dict)
+    """Of paths that have an effect only beside certain values of others; see `Space`."""
+    scales: dict[str, float] = field(default_factory=dict)
+    """What values of a path are multiplied by to train in full: of widths, which were made small for all trials and
+    vary around that."""
+    algorithm: Algorithm = "asha"
+    """`asha` and `random` draw configurations evenly from the space, `grid` tries all; `asha` alone stops trials
+    early."""
     metric: str
     """Of the validation split."""
     num_trials: NumTrials
@@ -93,13 +104,19 @@ class Sweep:
         """What the metric is, and which way it is better."""
         return find_key(self.metric)
 
-    @property
+    @cached_property
     def search_space(self) -> Space:
-        return load_space(self.space)
+        """Raises ValueError for a domain that means nothing."""
+        if self.domains is None:
+            return FORMER[self.space]
+        domains = {path: parse_domain(text) for path, text in self.domains.items()}
+        return Space(domains, self.conditions)
 
     def configurations(self) -> list[dict[str, Any]]:
         """What each trial changes. First the configuration's own values, to compare with, if the space holds them."""
         own = own_values(self.search_space, self.config)
+        if self.algorithm == "grid":
+            return grid(self.search_space, first=own)
         first = [] if own is None else [own]
         return first + draw(self.search_space, num=self.num_trials - len(first), seed=self.seed)
 
@@ -187,37 +204,10 @@ class SweepDir:
             raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
 
 
-def plan_resources(
-    *,
-    num_trials: int,
-    ranks_per_trial: int,
-    cpus_per_rank: int,
-    max_concurrent: int,
-    num_cores: int,
-    num_gpus: int,
-) -> Resources:
-    """Run as many trials at once as fit, and share the cores out evenly among their ranks.
-
-    Args:
-        cpus_per_rank: 0 to share out.
-        max_concurrent: 0 for as many as fit.
-        num_gpus: one for each rank; 0 to train on the CPU.
-
-    Raises:
-        ConfigError: not even one trial fits.
-    """
-    cpus = max(1, cpus_per_rank)
-    if ranks_per_trial * cpus > num_cores:
-        name, asked = ("cpus_per_rank", cpus) if cpus > 1 else ("ranks_per_trial", ranks_per_trial)
-        raise ConfigError(
-            name, asked, f"a trial would need {ranks_per_trial * cpus} CPU cores, and this machine has {num_cores}."
-        )
-    if 0 < num_gpus < ranks_per_trial:
-        raise ConfigError("ranks_per_trial", ranks_per_trial, f"this machine has {num_gpus} GPUs, one for each rank.")
-    room = (num_gpus if num_gpus else num_cores // cpus) // ranks_per_trial
-    room = min(room, num_cores // (cpus * ranks_per_trial), num_trials, max_concurrent or num_trials)
-    return Resources(
-        cpus_per_rank=cpus_per_rank or num_cores // (room * ranks_per_trial),
-        gpus_per_rank=1 if num_gpus else 0,
-        max_concurrent=room,
-    )
+def written(space: Space) -> dict[str, Any]:
+    """A space as the fields of a `Sweep` that keep it."""
+    conditions: Mapping[str, Any] = {path: dict(only) for path, only in space.conditions.items()}
+    return {
+        "domains": {path: show_domain(domain) for path, domain in space.domains.items()},
+        "conditions": dict(conditions),
+    }

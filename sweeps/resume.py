@@ -10,9 +10,11 @@ from pathlib import Path
 from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
 from sweeps.metrics import check_name
-from sweeps.plan import Resources, Sweep, SweepDir, plan_resources
+from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, check_run, read_records
-from sweeps.spaces.overrides import apply, check_space
+from sweeps.resources import Resources, plan_resources
+from sweeps.spaces.catalogue import FORMER
+from sweeps.spaces.overrides import apply
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
@@ -51,7 +53,14 @@ def _check_folders(folder: SweepDir) -> None:
 def _check_settings(sweep: Sweep) -> None:
     """What the command line checks for a new sweep."""
     apply(load_preset(sweep.preset), sweep.asked or {})
-    check_space(sweep.search_space, sweep.config)
+    if sweep.domains is None and sweep.space not in FORMER:
+        raise ConfigError("space", sweep.space, f"there are: {', '.join(FORMER)}.")
+    try:
+        _ = sweep.search_space
+    except ValueError as error:
+        raise ConfigError("domains", sweep.domains, f"of sweep.json: {error}") from None
+    for overrides in sweep.configurations():
+        apply(sweep.config, overrides)
     check_name(sweep.metric)
     sweep.config.check_hardware(count_gpus())
 

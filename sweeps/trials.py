@@ -1,5 +1,6 @@
 """How a configuration is made small enough for many trials, and what of that is undone to train the best in full."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ from sweeps.plan import Sweep
 from sweeps.spaces.overrides import Overrides
 from trainer.config.shrink import shrink
 from trainer.presets import load_preset
-from trainer.runs.config import RunConfig, changed
+from trainer.runs.config import RunConfig, changed, config_to_dict, flatten
 
 MOST = {"num_filters": 16}
 """Of networks, whatever section of a method they are in."""
@@ -50,8 +51,29 @@ def asked_of(sweep: Sweep) -> dict[str, Any]:
 
 
 def full_overrides(sweep: Sweep, found: Overrides) -> dict[str, Any]:
-    """Changes to the preset that train a trial in full: what the user asked of all trials, and what this one found."""
-    return asked_of(sweep) | dict(found)
+    """Changes to the preset that train a trial in full: what the user asked of all trials, and what this one found.
+
+    Widths are as much wider as the preset's own.
+    """
+    return asked_of(sweep) | {
+        path: round(value * sweep.scales[path]) if path in sweep.scales else value for path, value in found.items()
+    }
+
+
+def scales_of(paths: Iterable[str], config: RunConfig, *, preset: str, vary: Sequence[str]) -> dict[str, float]:
+    """What values of paths are multiplied by to train in full, for those that were made small for all trials.
+
+    Args:
+        config: of the trials.
+        vary: what the user wrote of paths whose values are meant as they are.
+    """
+    whole, small = (flatten(config_to_dict(part)) for part in (load_preset(preset), config))
+    meant = {text.partition("=")[0] for text in vary}
+    return {
+        path: whole[path] / small[path]
+        for path in paths
+        if path.rpartition(".")[2] in MOST and path not in meant and small[path] != whole[path]
+    }
 
 
 def length_note(sweep: Sweep) -> str:

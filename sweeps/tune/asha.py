@@ -7,7 +7,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 
 from sweeps.plan import Sweep, SweepDir
-from sweeps.report import trial_name
+from sweeps.rows import trial_name
 from trainer.monitoring.metrics_file import read_metrics
 
 

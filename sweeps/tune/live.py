@@ -11,7 +11,8 @@ from rich.live import Live
 from sharding.console import PlainConsole, counted, make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
-from sweeps.report import TrialRow, TuneTrial, describe_state, make_rows, make_table, short_name, show_value
+from sweeps.rows import TrialRow, TuneTrial, make_rows
+from sweeps.table import describe_state, make_table, short_name, show_overrides
 
 _PERIOD_S = 0.5
 
@@ -68,7 +69,7 @@ class LiveTable(Callback):
         return f"{self.name}: {counted(self.sweep.num_trials, 'trial')} of {kimg} kimg, {minutes}:{seconds:02d}"
 
     def _line(self, row: TrialRow) -> str:
-        values = "  ".join(f"{short_name(path)} {show_value(value)}" for path, value in row.overrides.items())
+        values = show_overrides(row.overrides, self.sweep)
         progress = f"{row.position / 1000:.2f}/{self.sweep.total / 1000:.2f} kimg"
         score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {self.sweep.score.show(row.score)}"
         return f"trial {row.trial}  {values}  {progress}{score if row.position else ''}  {describe_state(row)}"

@@ -11,7 +11,7 @@ from sharding.console import printable
 from sharding.storage.files import open_to_append
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
-from sweeps.report import TuneTrial, record_of, trial_name
+from sweeps.rows import TuneTrial, record_of, trial_name
 
 
 class Recorder(Callback):

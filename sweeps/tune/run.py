@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
@@ -16,7 +17,9 @@ from sharding.storage.files import open_to_append
 from sharding.work.local_ray import local_ray
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, read_records
-from sweeps.report import best_of, describe_state, full_command, make_table, rows_on_record, trial_name, write_report
+from sweeps.report import full_command, write_report
+from sweeps.rows import best_of, rows_on_record, trial_name
+from sweeps.table import describe_state, make_table
 from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
@@ -113,7 +116,7 @@ def tune_config(folder: SweepDir, sweep: Sweep, *, ended: Iterable[str]) -> tune
         metric=sweep.metric,
         mode=sweep.score.mode,
         search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
-        scheduler=RememberingAsha(folder, sweep, ended=ended),
+        scheduler=RememberingAsha(folder, sweep, ended=ended) if sweep.algorithm == "asha" else FIFOScheduler(),
         reuse_actors=True,
         trial_dirname_creator=trial_name,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff
+from trainer.config.domains import Factor, LossWeight, Searched
 from trainer.config.errors import require
 from trainer.config.section import Section
 
@@ -20,11 +21,11 @@ class AdversarialConfig(Section):
     label_smoothing: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.0
     """How far the label of real images lies below 1, for the discriminator alone; fakes keep 0 (one-sided: Salimans et
     al. 2016, arXiv:1606.03498, section 3.4, with 0.1). Of objectives that have labels; 0 is off."""
-    weight_clip: NumberOrOff = 0.0
+    weight_clip: Annotated[NumberOrOff, Searched("optimizer", Factor(10))] = 0.0
     """Largest absolute weight of a critic after each of its steps (Arjovsky et al. 2017: 0.01); 0 is off."""
-    weight_gradient_penalty: NumberOrOff = 0.0
+    weight_gradient_penalty: LossWeight = 0.0
     """Of (|grad D| - 1)^2 between real and fake (Gulrajani et al. 2017: 10); 0 is off."""
-    weight_r1: NumberOrOff = 0.0
+    weight_r1: LossWeight = 0.0
     """Of half |grad D|^2 on real images (Mescheder et al. 2018: 10); 0 is off."""
     num_discriminator_steps: AtLeastOne = 1
     """Steps of the discriminators, each on a batch of its own, to one step of the generators."""

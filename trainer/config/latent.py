@@ -1,16 +1,16 @@
 """Sections of the networks between images and codes: DCGAN's (Radford et al. 2016, arXiv:1511.06434) and its mirror."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
+from trainer.config.domains import Choice, Searched, Width
 from trainer.config.errors import require
 from trainer.config.networks import Norm, Upsampling
 from trainer.config.section import Section
 
 Noise = Literal["normal", "uniform"]
-KernelSize = Literal[4, 5]
+KernelSize = Annotated[Literal[4, 5], Searched("architecture", Choice(4, 5))]
 
 COARSEST_SIDE = 4
 """Pixels: side of the feature maps next to the code (Figure 1 of Radford et al. 2016)."""
@@ -42,7 +42,7 @@ def check_side(data: DataConfig) -> None:
 class EncoderConfig(Section):
     """The convolutional encoder of an image to a code: DCGAN's discriminator up to its last layer."""
 
-    num_filters: AtLeastOne = 64
+    num_filters: Width = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
     kernel_size: KernelSize = 4
     """Pixels: side of its kernels, which halve the image; 5 is that of Larsen et al. 2016 (arXiv:1512.09300)."""
@@ -56,7 +56,7 @@ class EncoderConfig(Section):
 class DecoderConfig(Section):
     """The convolutional decoder of a code to an image: DCGAN's generator."""
 
-    num_filters: AtLeastOne = 128
+    num_filters: Width = 128
     """Channels before the last convolution; doubled at each level towards the code up to 8 times as many: with 128 an
     image of 64 pixels is made by levels of 1024, 512, 256 and 128 channels."""
     kernel_size: KernelSize = 4
@@ -75,7 +75,7 @@ class DecoderConfig(Section):
 class DiscriminatorConfig(Section):
     """The convolutional discriminator that judges whole images: DCGAN's."""
 
-    num_filters: AtLeastOne = 64
+    num_filters: Width = 64
     """Channels after the first convolution; doubled at each level up to 8 times as many."""
     kernel_size: KernelSize = 4
     """Pixels: side of its kernels, which halve the image; 5 is that of Larsen et al. 2016 (arXiv:1512.09300)."""

@@ -103,6 +103,11 @@ class MethodConfig(Section):
         """Whether a loss is of means over a micro-batch of all ranks, not itself a mean over images."""
         return False
 
+    @property
+    def idle_sections(self) -> tuple[str, ...]:
+        """Names of sections within this one that change nothing as the others are set: sweeps leave them alone."""
+        return ()
+
     def small(self, most: Limits) -> Self:
         """The section made small, for sweeps and tests. Extend it where more must follow than smaller numbers."""
         return shrink_fields(self, most)

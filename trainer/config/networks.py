@@ -4,14 +4,21 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from trainer.config.bounds import AtLeast, AtLeastOne
+from trainer.config.domains import Choice, Searched, Width
 from trainer.config.errors import require
 from trainer.config.section import Section
 
 Skips = Literal["concatenate", "add", "dense", "none"]
-Norm = Literal["batch", "instance", "group", "none"]
-Downsampling = Literal["strided", "blurred"]
-Upsampling = Literal["transposed", "nearest", "bilinear"]
+Norm = Annotated[
+    Literal["batch", "instance", "group", "none"], Searched("architecture", Choice("batch", "instance", "group"))
+]
+Downsampling = Annotated[Literal["strided", "blurred"], Searched("architecture", Choice("strided", "blurred"))]
+Upsampling = Annotated[
+    Literal["transposed", "nearest", "bilinear"], Searched("architecture", Choice("transposed", "nearest", "bilinear"))
+]
 
+_UNET = ("architecture", ("unet",))
+_RESNET = ("architecture", ("resnet",))
 
 IMAGE = "image"
 """Name of what a generator takes, among its layers."""
@@ -30,18 +37,22 @@ class Layer:
 class GeneratorConfig(Section):
     """A generator from image to image: U-Net (Isola et al. 2017, section 6.1.1) or ResNet (Zhu et al. 2017, 7.2)."""
 
-    architecture: Literal["unet", "resnet"] = "unet"
+    architecture: Annotated[Literal["unet", "resnet"], Searched("architecture", Choice("unet", "resnet"))] = "unet"
     """`unet` with skips `none` is the encoder-decoder of the papers."""
-    num_filters: AtLeastOne = 64
+    num_filters: Width = 64
     """Channels after the first convolution; doubled at each level, in the U-Net up to 8 times as many."""
-    num_blocks: Annotated[int, AtLeast(1, "use 1 to 64.", most=64)] = 9
+    num_blocks: Annotated[
+        int, AtLeast(1, "use 1 to 64.", most=64), Searched("architecture", Choice(4, 6, 9), only=_RESNET)
+    ] = 9
     """Residual blocks of the ResNet: the paper has 6 for 128 pixels and 9 from 256 on."""
     num_halvings: Annotated[int, AtLeast(0, "use 0 to 4.", most=4)] = 2
     """Halvings of the ResNet's image in front of its blocks, which work on what is left: 2 is the paper's; 0 works on
     every pixel, as networks for restoration do (SRResNet, Ledig et al. 2017, arXiv:1609.04802)."""
     num_downs: Annotated[int, AtLeast(2, "use 2 to 12.", most=12)] = 8
     """Halvings of the U-Net's image down to the bottleneck: 8 brings 256 pixels to 1, 7 brings 128 to 1."""
-    skips: Skips = "concatenate"
+    skips: Annotated[Skips, Searched("architecture", Choice("concatenate", "add", "dense", "none"), only=_UNET)] = (
+        "concatenate"
+    )
     """How a level of the encoder enters its mirror in the decoder; `dense` brings all shallower levels as well; `none`
     is the paper's encoder-decoder ablation."""
     downsampling: Downsampling = "strided"
@@ -51,7 +62,11 @@ class GeneratorConfig(Section):
     al. 2016) or `bilinear` (CUT's authors), then a convolution: no grid of dots, for about twice the time."""
     norm: Norm = "batch"
     """Normalisation; at batch size 1, `batch` is instance normalisation, as in the paper."""
-    dropout: Annotated[float, AtLeast(0, "use 0 (off) up to, not including, 1.", below=1)] = 0.5
+    dropout: Annotated[
+        float,
+        AtLeast(0, "use 0 (off) up to, not including, 1.", below=1),
+        Searched("architecture", Choice(0.0, 0.5)),
+    ] = 0.5
     """Probability in `dropout_levels` of the U-Net, or within each residual block: in pix2pix and DualGAN the only
     noise, at test time too."""
     dropout_levels: AtLeastOne = 3
@@ -114,9 +129,9 @@ class GeneratorConfig(Section):
 class PatchGANConfig(Section):
     """The patch discriminator (Isola et al. 2017, section 6.1.2)."""
 
-    num_filters: AtLeastOne = 64
+    num_filters: Width = 64
     """Channels after the first convolution; doubled at each layer up to 8 times as many."""
-    num_layers: Annotated[int, AtLeast(0, "use 0 to 6.", most=6)] = 3
+    num_layers: Annotated[int, AtLeast(0, "use 0 to 6.", most=6), Searched("architecture", Choice(0, 1, 3, 5))] = 3
     """Strided convolutions: 1, 3 and 5 give receptive fields of 16, 70 and 286 pixels; 0 is the PixelGAN, which judges
     each pixel by itself."""
     norm: Norm = "batch"

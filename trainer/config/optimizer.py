@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Literal
 
 from trainer.config.bounds import AtLeast, MoreThan, NumberOrOff
+from trainer.config.domains import Choice, Factor, Searched
 from trainer.config.errors import require
 from trainer.config.section import Section
 
@@ -40,15 +41,19 @@ class OptimizerConfig(Section):
     algorithm: Algorithm = "adam"
     """`adamw` is Adam with a weight decay of its own (Loshchilov & Hutter 2019). `rmsprop` is what methods with clipped
     critics use: momentum makes them unstable (Arjovsky et al. 2017)."""
-    lr: Annotated[float, _RATE] = 2e-4
+    lr: Annotated[float, _RATE, Searched("optimizer", Factor(5))] = 2e-4
     """Learning rate."""
-    discriminator_lr_factor: Annotated[float, _FROM_ZERO] = 1.0
+    discriminator_lr_factor: Annotated[float, _FROM_ZERO, Searched("optimizer", Factor(4))] = 1.0
     """Learning rate of discriminators and critics, as a multiple of `lr`."""
-    beta1: Annotated[float, _BELOW_ONE] = 0.5
+    beta1: Annotated[
+        float, _BELOW_ONE, Searched("optimizer", Choice(0.0, 0.5, 0.9), only=("algorithm", ("adam", "adamw")))
+    ] = 0.5
     """Adam's decay of the mean of gradients."""
     beta2: Annotated[float, _BELOW_ONE] = 0.999
     """Adam's decay of the mean of squared gradients."""
-    rmsprop_decay: Annotated[float, _BELOW_ONE] = 0.9
+    rmsprop_decay: Annotated[
+        float, _BELOW_ONE, Searched("optimizer", Choice(0.9, 0.99, 0.999), only=("algorithm", ("rmsprop",)))
+    ] = 0.9
     """RMSProp's decay of the mean of squared gradients: 0.9 in Hinton's lecture and in DualGAN's code; that of WGAN has
     0.99, torch's default."""
     clipped_momentum: bool = False

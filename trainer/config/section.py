@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict
 
 from trainer.config.bounds import Bound
 from trainer.config.errors import ConfigError, require
+
+_Extra = TypeVar("_Extra")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,15 @@ def _join(path: str, name: str) -> str:
 @cache
 def _bounds(kind: type[Any]) -> dict[str, tuple[Bound, ...]]:
     """The bounds of each field, in their order; most have none."""
+    return {name: found_in(hint, Bound) for name, hint in annotations_of(kind).items()}
+
+
+def annotations_of(kind: type[Any]) -> dict[str, Any]:
+    """The annotation of each field of a dataclass, with all that stands in it beside the type."""
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: _bounds_of(hints[field.name]) for field in fields(kind)}
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def _bounds_of(hint: object) -> tuple[Bound, ...]:
-    return tuple(extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bound))
+def found_in(hint: object, wanted: type[_Extra]) -> tuple[_Extra, ...]:
+    """What of a kind stands in an annotation beside the type, in its order."""
+    return tuple(extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, wanted))

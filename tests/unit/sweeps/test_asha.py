@@ -11,7 +11,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from sweeps.cli import SweepOptions, make_sweep
-from sweeps.plan import Resources, Sweep, SweepDir
+from sweeps.plan import Sweep, SweepDir
+from sweeps.resources import Resources
+from sweeps.spaces.catalogue import FIXED
 from sweeps.spaces.overrides import apply
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.run import tune_config
@@ -26,10 +28,14 @@ CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 def small_sweep(*, metric: str = "eval/psnr") -> Sweep:
     """800 images in 8 reports: rungs at 100, 200, 400 and 800."""
     options = SweepOptions(
-        config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}), space="l1-skips", metric=metric, name="test"
+        config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.8}),
+        space="l1-skips",
+        num_trials=4,
+        metric=metric,
+        name="test",
     )
     resources = Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=1)
-    return make_sweep(options, preset=DEFAULT, asked={}, resources=resources)
+    return make_sweep(options, FIXED["l1-skips"], preset=DEFAULT, asked={}, resources=resources)
 
 
 def scheduler(folder: SweepDir, *, ended: Sequence[str] = (), metric: str = "eval/psnr") -> RememberingAsha:

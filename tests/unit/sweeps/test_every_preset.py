@@ -8,11 +8,12 @@ import pytest
 from launch.starting import parse_train
 from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
-from sweeps.cli import plan_sweep
+from sweeps.cli import SweepOptions, plan_options, plan_sweep
 from sweeps.metrics import available_metrics, choose_metric
-from sweeps.report import TrialRow, full_command
-from sweeps.spaces.overrides import SPACES, apply, flatten
-from sweeps.trials import MOST
+from sweeps.report import full_command
+from sweeps.rows import TrialRow
+from sweeps.spaces.overrides import apply, flatten
+from sweeps.trials import MOST, trial_config
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset, preset_names
 from trainer.runs.config import RunConfig, config_to_dict
@@ -75,14 +76,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_preset_makes_a_sweep(preset: str, here: Path) -> None:
     own = load_preset(preset)
     manifest = write_described(here / str(own.data.path), own)
-    sweep, folder = plan_sweep([preset])
+    sweep, folder = plan_options(preset, SweepOptions(config=trial_config(own)), asked={})
     assert folder.path == here / "sweep-runs" / f"{preset}-{sweep.space}"
     assert sweep.metric == FIRST.get(preset, "eval/psnr")
     assert sweep.metric == available_metrics(sweep.config, manifest)[0]
-    assert sweep.asked == {}
     assert len(sweep.trials()) == sweep.num_trials
-    for overrides in sweep.configurations():
-        apply(sweep.config, overrides)
     small, whole = flatten(config_to_dict(sweep.config)), flatten(config_to_dict(own))
     widths = [path for path in small if path.rpartition(".")[2] in MOST]
     assert widths
@@ -141,16 +139,6 @@ def test_targets_stored_as_class_numbers_are_chosen_by_class_scores(here: Path) 
     manifest = write_described(here / str(own.data.path), own, views=views, classes=classes)
     assert choose_metric("eval/miou", own, manifest) == "eval/miou"
     assert plan_sweep(["--metric", "eval/miou"])[0].metric == "eval/miou"
-
-
-def test_a_space_of_what_a_preset_lacks_is_refused_by_name(here: Path) -> None:
-    message = (
-        r"^space = 'l1-skips': changes method\.weight_l1 and method\.generator\.skips, which method\.name = 'vae' does "
-        r"not have; use optimizer\.$"
-    )
-    with pytest.raises(ConfigError, match=message):
-        plan_sweep(["glyphs-vae", "--space", "l1-skips"])
-    assert list(SPACES) == ["l1-skips", "optimizer", "rmsprop"]
 
 
 ASKED: dict[str, tuple[list[str], dict[str, Any]]] = {

@@ -8,7 +8,8 @@ import pytest
 
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import available_metrics
-from sweeps.plan import Resources, Sweep, SweepDir, plan_resources
+from sweeps.plan import Sweep, SweepDir
+from sweeps.resources import Resources, plan_resources
 from sweeps.spaces.overrides import apply
 from sweeps.trials import full_overrides, in_group, length_note, trial_config
 from tests.scores import COLOR_DISTANCE

@@ -9,6 +9,7 @@ import sharding.work.local_ray
 from sweeps.cli import SweepOptions, check_options, make_sweep
 from sweeps.plan import SweepDir
 from sweeps.records import read_records
+from sweeps.spaces.catalogue import FIXED
 from sweeps.trials import trial_config
 from sweeps.tune.run import run_sweep
 from trainer.config.errors import ConfigError
@@ -24,8 +25,10 @@ def test_a_failure_of_ray_is_one_line_and_a_path(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     monkeypatch.setattr(sharding.work.local_ray.os, "access", lambda path, mode: path != "/tmp")
-    options = SweepOptions(config=trial_config(load_preset(DEFAULT)), space="l1-skips", metric="eval/psnr", name="test")
-    sweep = make_sweep(options, preset=DEFAULT, asked={}, resources=check_options(options))
+    options = SweepOptions(
+        config=trial_config(load_preset(DEFAULT)), space="l1-skips", num_trials=4, metric="eval/psnr", name="test"
+    )
+    sweep = make_sweep(options, FIXED["l1-skips"], preset=DEFAULT, asked={}, resources=check_options(options))
     folder = SweepDir(tmp_path / "test")
     folder.create(sweep)
     assert run_sweep(folder, sweep, read_records(folder, sweep)) == 1

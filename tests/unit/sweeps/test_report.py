@@ -11,9 +11,12 @@ import pytest
 from rich.console import Console
 
 from launch.starting import parse_train
-from sweeps.plan import Resources, Sweep, SweepDir
-from sweeps.report import TrialRow, best_of, full_command, make_rows, make_table, write_report
+from sweeps.plan import Sweep, SweepDir
+from sweeps.report import full_command, write_report
+from sweeps.resources import Resources
+from sweeps.rows import TrialRow, best_of, make_rows
 from sweeps.spaces.overrides import apply
+from sweeps.table import make_table
 from sweeps.trials import trial_config
 from tests.scores import ABSOLUTE_ERROR
 from trainer.evaluation.scores import SCORES

@@ -12,6 +12,7 @@ from sweeps.cli import SweepOptions, check_options, make_sweep
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
 from sweeps.resume import open_sweep
+from sweeps.spaces.catalogue import FIXED
 from sweeps.spaces.overrides import apply
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset
@@ -23,9 +24,9 @@ FINISHED = Record(state="finished", position=2000, scores={"eval/psnr": 20.0})
 def sweep(tiny_dataset: Path) -> Sweep:
     changes = {"data.path": str(tiny_dataset), "data.view_a": "a", "data.view_b": "b", "engine.device": "cpu"}
     options = SweepOptions(
-        config=apply(load_preset(DEFAULT), changes), space="l1-skips", metric="eval/psnr", name="test"
+        config=apply(load_preset(DEFAULT), changes), space="l1-skips", num_trials=4, metric="eval/psnr", name="test"
     )
-    return make_sweep(options, preset=DEFAULT, asked=changes, resources=check_options(options))
+    return make_sweep(options, FIXED["l1-skips"], preset=DEFAULT, asked=changes, resources=check_options(options))
 
 
 @pytest.fixture
@@ -78,7 +79,9 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(folder: SweepDir, name: str
     ("changes", "message"),
     [
         ({"preset": "../../evil"}, "preset = '../../evil'"),
-        ({"space": "../evil"}, "space = '../evil': there are"),
+        ({"space": "../evil", "domains": None}, "space = '../evil': there are"),
+        ({"domains": {"method.weight_l1": "much"}}, "domains = .*of sweep.json: .*give two different values"),
+        ({"domains": {"method.weight_l1": "-2..-1"}}, "method.weight_l1 = -"),
         ({"metric": "eval/x"}, "metric = 'eval/x': there are"),
         ({"num_trials": 10**12}, "num_trials = 1000000000000: use 10000 or fewer"),
         ({"num_trials": 0}, "num_trials = 0: use 1 or more"),

@@ -9,18 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launch.starting import parse_train
-from sweeps.spaces.overrides import (
-    Choice,
-    LogUniform,
-    Uniform,
-    apply,
-    as_flags,
-    check_space,
-    choose_space,
-    draw,
-    load_space,
-    own_values,
-)
+from sweeps.spaces.catalogue import FIXED
+from sweeps.spaces.overrides import apply, as_flags
+from sweeps.spaces.space import Space, check_space, draw, grid, own_values
+from sweeps.spaces.text import parse_domain, show_domain
+from trainer.config.domains import Choice, Domain, Integers, LogUniform, Uniform
 from trainer.config.errors import ConfigError
 from trainer.presets import DEFAULT, load_preset, preset_names
 from trainer.runs.config import changed
@@ -63,23 +56,8 @@ def test_apply_names_the_field_at_fault(path: str, value: object, message: str) 
 
 
 @pytest.mark.parametrize("preset", PIX2PIX)
-@pytest.mark.parametrize("space", ["l1-skips", "optimizer"])
-def test_every_space_suits_every_preset(space: str, preset: str) -> None:
-    check_space(load_space(space), load_preset(preset))
-    assert "train.total_kimg" not in load_space(space), "rungs are fractions of one common length"
-
-
-def test_momentum_is_not_searched_where_rmsprop_has_none() -> None:
-    """Trials that differ in it alone would be the same."""
-    dualgan, cyclegan = load_preset("unpaired-dualgan"), load_preset("unpaired-cyclegan")
-    assert (choose_space(None, dualgan), choose_space(None, cyclegan)) == ("rmsprop", "optimizer")
-    message = (
-        r"'optimizer': changes optimizer\.beta1, which optimizer\.algorithm = 'rmsprop' does not have; use rmsprop"
-    )
-    with pytest.raises(ConfigError, match=message):
-        choose_space("optimizer", dualgan)
-    with pytest.raises(ConfigError, match=r"optimizer\.rmsprop_decay, which optimizer\.algorithm = 'adam' does not"):
-        choose_space("rmsprop", cyclegan)
+def test_the_space_of_pix2pix_suits_its_presets(preset: str) -> None:
+    check_space(FIXED["l1-skips"], load_preset(preset))
 
 
 @pytest.mark.parametrize(
@@ -93,25 +71,30 @@ def test_momentum_is_not_searched_where_rmsprop_has_none() -> None:
         ({"data.crop_size": Choice(128, 64), "data.load_size": Choice(143, 64)}, "data.load_size = 64"),
     ],
 )
-def test_an_impossible_space_is_found_before_it_is_searched(space: dict, message: str) -> None:
+def test_an_impossible_space_is_found_before_it_is_searched(space: dict[str, Domain], message: str) -> None:
     config = apply(CONFIG, {"method.generator.num_downs": 5})
     with pytest.raises(ConfigError, match=re.escape(message)):
-        check_space(space, config)
+        check_space(Space(space), config)
 
 
-def test_an_unknown_space_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"space = 'l1': there are: l1-skips, optimizer"):
-        load_space("l1")
-
-
-@pytest.mark.parametrize("make", [lambda: Uniform(2, 1), lambda: LogUniform(0, 1), lambda: Choice("alone")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Uniform(2, 1),
+        lambda: Uniform(1, 2, 1),
+        lambda: LogUniform(0, 1),
+        lambda: Integers(3, 3),
+        lambda: Choice("alone"),
+        lambda: Choice("x", "y", "x"),
+    ],
+)
 def test_an_empty_domain_cannot_be_written_down(make) -> None:
-    with pytest.raises(ValueError, match=r"\d|alone"):
+    with pytest.raises(ValueError, match=r"\d|alone|different"):
         make()
 
 
 def test_the_presets_own_values_are_tried_only_if_the_space_holds_them() -> None:
-    space = {"method.weight_l1": LogUniform(10, 1000), "method.generator.skips": Choice("concatenate", "none")}
+    space = Space({"method.weight_l1": LogUniform(10, 1000), "method.generator.skips": Choice("concatenate", "none")})
     assert own_values(space, CONFIG) == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
     assert own_values(space, apply(CONFIG, {"method.weight_l1": 1.0})) is None
     assert own_values(space, apply(CONFIG, {"method.generator.skips": "add"})) is None
@@ -119,10 +102,10 @@ def test_the_presets_own_values_are_tried_only_if_the_space_holds_them() -> None
 
 @given(num=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_draws_cover_a_space_evenly(num: int, seed: int) -> None:
-    space = {"u": Uniform(-1, 3), "log": LogUniform(10, 1000), "choice": Choice("x", "y", "z")}
-    drawn = draw(space, num=num, seed=seed)
+    domains = {"u": Uniform(-1, 3), "log": LogUniform(10, 1000), "choice": Choice("x", "y", "z"), "int": Integers(1, 4)}
+    drawn = draw(Space(domains), num=num, seed=seed)
     assert len(drawn) == num
-    assert all(point[path] in domain for point in drawn for path, domain in space.items())
+    assert all(point[path] in domain for point in drawn for path, domain in domains.items())
     counts = Counter(point["choice"] for point in drawn)
     assert max(counts.values()) - min(counts[name] for name in "xyz") <= 1
     # One in each part; rounding to three digits may put a value on the border of its part.
@@ -131,7 +114,7 @@ def test_draws_cover_a_space_evenly(num: int, seed: int) -> None:
 
 
 def test_draws_are_repeatable_and_follow_the_seed() -> None:
-    space = load_space("l1-skips")
+    space = FIXED["l1-skips"]
     assert draw(space, num=5, seed=1) == draw(space, num=5, seed=1)
     assert draw(space, num=5, seed=1) != draw(space, num=5, seed=2)
 
@@ -152,3 +135,76 @@ def test_flags_mean_to_the_command_line_what_overrides_mean_to_a_sweep(weight, s
     }
     _, options = parse_train([DEFAULT, *as_flags(overrides)], prog="diptych train")
     assert options.config == apply(load_preset(DEFAULT), overrides)
+
+
+ARCHITECTURES = Space(
+    {"skips": Choice("add", "none"), "blocks": Integers(6, 7), "architecture": Choice("unet", "resnet")},
+    {"skips": {"architecture": ("unet",)}, "blocks": {"architecture": ("resnet",)}},
+)
+
+
+def test_what_has_no_effect_beside_another_value_is_left_out() -> None:
+    drawn = draw(ARCHITECTURES, num=8, seed=0)
+    assert {tuple(point) for point in drawn} == {("skips", "architecture"), ("blocks", "architecture")}
+    assert all(("skips" in point) == (point["architecture"] == "unet") for point in drawn)
+
+
+def test_a_grid_has_every_combination_once() -> None:
+    cells = grid(ARCHITECTURES)
+    assert cells == [
+        {"skips": "add", "architecture": "unet"},
+        {"blocks": 6, "architecture": "resnet"},
+        {"blocks": 7, "architecture": "resnet"},
+        {"skips": "none", "architecture": "unet"},
+    ]
+    own = {"skips": "none", "architecture": "unet"}
+    assert grid(ARCHITECTURES, first=own) == [own, *(cell for cell in cells if cell != own)]
+    assert grid(Space({"w": LogUniform(1, 100, 3), "c": Choice("x", "y")}))[::2] == [
+        {"w": 1.0, "c": "x"},
+        {"w": 10.0, "c": "x"},
+        {"w": 100.0, "c": "x"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (Space({"w": Uniform(1, 2)}), "vary = 'w': a grid needs steps: write 1..2/4"),
+        (Space({str(number): Integers(1, 9) for number in range(5)}), "59049 combinations, more than 10000"),
+        (Space({"a": Choice(1, 2)}, {"a": {"b": (1,)}}), "space = 'a': depends on paths that the space does not have"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(space: Space, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        grid(space)
+
+
+DOMAINS = {
+    "log:1..100": LogUniform(1, 100),
+    "1e-5..1e-3": Uniform(1e-5, 1e-3),
+    "-1..2.5/4": Uniform(-1, 2.5, 4),
+    "log:.5..2/3": LogUniform(0.5, 2, 3),
+    "int:1..6": Integers(1, 6),
+    "add,concatenate": Choice("add", "concatenate"),
+    "1, 3,5": Choice(1, 3, 5),
+    "true,false": Choice(True, False),
+    "None,none,0.5": Choice(None, "none", 0.5),
+    '["a,b", [128, 64]]': Choice("a,b", [128, 64]),
+}
+
+
+@pytest.mark.parametrize("text", DOMAINS)
+def test_a_domain_is_read_as_it_is_written(text: str) -> None:
+    domain = DOMAINS[text]
+    assert parse_domain(text) == domain
+    assert parse_domain(show_domain(domain)) == domain
+
+
+def test_ranges_of_fields_of_whole_numbers_are_whole() -> None:
+    assert parse_domain("1..6", whole=True) == Integers(1, 6)
+
+
+@pytest.mark.parametrize("text", ["", "alone", "2..1", "log:0..1", "int:1..6/2", '["open', "a..b"])
+def test_a_text_that_means_no_domain_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"give two|first|positive|whole numbers|no list of JSON"):
+        parse_domain(text)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, NumberOrOff
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
 from trainer.config.data import DataConfig
+from trainer.config.domains import LOSS_WEIGHT, HalvedOrDoubled, LossWeight, Searched
 from trainer.config.latent import check_side
 from trainer.config.method import MethodConfig
 from trainer.config.networks import Norm, Upsampling
@@ -39,7 +40,7 @@ class CAAEConfig(MethodConfig):
     second_label: str | None = None
     """Name of another label of the data set, which images keep while the first changes, e.g. gender, as in the authors'
     code: the generator and the discriminator of images take it beside the first. None: they take one label."""
-    num_filters: Annotated[int, AtLeast(4, "use 4 or more.")] = 64
+    num_filters: Annotated[int, AtLeast(4, "use 4 or more."), Searched("architecture", HalvedOrDoubled())] = 64
     """Channels after the encoder's first convolution, doubled at each level down to 4x4 pixels: 64 to 1024 for 128
     pixels. The generator mirrors them, and the discriminator of images begins with a quarter of them."""
     upsampling: Upsampling = "transposed"
@@ -57,14 +58,16 @@ class CAAEConfig(MethodConfig):
     """Dimensions of the code z, each in [-1, 1]; the label is repeated until it is about as long."""
     distance: Literal["l1", "l2"] = "l2"
     """What the reconstruction minimises: the mean absolute (`l1`) or squared (`l2`, equation 1) error of a pixel."""
-    weight_reconstruction: Annotated[float, MoreThan(0, "use more than 0: nothing else keeps the identity.")] = 100.0
+    weight_reconstruction: Annotated[
+        float, MoreThan(0, "use more than 0: nothing else keeps the identity."), LOSS_WEIGHT
+    ] = 100.0
     """Weight of that (lambda of equation 4)."""
-    weight_total_variation: NumberOrOff = 0.08
+    weight_total_variation: LossWeight = 0.08
     """Weight of the total variation of generated images, a mean of squares, against ghosts: 10 / 128 for the paper's 10
     (gamma of equation 4); 0 is off."""
-    weight_gan_z: NumberOrOff = 1.0
+    weight_gan_z: LossWeight = 1.0
     """Weight of the term that draws the codes of images to the uniform prior (equation 2); 0 is off."""
-    weight_gan_image: NumberOrOff = 1.0
+    weight_gan_image: LossWeight = 1.0
     """Weight of the term that makes images look real and of their label (equation 3); 0 is off."""
 
     @property

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeastOne, NumberOrOff
+from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.errors import require
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig, Noise, check_side
 from trainer.config.method import MethodConfig, Task
@@ -34,7 +35,7 @@ class CGANConfig(MethodConfig):
     """Dimensions of the noise z."""
     noise: Noise = "uniform"
     """Of each dimension of z: `uniform` in [-1, 1), or `normal`."""
-    weight_wrong_condition: NumberOrOff = 0.0
+    weight_wrong_condition: LossWeight = 0.0
     """Weight of a third kind of example for the discriminator, a real image with another label, to be told from the
     real one (Reed et al. 2016, arXiv:1605.05396, algorithm 1, where it and the fakes weigh a half each; here fakes
     weigh 1 with any weight); 0 is off."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, NumberOrOff
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
 from trainer.config.checks import check_identity, check_patches, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LOSS_WEIGHT, LossWeight
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
@@ -50,10 +51,10 @@ class CUTConfig(MethodConfig):
     """Units of both layers of the heads H_l, and so the length of what is compared."""
     temperature: Annotated[float, MoreThan(0, "use more than 0.")] = 0.07
     """tau of equation 3."""
-    weight_nce: Annotated[float, MoreThan(0, "use more than 0: nothing else keeps the content.")] = 0.5
+    weight_nce: Annotated[float, MoreThan(0, "use more than 0: nothing else keeps the content."), LOSS_WEIGHT] = 0.5
     """Weight of the contrastive loss of x and G(x) (lambda_X of equation 5), a mean over patches and layers. The paper
     has 1; its authors' code halves both terms where there are two."""
-    weight_identity: NumberOrOff = 0.5
+    weight_identity: LossWeight = 0.5
     """Weight of that of y and G(y) (lambda_Y of equation 5); 0 is off, as it must be where the views differ in
     channels."""
     flips: bool = False

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeast, CountOrOff, NumberOrOff
+from trainer.config.bounds import AtLeast, CountOrOff
 from trainer.config.checks import check_identity, check_patches, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LOSS_WEIGHT, LossWeight
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.methods.shared.settings import (
@@ -16,7 +17,7 @@ from trainer.methods.shared.settings import (
     cyclegan_generator,
 )
 
-_OwnWeight = Annotated[float | None, AtLeast(0, "use 0 (off) or more.")]
+_OwnWeight = Annotated[float | None, AtLeast(0, "use 0 (off) or more."), LOSS_WEIGHT]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +36,14 @@ class CycleGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
-    weight_cycle: NumberOrOff = 10.0
+    weight_cycle: LossWeight = 10.0
     """Weight of the L1 distance between an image and its round trip (lambda of equation 3); 0 is off."""
     weight_cycle_a: _OwnWeight = None
     """The same of view a's round trip alone (lambda_A in the authors' code), in place of `weight_cycle`: smaller where
     view b cannot hold all that view a shows, e.g. labels of photos."""
     weight_cycle_b: _OwnWeight = None
     """The same of view b (lambda_B)."""
-    weight_identity: NumberOrOff = 0.5
+    weight_identity: LossWeight = 0.5
     """Weight, in units of the cycle weight of the same view, of the L1 distance between an image of the target view and
     its translation (section 5.2; always on in the authors' code); 0 is off, as it must be where the views differ in
     channels."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff, Share
+from trainer.config.bounds import AtLeast, NumberOrOff, Share
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import Searched, Uniform, Width
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, Norm
 from trainer.config.optimizer import OptimizerConfig
@@ -18,7 +19,7 @@ from trainer.config.section import Section
 class FeatureDiscriminatorConfig(Section):
     """The discriminator of DiscoGAN, whose features can be matched (Kim et al. 2017, section 3.1)."""
 
-    num_filters: AtLeastOne = 64
+    num_filters: Width = 64
     """Channels after the first convolution; doubled at each layer up to 8 times as many."""
     num_layers: Annotated[int, AtLeast(1, "use 1 to 8.", most=8)] = 4
     """Halvings before the last convolution, of 4x4: 4 leave of 64 pixels one logit, 5 of 128."""
@@ -52,7 +53,7 @@ class DiscoGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=lambda: GeneratorConfig(num_downs=4, skips="none", dropout=0.0))
     discriminator: FeatureDiscriminatorConfig = field(default_factory=FeatureDiscriminatorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    const_share: Share = 0.5
+    const_share: Annotated[Share, Searched("weights", Uniform(0.1, 0.9))] = 0.5
     """Share of the reconstruction L_CONST in the generators' loss, beside L_GAN; half is the paper's plain sum."""
     const_share_start: Share = 0.01
     """The share during the curriculum."""

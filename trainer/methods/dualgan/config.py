@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import NumberOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.method import MethodConfig
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import OptimizerConfig
@@ -36,10 +36,10 @@ class DualGANConfig(MethodConfig):
     adversarial: AdversarialConfig = field(
         default_factory=lambda: AdversarialConfig(objective="wasserstein", weight_clip=0.01, num_discriminator_steps=3)
     )
-    weight_u: NumberOrOff = 500.0
+    weight_u: LossWeight = 500.0
     """Weight of the L1 distance between an image of view a and its round trip (lambda_U): 100 to 1000 in the paper,
     20, 200 and 500 in the authors' code over time. Smaller than `weight_v` where only view a shows natural scenes."""
-    weight_v: NumberOrOff = 500.0
+    weight_v: LossWeight = 500.0
     """The same of view b (lambda_V)."""
 
     def check(self, data: DataConfig) -> None:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import CountOrOff, NumberOrOff
+from trainer.config.bounds import CountOrOff
 from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.pretrained import PretrainedConfig
@@ -35,7 +36,7 @@ class FeatureGANConfig(MethodConfig):
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
-    weight_feature: NumberOrOff = 10.0
+    weight_feature: LossWeight = 10.0
     """Weight of the L1 distance between the features of the output and of the input; 0 leaves the GAN
     alone, and loads no pretrained network."""
     pool_size: CountOrOff = 50

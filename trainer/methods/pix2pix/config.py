@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import NumberOrOff
 from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
@@ -31,15 +31,20 @@ class Pix2PixConfig(MethodConfig):
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     conditional: bool = True
     """The discriminator sees the input beside the output (cGAN); without it, the output alone (GAN)."""
-    weight_gan: NumberOrOff = 1.0
+    weight_gan: LossWeight = 1.0
     """Weight of the adversarial loss; 0 leaves L1 alone, and trains no discriminator."""
-    weight_l1: NumberOrOff = 100.0
+    weight_l1: LossWeight = 100.0
     """Weight of the L1 distance to the target (lambda of equation 4); 0 leaves the GAN alone."""
 
-    weight_feature: NumberOrOff = 0.0
+    weight_feature: LossWeight = 0.0
     """Weight of the L1 distance to the target in the features of `pretrained` (a perceptual loss, as of Johnson et al.
     2016, arXiv:1603.08155, but of one layer and not squared); 0 is off, as in the paper, and loads nothing."""
     pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
+
+    @property
+    def idle_sections(self) -> tuple[str, ...]:
+        """Without an adversarial loss no discriminator is trained."""
+        return () if self.weight_gan > 0 else ("discriminator", "adversarial")
 
     def check_fields(self) -> None:
         """Raise ConfigError for a method without a loss."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import AtLeast, NumberOrOff
+from trainer.config.bounds import AtLeast
 from trainer.config.checks import check_patches, check_pretrained_channels, check_pretrained_side, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import Choice, LossWeight, Searched
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
@@ -40,14 +41,14 @@ class Pix2PixHDConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=global_generator)
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(norm="instance"))
     """Of each scale, with weights of its own."""
-    num_scales: Annotated[int, AtLeast(1, "use 1 to 6.", most=6)] = 3
+    num_scales: Annotated[int, AtLeast(1, "use 1 to 6.", most=6), Searched("architecture", Choice(1, 2, 3))] = 3
     """Discriminators: the first judges the images, each further one images of half the size (section 3.2). Three are
     the paper's; two the default of the authors' code."""
     adversarial: AdversarialConfig = field(default_factory=lambda: AdversarialConfig(objective="least-squares"))
-    weight_features: NumberOrOff = 10.0
+    weight_features: LossWeight = 10.0
     """Weight of the matching of the discriminators' features (lambda of equation 5), summed over layers and, as in the
     authors' code, averaged over scales, over which the paper's formula sums; 0 is off."""
-    weight_perceptual: NumberOrOff = 0.0
+    weight_perceptual: LossWeight = 0.0
     """Weight of the L1 distance to the target in the features of `pretrained`, of one layer; 0 is off, and loads
     nothing. In the paper it is optional, with the weight of feature matching, and helps a little; its authors' code has
     it unless told otherwise, as a sum over five layers of VGG-19 that count 1/32 to 1."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.config.adversarial import AdversarialConfig
-from trainer.config.bounds import CountOrOff, NumberOrOff
+from trainer.config.bounds import CountOrOff
 from trainer.config.checks import check_patches, check_stride
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.errors import require
 from trainer.config.method import MethodConfig, Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
@@ -36,7 +37,7 @@ class PixelGANConfig(MethodConfig):
     generator: GeneratorConfig = field(default_factory=cyclegan_generator)
     discriminator: PatchGANConfig = field(default_factory=cyclegan_discriminator)
     adversarial: AdversarialConfig = field(default_factory=cyclegan_adversarial)
-    weight_pixel: NumberOrOff = 10.0
+    weight_pixel: LossWeight = 10.0
     """Weight of the L1 distance between the output and the input; 0 leaves the GAN alone."""
     pool_size: CountOrOff = 50
     """Generated images kept for the discriminator to see again (SimGAN, section 2.3); 0 is off."""

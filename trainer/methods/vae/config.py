@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from trainer.config.bounds import AtLeast, AtLeastOne
 from trainer.config.data import DataConfig
+from trainer.config.domains import LOSS_WEIGHT
 from trainer.config.latent import DecoderConfig, EncoderConfig, check_side
 from trainer.config.method import MethodConfig
 from trainer.config.optimizer import OptimizerConfig
@@ -28,7 +29,7 @@ class VAEConfig(MethodConfig):
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     code_size: AtLeastOne = 20
     """Dimensions of the code (the paper: 2 to 20 for faces, up to 200 for digits)."""
-    beta: Annotated[float, AtLeast(0, "use 0 (no prior) or more; the paper's bound has 1.")] = 1.0
+    beta: Annotated[float, AtLeast(0, "use 0 (no prior) or more; the paper's bound has 1."), LOSS_WEIGHT] = 1.0
     """Weight of the divergence from the prior: 1 is the paper's bound, more is beta-VAE (Higgins et al. 2017)."""
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     """Of a pixel given the code: `gaussian` with variance 1 around the decoder's value, or `bernoulli` (for images

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from trainer.config.adversarial import AdversarialConfig
 from trainer.config.bounds import AtLeast, AtLeastOne, NumberOrOff
 from trainer.config.data import DataConfig
+from trainer.config.domains import LossWeight
 from trainer.config.errors import require
 from trainer.config.latent import (
     DecoderConfig,
@@ -51,7 +52,7 @@ class VAEGANConfig(MethodConfig):
     layer: Annotated[int, AtLeast(1, "use 1 (the first convolution) or more.")] = 3
     """Level of the discriminator, counted from 1, whose features, before its norm, tell how alike two images are:
     the third of 64 pixels has 256 features at 8x8 pixels, as many as the authors'."""
-    gamma: NumberOrOff = 1e-6
+    gamma: LossWeight = 1e-6
     """Weight of likeness against the adversarial loss in the decoder (the authors' code, like ours, sums the squared
     differences over all features)."""
 

@@ -1,0 +1,140 @@
+"""How the trials of a sweep stand, as Tune says it or as it is on record: rows, furthest and best first."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sweeps.plan import Sweep
+from sweeps.records import Record, State
+from sweeps.spaces.overrides import Overrides
+
+
+class TuneTrial(Protocol):
+    """What is read of a `ray.tune.experiment.Trial`."""
+
+    status: str
+    config: dict[str, Any]
+    """`trial`: its name and overrides, of the sweep."""
+
+    @property
+    def last_result(self) -> dict[str, Any]: ...
+    @property
+    def num_failures(self) -> int: ...
+    @property
+    def error_file(self) -> str | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """One trial."""
+
+    trial: str
+    state: State
+    overrides: Mapping[str, Any]
+    position: int
+    """Images seen."""
+    score: float | None
+    """Of the sweep's metric at `position`; None before the first report, and after a loss that was not finite."""
+    scores: Mapping[str, float]
+    """All of that report."""
+    num_restarts: int
+    """After a rank died or failed."""
+    error: str | None
+    """Why the trial failed for good."""
+
+    @property
+    def is_valid(self) -> bool:
+        return self.state not in ("failed", "diverged")
+
+
+def make_rows(
+    trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None
+) -> list[TrialRow]:
+    """All trials in the order of `rows_on_record`: as Tune has them, or else as they were before it began."""
+    records = dict(before or {})
+    overrides: dict[str, Overrides] = dict(sweep.trials())
+    for trial in trials:
+        name = trial_name(trial)
+        records[name] = record_of(trial, sweep, before=records.get(name, Record()))
+        overrides[name] = trial.config["trial"]["overrides"]
+    return _sorted([_row(name, record, overrides[name], sweep) for name, record in records.items()], sweep)
+
+
+def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[TrialRow]:
+    """Those that went furthest first, and among them the best first; then those that have no valid score."""
+    return make_rows((), sweep, before=records)
+
+
+def _sorted(rows: list[TrialRow], sweep: Sweep) -> list[TrialRow]:
+    return sorted(rows, key=lambda row: _rank(row, sweep))
+
+
+def _rank(row: TrialRow, sweep: Sweep) -> tuple[bool, int, float, str]:
+    """Scores compare only at equal length: a trial that ASHA stopped was behind, whatever others reached later."""
+    if not row.is_valid or row.score is None:
+        return (True, 0, 0.0, row.trial)
+    return (False, -(row.position // sweep.report_period), -sweep.score.gain(row.score), row.trial)
+
+
+def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> TrialRow:
+    return TrialRow(
+        trial=name,
+        state=record.state,
+        overrides=overrides,
+        position=record.position,
+        score=record.scores.get(sweep.metric),
+        scores=record.scores,
+        num_restarts=record.num_restarts,
+        error=record.error,
+    )
+
+
+def trial_name(trial: TuneTrial) -> str:
+    """A trial's name in the sweep; Tune has one of its own, another each time."""
+    return trial.config["trial"]["name"]
+
+
+def record_of(trial: TuneTrial, sweep: Sweep, *, before: Record) -> Record:
+    """How a trial stands, which stood as `before` says when Tune began with it."""
+    result = trial.last_result or {}
+    failed = trial.status == "ERROR"
+    position, scores = (
+        (result["position"], _scores(result)) if "position" in result else (before.position, before.scores)
+    )
+    return Record(
+        state=_state(trial.status, result, sweep.total),
+        position=position,
+        scores=scores,
+        num_restarts=before.num_restarts + trial.num_failures - failed,
+        error=_last_line(trial.error_file) if failed else None,
+    )
+
+
+def _scores(result: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        key: value for key, value in result.items() if key.startswith(("eval/", "baseline/")) and math.isfinite(value)
+    }
+
+
+def _state(status: str, result: Mapping[str, Any], total: int) -> State:
+    if status == "ERROR":
+        return "failed"
+    if status == "RUNNING":
+        return "training"
+    if status != "TERMINATED":
+        return "waiting"
+    if result.get("diverged"):
+        return "diverged"
+    return "finished" if result.get("position", 0) >= total else "stopped early"
+
+
+def _last_line(path: str | None) -> str:
+    lines = Path(path).read_text(errors="replace").strip().splitlines() if path and Path(path).is_file() else []
+    return lines[-1].strip() if lines else "unknown"
+
+
+def best_of(rows: list[TrialRow]) -> TrialRow | None:
+    """The first of the rows with a valid score; None if there is none."""
+    return next((row for row in rows if row.is_valid and row.score is not None), None)
