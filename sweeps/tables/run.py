@@ -17,7 +17,8 @@ from sharding.console import make_console
 from sharding.storage.files import write_atomically
 from sweeps.tables.given import NOTHING, Given
 from sweeps.tables.papers import TABLES, PaperRow, Table, find_table
-from sweeps.tables.show import TIME, markdown, show_table
+from sweeps.tables.show import TIME, WIDTH, markdown, show_table
+from sweeps.tables.studies import STUDY_TABLES, study_table_command
 from trainer.config.bounds import AtLeastOne
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
@@ -27,7 +28,6 @@ from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
-_WIDTH = 132  # characters: tables have many columns, and a terminal that is narrower wraps lines
 _LARGEST_FAILURE = 128  # a greater exit status is that of a process that was ended by a signal
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)  # sent to all of its processes
 _console = make_console()
@@ -60,7 +60,14 @@ class TableOptions:
 
 def table_command(argv: list[str]) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    options = tyro.cli(TableOptions, args=argv, prog="diptych table", description=f"Tables: {', '.join(TABLES)}.")
+    if argv and argv[0] in STUDY_TABLES:
+        return study_table_command(argv)
+    about = f"Tables: {', '.join(TABLES)}. Of what people said in studies: {', '.join(STUDY_TABLES)} (STUDY...)."
+    options = tyro.cli(TableOptions, args=argv, prog="diptych table", description=about)
+    if options.table in STUDY_TABLES:
+        raise ConfigError(
+            "table", options.table, "trains nothing: `diptych table NAME STUDY...`, with no more options."
+        )
     table = find_table(options.table)
     options.given.fits(table, name=options.table)
     folder = options.runs / options.table
@@ -84,7 +91,7 @@ def _print(table: Table, asked: Sequence["_Asked"], *, folder: Path, seeds: int)
         scores[one.row.preset] += _read(one, folder=folder)
     notes = dict.fromkeys(note for one in asked if (note := _judged(one, folder=folder)))
     shown = show_table(table, scores, seeds=seeds)
-    make_console(width=max(_console.width, _WIDTH), soft_wrap=False).print(shown)
+    make_console(width=max(_console.width, WIDTH), soft_wrap=False).print(shown)
     if folder.is_dir():
         write_atomically(folder / "table.md", markdown(table, scores, seeds=seeds, notes=[*notes]).encode())
         _console.print(f"written to {folder / 'table.md'}")

@@ -11,6 +11,8 @@ from trainer.evaluation.scores import BASELINES
 
 Scores = Mapping[str, Sequence[Mapping[str, float]]]
 """Preset -> scores of its runs, one for each seed that is there."""
+WIDTH = 132
+"""Characters: tables have many columns, and a terminal that is narrower wraps lines."""
 TIME = "time_s"
 """Stands among scores for what a run took, seconds."""
 

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+from sweeps.tables.studies import STUDY_TABLES
 from tests.unit import commands_there_are as there_are
 
 ROOT = there_are.ROOT
@@ -42,7 +43,8 @@ def _commands(snippet: str) -> Iterator[str]:
             yield f"no command: diptych {command}"
             continue
         word = words[0].strip("',\"") if words and re.match("(?!mine)[a-z]", words[0]) else ""
-        known = {kind: there_are.kinds_of(kind) for kind in there_are.WITH_KINDS} | {"table": there_are.TABLES}
+        known = {kind: there_are.kinds_of(kind) for kind in there_are.WITH_KINDS}
+        known["table"] = frozenset({*there_are.TABLES, *STUDY_TABLES})
         if command in there_are.WITH_PRESET:
             known[command] = there_are.PRESETS
         if word and command in known and word not in known[command]:
