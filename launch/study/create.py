@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from launch.machine.devices import Device, choose_device
+from sharding.bars import progress_bars
 from sharding.console import counted, make_console
 from trainer.config.errors import ConfigError
 from trainer.runs.opened import open_run
@@ -94,7 +95,9 @@ def main(options: Options) -> int:
     draft = _draft(options, tuple(places), is_paired=is_paired)
     console = make_console()
     try:
-        design = create_study(options.out, draft, sources, size=options.size, most=options.num_images)
+        with progress_bars(console) as new_bar:
+            tell = new_bar("images")
+            design = create_study(options.out, draft, sources, size=options.size, most=options.num_images, tell=tell)
     except OSError as error:
         console.error(f"could not write to {options.out}: {error.strerror or error}")
         return 1

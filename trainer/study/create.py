@@ -3,7 +3,8 @@
 import random
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from trainer.config.errors import ConfigError
 from trainer.study.answers import TRUTH
 from trainer.study.design import IMAGES, INPUT, Design, write_design
 from trainer.study.pictures import in_pieces, png_bytes, require_ratio, same_size
-from trainer.study.plan import require_enough
+from trainer.study.plan import judged, require_enough, require_inputs
 from trainer.study.sources import Folder, Shown, Source
 
 _SAMPLE = 3  # names in messages
@@ -26,6 +27,7 @@ class _Growing:
     folder: Path
     size: int
     seed: int
+    most_checks: int
     images: dict[str, dict[str, str]] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
     checks: dict[str, str] = field(default_factory=dict)
@@ -40,7 +42,7 @@ class _Growing:
         if shown.who in files:
             raise ConfigError(shown.who, shown.name, f"is given twice, by {shown.what} too; give it once.")
         files[shown.who] = self._write(png_bytes(picture))
-        if shown.who != INPUT and shown.name not in self.checks and len(self.checks) < _MOST_CHECKS:
+        if shown.who != INPUT and shown.name not in self.checks and len(self.checks) < self.most_checks:
             self.checks[shown.name] = self._write(png_bytes(in_pieces(picture, seed=f"{self.seed}/{shown.name}")))
 
     def _write(self, content: bytes) -> str:
@@ -52,7 +54,13 @@ class _Growing:
 
 
 def create_study(
-    folder: Path, draft: Design, sources: Sequence[Source], *, size: int, most: int | None = None
+    folder: Path,
+    draft: Design,
+    sources: Sequence[Source],
+    *,
+    size: int,
+    most: int | None = None,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Design:
     """Write the images of all sources and study.json.
 
@@ -61,18 +69,23 @@ def create_study(
         sources: real images first; the first source tells which inputs there are, unless the study is unpaired.
         size: pixels of the longer side of all images.
         most: inputs that are taken, by chance, where all images come from folders; all if not given.
+        tell: hears how many images are written, and of how many at most.
 
     Raises:
-        ConfigError: the folder is there, or images do not fit each other or are too few.
+        ConfigError: the folder is there, or images are too few, before any is made; or they do not fit each other.
         DatasetError: a run's data set is damaged.
         OSError: it cannot be written.
     """
     require_new(folder)
+    wanted = _wanted(draft, sources, most=most)
+    total = _count(draft, sources, wanted)
     folder.parent.mkdir(parents=True, exist_ok=True)
     growing = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
         (growing / IMAGES).mkdir(parents=True)
-        design = _fill(growing, draft, sources, size=size, most=most)
+        grown = _Growing(growing / IMAGES, size, draft.seed, _MOST_CHECKS if draft.num_checks else 0)
+        _grow(grown, draft, sources, wanted=wanted, tell=lambda done: tell(done, total))
+        design = _finish(grown, draft)
         sync(growing / IMAGES)
         write_design(growing, design)
         growing.rename(folder)
@@ -104,18 +117,38 @@ def _wanted(draft: Design, sources: Sequence[Source], *, most: int | None) -> fr
     return frozenset(common)
 
 
-def _fill(folder: Path, draft: Design, sources: Sequence[Source], *, size: int, most: int | None) -> Design:
-    grown = _Growing(folder / IMAGES, size, draft.seed)
-    wanted = _wanted(draft, sources, most=most)
+def _count(draft: Design, sources: Sequence[Source], wanted: frozenset[str] | None) -> int:
+    """Images of all sources, at most. Raises ConfigError if they cannot be enough for one session."""
+    total: Counter[str] = Counter()
+    for source in sources:
+        total.update(source.counts(wanted))
+    require_inputs(draft, min(total[who] for who in judged(draft)))
+    return total.total()
+
+
+def _grow(
+    grown: _Growing,
+    draft: Design,
+    sources: Sequence[Source],
+    *,
+    wanted: frozenset[str] | None,
+    tell: Callable[[int], None],
+) -> None:
+    done = 0
     for source in sources:
         for shown in source.images(wanted):
             grown.add(shown)
+            tell(done := done + 1)
         if draft.is_paired and wanted is None:
             wanted = frozenset(grown.images)
+
+
+def _finish(grown: _Growing, draft: Design) -> Design:
+    """The study of what has grown; images that it does not show are gone."""
     design = _kept(draft, grown)
     require_enough(design)
     used = {file for files in design.images.values() for file in files.values()} | set(design.checks.values())
-    for path in (folder / IMAGES).iterdir():
+    for path in grown.folder.iterdir():
         if path.name not in used:
             path.unlink()
     return design

@@ -59,17 +59,29 @@ def plan_session(design: Design, *, session: int, method: str | None) -> list[Tr
 
 def require_enough(design: Design) -> None:
     """Raise ConfigError unless there are images for one session: an input for each trial."""
-    who = (*design.contestants, *((TRUTH,) if design.protocol == "real-or-fake" else ()))
-    if design.is_paired:
+    who = judged(design)
+    if design.is_paired or design.protocol == "preference":
         num = sum(all(each in shown for each in who) for shown in design.images.values())
     else:
         num = min(sum(each in shown for shown in design.images.values()) for each in who)
+    require_inputs(design, num)
+
+
+def require_inputs(design: Design, num: int) -> None:
+    """Raise ConfigError if `num` inputs are too few for one session."""
+    others = design.num_practice + design.num_checks
     if num < design.num_trials:
+        less = f"--num-counted {num - others} or less" if num > others else "fewer trials of each kind"
         remedy = (
             f"with num_practice = {design.num_practice} and num_checks = {design.num_checks} one session takes "
-            f"{design.num_trials} different images, and there are {num}; give more of them, or ask for less."
+            f"{design.num_trials} different images, and there are {num}; give more of them, or ask for {less}."
         )
         raise ConfigError("num_counted", design.num_counted, remedy)
+
+
+def judged(design: Design) -> tuple[str, ...]:
+    """Whose images a session needs: of one input each where these belong to inputs."""
+    return (*design.contestants, *((TRUTH,) if design.protocol == "real-or-fake" else ()))
 
 
 class _Pool:

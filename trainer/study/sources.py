@@ -33,6 +33,10 @@ class Shown:
 class Source(Protocol):
     """Gives images."""
 
+    def counts(self, wanted: frozenset[str] | None) -> dict[str, int]:
+        """How many `images` gives of whom; no fewer than it does, and known without making any."""
+        ...
+
     def images(self, wanted: frozenset[str] | None) -> Iterator[Shown]:
         """Its images, one by one: those of the wanted names, or all. Raises ConfigError or DatasetError."""
         ...
@@ -55,6 +59,10 @@ class Folder:
     def is_lossy(self) -> bool:
         """Whether a file has been through a compression that leaves traces."""
         return any(path.suffix.lower() in LOSSY for path in self.files.values())
+
+    def counts(self, wanted: frozenset[str] | None) -> dict[str, int]:
+        """See `Source`."""
+        return {self.who: sum(wanted is None or name in wanted for name in self.names)}
 
     def images(self, wanted: frozenset[str] | None) -> Iterator[Shown]:
         """See `Source`."""

@@ -32,6 +32,19 @@ class Translated:
     gives: frozenset[str] = frozenset({TRUTH, INPUT})
     """What it shows beside its translations: of several runs of one data set only the first does."""
 
+    def counts(self, wanted: frozenset[str] | None) -> dict[str, int]:
+        """See `Source`."""
+        subject, split = self.opened.subject, self.opened.subject.final_split
+        real, made = (subject.num_images(split, view) for view in (subject.data.view_b, subject.data.view_a))
+        if subject.knows_truth:
+            made = real
+        limits = [] if self.most is None else [self.most]
+        if subject.knows_truth and wanted is not None:
+            limits.append(len(wanted))
+        made, real = min([made, *limits]), min([real, *limits])
+        given = {TRUTH: real, INPUT: made}
+        return {self.who: made} | {who: given[who] for who in self.gives}
+
     def images(self, wanted: frozenset[str] | None) -> Iterator[Shown]:
         """See `Source`. Of unpaired images the real ones come first, and have names of their own."""
         subject, world = self.opened.subject, lone_world(self.device)
@@ -44,7 +57,7 @@ class Translated:
         def made(batch: Batch) -> Iterator[Shown]:
             with seeded(seed, "evaluate", *batch.keys, device=self.device):
                 yield self._shown(batch, self.who, translator.translate(batch.a))
-            if INPUT in self.gives and batch.a is not batch.b:
+            if INPUT in self.gives:
                 yield self._shown(batch, INPUT, batch.a)
 
         if subject.knows_truth:

@@ -1,5 +1,6 @@
 """Studies of folders and of runs: whole or not at all, and nothing but study.json tells which image is which."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,18 @@ from PIL import Image
 
 from launch.cli import main
 from launch.commands.study import main as study
-from tests.tiny_run import SIDE
+from tests.tiny_run import SIDE, write_tiny_run
+from tests.unit.data.tiny_shards import write_unpaired_dataset
+from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
+from trainer.config.networks import PatchGANConfig
+from trainer.methods.cut.config import CUTConfig, cut_generator
+from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 from trainer.study.answers import TRUTH
 from trainer.study.design import IMAGES, INPUT, read_design
 from trainer.study.pictures import in_pieces
+from trainer.study.plan import plan_session
 
 COLORS = {"real": (200, 0, 0), "one": (0, 200, 0), "two": (0, 0, 200), "input": (90, 90, 90)}
 FEW = ["--num-practice", "1", "--num-counted", "4", "--num-checks", "1", "--size", "32"]
@@ -155,3 +162,40 @@ def test_an_image_in_pieces_has_the_same_pixels_elsewhere() -> None:
     assert sorted(picture.get_flattened_data()) == sorted(torn.get_flattened_data())
     same = np.asarray(picture) == np.asarray(torn)
     assert same.all(axis=2).mean() < 0.1
+
+
+@pytest.fixture
+def unpaired_run(tmp_path: Path) -> RunDir:
+    write_unpaired_dataset(tmp_path / "data")
+    data = DataConfig(path=tmp_path / "data", view_a="photo", view_b="map", load_size=24, crop_size=24)
+    generator, discriminator = replace(cut_generator(), num_filters=4), PatchGANConfig(num_filters=4, num_layers=1)
+    run = RunDir(tmp_path / "run")
+    write_tiny_run(run, RunConfig(method=CUTConfig(generator=generator, discriminator=discriminator), data=data))
+    return run
+
+
+def test_real_images_of_unpaired_runs_keep_to_themselves_and_inputs_stand_beside_translations(
+    unpaired_run: RunDir, tmp_path: Path
+) -> None:
+    few = ["--num-counted", "2", "--num-checks", "1", "--size", "24", "--device", "cpu"]
+    methods = [f"--method={name}={unpaired_run.path}" for name in ("one", "two")]
+    study(["create", str(tmp_path / "better"), "--protocol", "preference", *methods, *few])
+    design = read_design(tmp_path / "better")
+    assert {frozenset(files) for files in design.images.values()} == {frozenset({INPUT, "one", "two"})}
+    assert all(len(trial.files) == 3 for trial in plan_session(design, session=0, method=None))
+    study(["create", str(tmp_path / "real"), "--protocol", "realness", *methods, *few])
+    images = read_design(tmp_path / "real").images
+    assert {frozenset(files) for files in images.values()} == {frozenset({TRUTH}), frozenset({INPUT, "one", "two"})}
+
+
+def test_too_few_images_of_a_run_are_named_before_anything_is_translated(
+    tiny_run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has three. No checkpoint is read, which would be said."""
+    for practice, least in (("0", "--num-counted 2 or less"), ("2", "fewer trials of each kind")):
+        arguments = ["--method", f"ours={tiny_run.path}", "--num-checks", "1", "--num-counted", "9", "--device", "cpu"]
+        assert main(["study", "create", str(tmp_path / "study"), *arguments, "--num-practice", practice]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "there are 3" in said
+        assert least in said
+        assert "checkpoint:" not in said

@@ -194,7 +194,7 @@ async function explain(feedback, images) {
     $("stage").className = "beside";
     await show(figures);
   }
-  const title = feedback.isRight ? "Right." : "Not this time.";
+  const title = feedback.isRight ? "Correct." : "Not this time.";
   const go = button("Go on", "");
   const answered = chosen(title, `The ${names[feedback.fake]} one was the fake.`, [go], { arrowright: 0, j: 0 });
   go.focus();

@@ -87,7 +87,7 @@ def test_a_hit_shows_each_image_for_a_second_and_sends_what_import_takes(tmp_pat
             else:
                 page.locator(f"button[data-side={right}]").tap()
             if number == 0:
-                page.get_by_text("Right: that was the fake.").wait_for()
+                page.get_by_text("Correct: that was the fake.").wait_for()
         page.get_by_text("You were right in 2 of 2 pairs.").wait_for()
         page.locator("#submit").tap()
         page.get_by_text("taken").wait_for()
