@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from launch.machine.devices import Device, choose_device
+from sharding.bars import progress_bars
 from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
@@ -56,16 +57,18 @@ def evaluate(options: EvaluateOptions) -> int:
 
     console = make_console()
     check_report(run)
-    evaluate_run(
-        opened,
-        split=options.split,
-        device=choose_device(options.device),
-        checkpoint=options.checkpoint,
-        usage=options.usage,
-        asked=options.asked,
-        encoder=options.encoder,
-        console=console,
-    )
+    with progress_bars(console) as new_bar:
+        evaluate_run(
+            opened,
+            split=options.split,
+            device=choose_device(options.device),
+            checkpoint=options.checkpoint,
+            usage=options.usage,
+            asked=options.asked,
+            encoder=options.encoder,
+            console=console,
+            tell=new_bar("images"),
+        )
     write_report(run)
     console.print(f"report:   {run.report_file}")
     return 0

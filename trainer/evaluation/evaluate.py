@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
+from sharding.work.progress import Callback, unheard
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from trainer.evaluation.comparison import compare
@@ -44,6 +45,7 @@ def evaluate_run(
     asked: Asked = NOTHING,
     encoder: EncoderName | Literal["none"] | None = None,
     console: Console,
+    tell: Callback = unheard,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
 
@@ -54,6 +56,7 @@ def evaluate_run(
         split: unless given, the one whose scores end a run.
         asked: judges beside the scores that every run gets.
         encoder: by whose features images are compared; that of the run unless given.
+        tell: hears how many images have passed, and of how many.
 
     Raises:
         ConfigError: see `load_translator` and `open_judges`.
@@ -62,15 +65,8 @@ def evaluate_run(
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
-    evaluator = SplitEvaluator(
-        subject,
-        seed=opened.config.train.seed,
-        split=split,
-        world=world,
-        judges=open_judges(asked, subject, view=scored_view(subject), split=split, world=world),
-        encoder=_open_encoder(encoder or opened.config.evaluate.encoder, device=device),
-        with_intervals=True,
-    )
+    seen_by = _open_encoder(encoder or opened.config.evaluate.encoder, device=device)
+    evaluator = _open_evaluator(opened, split=split, asked=asked, encoder=seen_by, world=world, tell=tell)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     scores = evaluator(translator)
     variant = usage.variant(of_method=translator.method.trains_at_test_time)
@@ -97,6 +93,22 @@ def _take_groups(scores: dict[str, float], label: str | None, opened: OpenRun) -
 
 def _tables_of(groups: Groups) -> list[Table]:
     return [plain_table(group.titles, group.rows, title=f"by {group.label}") for group in group_tables(groups)]
+
+
+def _open_evaluator(
+    opened: OpenRun, *, split: str, asked: Asked, encoder: Encoder | None, world: World, tell: Callback
+) -> SplitEvaluator:
+    subject = opened.subject
+    return SplitEvaluator(
+        subject,
+        seed=opened.config.train.seed,
+        split=split,
+        world=world,
+        judges=open_judges(asked, subject, view=scored_view(subject), split=split, world=world),
+        encoder=encoder,
+        with_intervals=True,
+        tell=tell,
+    )
 
 
 def _open_encoder(name: EncoderName | Literal["none"], *, device: torch.device) -> Encoder | None:

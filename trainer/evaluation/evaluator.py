@@ -1,8 +1,10 @@
 """How good what a method makes of a split is, beside two baselines on the same images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sharding.work.progress import Callback, adding, unheard
+from trainer.data.batch import Batch
 from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
@@ -11,7 +13,7 @@ from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
-from trainer.evaluation.passes import Passes
+from trainer.evaluation.passes import Passes, Side
 from trainer.evaluation.scores import SCORES, encoded_scores, met_needs, why_absent
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
@@ -40,6 +42,7 @@ class SplitEvaluator:
         judges: whose scores are wanted beside those that every run gets.
         encoder: by whose features images are compared, too.
         with_intervals: whether `intervals` are wanted.
+        tell: hears how many images of this rank have passed, and of how many.
         world: every rank takes part, and gets the scores of the whole split.
 
     Raises:
@@ -56,6 +59,7 @@ class SplitEvaluator:
         judges: Sequence[Judge] = (),
         encoder: Encoder | None = None,
         with_intervals: bool = False,
+        tell: Callback = unheard,
     ) -> None:
         check_scored(subject, split)
         self.split = split
@@ -67,7 +71,7 @@ class SplitEvaluator:
         self.left_out = {title: why for title, why in reasons.items() if why}
         """Titles of scores that there are not, and why."""
         self.labels = LabelScores.make(subject, seed=seed, split=split, device=world.device)
-        self.with_intervals = with_intervals
+        self.with_intervals, self._tell = with_intervals, tell
         self.intervals: dict[str, Interval] = {}
         """Of the scores of the last call that have one, and of the baselines', by key."""
         self._baselines: dict[str, float] | None = None
@@ -121,18 +125,24 @@ class SplitEvaluator:
     def _score(self, contestants: Sequence[Contestant]) -> dict[str, float]:
         together = [each for each in contestants if self.passes.subject.knows_truth or each.metrics.pairs]
         apart = [each for each in contestants if not (self.passes.subject.knows_truth or each.metrics.pairs)]
-        for batch in self.passes.together(self.split) if together else ():
-            for contestant in together:
-                contestant.compare(batch)
-        for batch in self.passes.inputs(self.split) if apart else ():
-            for contestant in apart:
-                contestant.see_inputs(batch)
-        for batch in self.passes.targets(self.split) if apart else ():
-            for contestant in apart:
-                contestant.see_targets(batch)
+        passes: dict[Side, list[Callable[[Batch], None]]] = {
+            "together": [each.compare for each in together],
+            "inputs": [each.see_inputs for each in apart],
+            "targets": [each.see_targets for each in apart],
+        }
+        self._let_pass({side: takers for side, takers in passes.items() if takers})
         results: dict[str, float] = {}
         for contestant in contestants:
             results |= contestant.results(self.passes.world)
             if self.with_intervals:
                 self.intervals |= contestant.intervals()
         return results
+
+    def _let_pass(self, passes: Mapping[Side, Sequence[Callable[[Batch], None]]]) -> None:
+        """The images of each pass, to all who take them; and tell how far it is."""
+        tick = adding(self._tell, total=sum(self.passes.num_images(side, self.split) for side in passes))
+        for side, takers in passes.items():
+            for batch in self.passes.images(side, self.split):
+                for take in takers:
+                    take(batch)
+                tick(len(batch.b))

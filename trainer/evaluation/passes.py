@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from trainer.data.batch import Batch
+from trainer.data.order import rank_share
 from trainer.data.split import side_images, split_images
 from trainer.data.subject import Subject
 from trainer.ranks.world import World
+
+Side = Literal["together", "inputs", "targets"]
+"""Images a and b of samples, see `split_images`; or of one side by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +23,22 @@ class Passes:
     """Of the run: noise of methods follows from it and the sample."""
     world: World
 
-    def together(self, split: str) -> Iterator[Batch]:
-        """This rank's share; see `split_images`."""
-        return split_images(self.subject, split=split, world=self.world)
+    def images(self, side: Side, split: str) -> Iterator[Batch]:
+        """This rank's share: of inputs or targets all, each as a and b of its batch, at the size of `together`."""
+        if side == "together":
+            return split_images(self.subject, split=split, world=self.world)
+        return side_images(self.subject, view=self._views(side)[0], split=split, world=self.world)
 
-    def inputs(self, split: str) -> Iterator[Batch]:
-        """This rank's share of all images a, each as a and b of its batch, at the size at which `together` has them."""
-        return side_images(self.subject, view=self.subject.data.view_a, split=split, world=self.world)
+    def num_images(self, side: Side, split: str) -> int:
+        """How many those are."""
+        subject = self.subject
+        if subject.manifest.kind == "paired":
+            number = subject.num_images(split)
+        else:
+            number = min(subject.num_images(split, view) for view in self._views(side))
+        return len(rank_share(number, rank=self.world.rank, world_size=self.world.size))
 
-    def targets(self, split: str) -> Iterator[Batch]:
-        """This rank's share of all images b, likewise."""
-        return side_images(self.subject, view=self.subject.data.view_b, split=split, world=self.world)
+    def _views(self, side: Side) -> tuple[str, ...]:
+        data, is_single = self.subject.data, self.subject.pairing == "single"
+        both = (data.view_b,) if is_single else (data.view_a, data.view_b)
+        return {"together": both, "inputs": both[:1], "targets": both[-1:]}[side]

@@ -161,3 +161,22 @@ def test_they_are_found_where_nothing_else_says_how_good_a_run_is() -> None:
     assert EvaluateConfig().at_the_end(judged=False) == EvaluateConfig(encoded="end").at_the_end(judged=True) == name
     assert EvaluateConfig().at_the_end(judged=True) is None
     assert EvaluateConfig(encoder="none", encoded="always").on_the_way is None
+
+
+def told_of(config: RunConfig) -> list[tuple[int, int]]:
+    told: list[tuple[int, int]] = []
+    evaluator = SplitEvaluator(
+        subject_of(config),
+        seed=0,
+        split="test",
+        world=WORLD,
+        encoder=cheap_encoder(),
+        tell=lambda done, total: told.append((done, total)),
+    )
+    evaluator(Translator(Drawing(), Networks({}, {}), torch.contiguous_format))  # pyright: ignore
+    return told
+
+
+def test_it_is_told_how_many_images_have_passed(unpaired: RunConfig, map_dataset: Path) -> None:
+    for config, total in ((unpaired, PHOTOS + MAPS), (tiny_config(map_dataset), 3)):
+        assert told_of(config) == [(done, total) for done in range(1, total + 1)]
