@@ -29,13 +29,15 @@ class Options:
     num_hits: int = 50
     """HITs, each for one worker and with images of one method, in turn."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ConfigError; not as they are made, where tyro would tell the error in words of its own."""
         require(self.num_hits >= 1, "num_hits", self.num_hits, "use 1 or more.")
         check_url(self.images_url)
 
 
 def main(options: Options) -> int:
     """Write the three. Returns the exit status. Raises ConfigError with a message for the user."""
+    options.check()
     design = read_design(options.study)
     layout = layout_of(design)
     if not options.csv.parent.is_dir():

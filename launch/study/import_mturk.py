@@ -28,13 +28,15 @@ class Options:
     published: Place | None = None
     """Fetch what workers have answered to the HITs that `diptych study publish` put there."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ConfigError; not as they are made, where tyro would tell the error in words of its own."""
         if (self.csv is None) == (self.published is None):
             raise ConfigError("csv", self.csv, "give either a file of results, --csv, or --published.")
 
 
 def main(options: Options) -> int:
     """Take the answers. Returns the exit status. Raises ConfigError with a message for the user."""
+    options.check()
     layout, console = layout_of(read_design(options.study)), make_console()
     try:
         rows = _fetched(options, layout) if options.csv is None else read_rows(options.csv)

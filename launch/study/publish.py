@@ -54,7 +54,8 @@ class Options:
     yes: tyro.conf.FlagCreatePairsOff[bool] = False
     """Publish without being asked."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ConfigError; not as they are made, where tyro would tell the error in words of its own."""
         for name in ("num_hits", "minutes", "days"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "use 1 or more.")
         require(0.01 <= self.reward <= 100, "reward", self.reward, "use dollars, from 0.01 to 100.")
@@ -70,6 +71,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Publish. Returns the exit status. Raises ConfigError with a message for the user."""
+    options.check()
     design, published, console = read_design(options.study), read_published(options.study), make_console()
     hits = published.hits(options.place)
     rows = plan_hits(layout_of(design), num_hits=options.num_hits)

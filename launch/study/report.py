@@ -33,7 +33,8 @@ class Options:
     seed: int = SEED
     """Of the bootstrap."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise ConfigError; not as they are made, where tyro would tell the error in words of its own."""
         if self.num_resamples < 100:
             raise ConfigError("num_resamples", self.num_resamples, "use 100 or more; 10000 are usual.")
         if self.seed < 0:
@@ -44,6 +45,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Print and write the report. Returns the exit status. Raises ConfigError with a message for the user."""
+    options.check()
     from trainer.reports.study_page import render_study
 
     design, answers = read_design(options.study), read_answers(options.study)

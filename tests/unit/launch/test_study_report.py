@@ -42,7 +42,7 @@ def test_a_study_that_nobody_has_answered_says_so_of_each_method(tmp_path: Path)
 )
 def test_impossible_options_are_named(tmp_path: Path, options: dict, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        Options(study=tmp_path, **options)
+        main(Options(study=tmp_path, **options))
 
 
 def test_a_folder_that_is_no_study_is_named(tmp_path: Path) -> None:

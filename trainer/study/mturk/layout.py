@@ -56,7 +56,8 @@ class Layout:
 def layout_of(design: Design) -> Layout:
     """Raises ConfigError if the format cannot say what the study asks."""
     if design.protocol != "real-or-fake":
-        raise ConfigError("protocol", design.protocol, "the format of MTurk's tool has real-or-fake alone.")
+        remedy = "the format of MTurk's tool has real-or-fake alone; create a study with that, or serve this one."
+        raise ConfigError("protocol", design.protocol, remedy)
     for method in design.methods:
         if method in (REAL, CHECKS) or not _FOLDER.fullmatch(method) or PurePosixPath(method).name != method:
             remedy = (

@@ -90,6 +90,9 @@ def name_of(layout: Layout, worker: str) -> str:
 def _check_columns(layout: Layout, rows: Sequence[Row]) -> None:
     trials = layout.design.num_trials
     wanted = [f"{name}{trial}" for trial in range(trials) for name in _COLUMNS] + ["WorkerId", "AssignmentId"]
+    if _COLUMNS[0].removeprefix("Input.") + "0" in rows[0]:
+        remedy = "is what goes in: give the file that MTurk's `Download CSV` makes of the answers."
+        raise ConfigError("csv", "gt_side0", remedy)
     if missing := [name for name in wanted if name not in rows[0]]:
         remedy = f"is missing ({len(missing)} of {len(wanted)} are); a HIT of this study has {trials} trials, from 0."
         raise ConfigError("csv", missing[0], remedy)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from launch.cli import main
 from launch.study import export_mturk, import_mturk
 from tests.unit.study.made import design_of
 from tests.unit.study.made import study_with_checks as small
@@ -216,6 +217,28 @@ def test_an_assignment_that_is_there_twice_is_named(study: Path) -> None:
     (row,) = answered(exported(study, num_hits=1), clicks_fake)
     with pytest.raises(ConfigError, match="'a0': is in the file twice"):
         take(study, [row, row])
+
+
+def test_the_file_that_goes_in_is_not_taken_for_the_one_that_comes_back(study: Path) -> None:
+    hits = exported(study, num_hits=1)
+    with pytest.raises(ConfigError, match=r"is what goes in.*Download CSV"):
+        take(study, hits)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["import-mturk", "STUDY"],
+        ["export-mturk", "STUDY", "--csv", "new.csv", "--images-url", "here"],
+        ["publish", "STUDY", "--images-url", URL, "--num-hits", "0"],
+        ["report", "STUDY", "--num-resamples", "5"],
+    ],
+)
+def test_impossible_options_are_told_in_one_line(
+    study: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(["study", *(str(study) if word == "STUDY" else word for word in arguments)]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n", b"\xff\xfe\x00", b'a,b\n"x'])

@@ -144,8 +144,8 @@ def test_images_that_are_not_there_yet_are_named_before_amazon_is_asked(
 
 
 def test_live_wants_an_address_of_the_web(study: Path) -> None:
-    with pytest.raises(ConfigError, match="images_url"):
-        options_of(study, "http://127.0.0.1:1", live=True)
+    with pytest.raises(ConfigError, match=r"images_url.*https"):
+        publish.main(options_of(study, "http://127.0.0.1:1", live=True))
 
 
 def test_missing_keys_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
