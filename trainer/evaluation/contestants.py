@@ -13,6 +13,7 @@ from trainer.data.randomness import seeded
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.metrics.base import HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
+from trainer.evaluation.metrics.segmentation import Confusion, HasConfusion
 from trainer.evaluation.passes import Passes
 from trainer.evaluation.score import Need, Score
 from trainer.evaluation.scores import SCORES
@@ -146,6 +147,11 @@ class Contestant:
             if isinstance(metric, HasIntervals):
                 found |= {f"{self.prefix}/{name}": ends for name, ends in metric.intervals().items()}
         return found
+
+    def confusions(self) -> list[Confusion]:
+        """Of the metrics that count classes; those of all ranks' images once there are results."""
+        metrics = (*self.metrics.pairs, *self.metrics.batches)
+        return [metric.confusion for metric in metrics if isinstance(metric, HasConfusion)]
 
 
 def translations(

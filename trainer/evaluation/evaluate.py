@@ -16,6 +16,7 @@ from sharding.work.progress import Callback, unheard
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from trainer.evaluation.comparison import compare
+from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluator import SplitEvaluator, scored_view
@@ -75,11 +76,12 @@ def evaluate_run(
     own = "-".join(["", *variant.replace(",", "").split()])
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
+    title = table_title(run, split=entry, position=position)
+    drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=f"{entry} after {position} images")]
     groups = _take_groups(scores, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
     write_evaluation(run, split=entry, position=position, scores=scores, intervals=evaluator.intervals, **told)
-    console.print(f"pictures: {picture}")
-    title = table_title(run, split=entry, position=position)
+    console.print(f"pictures: {', '.join(map(str, drawn))}")
     for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):
         console.print(table)
     for note in evaluator.notes.values():

@@ -13,6 +13,7 @@ from trainer.evaluation.contestants import Contestant, translations
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
+from trainer.evaluation.metrics.segmentation import Confusion
 from trainer.evaluation.passes import Passes, Side
 from trainer.evaluation.scores import SCORES, encoded_scores, met_needs, why_absent
 from trainer.inference.translator import Translator
@@ -74,6 +75,8 @@ class SplitEvaluator:
         self.with_intervals, self._tell = with_intervals, tell
         self.intervals: dict[str, Interval] = {}
         """Of the scores of the last call that have one, and of the baselines', by key."""
+        self.confusions: list[Confusion] = []
+        """Of the translations of the last call."""
         self._baselines: dict[str, float] | None = None
 
     def __call__(self, translator: Translator) -> dict[str, float]:
@@ -132,6 +135,7 @@ class SplitEvaluator:
         }
         self._let_pass({side: takers for side, takers in passes.items() if takers})
         results: dict[str, float] = {}
+        self.confusions = [matrix for each in contestants if each.prefix == "eval" for matrix in each.confusions()]
         for contestant in contestants:
             results |= contestant.results(self.passes.world)
             if self.with_intervals:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from trainer.config.encoders import EncoderName
+from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
@@ -76,6 +77,8 @@ class HeldOut:
                 notes=evaluator.notes,
                 intervals=evaluator.intervals,
             )
+            about = f"{split} after {position} images"
+            draw_confusions(evaluator.confusions, beside=self.run.evaluation_picture, about=about)
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)
             write_report(self.run)

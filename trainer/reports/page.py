@@ -14,6 +14,7 @@ import jinja2
 from sharding.console import command_line, counted, printable
 from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import ScoreRow, compare
+from trainer.evaluation.confusion_pictures import TITLES
 from trainer.evaluation.group_tables import GroupTable, group_tables
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
@@ -85,7 +86,7 @@ def render_report(run: RunDir) -> str:
     total = run.config().train.total_images
     charts = make_charts(metrics)
     notes += left_out(metrics)
-    comparison, grids = _pictures(run, position=position, notes=notes)
+    comparison, confusions, grids = _pictures(run, position=position, notes=notes)
     return find_template("page.html").render(
         run=run,
         record=record,
@@ -99,6 +100,7 @@ def render_report(run: RunDir) -> str:
         tiles=_tiles(metrics, evaluations, position=position, total=total),
         evaluations=evaluations,
         comparison=comparison,
+        confusions=confusions,
         charts=charts,
         hover=[chart.hover() for chart in charts],
         chart_size=(WIDTH, HEIGHT),
@@ -136,8 +138,10 @@ def _commands(run: RunDir) -> dict[str, str]:
     }
 
 
-def _pictures(run: RunDir, *, position: int, notes: list[str]) -> tuple[Picture | None, list[Picture]]:
-    """The evaluated images, if any, and the sample grids; what cannot be shown is added to the notes."""
+def _pictures(
+    run: RunDir, *, position: int, notes: list[str]
+) -> tuple[Picture | None, dict[str, Picture], list[Picture]]:
+    """The evaluated images, if any, confusion matrices by heading, the sample grids; the notes get what is unusable."""
 
     def try_embed(path: Path, position: int) -> Picture | None:
         try:
@@ -149,8 +153,11 @@ def _pictures(run: RunDir, *, position: int, notes: list[str]) -> tuple[Picture 
     if run.samples.is_symlink():
         notes.append(f"{run.samples.name} is a link, which is not followed.")
     comparison = try_embed(run.evaluation_picture, position) if os.path.lexists(run.evaluation_picture) else None
+    drawn = {title: run.evaluation_picture.with_name(f"evaluation-{kind}.png") for kind, title in TITLES.items()}
+    matrices = {title: try_embed(path, position) for title, path in drawn.items() if os.path.lexists(path)}
     grids = [try_embed(path, int(path.stem)) for path in choose_grids(run)]
-    return comparison, [grid for grid in grids if grid is not None]
+    confusions = {title: matrix for title, matrix in matrices.items() if matrix is not None}
+    return comparison, confusions, [grid for grid in grids if grid is not None]
 
 
 def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:

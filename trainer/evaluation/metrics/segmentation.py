@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -64,6 +65,11 @@ class Confusion:
         """Take in what the other ranks counted."""
         self.totals = world.sum(self.totals.to(world.device))
 
+    def shares(self) -> Tensor:
+        """float64 (K, K): of the pixels of class i the share that was given as class j; NaN where there are none."""
+        totals = self.totals.cpu()
+        return totals / totals.sum(dim=1, keepdim=True)
+
     def compute(self) -> dict[str, float]:
         """Scores by name; none where nothing was labelled."""
         if not self.totals.sum():
@@ -79,6 +85,13 @@ class Confusion:
             **_by_class("iou", self.names, ious),
         }
         return {f"{self.prefix}{name}": value for name, value in scores.items()}
+
+
+@runtime_checkable
+class HasConfusion(Protocol):
+    """A metric that counts classes."""
+
+    confusion: Confusion
 
 
 class SegmentationScores:

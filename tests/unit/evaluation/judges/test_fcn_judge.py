@@ -126,6 +126,9 @@ def test_a_run_is_judged_and_its_report_says_how(tmp_path, scenes_folder, fcn_fi
     assert entry["scores"]["eval/fcn_miou"] == scores["eval/fcn_miou"]
     assert "brought to 32 x 32 bilinearly, segmented by scenes.fcn" in entry["notes"]["fcn"]
     assert "brought to 32 x 32 bilinearly" in render_report(run)
+    assert "Classes that the segmentation network finds" in render_report(run)
+    assert (run.path / "evaluation-fcn.png").is_file()
+    assert not (run.path / "evaluation-classes.png").exists()
     assert "real images" in recorded_console.export_text()
     evaluate_run(opened, device=CPU, split="val", console=recorded_console)
     assert run.evaluations()["val"]["scores"]["eval/fcn_miou"] == scores["eval/fcn_miou"]
