@@ -6,17 +6,22 @@ from typing import Annotated, Literal
 
 import tyro
 
+from launch.label_images import LabelImages, score_label_images
 from launch.machine.devices import Device, choose_device
 from sharding.bars import progress_bars
 from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.encoders import EncoderName
+from trainer.config.errors import ConfigError
 from trainer.data.subject import check_scored
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
+
+RUN = LabelImages()
+"""No images: a run is scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +29,7 @@ class EvaluateOptions:
     """Score a run on a split of its data set, beside the constant mean image and the identity."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of the run, e.g. runs/NAME."""
+    """Folder of the run, e.g. runs/NAME; with --labels, of label images that were made by whatever."""
     split: str | None = None
     """Split of the data set: train, val or test; train:held-out is what training left out to be watched. Unless given:
     the one whose scores end a run, which is test, where there is one."""
@@ -38,6 +43,7 @@ class EvaluateOptions:
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
     asked: Annotated[Asked, tyro.conf.arg(name="")] = NOTHING
+    images: Annotated[LabelImages, tyro.conf.arg(name="")] = RUN
 
 
 def main(argv: list[str]) -> int:
@@ -47,6 +53,8 @@ def main(argv: list[str]) -> int:
 
 def evaluate(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
+    if options.images != RUN:
+        return _score_images(options)
     run = RunDir(options.run)
     opened = open_run(run, data_path=options.data_path)  # what is wrong is answered before torch is loaded
     require_given(options.checkpoint, checkpoints=run.checkpoints)
@@ -72,3 +80,12 @@ def evaluate(options: EvaluateOptions) -> int:
     write_report(run)
     console.print(f"report:   {run.report_file}")
     return 0
+
+
+def _score_images(options: EvaluateOptions) -> int:
+    if options.images.labels is None:
+        raise ConfigError("labels", None, "name the folder of true label images, or leave out --classes and --out.")
+    if options != EvaluateOptions(run=options.run, images=options.images):
+        what = "is of images without a run: use --classes and --out, and no other option, with it."
+        raise ConfigError("labels", str(options.images.labels), what)
+    return score_label_images(options.run, options.images)
