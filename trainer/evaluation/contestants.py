@@ -14,7 +14,7 @@ from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.metrics.base import HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.metrics.segmentation import Confusion, HasConfusion
-from trainer.evaluation.passes import Passes
+from trainer.evaluation.passes import Passes, Side
 from trainer.evaluation.score import Need, Score
 from trainer.evaluation.scores import SCORES
 from trainer.inference.translator import Translator
@@ -23,6 +23,9 @@ from trainer.ranks.world import World
 
 Images = Callable[[Batch], Tensor]
 """A batch -> the images that are scored, or those that they are compared with: (N, C, H, W) in [-1, 1]."""
+
+Keep = Callable[[Images, Side], Images]
+"""Gives images of a pass that were made before, or lets them be made; see `KeptTranslations`."""
 
 
 def target(batch: Batch) -> Tensor:
@@ -155,7 +158,13 @@ class Contestant:
 
 
 def translations(
-    translator: Translator, passes: Passes, *, view: ScoredView, met: Collection[Need], judges: Sequence[Judge] = ()
+    translator: Translator,
+    passes: Passes,
+    *,
+    view: ScoredView,
+    met: Collection[Need],
+    judges: Sequence[Judge] = (),
+    keep: Keep = lambda images, side: images,
 ) -> list[Contestant]:
     """What the method can do: its translations, its round trips, its way from b to a, its drawings.
 
@@ -172,7 +181,8 @@ def translations(
     contestants = []
     metrics = make_metrics(view, met=met, judges=judges)
     if isinstance(translator.method, Translates) and metrics.any:
-        predict = seeded_predict(lambda batch: translator.translate(batch.a))
+        side: Side = "together" if passes.subject.knows_truth or metrics.pairs else "inputs"
+        predict = keep(seeded_predict(lambda batch: translator.translate(batch.a)), side)
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
     drawn = make_metrics(view, met=met, drawn=True)
     if isinstance(translator.method, Samples) and drawn.any:

@@ -1,6 +1,6 @@
 """Scores of a run: computed, written down, shown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from sharding.console import one_line
-from sharding.work.progress import Callback, unheard
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from trainer.evaluation.comparison import compare
@@ -24,13 +23,17 @@ from trainer.evaluation.group_tables import group_tables
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.evaluation.judges.group_judge import take_groups
 from trainer.evaluation.judges.opened import open_judges
+from trainer.evaluation.kept_translations import KeptTranslations
 from trainer.evaluation.samples import SamplePictures
-from trainer.inference.translator import load_translator
+from trainer.inference.translator import chosen_checkpoint, load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.ranks.world import World, lone_world
 from trainer.runs import formats
 from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
+
+Tell = Callable[[int, int], None] | None
+"""Hears how many images have passed, and of how many."""
 
 Groups = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Label -> its value -> `num_images` and `scores` of the images that have it."""
@@ -46,7 +49,7 @@ def evaluate_run(
     asked: Asked = NOTHING,
     encoder: EncoderName | Literal["none"] | None = None,
     console: Console,
-    tell: Callback = unheard,
+    tell: Tell = None,
 ) -> dict[str, float]:
     """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
 
@@ -68,8 +71,11 @@ def evaluate_run(
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
     seen_by = _open_encoder(encoder or opened.config.evaluate.encoder, device=device)
     evaluator = _open_evaluator(opened, split=split, asked=asked, encoder=seen_by, world=world, tell=tell)
-    translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
-    scores = evaluator(translator)
+    folder = chosen_checkpoint(run, checkpoint)
+    translator, position = load_translator(opened, device=device, checkpoint=folder, usage=usage)
+    kept = KeptTranslations(opened, checkpoint=folder, split=split, usage=usage, passes=evaluator.passes)
+    scores = evaluator(translator, keep=kept.of)
+    kept.write()
     variant = usage.variant(of_method=translator.method.trains_at_test_time)
     entry = ", ".join(filter(None, (split, variant)))
     is_newest = not variant and _stands_for(known, split, position)
@@ -81,7 +87,7 @@ def evaluate_run(
     groups = _take_groups(scores, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
     write_evaluation(run, split=entry, position=position, scores=scores, intervals=evaluator.intervals, **told)
-    console.print(f"pictures: {', '.join(map(str, drawn))}")
+    console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * kept.is_read)
     for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):
         console.print(table)
     for note in evaluator.notes.values():
@@ -98,7 +104,7 @@ def _tables_of(groups: Groups) -> list[Table]:
 
 
 def _open_evaluator(
-    opened: OpenRun, *, split: str, asked: Asked, encoder: Encoder | None, world: World, tell: Callback
+    opened: OpenRun, *, split: str, asked: Asked, encoder: Encoder | None, world: World, tell: Tell
 ) -> SplitEvaluator:
     subject = opened.subject
     return SplitEvaluator(

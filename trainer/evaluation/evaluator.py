@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sharding.work.progress import Callback, adding, unheard
 from trainer.data.batch import Batch
 from trainer.data.subject import Subject, check_scored
 from trainer.data.views import keeps_class_colors
 from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.bootstrap import NOTE, Interval
-from trainer.evaluation.contestants import Contestant, translations
+from trainer.evaluation.contestants import Contestant, Keep, translations
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
@@ -60,7 +59,7 @@ class SplitEvaluator:
         judges: Sequence[Judge] = (),
         encoder: Encoder | None = None,
         with_intervals: bool = False,
-        tell: Callback = unheard,
+        tell: Callable[[int, int], None] | None = None,
     ) -> None:
         check_scored(subject, split)
         self.split = split
@@ -79,7 +78,7 @@ class SplitEvaluator:
         """Of the translations of the last call."""
         self._baselines: dict[str, float] | None = None
 
-    def __call__(self, translator: Translator) -> dict[str, float]:
+    def __call__(self, translator: Translator, *, keep: Keep = lambda images, side: images) -> dict[str, float]:
         """Scores by key, of what the method can do; which way is better, the catalogue says (`scores.py`).
 
         `eval/psnr`, ... compare the translation with the known truth. `baseline/mean/psnr` is one constant image: the
@@ -94,7 +93,7 @@ class SplitEvaluator:
         Noise of the method follows from (train.seed, sample): the same call gives the same scores.
         """
         wanted: dict[str, Any] = {"view": self.view, "met": self.met, "judges": self.judges}
-        contestants = translations(translator, self.passes, **wanted)
+        contestants = translations(translator, self.passes, keep=keep, **wanted)
         is_first = self._baselines is None
         baselines = make_baselines(self.passes, **wanted) if is_first and contestants else []
         scores = self._score(contestants + baselines)  # in one pass over the images
@@ -144,9 +143,11 @@ class SplitEvaluator:
 
     def _let_pass(self, passes: Mapping[Side, Sequence[Callable[[Batch], None]]]) -> None:
         """The images of each pass, to all who take them; and tell how far it is."""
-        tick = adding(self._tell, total=sum(self.passes.num_images(side, self.split) for side in passes))
+        done, total = 0, sum(self.passes.num_images(side, self.split) for side in passes)
         for side, takers in passes.items():
             for batch in self.passes.images(side, self.split):
                 for take in takers:
                     take(batch)
-                tick(len(batch.b))
+                done += len(batch.b)
+                if self._tell is not None:
+                    self._tell(done, total)
