@@ -1,4 +1,4 @@
-"""Sessions of participants: who sees what next, and which answers count. Every change is on disk before it returns.
+"""Sessions of participants: who sees what next, and which answers count. An answer is on disk before it returns.
 
 One process serves a study, and one connection writes: what is asked of a session at the same time comes one by one.
 """
@@ -17,7 +17,7 @@ from trainer.study.answers import Answer
 from trainer.study.design import IMAGES, Design
 from trainer.study.plan import Trial, plan_session
 from trainer.study.rows import Rows, Standing, hashed_token
-from trainer.study.store import insert_answer, open_answers, transaction
+from trainer.study.store import SharedSync, insert_answer, open_answers, transaction
 
 PERSON = "PROLIFIC_PID"
 _FORGOTTEN_S = 3600
@@ -57,6 +57,8 @@ class Sessions:
     def __init__(self, folder: Path, design: Design, *, clock: Callable[[], float] = time.time) -> None:
         self.folder, self.design, self._clock = folder, design, clock
         self._connection = open_answers(folder)
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._sync = SharedSync(folder)
         self._rows = Rows(self._connection)
         self._lock = threading.Lock()
 
@@ -136,7 +138,7 @@ class Sessions:
         return self.folder / IMAGES / trial.files[slot]
 
     def answer(self, token: str, given: Given) -> Trial:
-        """Keep an answer, and give the trial that it belongs to. Raises RefusedError."""
+        """Keep an answer, and give the trial that it belongs to. Raises RefusedError; or OSError if the disk fails."""
         with self._changes():
             session = self._known(token)
             standing, trial = self._current(session, given.trial)
@@ -149,6 +151,7 @@ class Sessions:
             now, is_last = self._clock(), standing.number == standing.num_trials - 1
             ended = "UPDATE sessions SET seen = ?, finished = ? WHERE id = ?"
             self._change(ended, now, now if is_last else None, session)
+        self._sync()
         return trial
 
     def _answer(self, participant: str, trial: Trial, given: Given) -> Answer:

@@ -8,7 +8,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 
+from sharding.storage.files import sync
 from trainer.config.errors import ConfigError
 from trainer.study.answers import Answer
 
@@ -105,6 +107,31 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+class SharedSync:
+    """Makes durable what a connection has committed with `PRAGMA synchronous = NORMAL`, for threads that wait together.
+
+    A sync takes milliseconds, and one is enough for all that was committed before it began.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._journal = folder / f"{FILE_NAME}-wal"
+        self._counting, self._syncing = Lock(), Lock()
+        self._asked = self._done = 0
+
+    def __call__(self) -> None:
+        """Return when all that the caller has committed is on disk. Raises OSError."""
+        with self._counting:
+            self._asked += 1
+            mine = self._asked
+        with self._syncing:
+            if self._done >= mine:
+                return
+            with self._counting:
+                latest = self._asked
+            sync(self._journal)
+            self._done = latest
 
 
 def insert_answer(connection: sqlite3.Connection, answer: Answer) -> bool:

@@ -1,12 +1,18 @@
 """Answers are kept as they were given, once."""
 
 import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from tests.unit.study.conftest import Served
 from tests.unit.study.studies import answer
 from trainer.config.errors import ConfigError
+from trainer.study import store
 from trainer.study.store import FILE_NAME, add_answers, open_answers, read_answers
 
 
@@ -57,3 +63,40 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(ConfigError, match="update Diptych"):
         read_answers(tmp_path)
+
+
+def test_one_sync_is_enough_for_all_who_wait_and_the_one_under_way_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on, synced = Event(), Event(), []
+
+    def slow_sync(path: Path) -> None:
+        begun.set()
+        assert goes_on.wait(60)
+        synced.append(path.name)
+
+    monkeypatch.setattr(store, "sync", slow_sync)
+    shared = store.SharedSync(tmp_path)
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(shared)
+        assert begun.wait(60)
+        others = [pool.submit(shared) for _ in range(5)]
+        while shared._asked < 6:  # pyright: ignore[reportPrivateUsage]
+            time.sleep(0.001)
+        assert not any(other.done() for other in others)
+        goes_on.set()
+        for each in (first, *others):
+            each.result(timeout=60)
+    assert synced == ["answers.sqlite-wal"] * 2
+
+
+def test_an_answer_is_synced_after_it_was_committed(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(num_practice=0)
+    client = served.started()
+    served.see(client, 0)
+    committed = []
+    monkeypatch.setattr(store, "sync", lambda path: committed.append((path.exists(), len(served.answers()))))
+    served.reply(client, 0)
+    assert committed == [(True, 1)]
