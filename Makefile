@@ -74,7 +74,7 @@ check: lint ## Lint, then the unit tests, in minutes: before each commit
 test: setup ## Run the tests, but for the slow tier
 	@$(PYTEST_TWO) -m "not slow and not browser and not cluster and not soak" $(PYTEST_ARGS)
 
-test-slow: setup ## Run the slow tier: sweeps, launched ranks, methods laid into copies of the tree
+test-slow: setup ## Run the slow tier: sweeps, launched ranks, ZeRO in each arithmetic, methods laid into copies of the tree
 	@$(PYTEST_TWO) -m "slow and not browser and not cluster and not soak" $(PYTEST_ARGS)
 
 # Needs Chromium as a package of the system (apt-get install chromium): without it, its tests are skipped.

@@ -27,6 +27,8 @@ from trainer.engine.loss_scale import LossScale
 from trainer.ranks.sync_norm import mean_over_ranks
 from trainer.ranks.world import World, init_world
 
+pytestmark = pytest.mark.slow
+
 STAGES = (0, 1, 2, 3)
 GLOBAL_BATCH = 4
 """Four ranks split biases of one value: the slices of three of them are empty, filled up."""

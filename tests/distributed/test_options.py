@@ -1,6 +1,6 @@
 """Each stage of ZeRO in each arithmetic, and offloading, on two ranks: against plain torch on one, and after a resume.
 
-All other options are in the slow tier: `tests/distributed/test_all_options.py`.
+All other options are in the soak tier: `tests/distributed/test_all_options.py`.
 """
 
 from pathlib import Path
@@ -25,6 +25,8 @@ from tests.distributed.options import (
 )
 from tests.distributed.test_parity import CLOSE, NUM_RANKS, Weights, largest_difference, whole_weights
 from trainer.ranks.world import World
+
+pytestmark = pytest.mark.slow
 
 HUGE_SCALE = 2.0**19
 """The first steps of both players overflow, and not all steps do."""

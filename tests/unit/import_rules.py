@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from trainer.methods.registry import method_names
@@ -239,9 +240,10 @@ def module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(source: str, *, module: str, is_package: bool = False) -> set[str]:
+@cache
+def imports_of(source: str, *, module: str, is_package: bool = False) -> frozenset[str]:
     """Full names of all that a module imports, wherever in it; for `from x import y` that is `x.y`."""
-    return {name for node in ast.walk(ast.parse(source)) for name in _names(node, module, is_package)}
+    return frozenset(name for node in ast.walk(ast.parse(source)) for name in _names(node, module, is_package))
 
 
 def _names(node: ast.AST, module: str, is_package: bool) -> Iterator[str]:
