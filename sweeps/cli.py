@@ -50,7 +50,7 @@ class SweepOptions:
     a range may say its steps for a grid: log:1..100/3."""
     algorithm: Algorithm = "asha"
     """asha draws configurations evenly and stops those that fall behind; random stops none; grid tries all
-    combinations."""
+    combinations; tpe proposes what is like the best of those that ended (Optuna), and stops none."""
     num_trials: NumTrialsOrAll = None
     """Configurations to try: 4 if not given, of a grid all. The first is the one below, if the space holds it."""
     metric: str | None = None
@@ -124,7 +124,7 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     chosen = replace(options, space=name, metric=metric, name=folder.path.name)
     sweep = make_sweep(chosen, space, preset=preset, asked=asked, resources=resources)
     for overrides in sweep.configurations():
-        apply(sweep.config, overrides)
+        apply(sweep.config, overrides or {})
     return sweep, folder
 
 

@@ -38,7 +38,7 @@ from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
 
-Algorithm = Literal["asha", "random", "grid"]
+Algorithm = Literal["asha", "random", "grid", "tpe"]
 _BOUNDS = (AtLeast(1, "use 1 or more."), AtLeast(1, "use 10000 or fewer.", most=MOST_CELLS))
 NumTrials = Annotated[int, *_BOUNDS]
 NumTrialsOrAll = Annotated[int | None, *_BOUNDS]
@@ -69,8 +69,8 @@ class Sweep:
     """What values of a path are multiplied by to train in full: of widths, which were made small for all trials and
     vary around that."""
     algorithm: Algorithm = "asha"
-    """`asha` and `random` draw configurations evenly from the space, `grid` tries all; `asha` alone stops trials
-    early."""
+    """`asha` and `random` draw configurations evenly from the space, `grid` tries all, `tpe` proposes what is like the
+    best of those that ended; `asha` alone stops trials early."""
     metric: str
     """Of the validation split."""
     num_trials: NumTrials
@@ -112,15 +112,21 @@ class Sweep:
         domains = {path: parse_domain(text) for path, text in self.domains.items()}
         return Space(domains, self.conditions)
 
-    def configurations(self) -> list[dict[str, Any]]:
-        """What each trial changes. First the configuration's own values, to compare with, if the space holds them."""
+    def configurations(self) -> list[dict[str, Any] | None]:
+        """What each trial changes; None where earlier trials decide that.
+
+        First the configuration's own values, to compare with, if the space holds them.
+        """
         own = own_values(self.search_space, self.config)
         if self.algorithm == "grid":
-            return grid(self.search_space, first=own)
+            return [*grid(self.search_space, first=own)]
         first = [] if own is None else [own]
-        return first + draw(self.search_space, num=self.num_trials - len(first), seed=self.seed)
+        num = self.num_trials - len(first)
+        if self.algorithm == "tpe":
+            return [*first, *[None] * num]
+        return [*first, *draw(self.search_space, num=num, seed=self.seed)]
 
-    def trials(self) -> dict[str, dict[str, Any]]:
+    def trials(self) -> dict[str, dict[str, Any] | None]:
         """The configurations by their trials' names, which are the same whenever the sweep is resumed."""
         return {f"{number:03d}": overrides for number, overrides in enumerate(self.configurations())}
 

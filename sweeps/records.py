@@ -6,7 +6,7 @@ Tune writes its state as pickles. Whoever hands a sweep on could put code there,
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
@@ -41,6 +41,8 @@ class Record:
     """After a rank died or failed."""
     error: str | None = None
     """Why the trial failed for good."""
+    overrides: dict[str, Any] | None = None
+    """What it changes, where earlier trials decided that; None: what the sweep says, or nothing yet."""
 
     @property
     def is_ended(self) -> bool:
@@ -60,6 +62,14 @@ def read_records(folder: SweepDir, sweep: Sweep) -> dict[str, Record]:
         ConfigError: a record is damaged.
     """
     return {trial: _read(folder, trial) for trial in sweep.trials()}
+
+
+def overrides_of(records: Mapping[str, Record], sweep: Sweep) -> dict[str, Overrides | None]:
+    """What each trial changes, by its name; None where that is not decided yet."""
+    return {
+        name: planned if (record := records.get(name)) is None or record.overrides is None else record.overrides
+        for name, planned in sweep.trials().items()
+    }
 
 
 def _read(folder: SweepDir, trial: str) -> Record:

@@ -11,7 +11,7 @@ from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
 from sweeps.metrics import check_name
 from sweeps.plan import Sweep, SweepDir
-from sweeps.records import Record, check_run, read_records
+from sweeps.records import Record, check_run, overrides_of, read_records
 from sweeps.resources import Resources, plan_resources
 from sweeps.spaces.catalogue import FORMER
 from sweeps.spaces.overrides import apply
@@ -31,8 +31,9 @@ def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
     _check_folders(folder)
     _check_settings(sweep)
     records = read_records(folder, sweep)
-    for name, overrides in sweep.trials().items():
-        check_run(folder.run(name), overrides)
+    for name, overrides in overrides_of(records, sweep).items():
+        apply(sweep.config, overrides or {})
+        check_run(folder.run(name), overrides or {})
         read_metrics(folder.run(name).metrics_file)  # ASHA will: damage is told before Ray starts
     # Relative paths of a sweep that was moved to another machine begin here.
     start = sweep.folder if sweep.folder.is_dir() else Path.cwd()
@@ -59,8 +60,6 @@ def _check_settings(sweep: Sweep) -> None:
         _ = sweep.search_space
     except ValueError as error:
         raise ConfigError("domains", sweep.domains, f"of sweep.json: {error}") from None
-    for overrides in sweep.configurations():
-        apply(sweep.config, overrides)
     check_name(sweep.metric)
     sweep.config.check_hardware(count_gpus())
 

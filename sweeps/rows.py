@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.plan import Sweep
-from sweeps.records import Record, State
+from sweeps.records import Record, State, overrides_of
 from sweeps.spaces.overrides import Overrides
 
 
@@ -54,12 +54,12 @@ def make_rows(
 ) -> list[TrialRow]:
     """All trials in the order of `rows_on_record`: as Tune has them, or else as they were before it began."""
     records = dict(before or {})
-    overrides: dict[str, Overrides] = dict(sweep.trials())
+    overrides = overrides_of(records, sweep)
     for trial in trials:
         name = trial_name(trial)
         records[name] = record_of(trial, sweep, before=records.get(name, Record()))
         overrides[name] = trial.config["trial"]["overrides"]
-    return _sorted([_row(name, record, overrides[name], sweep) for name, record in records.items()], sweep)
+    return _sorted([_row(name, record, overrides[name] or {}, sweep) for name, record in records.items()], sweep)
 
 
 def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[TrialRow]:
@@ -109,6 +109,7 @@ def record_of(trial: TuneTrial, sweep: Sweep, *, before: Record) -> Record:
         scores=scores,
         num_restarts=before.num_restarts + trial.num_failures - failed,
         error=_last_line(trial.error_file) if failed else None,
+        overrides=trial.config["trial"]["overrides"] if sweep.algorithm == "tpe" else None,
     )
 
 

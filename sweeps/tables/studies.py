@@ -1,4 +1,4 @@
-"""`diptych table realness|perceptual STUDY...`: what people said in the papers' studies, and what they said in ours."""
+"""`diptych table realness STUDY...` and `perceptual`: what people said in the papers' studies, and in ours."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -3,12 +3,13 @@
 import os
 import signal
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import ConcurrencyLimiter, SearchAlgorithm, Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
+from sweeps.tune.tpe import TpeSearcher
 from sweeps.tune.trial import Trial, placement
 from trainer.loop.stop import STOP_SIGNALS, handle, restore
 from trainer.ranks.exits import STOPPED
@@ -80,17 +82,16 @@ def _train(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> Non
 
 def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *, private: Path) -> tune.Tuner:
     """Always a new one, over what is left: Tune keeps its state in pickles, and those of a folder are never read."""
-    ended = [name for name, record in records.items() if record.is_ended]
     left = [
         {"name": name, "overrides": overrides, "position": records[name].position}
         for name, overrides in sweep.trials().items()
-        if name not in ended
+        if not records[name].is_ended
     ]
     trial = tune.with_parameters(Trial, folder=folder, sweep=sweep, private=private)
     return tune.Tuner(
         tune.with_resources(trial, placement(sweep)),
-        param_space={"trial": tune.grid_search(left)},
-        tune_config=tune_config(folder, sweep, ended=ended),
+        param_space={} if sweep.algorithm == "tpe" else {"trial": tune.grid_search(left)},
+        tune_config=tune_config(folder, sweep, records),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(private),
@@ -106,20 +107,25 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
     )
 
 
-def tune_config(folder: SweepDir, sweep: Sweep, *, ended: Iterable[str]) -> tune.TuneConfig:
-    """What is searched for, which way, and which trials are stopped on the way.
-
-    Args:
-        ended: trials of earlier; see `RememberingAsha`.
-    """
+def tune_config(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> tune.TuneConfig:
+    """What is searched for, which way, and which trials are stopped on the way."""
+    ended = [name for name, record in records.items() if record.is_ended]
     return tune.TuneConfig(
         metric=sweep.metric,
         mode=sweep.score.mode,
-        search_alg=BasicVariantGenerator(max_concurrent=sweep.resources.max_concurrent),
+        search_alg=_search(folder, sweep, records),
+        num_samples=sweep.num_trials - len(ended) if sweep.algorithm == "tpe" else 1,
         scheduler=RememberingAsha(folder, sweep, ended=ended) if sweep.algorithm == "asha" else FIFOScheduler(),
         reuse_actors=True,
         trial_dirname_creator=trial_name,
     )
+
+
+def _search(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> SearchAlgorithm | Searcher:
+    most = sweep.resources.max_concurrent
+    if sweep.algorithm == "tpe":
+        return ConcurrencyLimiter(TpeSearcher(folder, sweep, records), max_concurrent=most)
+    return BasicVariantGenerator(max_concurrent=most)
 
 
 @contextmanager

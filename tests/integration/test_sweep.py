@@ -185,6 +185,23 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     assert json.loads(folder.report_json.read_text()) | {"written": report["written"]} == report
 
 
+def test_a_search_by_earlier_scores_trains_what_it_proposed(start, tmp_path: Path, tiny_dataset: Path) -> None:
+    folder = SweepDir(tmp_path / "tpe")
+    settings = {"algorithm": "tpe", "vary": "optimizer.lr=log:1e-5..1e-3", "num-trials": 3, "num-reports": 2}
+    settings |= {"train.total-kimg": 0.016, "ranks-per-trial": 1, "cpus-per-rank": 1, "max-concurrent": 1}
+    process = start(SWEEP | settings | {"data.path": tiny_dataset, "sweeps": tmp_path, "name": "tpe"})
+    assert process.wait() == 0, process.output.read_text()
+    trials = json.loads(folder.report_json.read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["finished"] * 3
+    rates = {trial["trial"]: trial["overrides"]["optimizer.lr"] for trial in trials}
+    assert len(set(rates.values())) == 3
+    assert rates["000"] == pytest.approx(4e-4)  # the preset's own
+    assert {name: folder.run(name).config().optimizer.lr for name in rates} == rates
+    start({"resume": folder.path}).wait()
+    again = json.loads(folder.report_json.read_text())["trials"]
+    assert again == trials
+
+
 class Payload:
     """Touches a file when it is unpickled."""
 

@@ -30,6 +30,11 @@ class Domain(ABC):
     def at(self, fraction: float) -> Any:
         """The value below which a share `fraction`, from 0 up to below 1, of all draws lies."""
 
+    def rounded(self, value: Any) -> Any:
+        """Round a number to three digits: finer differences do not matter, and are hard to read in tables."""
+        low, high = self.extremes
+        return min(max(float(f"{value:.3g}"), low), high)
+
     @property
     @abstractmethod
     def steps(self) -> tuple[Any, ...] | None:
@@ -58,7 +63,7 @@ class Uniform(Domain):
         return (self.low, self.high)
 
     def at(self, fraction: float) -> float:
-        return _rounded(self.low + (self.high - self.low) * fraction, self.low, self.high)
+        return self.rounded(self.low + (self.high - self.low) * fraction)
 
     @property
     def steps(self) -> tuple[float, ...] | None:
@@ -87,7 +92,7 @@ class LogUniform(Domain):
         return (self.low, self.high)
 
     def at(self, fraction: float) -> float:
-        return _rounded(self.low * (self.high / self.low) ** fraction, self.low, self.high)
+        return self.rounded(self.low * (self.high / self.low) ** fraction)
 
     @property
     def steps(self) -> tuple[float, ...] | None:
@@ -193,11 +198,6 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 def _check_steps(num: int | None) -> None:
     if num is not None and num < 2:
         raise ValueError(f"num_steps = {num}: give two or more.")
-
-
-def _rounded(value: float, low: float, high: float) -> float:
-    """Round to three digits: finer differences do not matter, and tables and commands with them are hard to read."""
-    return min(max(float(f"{value:.3g}"), low), high)
 
 
 def _evenly(domain: Domain, num: int | None) -> tuple[float, ...] | None:

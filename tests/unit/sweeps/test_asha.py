@@ -120,7 +120,7 @@ def test_tune_is_told_the_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Of the whole search: Tune hands it on to the scheduler."""
     monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
     sweep = small_sweep(metric=metric)
-    assert tune_config(SweepDir(tmp_path), sweep, ended=[]).mode == mode
+    assert tune_config(SweepDir(tmp_path), sweep, {}).mode == mode
 
 
 @pytest.mark.parametrize(("metric", "worst"), [("eval/psnr", -math.inf), ("eval/absolute_error", math.inf)])

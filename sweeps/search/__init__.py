@@ -1,0 +1,1 @@
+"""Searches in which earlier trials decide what later ones change."""

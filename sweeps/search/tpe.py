@@ -1,0 +1,115 @@
+"""The tree-structured Parzen estimator (Bergstra et al. 2011), of Optuna: proposals like what has been good so far."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import TrialState
+
+from sweeps.spaces.overrides import Overrides, apply
+from sweeps.spaces.space import Space
+from trainer.config.domains import Choice, Domain, Integers, LogUniform
+from trainer.config.errors import ConfigError
+from trainer.runs.config import RunConfig
+
+_MOST_TRIES = 100
+"""Proposals that the configuration could not have, before the search gives up."""
+
+
+class Tpe:
+    """Proposes configurations, and is told their scores, of whichever order.
+
+    Paths that have an effect together are modelled together (multivariate and by groups: Falkner et al. 2018); trials
+    that are still running count as bad for the time being, so that those beside each other differ.
+
+    Args:
+        config: what all trials have in common.
+        num_trials: of the whole search; a quarter of them, from 3 to 10, are random.
+        seed: of the proposals, which depend on the order of scores, too.
+    """
+
+    def __init__(self, space: Space, config: RunConfig, *, mode: str, num_trials: int, seed: int) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = space
+        self._config = config
+        num_random = min(10, max(3, num_trials // 4))
+        with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):  # of `group`
+            sampler = optuna.samplers.TPESampler(n_startup_trials=num_random, multivariate=True, group=True, seed=seed)
+        self._study = optuna.create_study(direction="maximize" if mode == "max" else "minimize", sampler=sampler)
+        self._asked: dict[str, optuna.Trial] = {}
+
+    def ask(self, name: str) -> dict[str, Any]:
+        """What a new trial is to change. Raises ConfigError if nothing that the configuration could have is found."""
+        for _ in range(_MOST_TRIES):
+            trial = self._study.ask()
+            overrides = self._suggest(trial)
+            try:
+                apply(self._config, overrides)
+            except ConfigError:
+                self._study.tell(trial, state=TrialState.PRUNED)
+                continue
+            self._asked[name] = trial
+            return overrides
+        raise ConfigError("space", list(self._space.domains), f"{_MOST_TRIES} draws were all impossible; vary less.")
+
+    def tell(self, name: str, score: float | None, *, is_bad: bool = False) -> None:
+        """How a trial that was asked for has ended.
+
+        Args:
+            score: None if there is none: it failed, which says nothing, or is bad.
+            is_bad: worse than all others, e.g. as its loss was not finite.
+        """
+        trial = self._asked.pop(name)
+        if score is None:
+            self._study.tell(trial, state=TrialState.PRUNED if is_bad else TrialState.FAIL)
+        else:
+            self._study.tell(trial, score)
+
+    def know(self, overrides: Overrides, score: float | None, *, is_bad: bool = False) -> None:
+        """Take in a trial that was not asked for: the preset itself, or one of before a restart. As `tell`."""
+        if score is None and not is_bad:
+            return
+        paths = [path for path in overrides if overrides[path] in self._space.domains[path]]
+        self._study.add_trial(
+            optuna.create_trial(
+                params={path: _coded(self._space.domains[path], overrides[path]) for path in paths},
+                distributions={path: _distribution(self._space.domains[path]) for path in paths},
+                value=score,
+                state=TrialState.PRUNED if score is None else TrialState.COMPLETE,
+            )
+        )
+
+    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for path in self._space.ordered():
+            if self._space.holds(path, values):
+                domain = self._space.domains[path]
+                values[path] = _decoded(domain, trial._suggest(path, _distribution(domain)))
+        return self._space.active(values)
+
+
+def score_of(metrics: Mapping[str, Any], metric: str) -> float | None:
+    """A trial's score of its last report, or None where it has none or the loss was not finite."""
+    return None if metrics.get("diverged") else metrics.get(metric)
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    if isinstance(domain, Choice):  # by number: values may be lists
+        return CategoricalDistribution(tuple(range(len(domain.values))))
+    low, high = domain.extremes
+    if isinstance(domain, Integers):
+        return IntDistribution(low, high)
+    return FloatDistribution(low, high, log=isinstance(domain, LogUniform))
+
+
+def _coded(domain: Domain, value: Any) -> Any:
+    return domain.values.index(value) if isinstance(domain, Choice) else value
+
+
+def _decoded(domain: Domain, value: Any) -> Any:
+    if isinstance(domain, Choice):
+        return domain.values[value]
+    return value if isinstance(domain, Integers) else domain.rounded(value)
