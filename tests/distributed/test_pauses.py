@@ -15,6 +15,8 @@ from trainer.methods.registry import build_method
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.ranks.world import World
 
+pytestmark = pytest.mark.slow
+
 SIZE, NUM_STEPS = 4, 6
 PAUSED = ("paused/encoder", "paused/decoder", "paused/discriminator")
 

@@ -21,6 +21,8 @@ from trainer.ranks.world import init_world
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120
 
 

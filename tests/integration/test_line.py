@@ -102,7 +102,9 @@ def test_evaluate_repeats_the_scores_of_the_end(run: RunDir, folder: Path):
     before = json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"]
     diptych("evaluate", run.path, cwd=folder)
     after = json.loads(run.evaluation_file.read_text())["splits"]["test"]["scores"]
-    assert after == pytest.approx(before, rel=1e-3)
+    assert {name: after[name] for name in before} == pytest.approx(before, rel=1e-3)
+    more = {f"{whose}/stage_distance/efficientnet-lite0" for whose in ("eval", "baseline/mean", "baseline/identity")}
+    assert after.keys() - before.keys() == more
 
 
 def test_translate_takes_any_size(run: RunDir, folder: Path):
