@@ -123,7 +123,7 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{name}").absolute())
     chosen = replace(options, space=name, metric=metric, name=folder.path.name)
     sweep = make_sweep(chosen, space, preset=preset, asked=asked, resources=resources)
-    for overrides in sweep.configurations():
+    for overrides in sweep.configurations:
         apply(sweep.config, overrides or {})
     return sweep, folder
 

@@ -112,6 +112,7 @@ class Sweep:
         domains = {path: parse_domain(text) for path, text in self.domains.items()}
         return Space(domains, self.conditions)
 
+    @cached_property
     def configurations(self) -> list[dict[str, Any] | None]:
         """What each trial changes; None where earlier trials decide that.
 
@@ -128,7 +129,7 @@ class Sweep:
 
     def trials(self) -> dict[str, dict[str, Any] | None]:
         """The configurations by their trials' names, which are the same whenever the sweep is resumed."""
-        return {f"{number:03d}": overrides for number, overrides in enumerate(self.configurations())}
+        return {f"{number:03d}": overrides for number, overrides in enumerate(self.configurations)}
 
 
 @dataclass(frozen=True)

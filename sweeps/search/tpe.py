@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.spaces.space import Space
-from trainer.config.domains import Choice, Domain, Integers, LogUniform
+from trainer.config.domains import Choice, Domain, Integers, LogUniform, Reals
 from trainer.config.errors import ConfigError
 from trainer.runs.config import RunConfig
 
@@ -84,10 +84,9 @@ class Tpe:
 
     def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for path in self._space.ordered():
+        for path in self._space.ordered:
             if self._space.holds(path, values):
-                domain = self._space.domains[path]
-                values[path] = _decoded(domain, trial._suggest(path, _distribution(domain)))
+                values[path] = _suggest_one(trial, path, self._space.domains[path])
         return self._space.active(values)
 
 
@@ -109,7 +108,11 @@ def _coded(domain: Domain, value: Any) -> Any:
     return domain.values.index(value) if isinstance(domain, Choice) else value
 
 
-def _decoded(domain: Domain, value: Any) -> Any:
+def _suggest_one(trial: optuna.Trial, path: str, domain: Domain) -> Any:
+    """A value of the domain, of what `_distribution` says."""
     if isinstance(domain, Choice):
-        return domain.values[value]
-    return value if isinstance(domain, Integers) else domain.rounded(value)
+        return domain.values[trial.suggest_categorical(path, range(len(domain.values)))]
+    low, high = domain.extremes
+    if isinstance(domain, Reals):
+        return domain.rounded(trial.suggest_float(path, low, high, log=isinstance(domain, LogUniform)))
+    return trial.suggest_int(path, low, high)

@@ -94,9 +94,10 @@ def name_of(name: str | None) -> str:
 
 def group_space(groups: Sequence[str], config: RunConfig) -> Space:
     """The domains of all fields of some groups, without what the configuration does not use or could not be."""
+    known = {entry.path: entry for entry in _fields(config)}
     found = {
         entry.path: (entry, domain)
-        for entry in _fields(config)
+        for entry in known.values()
         if entry.searched is not None
         and entry.searched.group in groups
         and _has_effect(entry.path, config)
@@ -104,7 +105,7 @@ def group_space(groups: Sequence[str], config: RunConfig) -> Space:
     }
     domains: dict[str, Domain] = {}
     for path, (entry, domain) in sorted(found.items(), key=lambda item: len(item[1][0].depends_on())):
-        conditions = _conditions_of(entry, domains, config)
+        conditions = _conditions_of(entry, domains, known)
         if conditions is None:
             continue
         possible = _possible(path, domain, Space({**domains, path: domain}, {path: conditions}), config)
@@ -185,7 +186,7 @@ def _conditional(domains: dict[str, Domain], conditions: dict[str, Condition], c
             raise ConfigError("space", path, unknown(path, known))
         if path.startswith(_OF_THE_SWEEP):
             raise ConfigError("space", path, "is the sweep's: its trials are alike in length, scores and checkpoints.")
-        own = _conditions_of(known[path], domains, config)
+        own = _conditions_of(known[path], domains, known)
         if own is None:
             lacking = " and ".join(f"{other} = {known[other].value!r}" for other in known[path].depends_on())
             raise ConfigError("space", path, f"has no effect with {lacking}; leave it out, or set or vary that too.")
@@ -195,14 +196,13 @@ def _conditional(domains: dict[str, Domain], conditions: dict[str, Condition], c
     return Space(domains, found)
 
 
-def _conditions_of(entry: _Field, domains: Mapping[str, Domain], config: RunConfig) -> Condition | None:
+def _conditions_of(entry: _Field, domains: Mapping[str, Domain], known: Mapping[str, _Field]) -> Condition | None:
     """What a field depends on among the paths that vary; None if another, which does not vary, leaves it no effect."""
-    values = flatten(config_to_dict(config))
     conditions: dict[str, tuple[Any, ...]] = {}
     for other, wanted in entry.depends_on().items():
         if other in domains:
             conditions[other] = wanted
-        elif values[other] not in wanted:
+        elif known[other].value not in wanted:
             return None
     return conditions
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, product
 from math import prod
 from typing import Any
@@ -33,7 +34,7 @@ class Space:
     def active(self, values: Overrides) -> dict[str, Any]:
         """Those of the values that have an effect beside each other, in the order of the space."""
         found: dict[str, Any] = {}
-        for path in self.ordered():
+        for path in self.ordered:
             if path in values and self.holds(path, found):
                 found[path] = values[path]
         return {path: found[path] for path in self.domains if path in found}
@@ -46,8 +47,9 @@ class Space:
         """Of one path; empty if it always counts."""
         return self.conditions.get(path, {})
 
+    @cached_property
     def ordered(self) -> list[str]:
-        """Give all paths, those first on which others depend. Raises ConfigError where they depend on each other."""
+        """All paths, those first on which others depend. Raises ConfigError where they depend on each other."""
         ordered: list[str] = []
         while len(ordered) < len(self.domains):
             ready = [

@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from sweeps.plan import Sweep, SweepDir
-from sweeps.records import Record, write_record
+from sweeps.records import Record, overrides_of, write_record
 from sweeps.search.tpe import Tpe, score_of
 
 
@@ -22,7 +22,7 @@ class TpeSearcher(Searcher):
     def __init__(self, folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> None:
         super().__init__()
         self._folder = folder
-        self._sweep = sweep
+        self._metric = sweep.metric
         self._tpe = Tpe(
             sweep.search_space,
             sweep.config,
@@ -32,6 +32,7 @@ class TpeSearcher(Searcher):
             seed=sweep.seed + sum(record.overrides is not None for record in records.values()),
         )
         self._left = {name: record for name, record in records.items() if not record.is_ended}
+        self._decided = overrides_of(records, sweep)
         self._names: dict[str, str] = {}
         self._given: dict[str, Mapping[str, Any]] = {}
         """Overrides that were not proposed now: the preset's own, and those of trials that go on."""
@@ -50,19 +51,17 @@ class TpeSearcher(Searcher):
         name = next(iter(self._left))
         record = self._left.pop(name)
         self._names[trial_id] = name
-        overrides = record.overrides
-        if overrides is None:
-            overrides = self._sweep.trials()[name]
+        overrides = self._decided[name]
         if overrides is None:
             overrides = self._tpe.ask(name)
         else:
             self._given[name] = overrides
-        write_record(self._folder, name, replace(record, overrides=overrides))
+        write_record(self._folder, name, replace(record, overrides=dict(overrides)))
         return {"trial": {"name": name, "overrides": overrides, "position": record.position}}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self._names.pop(trial_id)
-        score = None if error else score_of(result or {}, self._sweep.metric)
+        score = None if error else score_of(result or {}, self._metric)
         is_bad = bool((result or {}).get("diverged"))
         if name in self._given:
             self._tpe.know(self._given.pop(name), score, is_bad=is_bad)

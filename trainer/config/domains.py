@@ -7,7 +7,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import floor
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal
 
 from trainer.config.bounds import AtLeast
 
@@ -30,11 +30,6 @@ class Domain(ABC):
     def at(self, fraction: float) -> Any:
         """The value below which a share `fraction`, from 0 up to below 1, of all draws lies."""
 
-    def rounded(self, value: Any) -> Any:
-        """Round a number to three digits: finer differences do not matter, and are hard to read in tables."""
-        low, high = self.extremes
-        return min(max(float(f"{value:.3g}"), low), high)
-
     @property
     @abstractmethod
     def steps(self) -> tuple[Any, ...] | None:
@@ -42,61 +37,59 @@ class Domain(ABC):
 
 
 @dataclass(frozen=True)
-class Uniform(Domain):
-    """Real numbers from `low` up to `high`, all equally likely."""
+class Reals(Domain):
+    """Real numbers from `low` up to `high`."""
 
     low: float
     high: float
     num_steps: int | None = None
-    """Of a grid, evenly from end to end."""
+    """Of a grid, from end to end, as far from each other as draws are on average."""
+
+    def __post_init__(self) -> None:
+        if self.num_steps is not None and self.num_steps < 2:
+            raise ValueError(f"num_steps = {self.num_steps}: give two or more.")
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        return (self.low, self.high)
+
+    @property
+    def steps(self) -> tuple[float, ...] | None:
+        num = self.num_steps
+        return None if num is None else tuple(self.at(step / (num - 1)) for step in range(num))
+
+    def rounded(self, value: float) -> float:
+        """Round to three digits: finer differences do not matter, and are hard to read in tables and commands."""
+        return min(max(float(f"{value:.3g}"), self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Uniform(Reals):
+    """Real numbers from `low` up to `high`, all equally likely."""
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ValueError(f"Uniform({self.low}, {self.high}): the first number must be the smaller one.")
-        _check_steps(self.num_steps)
-
-    def __contains__(self, value: object) -> bool:
-        return _is_number(value) and self.low <= value <= self.high
-
-    @property
-    def extremes(self) -> tuple[Any, ...]:
-        return (self.low, self.high)
+        super().__post_init__()
 
     def at(self, fraction: float) -> float:
         return self.rounded(self.low + (self.high - self.low) * fraction)
 
-    @property
-    def steps(self) -> tuple[float, ...] | None:
-        return _evenly(self, self.num_steps)
-
 
 @dataclass(frozen=True)
-class LogUniform(Domain):
+class LogUniform(Reals):
     """Real numbers from `low` up to `high`, each factor of ten as likely as the next."""
-
-    low: float
-    high: float
-    num_steps: int | None = None
-    """Of a grid, each so many times the one before."""
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:
             raise ValueError(f"LogUniform({self.low}, {self.high}): both must be positive, the first the smaller.")
-        _check_steps(self.num_steps)
-
-    def __contains__(self, value: object) -> bool:
-        return _is_number(value) and self.low <= value <= self.high
-
-    @property
-    def extremes(self) -> tuple[Any, ...]:
-        return (self.low, self.high)
+        super().__post_init__()
 
     def at(self, fraction: float) -> float:
         return self.rounded(self.low * (self.high / self.low) ** fraction)
-
-    @property
-    def steps(self) -> tuple[float, ...] | None:
-        return _evenly(self, self.num_steps)
 
 
 @dataclass(frozen=True)
@@ -189,16 +182,3 @@ LOSS_WEIGHT = Searched("weights", Factor(10))
 LossWeight = Annotated[float, AtLeast(0, "use 0 (off) or more."), LOSS_WEIGHT]
 Width = Annotated[int, AtLeast(1, "use 1 or more."), Searched("architecture", HalvedOrDoubled())]
 """Channels after a network's first convolution."""
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_steps(num: int | None) -> None:
-    if num is not None and num < 2:
-        raise ValueError(f"num_steps = {num}: give two or more.")
-
-
-def _evenly(domain: Domain, num: int | None) -> tuple[float, ...] | None:
-    return None if num is None else tuple(domain.at(step / (num - 1)) for step in range(num))

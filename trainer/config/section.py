@@ -82,6 +82,7 @@ def _bounds(kind: type[Any]) -> dict[str, tuple[Bound, ...]]:
     return {name: found_in(hint, Bound) for name, hint in annotations_of(kind).items()}
 
 
+@cache
 def annotations_of(kind: type[Any]) -> dict[str, Any]:
     """The annotation of each field of a dataclass, with all that stands in it beside the type."""
     hints = get_type_hints(kind, include_extras=True)

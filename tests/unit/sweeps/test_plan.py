@@ -84,13 +84,13 @@ def test_reports_divide_a_trial(sweep: Sweep) -> None:
 
 
 def test_the_first_trial_is_the_preset_and_the_others_try_every_choice(sweep: Sweep) -> None:
-    first, *others = sweep.configurations()
+    first, *others = sweep.configurations
     assert first == {"method.weight_l1": 100.0, "method.generator.skips": "concatenate"}
     assert {trial["method.generator.skips"] for trial in others} == {"concatenate", "add", "none"}
     assert len(others) == 3
     outside = replace(sweep, config=apply(sweep.config, {"method.weight_l1": 0.0}))
-    assert len(outside.configurations()) == 4
-    assert first not in outside.configurations()
+    assert len(outside.configurations) == 4
+    assert first not in outside.configurations
 
 
 def test_a_sweep_can_be_read_back(sweep: Sweep, tmp_path: Path) -> None:
