@@ -73,6 +73,8 @@ class Sweep:
     best of those that ended; `asha` alone stops trials early."""
     metric: str
     """Of the validation split."""
+    second_metric: str | None = None
+    """Another, where no single one says what is best: then those are best that no other trial beats in both."""
     num_trials: NumTrials
     num_reports: AtLeastOne
     """How often a trial is scored, over its whole length."""
@@ -103,6 +105,11 @@ class Sweep:
     def score(self) -> Score:
         """What the metric is, and which way it is better."""
         return find_key(self.metric)
+
+    @property
+    def objectives(self) -> dict[str, Score]:
+        """What trials are compared by, by key: one score, or two."""
+        return {key: find_key(key) for key in (self.metric, self.second_metric) if key is not None}
 
     @cached_property
     def search_space(self) -> Space:

@@ -75,7 +75,7 @@ def _rank(row: TrialRow, sweep: Sweep) -> tuple[bool, int, float, str]:
     """Scores compare only at equal length: a trial that ASHA stopped was behind, whatever others reached later."""
     if not row.is_valid or row.score is None:
         return (True, 0, 0.0, row.trial)
-    return (False, -(row.position // sweep.report_period), -sweep.score.gain(row.score), row.trial)
+    return (False, -_num_reports(row, sweep), -sweep.score.gain(row.score), row.trial)
 
 
 def _row(name: str, record: Record, overrides: Overrides, sweep: Sweep) -> TrialRow:
@@ -139,3 +139,30 @@ def _last_line(path: str | None) -> str:
 def best_of(rows: list[TrialRow]) -> TrialRow | None:
     """The first of the rows with a valid score; None if there is none."""
     return next((row for row in rows if row.is_valid and row.score is not None), None)
+
+
+def pareto_front(rows: Iterable[TrialRow], sweep: Sweep) -> list[TrialRow]:
+    """Those of the furthest trials that no other beats: better in one of the sweep's objectives, and worse in none.
+
+    Of a sweep with one objective: its best, and what is exactly as good.
+
+    Returns:
+        Rows that have all of these scores, the best by the first of them first.
+    """
+    valid = [row for row in rows if row.is_valid and sweep.objectives.keys() <= row.scores.keys()]
+    furthest = max((_num_reports(row, sweep) for row in valid), default=0)
+    rivals = [(row, _gains(row, sweep)) for row in valid if _num_reports(row, sweep) == furthest]
+    front = [(row, own) for row, own in rivals if not any(_dominates(other, own) for _, other in rivals)]
+    return [row for row, _ in sorted(front, key=lambda entry: (*(-gain for gain in entry[1]), entry[0].trial))]
+
+
+def _num_reports(row: TrialRow, sweep: Sweep) -> int:
+    return row.position // sweep.report_period
+
+
+def _gains(row: TrialRow, sweep: Sweep) -> tuple[float, ...]:
+    return tuple(score.gain(row.scores[key]) for key, score in sweep.objectives.items())
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(mine >= its for mine, its in zip(one, other, strict=True))
