@@ -7,6 +7,7 @@ sweep-runs/<name>/
     ray.log             what Ray has to say
     report.json         all trials, furthest and best first
     report.md           the same for people
+    results.parquet     the same as a table: a row for each trial
 
 Ray and Tune keep their own files in a folder of this machine that ends with them: nothing of theirs is read back.
 """
@@ -168,6 +169,10 @@ class SweepDir:
     @property
     def report_markdown(self) -> Path:
         return self.path / "report.md"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.parquet"
 
     def only_process(self) -> AbstractContextManager[int]:
         """Run it in no other process meanwhile. Raises ConfigError, which names the process that does."""

@@ -1,4 +1,4 @@
-"""How a sweep ended: report.json and report.md."""
+"""How a sweep ended: report.json, report.md and results.parquet."""
 
 import json
 import textwrap
@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from sharding.console import command_line, markdown_table, markdown_text, printable
 from sharding.storage.files import write_atomically
+from sweeps.history import Histories
 from sweeps.plan import Sweep, SweepDir
+from sweeps.results import write_results
 from sweeps.rows import TrialRow, best_of
 from sweeps.spaces.overrides import as_flags
 from sweeps.table import describe_state, metric_name, short_names, show_value
@@ -20,7 +22,7 @@ def full_command(sweep: Sweep, best: TrialRow) -> str:
 
 
 def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
-    """Write report.json and report.md."""
+    """Write report.json, report.md and results.parquet."""
     best = best_of(rows)
     report = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -34,6 +36,7 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
     }
     write_atomically(folder.report_json, json.dumps(report, indent=1, allow_nan=False).encode())
     write_atomically(folder.report_markdown, printable(_markdown(folder, sweep, rows)).encode())
+    write_results(folder, sweep, Histories(folder).of(rows))
 
 
 def _markdown(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> str:
