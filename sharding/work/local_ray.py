@@ -97,8 +97,9 @@ def _guards() -> dict[str, str | None]:
         "RAY_AUTH_MODE": None,  # unset, it is turned on, also in a Ray that was imported before
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: every port on loopback only
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Ray's own: 30, and its own spelling
+        # Ray's own are 30, and 15: with that a rank gets a thirtieth of a core beside any other process that computes.
         "RAY_gcs_server_port_wait_time_s": os.environ.get("RAY_gcs_server_port_wait_time_s", "120"),  # noqa: SIM112
+        "RAY_worker_niceness": os.environ.get("RAY_worker_niceness", "0"),  # noqa: SIM112
     }
 
 

@@ -17,10 +17,11 @@ from tests.sockets import open_to_others
 PATIENCE_S = 30
 
 _STAY = """
-import ray, time
+import os, ray, time
 from sharding.work.local_ray import local_ray
 with local_ray(num_cpus=1, object_store_memory=80 * 2**20) as folder:
-    print(folder, ray.get_runtime_context().gcs_address, flush=True)
+    niceness = ray.get(ray.remote(lambda: os.nice(0)).remote())
+    print(folder, ray.get_runtime_context().gcs_address, niceness, flush=True)
     time.sleep(600)
 """
 
@@ -71,7 +72,8 @@ def driver(home: Path) -> Iterator[subprocess.Popen]:
 
 def test_a_stranger_finds_no_port_no_token_and_no_file_and_nothing_stays(driver: subprocess.Popen, home: Path) -> None:
     assert driver.stdout is not None
-    name, address = driver.stdout.readline().split()
+    name, address, niceness = driver.stdout.readline().split()
+    assert int(niceness) == os.nice(0)  # Ray's workers are no nicer than whoever started it
     folder = Path(name)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     children = psutil.Process(driver.pid).children(recursive=True)
