@@ -11,6 +11,16 @@ from sweeps.rows import trial_name
 from trainer.monitoring.metrics_file import read_metrics
 
 
+def rungs(sweep: Sweep, *, reduction_factor: int) -> dict[str, Any]:
+    """Where ASHA's rungs stand in a sweep, as Tune's scheduler takes it."""
+    return {
+        "time_attr": "position",
+        "max_t": sweep.total,
+        "grace_period": min(sweep.report_period, sweep.total),
+        "reduction_factor": reduction_factor,
+    }
+
+
 class RememberingAsha(ASHAScheduler):
     """Stops a trial that is worse than the best 1 / reduction_factor of those that reached the same rung before it.
 
@@ -23,12 +33,7 @@ class RememberingAsha(ASHAScheduler):
     """
 
     def __init__(self, folder: SweepDir, sweep: Sweep, *, ended: Iterable[str] = ()) -> None:
-        super().__init__(
-            time_attr="position",
-            max_t=sweep.total,
-            grace_period=min(sweep.report_period, sweep.total),
-            reduction_factor=sweep.reduction_factor,
-        )
+        super().__init__(**rungs(sweep, reduction_factor=sweep.reduction_factor))
         self._folder = folder
         self._ended = {name: read_metrics(folder.run(name).metrics_file) for name in ended}
 

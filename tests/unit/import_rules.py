@@ -211,7 +211,14 @@ RULES = (
     ),
     Rule(
         of=OURS,
-        besides=("sweeps.tune", "launch.on_ray", "sharding.work.cluster", "sharding.work.local_ray", "tests"),
+        besides=(
+            "sweeps.tune",
+            "launch.on_ray",
+            "sharding.work.cluster",
+            "sharding.work.local_ray",
+            "benchmarks.search",
+            "tests",
+        ),
         forbidden=("ray",),
         reason="Ray's hazards have few homes",
     ),

@@ -2,20 +2,21 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from benchmarks.search import search
 from sweeps.cli import SweepOptions, make_sweep
 from sweeps.plan import Sweep, SweepDir
 from sweeps.resources import Resources
 from sweeps.spaces.catalogue import FIXED
 from sweeps.spaces.overrides import apply
-from sweeps.tune.asha import RememberingAsha
+from sweeps.tune.asha import RememberingAsha, rungs
 from sweeps.tune.run import tune_config
 from sweeps.tune.trial import reported
 from tests.scores import ABSOLUTE_ERROR
@@ -135,3 +136,17 @@ def test_a_diverged_trial_is_behind_all_others(monkeypatch: pytest.MonkeyPatch, 
 def test_rungs_are_not_beyond_a_very_short_trial(tmp_path: Path) -> None:
     sweep = replace(small_sweep(), config=apply(load_preset(DEFAULT), {"train.total_kimg": 0.001}))
     RememberingAsha(SweepDir(tmp_path), replace(sweep, num_reports=8))
+
+
+@pytest.mark.parametrize(
+    ("make", "begun", "found"),
+    [
+        (FIFOScheduler, 4, 1),
+        (lambda: ASHAScheduler(**rungs(small_sweep(), reduction_factor=2)), 18, 4),
+    ],
+    ids=["random", "asha"],
+)
+def test_a_replayed_search_spends_its_budget(make: Callable[[], TrialScheduler], begun: int, found: float) -> None:
+    """Of four whole trials: a good one comes first, then each is worse than the one before, and the best comes last."""
+    curves = [[(position, float(score)) for position in range(100, 900, 100)] for score in (1, *range(-1, -17, -1), 4)]
+    assert search(curves, make(), small_sweep(), budget=4 * 800) == (begun, found)
