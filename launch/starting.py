@@ -15,6 +15,7 @@ from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.remote.copy import begin_copy, copy_of
 from trainer.checkpoints.source import find_origin
+from trainer.config.encoders import require_file
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.scores import check_kept_score
@@ -56,6 +57,7 @@ def check_subject(subject: Subject, config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data lack what the run wants of them."""
     check_task(subject)
     check_kept_score(config.checkpoint.keep_best, subject, encoder=config.evaluate.on_the_way)
+    require_file(config.evaluate.encoder_weights, field="evaluate.encoder_weights")
 
 
 def new_subject(config: RunConfig) -> Subject:

@@ -12,7 +12,7 @@ from sharding.bars import progress_bars
 from sharding.console import make_console
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
-from trainer.config.encoders import EncoderName
+from trainer.config.encoders import EncoderName, require_file
 from trainer.config.errors import ConfigError
 from trainer.data.subject import check_scored
 from trainer.evaluation.judges.asked import NOTHING, Asked
@@ -39,6 +39,8 @@ class EvaluateOptions:
     """Where the run's data set lies now, if it was moved."""
     encoder: EncoderName | Literal["none"] | None = None
     """Network by whose features sets of images are compared; evaluate.encoder of the run if not given."""
+    encoder_weights: Path | None = None
+    """File with its weights, of inception, vgg16 and alexnet (docs/scores.md); that of the run if not given."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
@@ -60,6 +62,8 @@ def evaluate(options: EvaluateOptions) -> int:
     require_given(options.checkpoint, checkpoints=run.checkpoints)
     check_scored(opened.subject, options.split or opened.subject.final_split)
     options.asked.check(opened.subject)
+    wanted = opened.config.evaluate.asked_for(options.encoder, options.encoder_weights)
+    require_file(wanted.encoder_weights, field="encoder_weights")
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 
@@ -74,6 +78,7 @@ def evaluate(options: EvaluateOptions) -> int:
             usage=options.usage,
             asked=options.asked,
             encoder=options.encoder,
+            encoder_weights=options.encoder_weights,
             console=console,
             tell=new_bar("images"),
         )

@@ -1,8 +1,47 @@
 """The networks by whose features images are compared: their names, as `evaluate.encoder` has them, and their titles."""
 
+from pathlib import Path
 from typing import Literal
 
-EncoderName = Literal["efficientnet-lite0", "mobilenet_v2"]
+from trainer.config.errors import ConfigError, require
 
-ENCODERS: dict[EncoderName, str] = {"efficientnet-lite0": "EfficientNet-Lite0", "mobilenet_v2": "MobileNetV2"}
-"""Each is another ruler: scores by one cannot be compared with those by another, nor with published FID."""
+EncoderName = Literal["efficientnet-lite0", "mobilenet_v2", "inception", "vgg16", "alexnet"]
+
+ENCODERS: dict[EncoderName, str] = {
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "mobilenet_v2": "MobileNetV2",
+    "inception": "Inception-v3 of FID",
+    "vgg16": "VGG-16",
+    "alexnet": "AlexNet",
+}
+"""Each is another ruler: scores by one cannot be compared with those by another."""
+
+FILES: dict[EncoderName, str] = {
+    "inception": "pt_inception-2015-12-05-6726825d.pth, the weights of FID that pytorch-fid and torch-fidelity read",
+    "vgg16": "torchvision's vgg16-397923af.pth",
+    "alexnet": "torchvision's alexnet-owt-7be5be79.pth",
+}
+"""Those whose weights come from a file that the user has, and which one that is."""
+
+REMARKS: dict[EncoderName, str] = {
+    "inception": "With the published weights its Fréchet and kernel distances are FID and KID as clean-fid has them.",
+}
+"""What scores by them compare with beyond each other, for people."""
+
+STAGED: tuple[EncoderName, ...] = ("efficientnet-lite0", "mobilenet_v2", "vgg16", "alexnet")
+"""Those whose stages pairs are compared by."""
+
+
+def check_weights(name: EncoderName | Literal["none"], weights: Path | None, *, field: str) -> None:
+    """Raises ConfigError unless a file is given for just the encoders that need one. Looks at no file."""
+    if name in FILES:
+        require(weights is not None, field, None, f"encoder = {name!r} needs its weights: give {FILES[name]}.")
+    else:
+        from_file = ", ".join(FILES)
+        require(weights is None, field, str(weights), f"is for encoder = {from_file}; {name!r} reads none.")
+
+
+def require_file(weights: Path | None, *, field: str) -> None:
+    """Raises ConfigError if the given file of weights is not there."""
+    if weights is not None and not weights.is_file():
+        raise ConfigError(field, str(weights), "there is no such file; give the one with the encoder's weights.")

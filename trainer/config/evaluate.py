@@ -1,10 +1,11 @@
 """How often a run is scored on its way, and by whose features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from trainer.config.bounds import Period
-from trainer.config.encoders import EncoderName
+from trainer.config.encoders import EncoderName, check_weights
 from trainer.config.section import Section
 
 
@@ -17,16 +18,34 @@ class EvaluateConfig(Section):
     scored once at the end."""
     encoder: EncoderName | Literal["none"] = "efficientnet-lite0"
     """Network by whose features sets of images are compared (Fréchet and kernel distance, precision, recall, ...). It
-    is part of the scores' names; none leaves them out."""
+    is part of the scores' names; none leaves them out. inception, vgg16 and alexnet need `encoder_weights`."""
+    encoder_weights: Path | None = None
+    """File with the weights of an encoder that does not come with the installation (`docs/scores.md`). Its SHA-256 is
+    noted as the run begins, and another file is refused from then on."""
     encoded: Literal["auto", "end", "always"] = "auto"
     """When these scores are found, which take a twentieth of a second an image on a CPU core: at the end of the run, or
     always, at each `period_kimg`, too. auto: at the end of runs of which nothing else says whether they are good, as no
     truth is known or images are drawn from noise. `diptych evaluate` finds them of any run."""
 
+    def check_fields(self) -> None:
+        """Raise ConfigError for an encoder without its file, or a file without its encoder."""
+        check_weights(self.encoder, self.encoder_weights, field="encoder_weights")
+
     @property
     def named(self) -> EncoderName | None:
         """The encoder, if there is one."""
         return None if self.encoder == "none" else self.encoder
+
+    def asked_for(self, encoder: EncoderName | Literal["none"] | None, weights: Path | None) -> "EvaluateConfig":
+        """The section with another encoder, or another place of its file, where they are given.
+
+        Raises:
+            ConfigError: an encoder without its file, or a file without its encoder.
+        """
+        name = encoder or self.encoder
+        file = weights or (self.encoder_weights if name == self.encoder else None)
+        check_weights(name, file, field="encoder_weights")
+        return replace(self, encoder=name, encoder_weights=file)
 
     def at_the_end(self, *, judged: bool) -> EncoderName | None:
         """The encoder whose scores end a run, if there is one.

@@ -48,6 +48,7 @@ def evaluate_run(
     usage: Usage = AS_THE_METHOD,
     asked: Asked = NOTHING,
     encoder: EncoderName | Literal["none"] | None = None,
+    encoder_weights: Path | None = None,
     console: Console,
     tell: Tell = None,
 ) -> dict[str, float]:
@@ -60,6 +61,7 @@ def evaluate_run(
         split: unless given, the one whose scores end a run.
         asked: judges beside the scores that every run gets.
         encoder: by whose features images are compared; that of the run unless given.
+        encoder_weights: its file, where it needs one; that of the run unless given.
         tell: hears how many images have passed, and of how many.
 
     Raises:
@@ -69,7 +71,7 @@ def evaluate_run(
     run, subject, world = opened.run, opened.subject, lone_world(device)
     split = split or subject.final_split
     known = run.evaluations()  # to which the scores are added: whether it is damaged is not found out at the end
-    seen_by = _open_encoder(encoder or opened.config.evaluate.encoder, device=device)
+    seen_by = _open_encoder(opened, encoder, weights=encoder_weights, device=device)
     evaluator = _open_evaluator(opened, split=split, asked=asked, encoder=seen_by, world=world, tell=tell)
     folder = chosen_checkpoint(run, checkpoint)
     translator, position = load_translator(opened, device=device, checkpoint=folder, usage=usage)
@@ -119,8 +121,15 @@ def _open_evaluator(
     )
 
 
-def _open_encoder(name: EncoderName | Literal["none"], *, device: torch.device) -> Encoder | None:
-    return None if name == "none" else open_encoder(name, device=device)
+def _open_encoder(
+    opened: OpenRun, name: EncoderName | Literal["none"] | None, *, weights: Path | None, device: torch.device
+) -> Encoder | None:
+    """With the weights of its file read, if it has one, and found to be those that the run began with, if it did."""
+    wanted = opened.config.evaluate.asked_for(name, weights)
+    encoder = open_encoder(wanted.named, device=device, weights=wanted.encoder_weights, field="encoder_weights")
+    if encoder is not None:
+        encoder.open(expected=opened.encoders.get(encoder.name))
+    return encoder
 
 
 def open_pictures(opened: OpenRun, *, split: str, world: World) -> SamplePictures:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from trainer.config.encoders import ENCODERS, EncoderName
+from trainer.config.encoders import ENCODERS, STAGED, EncoderName
 from trainer.evaluation.score import Need, Score
 
 FEWEST = 50
@@ -12,14 +12,15 @@ _FEWEST_OF_SUBSETS = 20
 
 def rows_of_encoder(encoder: EncoderName) -> Iterator[Score]:
     """Those of pairs first, then of translations, then of images drawn from noise."""
-    yield Score(
-        name=f"stage_distance/{encoder}",
-        title=f"distance of stages, {ENCODERS[encoder]}",
-        better="lower",
-        needs=frozenset({"pairs"}),
-        metric="trainer.evaluation.metrics.stage_distance",
-        encoder=encoder,
-    )
+    if encoder in STAGED:
+        yield Score(
+            name=f"stage_distance/{encoder}",
+            title=f"distance of stages, {ENCODERS[encoder]}",
+            better="lower",
+            needs=frozenset({"pairs"}),
+            metric="trainer.evaluation.metrics.stage_distance",
+            encoder=encoder,
+        )
     yield from _rows(encoder, "sets", before="", of="", metric="trainer.evaluation.metrics.features")
     drawn = "trainer.evaluation.metrics.drawn_features"
     yield from _rows(encoder, "drawn", before="drawn_", of=" of drawn images", metric=drawn)

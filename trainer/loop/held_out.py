@@ -4,12 +4,14 @@ from pathlib import Path
 
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.confusion_pictures import draw_confusions
+from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 from trainer.reports.page import write_report
+from trainer.runs.encoder_files import note_encoder
 from trainer.runs.opened import OpenRun
 
 
@@ -18,6 +20,9 @@ class HeldOut:
 
     Args:
         translator: the averaged networks, which go on following the training.
+
+    Raises:
+        ConfigError: the weights of the encoder cannot be used, or are not those that the run began with.
     """
 
     def __init__(self, opened: OpenRun, *, world: World, translator: Translator) -> None:
@@ -28,8 +33,21 @@ class HeldOut:
         self.translator = translator
         self._pictures = open_pictures(opened, split=self.subject.watched_split, world=world)
         self._wanted = opened.config.evaluate
-        self._encoder = open_encoder(self._wanted.named, device=world.device)
+        self._encoder = self._open_encoder()
         self._evaluator: SplitEvaluator | None = None
+
+    def _open_encoder(self) -> Encoder | None:
+        """A file that cannot be used is told here, before the first step, and not when scores are due."""
+        wanted = self._wanted
+        weights, field = wanted.encoder_weights, "evaluate.encoder_weights"
+        encoder = open_encoder(wanted.named, device=self.world.device, weights=weights, field=field)
+        if encoder is not None and encoder.file is not None:
+            encoder.open(expected=self.opened.encoders.get(encoder.name))
+            if wanted.on_the_way is None:
+                encoder.close()
+            if self.world.is_main:
+                note_encoder(self.run, encoder.name, encoder.file.sha256)
+        return encoder
 
     def _evaluator_of(self, split: str, name: EncoderName | None, *, ends: bool = False) -> SplitEvaluator:
         return SplitEvaluator(

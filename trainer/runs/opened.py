@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sharding.storage.place import Place
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, check_held_out
 from trainer.runs.config import RunConfig, config_from_dict
+from trainer.runs.encoder_files import ENCODERS_KEY
 from trainer.runs.rundir import RunDir, count_samples
 
 
@@ -23,6 +24,8 @@ class OpenRun:
     run: RunDir
     config: RunConfig
     subject: Subject
+    encoders: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the file of each encoder that the run was begun with, and that has one."""
 
     @property
     def manifest(self) -> Manifest:
@@ -50,7 +53,7 @@ def open_run(run: RunDir, *, data_path: Place | None = None, needs_data: bool = 
     held_out = record["held_out"] if is_same else {}
     subject = Subject(data=config.data, method=config.method, manifest=manifest, held_out=held_out)
     check_held_out(subject)
-    return OpenRun(run=run, config=config, subject=subject)
+    return OpenRun(run=run, config=config, subject=subject, encoders=record.get(ENCODERS_KEY, {}))
 
 
 def _place(path: Place, *, folder: Path) -> Place:

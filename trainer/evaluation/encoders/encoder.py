@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.config.encoders import ENCODERS, EncoderName
+from trainer.config.encoders import ENCODERS, REMARKS, EncoderName
+from trainer.evaluation.encoders.weights_file import WeightsFile
 from trainer.pictures.tensors import to_uint8
 
+_REMARK = "Its scores are not those of Inception: compare them with each other only."
 _AT_ONCE = 16  # images
 _MOST_KEPT = 8192
 """Images whose pooled features are kept: 40 MB of 1280 each. Real images come again and again while a run goes on."""
@@ -44,11 +46,20 @@ class Encoder:
         name: as in `evaluate.encoder`; part of the scores' names.
         load: gives the network, when the first image comes.
         device: of the network; features are given on the CPU.
+        file: with the weights, where they do not come with the installation.
     """
 
-    def __init__(self, name: EncoderName, load: Callable[[], Backbone], *, device: torch.device) -> None:
+    def __init__(
+        self,
+        name: EncoderName,
+        load: Callable[[], Backbone],
+        *,
+        device: torch.device,
+        file: WeightsFile | None = None,
+    ) -> None:
         self.name: EncoderName = name
         self.device = device
+        self.file = file
         self._load = load
         self._backbone: Backbone | None = None
         self._pooled: OrderedDict[bytes, Tensor] = OrderedDict()
@@ -56,12 +67,25 @@ class Encoder:
 
     @property
     def note(self) -> str:
-        """How images were seen, for people."""
-        side = self._network.side
-        return (
-            f"{ENCODERS[self.name]} sees images of 8 bits, resized to {side} x {side} pixels by antialiased bicubic "
-            "interpolation. Its scores are not those of Inception: compare them with each other only."
-        )
+        """How images were seen, and with which weights, for people."""
+        side = self.network.side
+        seen = f"{ENCODERS[self.name]} sees images of 8 bits, resized to {side} x {side} pixels by antialiased bicubic "
+        weights = f" Weights: {self.file.path.name}, SHA-256 {self.file.sha256}." if self.file is not None else ""
+        return f"{seen}interpolation.{weights} {REMARKS.get(self.name, _REMARK)}"
+
+    def open(self, *, expected: str | None = None) -> None:
+        """Read weights that come from a file, before any image. Raises ConfigError if they cannot be used.
+
+        Args:
+            expected: SHA-256 of the file, if it must be one.
+        """
+        if self.file is not None:
+            self.file.check(expected)
+            assert self.network
+
+    def close(self) -> None:
+        """Forget the network, until it is asked for again."""
+        self._backbone = None
 
     def pooled(self, images: Tensor) -> Tensor:
         """(N, 1 or 3, H, W) in [-1, 1] -> (N, D) float32 on the CPU."""
@@ -87,19 +111,20 @@ class Encoder:
     @torch.no_grad()
     def _take_in(self, part: Mapping[bytes, int], pixels: Tensor) -> list[Tensor]:
         """Encode images by their places, and keep what is pooled. Returns the stages' maps."""
-        maps, pooled = self._network.encode(self._resized(pixels[[*part.values()]]))
+        maps, pooled = self.network.encode(self._resized(pixels[[*part.values()]]))
         self._pooled |= zip(part, pooled.float().cpu(), strict=True)
         return maps
 
     @property
-    def _network(self) -> Backbone:
+    def network(self) -> Backbone:
+        """Read when it is asked for first. Raises ConfigError if its weights cannot be."""
         if self._backbone is None:
             self._backbone = self._load()
         return self._backbone
 
     def _resized(self, pixels: Tensor) -> Tensor:
         levels = pixels.to(self.device).float().expand(-1, 3, -1, -1)
-        side = (self._network.side,) * 2
+        side = (self.network.side,) * 2
         if levels.shape[2:] != side:
             levels = F.interpolate(levels, side, mode="bicubic", antialias=True)
         return levels.contiguous(memory_format=torch.channels_last)  # a fifth faster, on CPUs and GPUs

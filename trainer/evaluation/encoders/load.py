@@ -1,19 +1,36 @@
-"""Gives encoders by their names; a network is read when its first image comes."""
+"""Gives encoders by their names; a network is read when its first image comes, or when it is asked to open."""
+
+from pathlib import Path
 
 import torch
 
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.encoders.encoder import Backbone, Encoder
+from trainer.evaluation.encoders.weights_file import WeightsFile
 
 
-def open_encoder(name: EncoderName | None, *, device: torch.device) -> Encoder | None:
-    """An encoder on a device; of no name, none. Using it raises ConfigError if its weights are not there."""
-    return None if name is None else Encoder(name, lambda: _load(name, device), device=device)
+def open_encoder(
+    name: EncoderName | None, *, device: torch.device, weights: Path | None = None, field: str = ""
+) -> Encoder | None:
+    """An encoder on a device; of no name, none. Using it raises ConfigError if its weights are not there.
+
+    Args:
+        weights: file of those whose weights do not come with the installation.
+        field: that names the file, for errors.
+    """
+    if name is None:
+        return None
+    file = None if weights is None else WeightsFile(weights, field=field)
+    return Encoder(name, lambda: _load(name, device, file), device=device, file=file)
 
 
-def _load(name: EncoderName, device: torch.device) -> Backbone:
-    if name == "mobilenet_v2":
-        from trainer.evaluation.encoders.mobilenet import load_mobilenet_v2  # with torchvision, which takes a second
+def _load(name: EncoderName, device: torch.device, file: WeightsFile | None) -> Backbone:
+    if file is not None:
+        from trainer.evaluation.encoders.torchvision_networks import load_torchvision  # which takes a second
+
+        network = load_torchvision(name, file)
+    elif name == "mobilenet_v2":
+        from trainer.evaluation.encoders.mobilenet import load_mobilenet_v2
 
         network = load_mobilenet_v2()
     else:
