@@ -14,7 +14,7 @@ from launch.folders import new_folder
 from launch.machine.devices import count_cores, count_gpus
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
-from sweeps.metrics import check_name, choose_metric
+from sweeps.metrics import check_names, choose_metric
 from sweeps.plan import Algorithm, NumTrialsOrAll, ReductionFactor, Seed, Sweep, SweepDir, written
 from sweeps.records import Record, read_records
 from sweeps.resources import Resources, plan_resources
@@ -56,6 +56,9 @@ class SweepOptions:
     metric: str | None = None
     """Score of the validation split to choose by, e.g. eval/psnr, eval/ssim, eval/miou; the first that the method has
     on its data if not given."""
+    second_metric: str | None = None
+    """Another, e.g. eval/kid/efficientnet-lite0 (with --evaluate.encoded always), as one score alone may reward the
+    wrong thing: PSNR does blur. Then those trials are best that no other beats in both. Not with asha."""
     num_reports: AtLeastOne = 8
     """How often a trial is scored and saved, evenly over --train.total-kimg."""
     reduction_factor: ReductionFactor = 2
@@ -119,13 +122,20 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
     tell_watched(check_dataset(options.config))
-    metric = choose_metric(options.metric, options.config, read_manifest(options.config.data.path))
+    metric, second = _choose_metrics(options)
     folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{name}").absolute())
-    chosen = replace(options, space=name, metric=metric, name=folder.path.name)
+    chosen = replace(options, space=name, metric=metric, second_metric=second, name=folder.path.name)
     sweep = make_sweep(chosen, space, preset=preset, asked=asked, resources=resources)
     for overrides in sweep.configurations:
         apply(sweep.config, overrides or {})
     return sweep, folder
+
+
+def _choose_metrics(options: SweepOptions) -> tuple[str, str | None]:
+    config, manifest = options.config, read_manifest(options.config.data.path)
+    metric, second = choose_metric(options.metric, config, manifest), options.second_metric
+    check_names(metric, second, algorithm=options.algorithm)
+    return metric, second and choose_metric(second, config, manifest, field="second_metric")
 
 
 def count_trials(options: SweepOptions, space: Space) -> int:
@@ -152,6 +162,7 @@ def make_sweep(options: SweepOptions, space: Space, *, preset: str, asked: Overr
         scales=scales_of(space.domains, options.config, preset=preset, vary=options.vary),
         algorithm=options.algorithm,
         metric=options.metric,
+        second_metric=options.second_metric,
         num_trials=options.num_trials,
         num_reports=options.num_reports,
         reduction_factor=options.reduction_factor,
@@ -193,8 +204,7 @@ def check_options(options: SweepOptions) -> Resources:
     options.config.check_hardware(num_gpus)
     patience = options.config.train.patience_kimg
     require(patience == 0, "train.patience_kimg", patience, "sweeps stop what falls behind by themselves; use 0 (off).")
-    if options.metric is not None:
-        check_name(options.metric)
+    check_names(options.metric, options.second_metric, algorithm=options.algorithm)
     return plan_resources(
         num_trials=options.num_trials or _NUM_TRIALS,
         ranks_per_trial=options.ranks_per_trial,

@@ -10,9 +10,9 @@ from sharding.storage.files import write_atomically
 from sweeps.history import Histories
 from sweeps.plan import Sweep, SweepDir
 from sweeps.results import write_results
-from sweeps.rows import TrialRow, best_of
+from sweeps.rows import TrialRow, winners
 from sweeps.spaces.overrides import as_flags
-from sweeps.table import describe_state, metric_name, short_names, show_value
+from sweeps.table import describe_state, front_names, score_names, short_names, show_scores, show_value
 from sweeps.trials import full_overrides, length_note
 
 
@@ -23,15 +23,20 @@ def full_command(sweep: Sweep, best: TrialRow) -> str:
 
 def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
     """Write report.json, report.md and results.parquet."""
-    best = best_of(rows)
+    best = [
+        {"trial": row.trial, "overrides": row.overrides, "command": full_command(sweep, row)}
+        for row in winners(rows, sweep)
+    ]
+    two = {} if sweep.second_metric is None else {"second_metric": sweep.second_metric}
     report = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "preset": sweep.preset,
         "space": sweep.space,
         "metric": sweep.metric,
         "better": sweep.score.better,
+        **two,
         "total_images": sweep.total,
-        "best": best and {"trial": best.trial, "overrides": best.overrides, "command": full_command(sweep, best)},
+        "best": best if two else next(iter(best), None),
         "trials": [asdict(row) | {"run": str(folder.run(row.trial).path.relative_to(folder.path))} for row in rows],
     }
     write_atomically(folder.report_json, json.dumps(report, indent=1, allow_nan=False).encode())
@@ -40,21 +45,37 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
 
 
 def _markdown(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> str:
-    names = ["trial", *short_names(sweep.search_space.domains).values(), "kimg", metric_name(sweep), "state"]
+    names = ["trial", *short_names(sweep.search_space.domains).values(), "kimg", *score_names(sweep), "state"]
     lines = [f"# Sweep {markdown_text(folder.path.name)}", ""]
-    preset, space, metric = map(markdown_text, (sweep.preset, sweep.space, sweep.metric))
-    direction = " (less is better)" if sweep.score.better == "lower" else ""
-    lines += [f"Preset {preset}, space {space}, furthest and best validation {metric}{direction} first.", ""]
-    lines += markdown_table(names, [_cells(row, sweep) for row in rows])
+    lines += [f"Preset {markdown_text(sweep.preset)}, space {markdown_text(sweep.space)}, {_order(sweep)}", ""]
+    front = front_names(rows, sweep)
+    lines += markdown_table(names, [_cells(row, sweep, in_front=row.trial in front) for row in rows])
     lines += ["\n" + markdown_text(f"Trial {row.trial} failed: {row.error}") for row in rows if row.error]
-    best = best_of(rows)
-    if best is not None:
-        command = textwrap.indent(printable(full_command(sweep, best)), "    ")
-        lines += ["", f"Train the best, {markdown_text(best.trial)}, in full:", "", command]
-        lines += ["\n" + markdown_text(note) for note in [length_note(sweep)] if note]
+    best = winners(rows, sweep)
+    for row in best:
+        command = textwrap.indent(printable(full_command(sweep, row)), "    ")
+        which = "one of the best" if sweep.second_metric else "the best"
+        lines += ["", f"Train {which}, {markdown_text(row.trial)}, in full:", "", command]
+    lines += ["\n" + markdown_text(note) for note in [length_note(sweep)] if note and best]
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: TrialRow, sweep: Sweep) -> list[str]:
+def _order(sweep: Sweep) -> str:
+    names = [
+        markdown_text(key) + (" (less is better)" if score.better == "lower" else "")
+        for key, score in sweep.objectives.items()
+    ]
+    if len(names) == 1:
+        return f"furthest and best validation {names[0]} first."
+    return f"the Pareto front first: the trials that no other beats in both validation {' and '.join(names)}."
+
+
+def _cells(row: TrialRow, sweep: Sweep, *, in_front: bool) -> list[str]:
     values = [show_value(row.overrides.get(path)) for path in sweep.search_space.domains]
-    return [row.trial, *values, f"{row.position / 1000:.2f}", sweep.score.show(row.score), describe_state(row)]
+    return [
+        row.trial,
+        *values,
+        f"{row.position / 1000:.2f}",
+        *show_scores(row, sweep),
+        describe_state(row, in_front=in_front),
+    ]

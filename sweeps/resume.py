@@ -9,7 +9,7 @@ from pathlib import Path
 
 from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
-from sweeps.metrics import check_name
+from sweeps.metrics import check_names
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, check_run, overrides_of, read_records
 from sweeps.resources import Resources, plan_resources
@@ -60,7 +60,7 @@ def _check_settings(sweep: Sweep) -> None:
         _ = sweep.search_space
     except ValueError as error:
         raise ConfigError("domains", sweep.domains, f"of sweep.json: {error}") from None
-    check_name(sweep.metric)
+    check_names(sweep.metric, sweep.second_metric, algorithm=sweep.algorithm)
     sweep.config.check_hardware(count_gpus())
 
 

@@ -68,7 +68,9 @@ def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[TrialRow
 
 
 def _sorted(rows: list[TrialRow], sweep: Sweep) -> list[TrialRow]:
-    return sorted(rows, key=lambda row: _rank(row, sweep))
+    """Where two scores decide, those that none beats are first."""
+    front = {row.trial for row in pareto_front(rows, sweep)}
+    return sorted(rows, key=lambda row: (row.trial not in front, *_rank(row, sweep)))
 
 
 def _rank(row: TrialRow, sweep: Sweep) -> tuple[bool, int, float, str]:
@@ -139,6 +141,13 @@ def _last_line(path: str | None) -> str:
 def best_of(rows: list[TrialRow]) -> TrialRow | None:
     """The first of the rows with a valid score; None if there is none."""
     return next((row for row in rows if row.is_valid and row.score is not None), None)
+
+
+def winners(rows: list[TrialRow], sweep: Sweep) -> list[TrialRow]:
+    """The best; where two scores decide, all that none beats. Empty if none has a valid score."""
+    if sweep.second_metric is not None:
+        return pareto_front(rows, sweep)
+    return [best for best in [best_of(rows)] if best is not None]
 
 
 def pareto_front(rows: Iterable[TrialRow], sweep: Sweep) -> list[TrialRow]:

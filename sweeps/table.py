@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.plan import Sweep
-from sweeps.rows import TrialRow
+from sweeps.rows import TrialRow, pareto_front
 from sweeps.spaces.overrides import Overrides
 
 _STYLES = {
@@ -24,32 +24,39 @@ _MOST_COLUMNS = 6
 """Of values on the console; more are put into one that wraps."""
 
 
-def make_table(rows: Iterable[TrialRow], sweep: Sweep, *, title: str) -> Table:
+def make_table(rows: list[TrialRow], sweep: Sweep, *, title: str) -> Table:
     """Rows for the console."""
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     paths = sweep.search_space.domains
     names = short_names(paths)
     for name in ("trial", *(names.values() if len(names) <= _MOST_COLUMNS else ("changes",))):
         table.add_column(name, no_wrap=name != "changes")
-    for name in ("kimg", metric_name(sweep)):
+    for name in ("kimg", *score_names(sweep)):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("")
+    front = front_names(rows, sweep)
     for row in rows:
         values = [show_value(row.overrides.get(path)) for path in paths]
         table.add_row(
             row.trial,
             *map(Text, values if len(names) <= _MOST_COLUMNS else [show_overrides(row.overrides, sweep)]),
             f"{row.position / 1000:.3g}",
-            sweep.score.show(row.score),
-            Text(describe_state(row), style=_STYLES[row.state]),
+            *show_scores(row, sweep),
+            Text(describe_state(row, in_front=row.trial in front), style=_STYLES[row.state]),
         )
     return table
 
 
-def describe_state(row: TrialRow) -> str:
-    """The state, and how often the trial had to be started again."""
+def describe_state(row: TrialRow, *, in_front: bool = False) -> str:
+    """The state, how often the trial had to be started again, and whether it is on the Pareto front."""
     times = "once" if row.num_restarts == 1 else f"{row.num_restarts} times"
-    return f"{row.state}, restarted {times}" if row.num_restarts else row.state
+    restarts = f", restarted {times}" if row.num_restarts else ""
+    return f"{row.state}{restarts}{', on the front' if in_front else ''}"
+
+
+def front_names(rows: list[TrialRow], sweep: Sweep) -> set[str]:
+    """The trials that are marked as on the Pareto front: none where one score decides."""
+    return set() if sweep.second_metric is None else {row.trial for row in pareto_front(rows, sweep)}
 
 
 def show_value(value: object) -> str:
@@ -79,10 +86,11 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def short_name(path: str) -> str:
-    """`method.weight_l1` -> `weight_l1`."""
-    return path.rpartition(".")[2]
+def score_names(sweep: Sweep) -> list[str]:
+    """Of the one or two scores that decide."""
+    return [key.removeprefix("eval/") for key in sweep.objectives]
 
 
-def metric_name(sweep: Sweep) -> str:
-    return sweep.metric.removeprefix("eval/")
+def show_scores(row: TrialRow, sweep: Sweep) -> list[str]:
+    """A trial's values of these."""
+    return [score.show(row.scores.get(key)) for key, score in sweep.objectives.items()]

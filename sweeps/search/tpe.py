@@ -1,7 +1,7 @@
 """The tree-structured Parzen estimator (Bergstra et al. 2011), of Optuna: proposals like what has been good so far."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -27,18 +27,22 @@ class Tpe:
 
     Args:
         config: what all trials have in common.
+        modes: `max` or `min` for each score. Of two, those trials count as good that no other beats in both, and of
+            these rather those that are far from each other (Ozaki et al. 2022, arXiv:2011.13315).
         num_trials: of the whole search; a quarter of them, from 3 to 10, are random.
         seed: of the proposals, which depend on the order of scores, too.
     """
 
-    def __init__(self, space: Space, config: RunConfig, *, mode: str, num_trials: int, seed: int) -> None:
+    def __init__(self, space: Space, config: RunConfig, *, modes: Iterable[str], num_trials: int, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._config = config
         num_random = min(10, max(3, num_trials // 4))
         with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):  # of `group`
             sampler = optuna.samplers.TPESampler(n_startup_trials=num_random, multivariate=True, group=True, seed=seed)
-        self._study = optuna.create_study(direction="maximize" if mode == "max" else "minimize", sampler=sampler)
+        self._study = optuna.create_study(
+            directions=["maximize" if mode == "max" else "minimize" for mode in modes], sampler=sampler
+        )
         self._asked: dict[str, optuna.Trial] = {}
 
     def ask(self, name: str) -> dict[str, Any]:
@@ -55,30 +59,30 @@ class Tpe:
             return overrides
         raise ConfigError("space", list(self._space.domains), f"{_MOST_TRIES} draws were all impossible; vary less.")
 
-    def tell(self, name: str, score: float | None, *, is_bad: bool = False) -> None:
+    def tell(self, name: str, scores: Sequence[float] | None, *, is_bad: bool = False) -> None:
         """How a trial that was asked for has ended.
 
         Args:
-            score: None if there is none: it failed, which says nothing, or is bad.
+            scores: one for each of `modes`. None if there are none: it failed, which says nothing, or is bad.
             is_bad: worse than all others, e.g. as its loss was not finite.
         """
         trial = self._asked.pop(name)
-        if score is None:
+        if scores is None:
             self._study.tell(trial, state=TrialState.PRUNED if is_bad else TrialState.FAIL)
         else:
-            self._study.tell(trial, score)
+            self._study.tell(trial, scores)
 
-    def know(self, overrides: Overrides, score: float | None, *, is_bad: bool = False) -> None:
+    def know(self, overrides: Overrides, scores: Sequence[float] | None, *, is_bad: bool = False) -> None:
         """Take in a trial that was not asked for: the preset itself, or one of before a restart. As `tell`."""
-        if score is None and not is_bad:
+        if scores is None and not is_bad:
             return
         paths = [path for path in overrides if overrides[path] in self._space.domains[path]]
         self._study.add_trial(
             optuna.create_trial(
                 params={path: _coded(self._space.domains[path], overrides[path]) for path in paths},
                 distributions={path: _distribution(self._space.domains[path]) for path in paths},
-                value=score,
-                state=TrialState.PRUNED if score is None else TrialState.COMPLETE,
+                values=scores,
+                state=TrialState.PRUNED if scores is None else TrialState.COMPLETE,
             )
         )
 
@@ -90,9 +94,12 @@ class Tpe:
         return self._space.active(values)
 
 
-def score_of(metrics: Mapping[str, Any], metric: str) -> float | None:
-    """A trial's score of its last report, or None where it has none or the loss was not finite."""
-    return None if metrics.get("diverged") else metrics.get(metric)
+def scores_of(metrics: Mapping[str, Any], objectives: Iterable[str]) -> list[float] | None:
+    """A trial's scores of its last report, or None where it lacks one or the loss was not finite."""
+    keys = list(objectives)
+    if metrics.get("diverged") or any(metrics.get(key) is None for key in keys):
+        return None
+    return [metrics[key] for key in keys]
 
 
 def _distribution(domain: Domain) -> BaseDistribution:

@@ -12,7 +12,7 @@ from sharding.console import PlainConsole, counted, make_console
 from sweeps.plan import Sweep
 from sweeps.records import Record
 from sweeps.rows import TrialRow, TuneTrial, make_rows
-from sweeps.table import describe_state, make_table, short_name, show_overrides
+from sweeps.table import describe_state, make_table, score_names, show_overrides, show_scores
 
 _PERIOD_S = 0.5
 
@@ -71,5 +71,6 @@ class LiveTable(Callback):
     def _line(self, row: TrialRow) -> str:
         values = show_overrides(row.overrides, self.sweep)
         progress = f"{row.position / 1000:.2f}/{self.sweep.total / 1000:.2f} kimg"
-        score = f"  {short_name(self.sweep.metric.replace('/', '.'))} {self.sweep.score.show(row.score)}"
+        named = zip(score_names(self.sweep), show_scores(row, self.sweep), strict=True)
+        score = "".join(f"  {name} {value}" for name, value in named)
         return f"trial {row.trial}  {values}  {progress}{score if row.position else ''}  {describe_state(row)}"

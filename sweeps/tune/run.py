@@ -19,7 +19,7 @@ from sharding.work.local_ray import local_ray
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, read_records
 from sweeps.report import full_command, write_report
-from sweeps.rows import best_of, rows_on_record, trial_name
+from sweeps.rows import rows_on_record, trial_name, winners
 from sweeps.table import describe_state, make_table
 from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
@@ -161,21 +161,20 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
     if any(row.state in ("waiting", "training") for row in rows):
         return _interrupted(folder, console)
     write_report(folder, sweep, rows)
-    console.print(
-        make_table(
-            rows,
-            sweep,
-            title=f"{folder.path.name}: furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}",
-        )
-    )
+    order = f"furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}"
+    if sweep.second_metric is not None:
+        order = f"what no other beats in both {' and '.join(sweep.objectives)} first"
+    console.print(make_table(rows, sweep, title=f"{folder.path.name}: {order}"))
     for row in rows:
         if row.num_restarts or row.error:
             reason = f"{row.error}; all of it: " if row.error else ""
             console.print(f"{row.trial} {describe_state(row)}: {reason}{_shown(folder.errors(row.trial))}")
-    best = best_of(rows)
-    if best is not None:
-        command = f"the best, {best.trial}, in full:\n  {full_command(sweep, best)}"
-        console.print("\n  ".join(filter(None, [command, length_note(sweep)])))
+    best = winners(rows, sweep)
+    for row in best:
+        which = "one of the best" if sweep.second_metric else "the best"
+        console.print(f"{which}, {row.trial}, in full:\n  {full_command(sweep, row)}")
+    if best and length_note(sweep):
+        console.print(f"  {length_note(sweep)}")
     console.print(f"report: {_shown(folder.report_markdown)}")
     return FAILED if any(row.state == "failed" for row in rows) else 0
 

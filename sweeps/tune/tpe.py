@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, overrides_of, write_record
-from sweeps.search.tpe import Tpe, score_of
+from sweeps.search.tpe import Tpe, scores_of
 
 
 class TpeSearcher(Searcher):
@@ -22,11 +22,11 @@ class TpeSearcher(Searcher):
     def __init__(self, folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> None:
         super().__init__()
         self._folder = folder
-        self._metric = sweep.metric
+        self._objectives = sweep.objectives
         self._tpe = Tpe(
             sweep.search_space,
             sweep.config,
-            mode=sweep.score.mode,
+            modes=[score.mode for score in sweep.objectives.values()],
             num_trials=sweep.num_trials,
             # Else a search that goes on would draw once more what it began with.
             seed=sweep.seed + sum(record.overrides is not None for record in records.values()),
@@ -39,7 +39,9 @@ class TpeSearcher(Searcher):
         for record in records.values():
             if record.is_ended and record.overrides is not None:
                 bad = record.state == "diverged"
-                self._tpe.know(record.overrides, None if bad else record.scores.get(sweep.metric), is_bad=bad)
+                self._tpe.know(
+                    record.overrides, None if bad else scores_of(record.scores, sweep.objectives), is_bad=bad
+                )
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict, **spec: Any) -> bool:
         """Take none: metric and direction are the sweep's, the space is its own."""
@@ -61,12 +63,12 @@ class TpeSearcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self._names.pop(trial_id)
-        score = None if error else score_of(result or {}, self._metric)
+        scores = None if error else scores_of(result or {}, self._objectives)
         is_bad = bool((result or {}).get("diverged"))
         if name in self._given:
-            self._tpe.know(self._given.pop(name), score, is_bad=is_bad)
+            self._tpe.know(self._given.pop(name), scores, is_bad=is_bad)
         else:
-            self._tpe.tell(name, score, is_bad=is_bad)
+            self._tpe.tell(name, scores, is_bad=is_bad)
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: records say all, and files of Tune are never read back."""

@@ -39,6 +39,12 @@ def test_flags_change_the_sweep_and_what_its_trials_share() -> None:
         (["--method.generator.num-downs", "8"], "data.crop_size = 128: must be a multiple of 256"),
         (["--space", "everything"], "space = 'everything': there are"),
         (["--metric", "eval/pnsr"], "metric = 'eval/pnsr': there are: eval/psnr"),
+        (["--second-metric", "eval/ssim"], "second_metric = 'eval/ssim': asha stops .* --algorithm random, grid, tpe"),
+        (["--algorithm", "tpe", "--second-metric", "eval/sism"], "second_metric = 'eval/sism': there are: eval/psnr"),
+        (
+            ["--algorithm", "tpe", "--metric", "eval/ssim", "--second-metric", "eval/ssim"],
+            "second_metric = 'eval/ssim': is the first one too",
+        ),
         (["--engine.device", "cpu", "--ranks-per-trial", "1000"], "ranks_per_trial = 1000: a trial would need"),
         (["--name", "x", "--data.path", "nowhere"], "data.path = 'nowhere': no data set is there"),
         (["--resume", "nowhere"], "holds no sweep.json"),

@@ -10,6 +10,7 @@ from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
 from sweeps.cli import SweepOptions, plan_options, plan_sweep
 from sweeps.metrics import available_metrics, choose_metric
+from sweeps.plan import Sweep, SweepDir
 from sweeps.report import full_command
 from sweeps.rows import TrialRow
 from sweeps.spaces.overrides import apply, flatten
@@ -139,6 +140,29 @@ def test_targets_stored_as_class_numbers_are_chosen_by_class_scores(here: Path) 
     manifest = write_described(here / str(own.data.path), own, views=views, classes=classes)
     assert choose_metric("eval/miou", own, manifest) == "eval/miou"
     assert plan_sweep(["--metric", "eval/miou"])[0].metric == "eval/miou"
+
+
+def test_two_scores_can_decide(here: Path) -> None:
+    own = load_preset(DEFAULT)
+    write_described(here / str(own.data.path), own)
+
+    def plan(second: str, **changes: Any) -> tuple[Sweep, SweepDir]:
+        config = apply(trial_config(own), changes)
+        return plan_options(DEFAULT, SweepOptions(config=config, algorithm="random", second_metric=second), asked={})
+
+    sweep, folder = plan("eval/ssim")
+    assert list(sweep.objectives) == ["eval/psnr", "eval/ssim"]
+    folder.create(sweep)
+    assert folder.sweep() == sweep
+    with pytest.raises(ConfigError, match=r"^second_metric = 'eval/psnr': is the first one too"):
+        plan("eval/psnr")
+    with pytest.raises(ConfigError, match=r"^second_metric = 'eval/miou': view .* shows no classes; use eval/psnr"):
+        plan("eval/miou")
+    distance = "eval/stage_distance/efficientnet-lite0"
+    with pytest.raises(ConfigError, match=rf"^second_metric = '{distance}': is found .*evaluate.encoded = 'always'"):
+        plan(distance)
+    sweep, _ = plan(distance, **{"evaluate.encoded": "always"})
+    assert [score.mode for score in sweep.objectives.values()] == ["max", "min"]
 
 
 ASKED: dict[str, tuple[list[str], dict[str, Any]]] = {

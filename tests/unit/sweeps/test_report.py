@@ -200,6 +200,28 @@ def test_a_sweep_without_any_score_has_no_best(sweep: Sweep, tmp_path: Path) -> 
     assert json.loads(SweepDir(tmp_path).report_json.read_text())["best"] is None
 
 
+def test_of_two_scores_all_that_no_other_beats_are_the_best(sweep: Sweep, tmp_path: Path) -> None:
+    """The second is one that all trials have alike but one: the mean image's."""
+    sweep = replace(sweep, second_metric="baseline/mean/psnr")
+    trials = [FinishedTrial("low", score=18.0), FinishedTrial("high", score=21.0), FinishedTrial("other", score=20.0)]
+    rows = make_rows(trials, sweep)
+    rows[2] = replace(rows[2], scores=rows[2].scores | {"baseline/mean/psnr": 17.5})
+    folder = SweepDir(tmp_path)
+    write_report(folder, sweep, rows)
+    report = json.loads(folder.report_json.read_text())
+    assert [entry["trial"] for entry in report["best"]] == ["high", "low"]
+    assert (report["metric"], report["second_metric"]) == ("eval/psnr", "baseline/mean/psnr")
+    text = folder.report_markdown.read_text()
+    assert "| high | 123.5 | add | 2.00 | 21.00 dB | 17.00 dB | finished, on the front |" in text
+    assert "| other | 123.5 | add | 2.00 | 20.00 dB | 17.00 dB | finished |" in text
+    assert text.count("Train one of the best, ") == 2
+    assert all(entry["command"] in text for entry in report["best"])
+    console = Console(file=io.StringIO(), width=120)
+    console.print(make_table(rows, sweep, title="sweep"))
+    shown = [line.split() for line in console.file.getvalue().splitlines()]  # pyright: ignore
+    assert ["low", "123.5", "add", "2", "18.00", "dB", "17.50", "dB", "finished,", "on", "the", "front"] in shown
+
+
 def test_names_and_errors_cannot_become_markup_of_the_report(sweep: Sweep, tmp_path: Path) -> None:
     folder = SweepDir(tmp_path / "a <b>|x")
     folder.path.mkdir()

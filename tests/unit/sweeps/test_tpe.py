@@ -1,7 +1,7 @@
 """Proposals that follow what has been good, and their names, scores and records as Tune sees them."""
 
 from dataclasses import replace
-from math import log10
+from math import inf, log10
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 
 from sweeps.plan import SweepDir, written
 from sweeps.records import Record, read_records, write_record
-from sweeps.search.tpe import Tpe
+from sweeps.search.tpe import Tpe, scores_of
 from sweeps.spaces.space import Space, draw
 from sweeps.tune.tpe import TpeSearcher
 from tests.unit.sweeps.test_asha import small_sweep
@@ -37,36 +37,59 @@ def score(overrides: dict) -> float:
 def test_proposals_are_better_than_even_draws() -> None:
     """Mean of the last 20 of 40, against 40 of a Latin hypercube: the random of which the search begins with."""
     for seed in range(3):
-        tpe = Tpe(SPACE, CONFIG, mode="max", num_trials=40, seed=seed)
+        tpe = Tpe(SPACE, CONFIG, modes=["max"], num_trials=40, seed=seed)
         found = []
         for number in range(40):
             overrides = tpe.ask(str(number))
             assert SPACE.active(overrides) == overrides
             assert all(value in SPACE.domains[path] for path, value in overrides.items())
             found.append(score(overrides))
-            tpe.tell(str(number), found[-1])
+            tpe.tell(str(number), [found[-1]])
         even = [score(overrides) for overrides in draw(SPACE, num=40, seed=seed)]
         assert sum(found[20:]) / 20 > sum(even) / 40 + 0.5
 
 
 def test_less_can_be_better_and_diverged_trials_are_worst() -> None:
     """The best weight is 10, and above 100 nothing is learnt: half of all draws."""
-    tpe = Tpe(SPACE, CONFIG, mode="min", num_trials=40, seed=0)
+    tpe = Tpe(SPACE, CONFIG, modes=["min"], num_trials=40, seed=0)
     weights = []
     for number in range(40):
         weight = tpe.ask(str(number))["method.weight_l1"]
         weights.append(weight)
-        tpe.tell(str(number), None if weight > 100 else abs(log10(weight / 10)), is_bad=weight > 100)
+        tpe.tell(str(number), None if weight > 100 else [abs(log10(weight / 10))], is_bad=weight > 100)
     assert sum(weight > 100 for weight in weights[20:]) <= 2
     assert sum(3 < weight < 30 for weight in weights[20:]) >= 8
 
 
+def test_of_two_scores_proposals_lie_between_the_best_of_each() -> None:
+    """One is best at 30, the other at 3: none beats what lies between, a quarter of all draws. Above 1000 is nothing,
+    and the first trials are all of that kind."""
+    tpe = Tpe(SPACE, CONFIG, modes=["max", "min"], num_trials=40, seed=0)
+    for weight in (2000.0, 3000.0, 4000.0):
+        overrides = {"method.generator.architecture": "resnet", "method.weight_l1": weight}
+        tpe.know(overrides, None, is_bad=True)
+    weights = []
+    for number in range(40):
+        weight = tpe.ask(str(number))["method.weight_l1"]
+        weights.append(weight)
+        scores = [-abs(log10(weight / 30)), abs(log10(weight / 3))]
+        tpe.tell(str(number), None if weight > 1000 else scores, is_bad=weight > 1000)
+    assert sum(weight > 1000 for weight in weights[20:]) <= 2
+    assert sum(3 <= weight <= 30 for weight in weights[20:]) >= 10
+
+
+def test_a_trial_that_lacks_one_of_two_scores_says_nothing() -> None:
+    assert scores_of({"eval/psnr": 20.0, "eval/ssim": 0.5}, ["eval/psnr", "eval/ssim"]) == [20.0, 0.5]
+    assert scores_of({"eval/psnr": 20.0}, ["eval/psnr", "eval/ssim"]) is None
+    assert scores_of({"eval/psnr": -inf, "eval/ssim": 0.5, "diverged": True}, ["eval/psnr", "eval/ssim"]) is None
+
+
 def test_what_cannot_be_is_not_proposed() -> None:
     space = Space({"method.generator.num_downs": Choice(5, 12), "method.weight_l1": LogUniform(1, 10)})
-    tpe = Tpe(space, CONFIG, mode="max", num_trials=9, seed=0)
+    tpe = Tpe(space, CONFIG, modes=["max"], num_trials=9, seed=0)
     assert {tpe.ask(str(number))["method.generator.num_downs"] for number in range(9)} == {5}
     with pytest.raises(ConfigError, match="100 draws were all impossible"):
-        Tpe(Space({"method.generator.num_downs": Choice(11, 12)}), CONFIG, mode="max", num_trials=3, seed=0).ask("0")
+        Tpe(Space({"method.generator.num_downs": Choice(11, 12)}), CONFIG, modes=["max"], num_trials=3, seed=0).ask("0")
 
 
 @pytest.fixture
