@@ -7,16 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "drawn", "fcn", "mask", "large"]
+Need = Literal["pairs", "sets", "classes", "enlarged", "labels", "way back", "drawn", "fcn", "mask", "large", "medium"]
 """Pairs: it is known which target belongs to an input. Sets: translations and targets as two sets of images. Classes:
 the target view shows them in flat colours. Enlarged: inputs are made of targets in colour by leaving pixels out.
 Labels: the run uses one. Way back: the method translates from b to a too. Drawn: the method draws images b from noise,
-which are compared with the targets as two sets of images. Large: they have `LEAST_OF_SCALES` pixels a side or more.
+which are compared with the targets as two sets of images. Large, medium: they have
+`LEAST_OF_SCALES`, `LEAST_OF_STAGES` pixels a side or more.
 Fcn, mask: a segmentation network, a view that says which pixels count; no run has them by itself.
 """
 
 LEAST_OF_SCALES = 176
 """Pixels of a side, of which the fifth scale of MS-SSIM has the 11 of a window."""
+
+LEAST_OF_STAGES = 32
+"""Pixels of a side, which fixed networks that see images at their own size halve five times."""
 
 PATTERN = "{name}"
 """Stands in names and titles of rows for a class or a label."""

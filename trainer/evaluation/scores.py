@@ -10,7 +10,7 @@ from typing import Literal
 from trainer.config.encoders import ENCODERS, EncoderName
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
-from trainer.evaluation.score import LEAST_OF_SCALES, PATTERN, Need, Score
+from trainer.evaluation.score import LEAST_OF_SCALES, LEAST_OF_STAGES, PATTERN, Need, Score
 from trainer.evaluation.set_rows import rows_of_encoder
 
 BASELINES = {"baseline/mean": "mean image", "baseline/identity": "identity", "baseline/real": "real images"}
@@ -138,6 +138,8 @@ def met_needs(subject: Subject) -> frozenset[Need]:
             met.add("pairs")
             if min(subject.data.crop_shape) >= LEAST_OF_SCALES:
                 met.add("large")
+            if min(subject.data.crop_shape) >= LEAST_OF_STAGES:
+                met.add("medium")
         if subject.manifest.classes and subject.view_b.renders_classes:
             met.add("classes")
         if subject.data.degrade.kind == "downscale" and subject.view_b.channels == 3:
@@ -199,7 +201,7 @@ def why_absent(key: str, subject: Subject, *, encoder: EncoderName | None = None
     missing = score.needs - met_needs(subject)
     if not missing:
         return why_not_encoded(score, subject, encoder=encoder)
-    if missing & {"pairs", "sets", "classes", "enlarged", "large"} and not method.translates:
+    if missing & {"pairs", "sets", "classes", "enlarged", "large", "medium"} and not method.translates:
         return f"judges translations, and method.name = {method.name!r} makes none"
     return next(reason for need, reason in _reasons(subject).items() if need in missing)
 
@@ -216,6 +218,7 @@ def _reasons(subject: Subject) -> dict[Need, str]:
         "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
         "classes": f"view {data.view_b!r} shows no classes",
         "large": f"needs images of {LEAST_OF_SCALES} pixels a side: data.crop_size = {data.crop_size}",
+        "medium": f"needs images of {LEAST_OF_STAGES} pixels a side: data.crop_size = {data.crop_size}",
         "enlarged": f"judges colour images made larger: data.degrade.kind = {data.degrade.kind!r}",
         "labels": f"judges images of a wanted label: {wanted}",
     }

@@ -8,6 +8,11 @@ from trainer.evaluation.score import Need, Score
 FEWEST = 50
 """Of distances and neighbourhoods: test sets of fewer images say less than their noise."""
 _FEWEST_OF_SUBSETS = 20
+_LEARNT: dict[EncoderName, dict[str, str]] = {
+    "alexnet": {"lpips": "LPIPS"},
+    "vgg16": {"lpips": "LPIPS", "dists": "DISTS"},
+}
+"""Scores of pairs whose weights were learnt from people's judgements, for these networks: name and title."""
 
 
 def rows_of_encoder(encoder: EncoderName) -> Iterator[Score]:
@@ -19,6 +24,15 @@ def rows_of_encoder(encoder: EncoderName) -> Iterator[Score]:
             better="lower",
             needs=frozenset({"pairs"}),
             metric="trainer.evaluation.metrics.stage_distance",
+            encoder=encoder,
+        )
+    for name, title in _LEARNT.get(encoder, {}).items():
+        yield Score(
+            name=f"{name}/{encoder}",
+            title=f"{title}, {ENCODERS[encoder]}",
+            better="lower",
+            needs=frozenset({"pairs", "medium"}),
+            metric=f"trainer.evaluation.metrics.{name}",
             encoder=encoder,
         )
     yield from _rows(encoder, "sets", before="", of="", metric="trainer.evaluation.metrics.features")

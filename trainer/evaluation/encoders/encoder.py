@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.config.encoders import ENCODERS, REMARKS, EncoderName
 from trainer.evaluation.encoders.weights_file import WeightsFile
@@ -82,6 +82,12 @@ class Encoder:
         if self.file is not None:
             self.file.check(expected)
             assert self.network
+
+    @property
+    def layers(self) -> nn.Sequential:
+        """Of VGG-16 and AlexNet: torchvision's `features`, for scores that take images at their own size."""
+        network: Any = self.network
+        return network.network.features
 
     def close(self) -> None:
         """Forget the network, until it is asked for again."""
