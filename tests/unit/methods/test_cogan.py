@@ -1,5 +1,6 @@
 """CoGAN on networks small enough to work out, and the search for an image's code."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from math import exp, log
 
@@ -33,10 +34,10 @@ def build(task: Task = TASK, **changes) -> CoGAN:
     return CoGAN(CoGANConfig(**small | changes), task)
 
 
-def both(code: Tensor) -> tuple[Tensor, Tensor]:
+def both(code: Tensor, views: Sequence[int] = (0, 1)) -> tuple[Tensor, ...]:
     """g1(z) = z and g2(z) = -z / 2 in each pixel."""
     image = code[:, :, None, None].expand(-1, -1, 2, 2)
-    return image, -image / 2
+    return tuple((image, -image / 2)[view] for view in views)
 
 
 class Judge(nn.Module):
@@ -87,6 +88,24 @@ def test_a_translation_is_the_other_view_of_the_code_found():
     images = torch.tensor([0.5, -0.25])[:, None, None, None].expand(2, 1, 2, 2)
     torch.testing.assert_close(method.translate(NETWORKS, images), -images / 2, atol=2e-2, rtol=0)
     torch.testing.assert_close(method.translate_back(NETWORKS, images), -2 * images, atol=4e-2, rtol=0)
+
+
+def test_a_search_runs_one_generator_and_its_translation_the_other():
+    """With what both together would have given."""
+    torch.manual_seed(0)
+    method = build(num_inversion_steps=3)
+    generator = method.players["generators"].networks["coupled_generator"].eval()
+    runs = {"a": 0, "b": 0}
+    for view, layers in (("a", generator.private_a), ("b", generator.private_b)):
+        layers.register_forward_hook(lambda *_, view=view: runs.__setitem__(view, runs[view] + 1))
+    image = torch.rand(2, 1, 16, 16)
+    networks, found = own_networks(method), []
+    for calls in (networks, {"coupled_generator": lambda code, views: [generator(code)[view] for view in views]}):
+        torch.manual_seed(1)
+        with torch.no_grad():
+            found.append(method.translate(Networks(calls, networks), image))
+    assert torch.equal(*found)
+    assert runs == {"a": 4 + 5, "b": 1 + 5}
 
 
 def test_codes_stay_where_the_prior_is():

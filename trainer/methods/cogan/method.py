@@ -112,11 +112,11 @@ class CoGAN(Method):
 
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         """g2(z*), where g1(z*) is as near to the image as was found (section 5)."""
-        return networks["coupled_generator"](self._find_codes(networks, image, view=0))[1]
+        return networks["coupled_generator"](self._find_codes(networks, image, view=0), (1,))[0]
 
     def translate_back(self, networks: Networks, image: Tensor) -> Tensor:
         """g1(z*), where g2(z*) is as near to the image as was found."""
-        return networks["coupled_generator"](self._find_codes(networks, image, view=1))[0]
+        return networks["coupled_generator"](self._find_codes(networks, image, view=1), (0,))[0]
 
     def sample(self, networks: Networks, num: int, label: Tensor | None) -> Tensor:
         """g2(z)."""
@@ -133,7 +133,7 @@ class CoGAN(Method):
     def _find_codes(self, networks: Networks, image: Tensor, *, view: int) -> Tensor:
         config = self.config
         return find_codes(
-            lambda code: networks["coupled_generator"](code)[view],
+            lambda code: networks["coupled_generator"](code, (view,))[0],
             image,
             starts=self._draw(networks, config.num_restarts, len(image)),
             num_steps=config.num_inversion_steps,

@@ -4,6 +4,8 @@ Each pair is one module that runs the shared layers once: made of two of DCGAN's
 its private layers only.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -38,12 +40,12 @@ class CoupledGenerator(nn.Module):
         self.private_a = nn.Sequential(*whole.levels[num_shared:], whole.last)
         self.private_b = nn.Sequential(*other.levels[num_shared:], other.last)
 
-    def forward(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """An image of each view, of the same code."""
+    def forward(self, code: Tensor, views: Sequence[int] = (0, 1)) -> tuple[Tensor, ...]:
+        """An image of each of these views, of the same code: 0 is a, 1 is b."""
         features = self.start(self.project(code).unflatten(1, (-1, COARSEST_SIDE, COARSEST_SIDE)))
         for level in self.shared:
             features = level(features)
-        return self.private_a(features), self.private_b(features)
+        return tuple((self.private_a, self.private_b)[view](features) for view in views)
 
 
 class CoupledDiscriminator(nn.Module):

@@ -16,6 +16,8 @@ from tests.tiny_run import subject_of, tiny_config
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
+from trainer.evaluation.metrics import dists, lpips
+from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.metrics.dists import Dists
 from trainer.evaluation.metrics.lpips import Lpips
 from trainer.evaluation.scores import encoded_scores, why_absent
@@ -47,6 +49,9 @@ def check_lpips(name: EncoderName, short: Literal["alex", "vgg"], folder: Path, 
         fakes, reals = (images.expand(-1, 3, -1, -1) for images in (fake, real))
         expected = learned_perceptual_image_patch_similarity(fakes, reals, short, reduction="none")
         assert expected.min() > 5e-3
+        metric = lpips.make(ScoredView(eight_bits=True, encoder=encoder))
+        metric.update(fake, real)
+        assert metric.compute() == {f"lpips/{name}": pytest.approx(expected.mean().item(), rel=1e-3)}
         found = Lpips(encoder)(fake, real)
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
         assert not Lpips(encoder)(real, real).any()
@@ -65,6 +70,9 @@ def test_lpips_and_dists_of_vgg16_are_torchmetrics_own(tmp_path: Path, monkeypat
     fake = (real * 0.5).mul(127.5).round() / 127.5
     expected = torchmetrics_dists.deep_image_structure_and_texture_similarity((fake + 1) / 2, (real + 1) / 2)
     assert expected.min() > 1e-3
+    metric = dists.make(ScoredView(eight_bits=True, encoder=encoder))
+    metric.update(fake, real)
+    assert metric.compute() == {"dists/vgg16": pytest.approx(expected.mean().item(), rel=1e-3)}
     torch.testing.assert_close(Dists(encoder)(fake, real), expected.detach(), rtol=1e-3, atol=1e-5)
     assert Dists(encoder)(real, real).abs().max() < 1e-5
 
