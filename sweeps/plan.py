@@ -8,6 +8,7 @@ sweep-runs/<name>/
     report.json         all trials, furthest and best first
     report.md           the same for people
     results.parquet     the same as a table: a row for each trial
+    sweep.html          all of it on one page, renewed while the sweep runs
 
 Ray and Tune keep their own files in a folder of this machine that ends with them: nothing of theirs is read back.
 """
@@ -173,6 +174,10 @@ class SweepDir:
     @property
     def results(self) -> Path:
         return self.path / "results.parquet"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "sweep.html"
 
     def only_process(self) -> AbstractContextManager[int]:
         """Run it in no other process meanwhile. Raises ConfigError, which names the process that does."""

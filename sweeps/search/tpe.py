@@ -86,6 +86,11 @@ class Tpe:
             )
         )
 
+    @property
+    def study(self) -> optuna.Study:
+        """All that it was told, for Optuna's own analyses. Paths are its parameters."""
+        return self._study
+
     def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for path in self._space.ordered:

@@ -16,6 +16,7 @@ from rich.console import Console
 from sharding.console import command_line, counted, make_console, one_line
 from sharding.storage.files import open_to_append
 from sharding.work.local_ray import local_ray
+from sweeps.page.page import SweepPage
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, read_records
 from sweeps.report import full_command, write_report
@@ -25,6 +26,7 @@ from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
 from sweeps.tune.recorder import Recorder
+from sweeps.tune.renewal import RenewedPage
 from sweeps.tune.tpe import TpeSearcher
 from sweeps.tune.trial import Trial, placement
 from trainer.loop.stop import STOP_SIGNALS, handle, restore
@@ -101,6 +103,7 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
             callbacks=[
                 LiveTable(sweep, name=folder.path.name, before=records),
                 Recorder(folder, sweep, before=records),
+                RenewedPage(folder, sweep, before=records),
             ],
             verbose=0,
         ),
@@ -158,6 +161,7 @@ def stop_signals() -> Iterator[None]:
 def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
     """Show and write what is on record. Returns 0 if every trial came to its end, 1 if one failed."""
     rows = rows_on_record(read_records(folder, sweep), sweep)
+    SweepPage(folder, sweep).write(rows)
     if any(row.state in ("waiting", "training") for row in rows):
         return _interrupted(folder, console)
     write_report(folder, sweep, rows)
@@ -175,7 +179,7 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
         console.print(f"{which}, {row.trial}, in full:\n  {full_command(sweep, row)}")
     if best and length_note(sweep):
         console.print(f"  {length_note(sweep)}")
-    console.print(f"report: {_shown(folder.report_markdown)}")
+    console.print(f"report: {_shown(folder.page)}")
     return FAILED if any(row.state == "failed" for row in rows) else 0
 
 

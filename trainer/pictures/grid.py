@@ -8,13 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from sharding.storage.files import write_atomically
+from trainer.pictures.cells import GAP, HEADER, cell_size
 from trainer.pictures.tensors import to_picture
-
-_SMALLEST_CELL, _LARGEST_CELL = 128, 256  # pixels
-
-
-_GAP, _HEADER = 2, 20
-
 
 _PAPER, _INK = "white", "#444444"
 
@@ -26,33 +21,29 @@ def sample_grid(columns: Mapping[str, Tensor]) -> Image.Image:
         columns: title -> (N, C, H, W) in [-1, 1]; C may differ between columns, and is shown as by `to_picture`.
 
     Returns:
-        RGB. Small images are enlarged by whole factors, large ones reduced to 256 pixels.
+        RGB. Small images are enlarged by whole factors, large ones reduced: see `trainer.pictures.cells`.
     """
     cells = {title: [_cell(to_picture(image)) for image in images] for title, images in columns.items()}
     first = next(iter(cells.values()))
     width, height = first[0].size
     grid = Image.new(
         "RGB",
-        (len(cells) * (width + _GAP) - _GAP, _HEADER + len(first) * (height + _GAP) - _GAP),
+        (len(cells) * (width + GAP) - GAP, HEADER + len(first) * (height + GAP) - GAP),
         _PAPER,
     )
     draw, font = ImageDraw.Draw(grid), ImageFont.load_default(size=12)
     for x, (title, column) in enumerate(cells.items()):
-        left = x * (width + _GAP)
-        draw.text((left + width / 2, _HEADER / 2), title, fill=_INK, font=font, anchor="mm")
+        left = x * (width + GAP)
+        draw.text((left + width / 2, HEADER / 2), title, fill=_INK, font=font, anchor="mm")
         for y, cell in enumerate(column):
-            grid.paste(cell, (left, _HEADER + y * (height + _GAP)))
+            grid.paste(cell, (left, HEADER + y * (height + GAP)))
     return grid
 
 
 def _cell(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    longest = max(width, height)
-    if longest > _LARGEST_CELL:
-        size = (max(1, width * _LARGEST_CELL // longest), max(1, height * _LARGEST_CELL // longest))
-        return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    factor = max(1, _SMALLEST_CELL // longest)
-    return picture.convert("RGB").resize((width * factor, height * factor), Image.Resampling.NEAREST)
+    size = cell_size(*picture.size)
+    how = Image.Resampling.LANCZOS if size[0] < picture.width else Image.Resampling.NEAREST
+    return picture.convert("RGB").resize(size, how)
 
 
 def save_picture(path: Path, picture: Image.Image) -> None:

@@ -62,7 +62,7 @@ class Chart:
     @property
     def x_ticks(self) -> list[float]:
         """Round values up to the end."""
-        return [tick for tick in _ticks([0.0, self.end]) if tick <= self.end]
+        return [tick for tick in round_ticks([0.0, self.end]) if tick <= self.end]
 
     @property
     def y_ticks(self) -> list[float]:
@@ -71,7 +71,7 @@ class Chart:
         lowest, highest = min(values), max(values)
         if 0 < lowest < highest / 2:
             lowest = 0.0
-        return _ticks([lowest, highest])
+        return round_ticks([lowest, highest])
 
     def path(self, points: Sequence[Point]) -> str:
         """The `d` of an SVG path over WIDTH x HEIGHT."""
@@ -192,7 +192,7 @@ def smooth(points: Sequence[Point]) -> list[Point]:
     return smoothed
 
 
-def _ticks(values: Sequence[float]) -> list[float]:
+def round_ticks(values: Sequence[float]) -> list[float]:
     """Round numbers, at least two, of which the first and last enclose the values."""
     lowest, highest = min(values), max(values)
     if lowest == highest:

@@ -110,10 +110,15 @@ def render_report(run: RunDir) -> str:
     )
 
 
-def find_template(name: str) -> jinja2.Template:
-    """A page to be. Names, paths and numbers of the run are text on it, as on a terminal."""
+def find_template(name: str, *, folder: Path | None = None) -> jinja2.Template:
+    """A page to be. Names, paths and numbers of the run are text on it, as on a terminal.
+
+    Args:
+        folder: where it lies, if not here; it may include what lies here.
+    """
+    own = Path(__file__).parent
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([own] if folder is None else [folder, own]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,

@@ -35,19 +35,39 @@ class Picture:
     height: int
 
 
-def choose_grids(run: RunDir) -> list[Path]:
-    """The first, the last, and evenly spaced sample grids in between. Files of other names are no grids."""
+def find_grids(run: RunDir) -> list[Path]:
+    """All sample grids, in the order of training. Files of other names are none."""
     if run.samples.is_symlink() or not run.samples.is_dir():
         return []
     numbered = [path for path in run.samples.iterdir() if re.fullmatch(r"[0-9]{8,15}\.png", path.name)]
-    grids = sorted(path for path in numbered if path == run.sample_file(int(path.stem)))
+    return sorted(path for path in numbered if path == run.sample_file(int(path.stem)))
+
+
+def choose_grids(run: RunDir) -> list[Path]:
+    """The first, the last, and evenly spaced sample grids in between."""
+    grids = find_grids(run)
     if len(grids) <= MOST_GRIDS:
         return grids
     return [grids[place * (len(grids) - 1) // (MOST_GRIDS - 1)] for place in range(MOST_GRIDS)]
 
 
 def embed(path: Path, *, position: int) -> Picture:
-    """Embed as WebP, a tenth of the PNG's size, so that the page stays small.
+    """Embed as WebP, a tenth of the PNG's size, so that the page stays small. Raises as `open_picture`."""
+    picture = open_picture(path)
+    picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
+    return encoded(picture, position=position)
+
+
+def encoded(picture: Image.Image, *, position: int) -> Picture:
+    """An RGB picture as part of the page."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture of a PNG file, RGB.
 
     Raises:
         UnusablePictureError: it is a link or another special file, damaged, or too large.
@@ -60,16 +80,12 @@ def embed(path: Path, *, position: int) -> Picture:
         # Not left to Pillow, whose own limit is of the whole process and may be off.
         if picture.width * picture.height > _MOST_PIXELS:
             raise UnusablePictureError(f"has {picture.width}x{picture.height} pixels, more than {_MOST_PIXELS}")
-        picture = picture if picture.mode == "RGB" else picture.convert("RGB")
-        picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
-        buffer = io.BytesIO()
-        picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
+        picture.load()
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     except UnusablePictureError:
         raise
     except Exception as error:  # decoders raise almost anything on a broken file
         raise UnusablePictureError(f"is no whole PNG file ({error})") from error
-    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
 
 
 def _read(path: Path) -> bytes:

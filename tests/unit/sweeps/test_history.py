@@ -1,7 +1,6 @@
 """What is read of trials' own files: curves, the best for the training that was spent, results.parquet."""
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,35 +11,17 @@ from pyarrow import parquet
 from sweeps.history import Best, Histories, best_by_budget
 from sweeps.plan import Sweep, SweepDir, written
 from sweeps.report import write_report
-from sweeps.resources import Resources
 from sweeps.results import write_results
 from sweeps.rows import TrialRow
 from sweeps.spaces.space import Space
-from sweeps.trials import trial_config
+from tests.made_sweep import line, make_sweep, write_run
 from trainer.config.domains import Choice, LogUniform
-from trainer.presets import DEFAULT, load_preset
-
-SPACE = Space({"method.weight_l1": LogUniform(10, 1000), "method.generator.skips": Choice("add", "none")})
 
 
 @pytest.fixture
-def sweep() -> Sweep:
-    return Sweep(
-        preset=DEFAULT,
-        config=trial_config(load_preset(DEFAULT)),
-        asked={},
-        space="mine",
-        **written(SPACE),
-        metric="eval/psnr",
-        num_trials=3,
-        num_reports=2,
-        reduction_factor=2,
-        ranks_per_trial=1,
-        resources=Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=2),
-        seed=0,
-        command=["diptych", "sweep"],
-        folder=Path("/somewhere"),
-    )
+def sweep(tiny_dataset: Path) -> Sweep:
+    space = Space({"method.weight_l1": LogUniform(10, 1000), "method.generator.skips": Choice("add", "none")})
+    return make_sweep(tiny_dataset, num_reports=2, **written(space))
 
 
 def row(trial: str, score: float | None, *, position: int = 2000, **changes: Any) -> TrialRow:
@@ -57,32 +38,18 @@ def row(trial: str, score: float | None, *, position: int = 2000, **changes: Any
     return replace(found, **changes)
 
 
-@pytest.fixture
-def write_run(sweep: Sweep, tiny_dataset: Path, tmp_path: Path) -> Callable[..., None]:
-    """Makes a trial's run, which was started at a time of day, and reported what `lines` say."""
-
-    def write(trial: str, began: str, *lines: Mapping[str, float]) -> None:
-        run = SweepDir(tmp_path).run(trial)
-        data = replace(sweep.config.data, path=tiny_dataset)
-        run.create(replace(sweep.config, data=data), preset=DEFAULT, command=[])
-        record = json.loads(run.run_file.read_text()) | {"started": f"2026-11-29T{began}+00:00"}
-        run.run_file.write_text(json.dumps(record))
-        run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-    return write
-
-
-def line(position: int, time_s: float, psnr: float | None = None) -> dict[str, float]:
-    score = {"loss/generator": 1.0} if psnr is None else {"eval/psnr": psnr, "baseline/mean/psnr": 17.0}
-    return {"position": position, "kimg": position / 1000, "time_s": time_s, **score}
-
-
-def test_the_best_is_counted_by_what_all_trials_had_cost_when_it_came(
-    sweep: Sweep, write_run: Callable[..., None], tmp_path: Path
-) -> None:
+def test_the_best_is_counted_by_what_all_trials_had_cost_when_it_came(sweep: Sweep, tmp_path: Path) -> None:
     """001 begins 10 s later, so that its first score comes between the two of 000."""
-    write_run("000", "10:00:00", line(4, 1.0), line(1000, 20.0, 20.0), line(2000, 40.0, 19.0))
-    write_run("001", "10:00:10", line(1000, 15.0, 21.5), line(2000, 100.0, 22.0))
+    write_run(
+        SweepDir(tmp_path),
+        "000",
+        [line(4, 1.0), line(1000, 20.0, 20.0), line(2000, 40.0, 19.0)],
+        sweep=sweep,
+        began="10:00:00",
+    )
+    write_run(
+        SweepDir(tmp_path), "001", [line(1000, 15.0, 21.5), line(2000, 100.0, 22.0)], sweep=sweep, began="10:00:10"
+    )
     histories = Histories(SweepDir(tmp_path)).of([row("001", 22.0), row("000", 19.0), row("002", None)])
     assert best_by_budget(histories, sweep) == [
         Best(spent=1000, score=20.0, trial="000"),
@@ -97,10 +64,8 @@ def test_the_best_is_counted_by_what_all_trials_had_cost_when_it_came(
     assert [history.seconds for history in histories] == [100.0, 40.0, None]
 
 
-def test_a_growing_file_is_read_again_and_a_damaged_one_does_not_stop_the_sweep(
-    write_run: Callable[..., None], tmp_path: Path
-) -> None:
-    write_run("000", "10:00:00", line(1000, 20.0, 20.0))
+def test_a_growing_file_is_read_again_and_a_damaged_one_does_not_stop_the_sweep(sweep: Sweep, tmp_path: Path) -> None:
+    write_run(SweepDir(tmp_path), "000", [line(1000, 20.0, 20.0)], sweep=sweep, began="10:00:00")
     histories = Histories(SweepDir(tmp_path))
     rows = [row("000", 20.0)]
     assert len(histories.of(rows)[0].reports) == 1
@@ -111,10 +76,8 @@ def test_a_growing_file_is_read_again_and_a_damaged_one_does_not_stop_the_sweep(
     assert histories.of(rows)[0].reports == []
 
 
-def test_results_have_a_row_for_each_trial_with_its_values_by_path(
-    sweep: Sweep, write_run: Callable[..., None], tmp_path: Path
-) -> None:
-    write_run("000", "10:00:00", line(2000, 40.0, 20.0))
+def test_results_have_a_row_for_each_trial_with_its_values_by_path(sweep: Sweep, tmp_path: Path) -> None:
+    write_run(SweepDir(tmp_path), "000", [line(2000, 40.0, 20.0)], sweep=sweep, began="10:00:00")
     rows = [
         row("000", 20.0),
         row("001", 19.0, overrides={"method.weight_l1": 31.6}),

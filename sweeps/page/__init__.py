@@ -1,0 +1,1 @@
+"""sweep.html: a sweep on one page."""
