@@ -15,15 +15,16 @@ from launch.machine.devices import count_cores, count_gpus
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import check_names, choose_metric
-from sweeps.plan import Algorithm, NumTrialsOrAll, ReductionFactor, Seed, Sweep, SweepDir, written
+from sweeps.plan import Algorithm, NumTrialsOrAll, Quantile, ReductionFactor, Seed, Sweep, SweepDir, written
 from sweeps.records import Record, read_records
 from sweeps.resources import Resources, plan_resources
 from sweeps.resume import open_sweep
 from sweeps.spaces.catalogue import choose_space
+from sweeps.spaces.on_the_way import NAME, check_on_the_way, space_on_the_way
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.spaces.space import Space, grid
 from sweeps.trials import in_group, scales_of, trial_config
-from trainer.config.bounds import AtLeast, AtLeastOne
+from trainer.config.bounds import AtLeast, AtLeastOne, Share
 from trainer.config.errors import require
 from trainer.config.section import check_bounds
 from trainer.presets import load_preset
@@ -50,7 +51,8 @@ class SweepOptions:
     a range may say its steps for a grid: log:1..100/3."""
     algorithm: Algorithm = "asha"
     """asha draws configurations evenly and stops those that fall behind; random stops none; grid tries all
-    combinations; tpe proposes what is like the best of those that ended (Optuna), and stops none."""
+    combinations; tpe proposes what is like the best of those that ended (Optuna), and stops none; pbt trains all as a
+    population: at each report the worst go on with the weights of the best, and with values near theirs."""
     num_trials: NumTrialsOrAll = None
     """Configurations to try: 4 if not given, of a grid all. The first is the one below, if the space holds it."""
     metric: str | None = None
@@ -58,11 +60,15 @@ class SweepOptions:
     on its data if not given."""
     second_metric: str | None = None
     """Another, e.g. eval/kid/efficientnet-lite0 (with --evaluate.encoded always), as one score alone may reward the
-    wrong thing: PSNR does blur. Then those trials are best that no other beats in both. Not with asha."""
+    wrong thing: PSNR does blur. Then those trials are best that no other beats in both. Not with asha and pbt."""
     num_reports: AtLeastOne = 8
     """How often a trial is scored and saved, evenly over --train.total-kimg."""
     reduction_factor: ReductionFactor = 2
     """ASHA: after 1, 2, 4, ... reports (for 2) only the best of so many trials goes on."""
+    quantile: Quantile = 0.25
+    """PBT: the share of trials that take over at each report, and from which."""
+    resample: Share = 0.25
+    """PBT: how likely it is that a value is drawn anew then, in place of being made larger or smaller by a fifth."""
     max_concurrent: CountOrAuto = 0
     """Trials at once; 0 is as many as the machine has cores or GPUs for."""
     ranks_per_trial: AtLeastOne = 1
@@ -117,7 +123,7 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     Args:
         asked: what the user changed of the preset; see `asked_by`.
     """
-    name, space = choose_space(options.space, options.vary, options.config)
+    name, space = _choose_space(options)
     options = replace(options, num_trials=count_trials(options, space))
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
@@ -131,6 +137,16 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     return sweep, folder
 
 
+def _choose_space(options: SweepOptions) -> tuple[str, Space]:
+    if options.algorithm != "pbt":
+        return choose_space(options.space, options.vary, options.config)
+    if options.space is None and not options.vary:
+        return NAME, space_on_the_way(options.config)
+    name, space = choose_space(options.space, options.vary, options.config)
+    check_on_the_way(space, options.config)
+    return name, space
+
+
 def _choose_metrics(options: SweepOptions) -> tuple[str, str | None]:
     config, manifest = options.config, read_manifest(options.config.data.path)
     metric, second = choose_metric(options.metric, config, manifest), options.second_metric
@@ -141,7 +157,9 @@ def _choose_metrics(options: SweepOptions) -> tuple[str, str | None]:
 def count_trials(options: SweepOptions, space: Space) -> int:
     """How many configurations are tried. Raises ConfigError for a grid whose number was asked to be another."""
     if options.algorithm != "grid":
-        return options.num_trials or _NUM_TRIALS
+        num = options.num_trials or _NUM_TRIALS
+        require(num > 1 or options.algorithm != "pbt", "num_trials", num, "pbt compares trials; use 2 or more.")
+        return num
     num = len(grid(space))
     require(options.num_trials in (None, num), "num_trials", options.num_trials, f"the grid has {num}; leave it out.")
     return num
@@ -166,6 +184,8 @@ def make_sweep(options: SweepOptions, space: Space, *, preset: str, asked: Overr
         num_trials=options.num_trials,
         num_reports=options.num_reports,
         reduction_factor=options.reduction_factor,
+        quantile=options.quantile,
+        resample=options.resample,
         ranks_per_trial=options.ranks_per_trial,
         resources=resources,
         seed=options.seed,

@@ -9,7 +9,10 @@ from trainer.data.subject import Subject
 from trainer.evaluation.scores import available_objectives, objectives, why_absent
 from trainer.runs.config import RunConfig
 
-_BY_ONE: dict[Algorithm, str] = {"asha": "stops trials that are behind in one score"}
+_BY_ONE: dict[Algorithm, str] = {
+    "asha": "stops trials that are behind in one score",
+    "pbt": "replaces trials that are behind in one score",
+}
 """Algorithms that need to know on the way which trial is the better one, and why."""
 
 

@@ -4,6 +4,7 @@ sweep-runs/<name>/
     sweep.json          all settings: enough to resume the sweep
     trials/<name>/      the run directory of each trial, as `diptych train` makes them
     records/<name>      .json: how the trial stands; .txt: what its failures had to say
+    population.json     of population-based training: who took over whose weights, and when
     ray.log             what Ray has to say
     report.json         all trials, furthest and best first
     report.md           the same for people
@@ -31,7 +32,7 @@ from sweeps.spaces.catalogue import FORMER
 from sweeps.spaces.overrides import Overrides
 from sweeps.spaces.space import MOST_CELLS, Space, draw, grid, own_values
 from sweeps.spaces.text import parse_domain, show_domain
-from trainer.config.bounds import AtLeast, AtLeastOne
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, Share
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
 from trainer.evaluation.score import Score
@@ -40,11 +41,12 @@ from trainer.runs.config import RunConfig
 from trainer.runs.formats import FORMAT_KEY, SWEEP
 from trainer.runs.rundir import RunDir
 
-Algorithm = Literal["asha", "random", "grid", "tpe"]
+Algorithm = Literal["asha", "random", "grid", "tpe", "pbt"]
 _BOUNDS = (AtLeast(1, "use 1 or more."), AtLeast(1, "use 10000 or fewer.", most=MOST_CELLS))
 NumTrials = Annotated[int, *_BOUNDS]
 NumTrialsOrAll = Annotated[int | None, *_BOUNDS]
 ReductionFactor = Annotated[int, AtLeast(2, "use 2 or more.")]
+Quantile = Annotated[float, MoreThan(0, "use a share of more than 0, to 0.5.", most=0.5)]
 Seed = Annotated[int, AtLeast(0, "use 0 or more.")]
 
 
@@ -72,7 +74,7 @@ class Sweep:
     vary around that."""
     algorithm: Algorithm = "asha"
     """`asha` and `random` draw configurations evenly from the space, `grid` tries all, `tpe` proposes what is like the
-    best of those that ended; `asha` alone stops trials early."""
+    best of those that ended; `asha` alone stops trials early. In `pbt` the worst take over the weights of the best."""
     metric: str
     """Of the validation split."""
     second_metric: str | None = None
@@ -82,6 +84,10 @@ class Sweep:
     """How often a trial is scored, over its whole length."""
     reduction_factor: ReductionFactor
     """Of the trials that reach a rung, one in so many goes on; each rung is so many times further than the last."""
+    quantile: Quantile = 0.25
+    """PBT: the share of trials that take over at each report, and from which."""
+    resample: Share = 0.25
+    """PBT: how likely it is that a value is drawn anew then, in place of being perturbed."""
     ranks_per_trial: AtLeastOne
     resources: Resources
     seed: Seed
@@ -158,6 +164,10 @@ class SweepDir:
     @property
     def records(self) -> Path:
         return self.path / "records"
+
+    @property
+    def population(self) -> Path:
+        return self.path / "population.json"
 
     @property
     def ray_log(self) -> Path:

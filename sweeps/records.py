@@ -83,8 +83,11 @@ def _read(folder: SweepDir, trial: str) -> Record:
         raise ConfigError("resume", str(path), reason) from error
 
 
-def check_run(run: RunDir, overrides: Overrides) -> None:
+def check_run(run: RunDir, overrides: Overrides, *, former: Overrides | None = None) -> None:
     """What a resumed trial finds in its run directory must be its own.
+
+    Args:
+        former: what it may train with instead, as a decision to change that may not have been carried out.
 
     Raises:
         ConfigError: the directory is a link, or its run.json is damaged or that of another configuration.
@@ -93,6 +96,8 @@ def check_run(run: RunDir, overrides: Overrides) -> None:
     if not run.run_file.exists():
         return
     values = flatten(config_to_dict(run.config()))
+    if former is not None and all(values.get(path) == value for path, value in former.items()):
+        return
     for path, value in overrides.items():
         if values.get(path) != value:
             reason = (

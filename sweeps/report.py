@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from sharding.console import command_line, markdown_table, markdown_text, printable
 from sharding.storage.files import write_atomically
 from sweeps.history import Histories
+from sweeps.lineage import lineage, lineage_lines
 from sweeps.plan import Sweep, SweepDir
 from sweeps.results import write_results
-from sweeps.rows import TrialRow, winners
+from sweeps.rows import TrialRow, best_of, winners
 from sweeps.spaces.overrides import as_flags
 from sweeps.table import describe_state, front_names, score_names, short_names, show_scores, show_value
 from sweeps.trials import full_overrides, length_note
@@ -37,6 +38,7 @@ def write_report(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> None:
         **two,
         "total_images": sweep.total,
         "best": best if two else next(iter(best), None),
+        **lineage(folder, sweep, best_of(rows)),
         "trials": [asdict(row) | {"run": str(folder.run(row.trial).path.relative_to(folder.path))} for row in rows],
     }
     write_atomically(folder.report_json, json.dumps(report, indent=1, allow_nan=False).encode())
@@ -52,6 +54,7 @@ def _markdown(folder: SweepDir, sweep: Sweep, rows: list[TrialRow]) -> str:
     lines += markdown_table(names, [_cells(row, sweep, in_front=row.trial in front) for row in rows])
     lines += ["\n" + markdown_text(f"Trial {row.trial} failed: {row.error}") for row in rows if row.error]
     best = winners(rows, sweep)
+    lines += lineage_lines(folder, sweep, best_of(rows))
     for row in best:
         command = textwrap.indent(printable(full_command(sweep, row)), "    ")
         which = "one of the best" if sweep.second_metric else "the best"

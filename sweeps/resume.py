@@ -3,6 +3,7 @@
 The folder may come from a stranger, so nothing in it is taken on trust, and nothing of it is run.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,12 @@ from launch.machine.devices import count_cores, count_gpus
 from sharding.storage.files import refuse_link
 from sweeps.metrics import check_names
 from sweeps.plan import Sweep, SweepDir
+from sweeps.population import planned_values, read_population
 from sweeps.records import Record, check_run, overrides_of, read_records
 from sweeps.resources import Resources, plan_resources
 from sweeps.spaces.catalogue import FORMER
-from sweeps.spaces.overrides import apply
+from sweeps.spaces.on_the_way import check_on_the_way
+from sweeps.spaces.overrides import Overrides, apply
 from trainer.config.errors import ConfigError
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
@@ -31,13 +34,28 @@ def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
     _check_folders(folder)
     _check_settings(sweep)
     records = read_records(folder, sweep)
-    for name, overrides in overrides_of(records, sweep).items():
+    decided, former = _decided(folder, sweep, records)
+    for name, overrides in decided.items():
         apply(sweep.config, overrides or {})
-        check_run(folder.run(name), overrides or {})
+        check_run(folder.run(name), overrides or {}, former=former.get(name))
         read_metrics(folder.run(name).metrics_file)  # ASHA will: damage is told before Ray starts
     # Relative paths of a sweep that was moved to another machine begin here.
     start = sweep.folder if sweep.folder.is_dir() else Path.cwd()
     return replace(sweep, folder=start, resources=_resources(sweep)), records
+
+
+def _decided(
+    folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]
+) -> tuple[Mapping[str, Overrides | None], Mapping[str, Overrides]]:
+    """What each trial changes, and what it may still train with, where the newest decisions were not carried out."""
+    on_record = overrides_of(records, sweep)
+    if sweep.algorithm != "pbt":
+        return on_record, {}
+    for overrides in on_record.values():
+        apply(sweep.config, overrides or {})
+    population, planned = read_population(folder, sweep), planned_values(sweep)
+    before = [exploit for exploit in population.exploits if exploit not in population.newest]
+    return population.values(planned), replace(population, exploits=before).values(planned)
 
 
 def _check_folders(folder: SweepDir) -> None:
@@ -60,6 +78,8 @@ def _check_settings(sweep: Sweep) -> None:
         _ = sweep.search_space
     except ValueError as error:
         raise ConfigError("domains", sweep.domains, f"of sweep.json: {error}") from None
+    if sweep.algorithm == "pbt":
+        check_on_the_way(sweep.search_space, sweep.config)
     check_names(sweep.metric, sweep.second_metric, algorithm=sweep.algorithm)
     sweep.config.check_hardware(count_gpus())
 

@@ -53,13 +53,18 @@ def make_rows(
     trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None
 ) -> list[TrialRow]:
     """All trials in the order of `rows_on_record`: as Tune has them, or else as they were before it began."""
-    records = dict(before or {})
-    overrides = overrides_of(records, sweep)
-    for trial in trials:
-        name = trial_name(trial)
-        records[name] = record_of(trial, sweep, before=records.get(name, Record()))
-        overrides[name] = trial.config["trial"]["overrides"]
+    trials, overrides = list(trials), overrides_of(before or {}, sweep)
+    overrides |= {trial_name(trial): trial.config["trial"]["overrides"] for trial in trials}
+    records = records_now(trials, sweep, before=before or {})
     return _sorted([_row(name, record, overrides[name] or {}, sweep) for name, record in records.items()], sweep)
+
+
+def records_now(trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record]) -> dict[str, Record]:
+    """How trials stand, by name. In population-based training a trial is one of Tune's for each report."""
+    records = dict(before)
+    for trial in trials:
+        records[trial_name(trial)] = record_of(trial, sweep, before=records.get(trial_name(trial), Record()))
+    return records
 
 
 def rows_on_record(records: Mapping[str, Record], sweep: Sweep) -> list[TrialRow]:
@@ -102,26 +107,29 @@ def record_of(trial: TuneTrial, sweep: Sweep, *, before: Record) -> Record:
     """How a trial stands, which stood as `before` says when Tune began with it."""
     result = trial.last_result or {}
     failed = trial.status == "ERROR"
-    position, scores = (
-        (result["position"], _scores(result)) if "position" in result else (before.position, before.scores)
-    )
+    position, scores = before.position, before.scores
+    if "position" in result:
+        position, scores = result["position"], reported_scores(result)
+    elif trial.config["trial"]["position"] > position:  # it took over another's weights
+        position, scores = trial.config["trial"]["position"], {}
     return Record(
-        state=_state(trial.status, result, sweep.total),
+        state=_state(trial.status, result, sweep),
         position=position,
         scores=scores,
         num_restarts=before.num_restarts + trial.num_failures - failed,
         error=_last_line(trial.error_file) if failed else None,
-        overrides=trial.config["trial"]["overrides"] if sweep.algorithm == "tpe" else None,
+        overrides=trial.config["trial"]["overrides"] if sweep.algorithm in ("tpe", "pbt") else None,
     )
 
 
-def _scores(result: Mapping[str, Any]) -> dict[str, float]:
+def reported_scores(result: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a trial's report that are finite."""
     return {
         key: value for key, value in result.items() if key.startswith(("eval/", "baseline/")) and math.isfinite(value)
     }
 
 
-def _state(status: str, result: Mapping[str, Any], total: int) -> State:
+def _state(status: str, result: Mapping[str, Any], sweep: Sweep) -> State:
     if status == "ERROR":
         return "failed"
     if status == "RUNNING":
@@ -130,7 +138,9 @@ def _state(status: str, result: Mapping[str, Any], total: int) -> State:
         return "waiting"
     if result.get("diverged"):
         return "diverged"
-    return "finished" if result.get("position", 0) >= total else "stopped early"
+    if result.get("position", 0) >= sweep.total:
+        return "finished"
+    return "waiting" if sweep.algorithm == "pbt" else "stopped early"  # for the others to come as far
 
 
 def _last_line(path: str | None) -> str:

@@ -77,6 +77,13 @@ def scales_of(paths: Iterable[str], config: RunConfig, *, preset: str, vary: Seq
 
 
 def length_note(sweep: Sweep) -> str:
-    """What to know of a full training whose length the user has set for the trials, too; empty where he has not."""
+    """What to know of a full training whose length the user has set for the trials, too; empty where he has not.
+
+    After population-based training also that its values are those of the end.
+    """
     length = asked_of(sweep).get("train.total_kimg")
-    return "" if length is None else f"--train.total-kimg {length} is yours: without it, the length is the preset's."
+    last = ["Values changed on the way: these are the last, and report.md has the schedule."] * (
+        sweep.algorithm == "pbt"
+    )
+    own = [f"--train.total-kimg {length} is yours: without it, the length is the preset's."] * (length is not None)
+    return " ".join([*last, *own])

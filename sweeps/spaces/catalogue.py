@@ -51,7 +51,7 @@ class When:
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
     """A field of a configuration, as far as a search cares."""
 
     path: str
@@ -94,7 +94,7 @@ def name_of(name: str | None) -> str:
 
 def group_space(groups: Sequence[str], config: RunConfig) -> Space:
     """The domains of all fields of some groups, without what the configuration does not use or could not be."""
-    known = {entry.path: entry for entry in _fields(config)}
+    known = {entry.path: entry for entry in fields_of(config)}
     found = {
         entry.path: (entry, domain)
         for entry in known.values()
@@ -160,7 +160,7 @@ def _by_name(name: str, config: RunConfig) -> Space:
 
 
 def _parse_vary(vary: Sequence[str], config: RunConfig) -> dict[str, Domain]:
-    known = {entry.path: entry for entry in _fields(config)}
+    known = {entry.path: entry for entry in fields_of(config)}
     domains: dict[str, Domain] = {}
     for text in vary:
         path, equals, domain = text.partition("=")
@@ -179,7 +179,7 @@ def _parse_vary(vary: Sequence[str], config: RunConfig) -> dict[str, Domain]:
 
 def _conditional(domains: dict[str, Domain], conditions: dict[str, Condition], config: RunConfig) -> Space:
     """The space with the conditions that its fields state. Raises ConfigError for paths that are none, or idle."""
-    known = {entry.path: entry for entry in _fields(config)}
+    known = {entry.path: entry for entry in fields_of(config)}
     found: dict[str, Condition] = {}
     for path in domains:
         if path not in known:
@@ -196,7 +196,7 @@ def _conditional(domains: dict[str, Domain], conditions: dict[str, Condition], c
     return Space(domains, found)
 
 
-def _conditions_of(entry: _Field, domains: Mapping[str, Domain], known: Mapping[str, _Field]) -> Condition | None:
+def _conditions_of(entry: Field, domains: Mapping[str, Domain], known: Mapping[str, Field]) -> Condition | None:
     """What a field depends on among the paths that vary; None if another, which does not vary, leaves it no effect."""
     conditions: dict[str, tuple[Any, ...]] = {}
     for other, wanted in entry.depends_on().items():
@@ -229,15 +229,15 @@ def _has_effect(path: str, config: RunConfig) -> bool:
     return not path.startswith(tuple(f"method.{name}." for name in config.method.idle_sections))
 
 
-def _fields(section: Section, prefix: str = "") -> Iterator[_Field]:
+def fields_of(section: Section, prefix: str = "") -> Iterator[Field]:
     """All fields of a configuration but the sections themselves, with their paths."""
     for name, hint in annotations_of(type(section)).items():
         path, value = prefix + name, getattr(section, name)
         if isinstance(value, Section):
-            yield from _fields(value, f"{path}.")
+            yield from fields_of(value, f"{path}.")
         elif isinstance(value, Mapping):
             for key, part in value.items():
                 if isinstance(part, Section):
-                    yield from _fields(part, f"{path}.{key}.")
+                    yield from fields_of(part, f"{path}.{key}.")
         else:
-            yield _Field(path, value, next(iter(found_in(hint, Searched)), None))
+            yield Field(path, value, next(iter(found_in(hint, Searched)), None))

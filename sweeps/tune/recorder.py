@@ -11,7 +11,7 @@ from sharding.console import printable
 from sharding.storage.files import open_to_append
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
-from sweeps.rows import TuneTrial, record_of, trial_name
+from sweeps.rows import TuneTrial, records_now, trial_name
 
 
 class Recorder(Callback):
@@ -27,13 +27,13 @@ class Recorder(Callback):
         self._before = before
         self._written = dict(before)
         self._num_told: dict[str, int] = {}
+        """By the file of Tune's."""
 
     def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
         for trial in trials:
-            name = trial_name(trial)
-            record = record_of(trial, self._sweep, before=self._before[name])
+            self._keep_errors(trial, trial_name(trial))
+        for name, record in records_now(trials, self._sweep, before=self._before).items():
             if record != self._written[name]:
-                self._keep_errors(trial, name)
                 write_record(self._folder, name, record)
                 self._written[name] = record
 
@@ -42,8 +42,8 @@ class Recorder(Callback):
         if trial.error_file is None or not Path(trial.error_file).is_file():
             return
         text = Path(trial.error_file).read_text(errors="replace")
-        new = text[self._num_told.get(name, 0) :]
+        new = text[self._num_told.get(trial.error_file, 0) :]
         if new:
-            self._num_told[name] = len(text)
+            self._num_told[trial.error_file] = len(text)
             with open_to_append(self._folder.errors(name)) as file:
                 file.write(printable(Text.from_ansi(new).plain) + "\n")

@@ -25,6 +25,7 @@ from sweeps.table import describe_state, make_table
 from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
 from sweeps.tune.live import LiveTable
+from sweeps.tune.pbt import PopulationSearcher
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.renewal import RenewedPage
 from sweeps.tune.tpe import TpeSearcher
@@ -36,6 +37,8 @@ FAILED = 1
 _TUNES_SIGNAL = signal.SIGUSR1
 """By which Tune itself is told to end its trials."""
 _MAX_FAILURES = 2
+_NO_END = -1
+"""As many trials of Tune as the search asks for."""
 _OBJECT_STORE_BYTES = 80 * 2**20
 """Near Ray's minimum: trials pass figures around, never images or weights."""
 
@@ -92,7 +95,7 @@ def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *
     trial = tune.with_parameters(Trial, folder=folder, sweep=sweep, private=private)
     return tune.Tuner(
         tune.with_resources(trial, placement(sweep)),
-        param_space={} if sweep.algorithm == "tpe" else {"trial": tune.grid_search(left)},
+        param_space={} if sweep.algorithm in ("tpe", "pbt") else {"trial": tune.grid_search(left)},
         tune_config=tune_config(folder, sweep, records),
         run_config=tune.RunConfig(
             name="tune",
@@ -117,7 +120,7 @@ def tune_config(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -
         metric=sweep.metric,
         mode=sweep.score.mode,
         search_alg=_search(folder, sweep, records),
-        num_samples=sweep.num_trials - len(ended) if sweep.algorithm == "tpe" else 1,
+        num_samples={"tpe": sweep.num_trials - len(ended), "pbt": _NO_END}.get(sweep.algorithm, 1),
         scheduler=RememberingAsha(folder, sweep, ended=ended) if sweep.algorithm == "asha" else FIFOScheduler(),
         reuse_actors=True,
         trial_dirname_creator=trial_name,
@@ -128,6 +131,8 @@ def _search(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> Se
     most = sweep.resources.max_concurrent
     if sweep.algorithm == "tpe":
         return ConcurrencyLimiter(TpeSearcher(folder, sweep, records), max_concurrent=most)
+    if sweep.algorithm == "pbt":
+        return ConcurrencyLimiter(PopulationSearcher(folder, sweep, records), max_concurrent=most)
     return BasicVariantGenerator(max_concurrent=most)
 
 

@@ -16,7 +16,9 @@ from launch.on_ray.actors import kill_actors, start_actor
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.tune.rank import Rank
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.ranks.rendezvous import STORE_VARIABLE
+from trainer.runs.rundir import RunDir
 
 _END_TIMEOUT_S = 40
 """W&B may take 20 s to give up on a server that is gone."""
@@ -58,10 +60,22 @@ def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
 
 
 def reported(metrics: dict[str, Any], sweep: Sweep) -> dict[str, Any]:
-    """What Tune is told: a trial whose loss was not finite is over, and behind all others."""
+    """What Tune is told: a trial whose loss was not finite is over, and behind all others.
+
+    In population-based training each report ends it for Tune: it goes on as another.
+    """
     if metrics.get("diverged"):
         return {sweep.metric: sweep.score.worst, "done": True, **metrics}
-    return metrics
+    return metrics | {"done": True} if sweep.algorithm == "pbt" else metrics
+
+
+def report_on_record(run: RunDir, position: int, sweep: Sweep) -> dict[str, Any]:
+    """What a run found at a position, where its rank died between saving and reporting."""
+    found: dict[str, Any] = {"position": position, sweep.metric: sweep.score.worst}
+    for metrics in read_metrics(run.metrics_file):
+        if metrics["position"] == position:
+            found |= {key: value for key, value in metrics.items() if key.startswith(("eval/", "baseline/"))}
+    return found
 
 
 class Trial(tune.Trainable):
@@ -86,11 +100,19 @@ class Trial(tune.Trainable):
             self.run.create(config, preset=self.sweep.preset, command=self.sweep.command)
         self.position: int = self._on_all("begin", self.run.path)
         self._require(position)
+        period = self.sweep.report_period
+        self._until = min(self.sweep.total, position + period - position % period)
 
     def step(self) -> dict[str, Any]:
         """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
-        metrics = self._on_all("advance", self.sweep.report_period)
+        in_rounds = self.sweep.algorithm == "pbt"
+        if in_rounds and self.position >= self._until:
+            metrics = report_on_record(self.run, self.position, self.sweep)
+        else:
+            metrics = self._on_all("advance", self.sweep.report_period)
         self.position = metrics["position"]
+        if in_rounds:
+            self._on_all("end")  # its folder may be given other weights from now on
         return reported(metrics, self.sweep)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -35,6 +35,15 @@ CHANGEABLE = (
 optimizer: with another value the run would not be this run."""
 
 
+TAKEN_FROM_KEY = "taken_from"
+"""In an entry of `changes`: the trial of the same sweep with whose weights the run goes on from there."""
+
+
+def can_change(path: str) -> bool:
+    """Whether a run may go on with another value of a field."""
+    return any(fnmatchcase(path, name) or path.startswith(f"{name}.") for name in CHANGEABLE)
+
+
 def find_changes(before: RunConfig, after: RunConfig) -> dict[str, Any]:
     """New values by their paths, e.g. `train.total_kimg`.
 
@@ -43,7 +52,7 @@ def find_changes(before: RunConfig, after: RunConfig) -> dict[str, Any]:
     """
     changes, old = changed(after, since=before), flatten(config_to_dict(before))
     for path, value in changes.items():
-        if not any(fnmatchcase(path, name) or path.startswith(f"{name}.") for name in CHANGEABLE):
+        if not can_change(path):
             remedy = f"is {old.get(path)!r} for the whole of a run; start a new run. A resumed one can change: "
             raise ConfigError(path, value, remedy + ", ".join(CHANGEABLE) + ".")
     return changes
@@ -58,16 +67,21 @@ def check_length(config: RunConfig, *, position: int) -> None:
         )
 
 
-def write_changes(run: RunDir, config: RunConfig, changes: Mapping[str, Any], *, position: int) -> None:
+def write_changes(
+    run: RunDir, config: RunConfig, changes: Mapping[str, Any], *, position: int, taken_from: str | None = None
+) -> None:
     """Put the changed configuration into run.json, and, under `changes`, since when which values hold.
 
     With another micro-batch the run has another global batch: that of the ranks that start next.
 
     Args:
         position: images that the run had seen.
+        taken_from: the trial of its sweep with whose weights it goes on, if not with its own.
     """
     record = run.record()
     noted = {"position": position, "when": f"{datetime.now(UTC):%FT%TZ}", "values": dict(changes)}
+    if taken_from is not None:
+        noted[TAKEN_FROM_KEY] = taken_from
     record |= {"config": config_to_dict(config), "changes": [*record.get("changes", []), noted]}
     if "train.batch_size_per_gpu" in changes:
         record[GLOBAL_BATCH_KEY] = None
