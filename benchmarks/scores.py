@@ -1,6 +1,6 @@
 """How time and memory of the scores grow with the number of images: `python -m benchmarks.scores`.
 
-Each count has a process of its own, with one thread. Images are smooth noise, and pass one at a time, as in `diptych
+Each count has a process of its own, with one thread. Images are smooth noise, and pass some at a time, as in `diptych
 evaluate`; nothing is translated or read. Beside the scores: the encoder alone on as many images, in batches of 16,
 below which no score of sets can be. Seconds are of the processor, so that others on the machine hardly count.
 """
@@ -24,6 +24,7 @@ from trainer.evaluation.contestants import make_metrics
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.metrics.base import HasIntervals, Metrics, ScoredView
+from trainer.evaluation.passes import AT_ONCE
 from trainer.ranks.world import lone_world
 
 _CPU = torch.device("cpu")
@@ -79,8 +80,8 @@ def _alone(side: int) -> float:
 def _times(metrics: Metrics, num_images: int, side: int) -> list[float]:
     """Seconds of the pass, of what is computed of all images, and of intervals."""
     times, everything = [time.process_time()], (*metrics.pairs, *metrics.sets)
-    for number in range(num_images):
-        fake, real = _image(2 * number, side), _image(2 * number + 1, side)
+    for numbers in torch.arange(num_images).split(AT_ONCE):
+        fake, real = (torch.cat([_image(2 * number + of, side) for number in numbers.tolist()]) for of in (0, 1))
         for metric in metrics.pairs:
             metric.update(fake, real)
         for metric in metrics.sets:

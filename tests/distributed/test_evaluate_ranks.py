@@ -39,6 +39,8 @@ def constant_images_of(world: World, run: RunDir) -> list[torch.Tensor]:
 class Negative:
     """A method without networks."""
 
+    translates_by_chance = False
+
     def translate(self, networks: Networks, image: torch.Tensor) -> torch.Tensor:
         return -image
 

@@ -1,7 +1,7 @@
 """The contract between the data and the methods."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -45,6 +45,21 @@ class Batch:
     def position(self) -> int:
         """Images that the run had seen before this batch."""
         return int(self.index[0])
+
+    def row(self, place: int) -> "Batch":
+        """One sample, as a batch of its own."""
+        one = slice(place, place + 1)
+        return replace(
+            self,
+            a=self.a[one],
+            b=self.b[one],
+            c=None if self.c is None else self.c[one],
+            label=None if self.label is None else self.label[one],
+            labels={name: values[one] for name, values in self.labels.items()},
+            classes={name: values[one] for name, values in self.classes.items()},
+            index=self.index[one],
+            keys=self.keys[one],
+        )
 
     @property
     def step_position(self) -> int:

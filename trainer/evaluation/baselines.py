@@ -30,9 +30,13 @@ def make_baselines(
     if not metrics().any:
         return of_real
     mean, majority = constant_images(passes.subject, classes=view.classes, world=passes.world)
-    baselines = [Contestant(prefix="baseline/mean", predict=lambda batch: mean, metrics=metrics(False))]
+    baselines = [
+        Contestant(prefix="baseline/mean", predict=lambda batch: mean.expand_as(batch.b), metrics=metrics(False))
+    ]
     if view.classes:
-        baselines.append(Contestant(prefix="baseline/mean", predict=lambda batch: majority, metrics=metrics(True)))
+        baselines.append(
+            Contestant(prefix="baseline/mean", predict=lambda batch: majority.expand_as(batch.b), metrics=metrics(True))
+        )
     channels_b = passes.subject.view_b.channels
     if passes.subject.pairing != "single" and passes.subject.view_a.channels in (1, channels_b):
         baselines.append(

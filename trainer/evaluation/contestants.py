@@ -168,32 +168,33 @@ def translations(
 ) -> list[Contestant]:
     """What the method can do: its translations, its round trips, its way from b to a, its drawings.
 
-    Noise follows from the sample.
+    Noise follows from the sample. What depends on chance, or on what else is in a batch, is made one image at a time.
     """
 
-    def seeded_predict(predict: Images) -> Images:
+    def by_itself(predict: Images) -> Images:
         def run(batch: Batch) -> Tensor:
             with seeded(passes.seed, "evaluate", *batch.keys, device=passes.world.device):
                 return predict(batch)
 
-        return run
+        return lambda batch: torch.cat([run(batch.row(place)) for place in range(len(batch.b))])
 
+    at_once: Callable[[Images], Images] = (lambda predict: predict) if translator.is_of_each_image else by_itself
     contestants = []
     metrics = make_metrics(view, met=met, judges=judges)
     if isinstance(translator.method, Translates) and metrics.any:
         side: Side = "together" if passes.subject.knows_truth or metrics.pairs else "inputs"
-        predict = keep(seeded_predict(lambda batch: translator.translate(batch.a)), side)
+        predict = keep(at_once(lambda batch: translator.translate(batch.a)), side)
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
     drawn = make_metrics(view, met=met, drawn=True)
     if isinstance(translator.method, Samples) and drawn.any:
-        predict = seeded_predict(lambda batch: translator.sample(len(batch.b), batch.label))
+        predict = by_itself(lambda batch: translator.sample(len(batch.b), batch.label))
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=drawn, draws=True))
     if isinstance(translator.method, TranslatesBack):
         view_a = ScoredView(eight_bits=passes.subject.view_a.dtype == "uint8")
         for name, trip in _trips(translator, knows_truth=passes.subject.knows_truth).items():
             of_trip = Metrics(pairs=[make_psnr(view_a, name=name)])
             contestants.append(
-                Contestant(prefix="eval", predict=seeded_predict(trip), metrics=of_trip, truth=lambda batch: batch.a)
+                Contestant(prefix="eval", predict=at_once(trip), metrics=of_trip, truth=lambda batch: batch.a)
             )
     return contestants
 

@@ -34,7 +34,8 @@ def scored_view(subject: Subject, *, encoder: Encoder | None = None) -> ScoredVi
 class SplitEvaluator:
     """Scores what a method makes of one split, any number of times: the baselines are computed once.
 
-    Images pass one at a time, so that scores depend neither on the batch size nor on the number of ranks.
+    Images pass in batches of a size of their own (`Passes`); translations that depend on chance or on their batch are
+    made one at a time. So scores depend neither on the run's batch size nor, but for last digits, on the ranks.
 
     Args:
         split: of the subject; all of it is used.
@@ -96,7 +97,8 @@ class SplitEvaluator:
         contestants = translations(translator, self.passes, keep=keep, **wanted)
         is_first = self._baselines is None
         baselines = make_baselines(self.passes, **wanted) if is_first and contestants else []
-        scores = self._score(contestants + baselines)  # in one pass over the images
+        singly = translator.method.translates_by_chance
+        scores = self._score(contestants + baselines, singly=singly)  # in one pass over the images
         if is_first:
             self._baselines = {key: value for key, value in scores.items() if key.startswith("baseline/")}
         return (self._baselines or {}) | scores | (self.labels(translator) if self.labels else {})
@@ -124,7 +126,7 @@ class SplitEvaluator:
             titles.setdefault(why, []).append(title)
         return " ".join(f"Left out, {why}: {'; '.join(those)}." for why, those in titles.items())
 
-    def _score(self, contestants: Sequence[Contestant]) -> dict[str, float]:
+    def _score(self, contestants: Sequence[Contestant], *, singly: bool) -> dict[str, float]:
         together = [each for each in contestants if self.passes.subject.knows_truth or each.metrics.pairs]
         apart = [each for each in contestants if not (self.passes.subject.knows_truth or each.metrics.pairs)]
         passes: dict[Side, list[Callable[[Batch], None]]] = {
@@ -132,7 +134,7 @@ class SplitEvaluator:
             "inputs": [each.see_inputs for each in apart],
             "targets": [each.see_targets for each in apart],
         }
-        self._let_pass({side: takers for side, takers in passes.items() if takers})
+        self._let_pass({side: takers for side, takers in passes.items() if takers}, singly=singly)
         results: dict[str, float] = {}
         self.confusions = [matrix for each in contestants if each.prefix == "eval" for matrix in each.confusions()]
         for contestant in contestants:
@@ -141,11 +143,11 @@ class SplitEvaluator:
                 self.intervals |= contestant.intervals()
         return results
 
-    def _let_pass(self, passes: Mapping[Side, Sequence[Callable[[Batch], None]]]) -> None:
+    def _let_pass(self, passes: Mapping[Side, Sequence[Callable[[Batch], None]]], *, singly: bool) -> None:
         """The images of each pass, to all who take them; and tell how far it is."""
         done, total = 0, sum(self.passes.num_images(side, self.split) for side in passes)
         for side, takers in passes.items():
-            for batch in self.passes.images(side, self.split):
+            for batch in self.passes.images(side, self.split, singly=singly):
                 for take in takers:
                     take(batch)
                 done += len(batch.b)

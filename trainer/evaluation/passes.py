@@ -10,24 +10,41 @@ from trainer.data.split import side_images, split_images
 from trainer.data.subject import Subject
 from trainer.ranks.world import World
 
+AT_ONCE = 16  # images
+_MOST_PIXELS = 16 * 256**2
+"""Of the images of a batch: larger ones pass fewer at a time, so that memory stays bounded."""
+
 Side = Literal["together", "inputs", "targets"]
 """Images a and b of samples, see `split_images`; or of one side by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passes:
-    """Images pass one at a time, so that scores depend neither on the batch size nor on the number of ranks."""
+    """Images pass some at a time, in batches of a size of their own, whatever the run's; what must see each by itself,
+    as a method with batch statistics, takes them apart (`Batch.row`).
+    """
 
     subject: Subject
     seed: int
     """Of the run: noise of methods follows from it and the sample."""
     world: World
 
-    def images(self, side: Side, split: str) -> Iterator[Batch]:
-        """This rank's share: of inputs or targets all, each as a and b of its batch, at the size of `together`."""
+    def images(self, side: Side, split: str, *, singly: bool = False) -> Iterator[Batch]:
+        """This rank's share: of inputs or targets all, each as a and b of its batch, at the size of `together`.
+
+        Args:
+            singly: in batches of one, where each takes so long that people want to hear of it.
+        """
+        batch_size = 1 if singly else self._at_once
         if side == "together":
-            return split_images(self.subject, split=split, world=self.world)
-        return side_images(self.subject, view=self._views(side)[0], split=split, world=self.world)
+            return split_images(self.subject, split=split, world=self.world, batch_size=batch_size)
+        view = self._views(side)[0]
+        return side_images(self.subject, view=view, split=split, world=self.world, batch_size=batch_size)
+
+    @property
+    def _at_once(self) -> int:
+        height, width = self.subject.data.crop_shape
+        return max(1, min(AT_ONCE, _MOST_PIXELS // (height * width)))
 
     def num_images(self, side: Side, split: str) -> int:
         """How many those are."""

@@ -61,6 +61,8 @@ def kept(cache: Path) -> list[Path]:
 class Negative:
     """A method without networks."""
 
+    translates_by_chance = False
+
     def translate(self, networks: Networks, image: Tensor) -> Tensor:
         return -image
 

@@ -77,6 +77,8 @@ def knowing(side: int):
 class OneWay:
     """A method without networks."""
 
+    translates_by_chance = True  # one image after the other
+
     def __init__(self, function):
         self.function = function
 

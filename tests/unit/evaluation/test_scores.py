@@ -66,6 +66,8 @@ def of_sets(monkeypatch: pytest.MonkeyPatch) -> Score:
 class OneWay:
     """A method without networks."""
 
+    translates_by_chance = True  # one image after the other
+
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
 

@@ -17,7 +17,7 @@ _REMARK = "Its scores are not those of Inception: compare them with each other o
 _AT_ONCE = 16  # images
 _MOST_KEPT = 8192
 """Images whose pooled features are kept: 40 MB of 1280 each. Real images come again and again while a run goes on."""
-_MOST_STAGES = 8
+_MOST_STAGES = 32
 """Images whose maps are kept, some MB each: one target is compared with the images of several contestants."""
 
 

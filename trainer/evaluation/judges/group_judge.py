@@ -32,7 +32,7 @@ class GroupScores:
 
     def update(self, images: Tensor, batch: Batch) -> None:
         for place, key in enumerate(batch.keys):
-            group, image, row = self.group_of[key], images[place : place + 1], _row(batch, place)
+            group, image, row = self.group_of[key], images[place : place + 1], batch.row(place)
             self.counts[group] += 1
             for metric in self.metrics[group].pairs:
                 metric.update(image, row.b)
@@ -111,18 +111,3 @@ def _groups(subject: Subject, *, label: str, split: str) -> dict[str, int]:
         return {reader.key(*place): reader.labels(*place)[0] for place in places}
     finally:
         reader.close()
-
-
-def _row(batch: Batch, place: int) -> Batch:
-    one = slice(place, place + 1)
-    return replace(
-        batch,
-        a=batch.a[one],
-        b=batch.b[one],
-        c=None if batch.c is None else batch.c[one],
-        label=None if batch.label is None else batch.label[one],
-        labels={name: values[one] for name, values in batch.labels.items()},
-        classes={name: values[one] for name, values in batch.classes.items()},
-        index=batch.index[one],
-        keys=batch.keys[one],
-    )

@@ -29,6 +29,8 @@ WORLD = lone_world(CPU)
 class OneWay:
     """A method without networks."""
 
+    translates_by_chance = True  # one image after the other
+
     def __init__(self, function):
         self.function = function
 
