@@ -5,6 +5,9 @@ no checkpoint. On GPUs each rank gets one (not yet run on a GPU).
 """
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +19,25 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from trainer.ranks.threads import share_cores
+
+
+_LOOK_S = 0.5
+
+
+def end_with_raylet() -> None:
+    """End this process within a second after Ray's own on this machine is gone, which started it.
+
+    By itself an actor asks for Ray's head for a minute, and computes and writes meanwhile. See
+    `trainer.loop.stop.end_with_launcher` for why the kernel's own notice would not do.
+    """
+    parent = os.getppid()
+    threading.Thread(target=_watch, args=(parent,), name="raylet", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class RankActor:

@@ -12,7 +12,7 @@ from ray.actor import ActorProxy
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.placement_group import get_current_placement_group
 
-from launch.on_ray.actors import kill_actors, start_actor
+from launch.on_ray.actors import end_with_raylet, kill_actors, start_actor
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.tune.rank import Rank
@@ -87,6 +87,7 @@ class Trial(tune.Trainable):
 
     # tune.with_parameters adds the last three.
     def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep, private: Path) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        end_with_raylet()
         self.folder = folder
         self.sweep = sweep
         self.ranks = start_ranks(sweep, private=private)
