@@ -14,6 +14,7 @@ from sweeps.spaces.overrides import Overrides
 class TuneTrial(Protocol):
     """What is read of a `ray.tune.experiment.Trial`."""
 
+    trial_id: str
     status: str
     config: dict[str, Any]
     """`trial`: its name and overrides, of the sweep."""

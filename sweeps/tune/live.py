@@ -15,6 +15,10 @@ from sweeps.rows import TrialRow, TuneTrial, make_rows
 from sweeps.table import describe_state, make_table, score_names, show_overrides, show_scores
 
 _PERIOD_S = 0.5
+_SHARE = 0.1
+"""Of the time, at most, goes into drawing: a row takes a millisecond or two, and reports wait meanwhile."""
+_FRAME_LINES = 8
+"""Of the terminal's height: what the table has besides rows, and the line of the prompt."""
 
 
 class LiveTable(Callback):
@@ -34,7 +38,7 @@ class LiveTable(Callback):
         self._before = before
         self._console: PlainConsole | None = None
         self._live: Live | None = None
-        self._drawn_s = 0.0
+        self._next_s = 0.0
         self._told: dict[str, tuple[str, int]] = {}
 
     def setup(self, *args: Any, **info: Any) -> None:
@@ -45,17 +49,23 @@ class LiveTable(Callback):
             self._live.start()
 
     def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
-        if time.monotonic() - self._drawn_s >= _PERIOD_S:
-            self._drawn_s = time.monotonic()
+        begun_s = time.monotonic()
+        if begun_s >= self._next_s:
             self._draw(make_rows(trials, self.sweep, before=self._before))
+            taken_s = time.monotonic() - begun_s
+            self._next_s = begun_s + max(_PERIOD_S, taken_s / _SHARE)
 
     def on_experiment_end(self, trials: Sequence[TuneTrial], **info: Any) -> None:
         if self._live is not None:
             self._live.stop()
 
     def _draw(self, rows: list[TrialRow]) -> None:
-        if self._live is not None:
-            self._live.update(make_table(rows, self.sweep, title=self._title()), refresh=True)
+        if self._live is not None and self._console is not None:
+            room = max(1, self._console.height - _FRAME_LINES)
+            table = make_table(rows[:room], self.sweep, title=self._title())
+            if len(rows) > room:
+                table.caption = f"and {len(rows) - room} more"
+            self._live.update(table, refresh=True)
             return
         for row in rows:
             news = (describe_state(row), row.position)

@@ -11,7 +11,10 @@ from sharding.console import printable
 from sharding.storage.files import open_to_append
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
-from sweeps.rows import TuneTrial, records_now, trial_name
+from sweeps.rows import TuneTrial, record_of, trial_name
+
+
+_OVER = ("TERMINATED", "ERROR")
 
 
 class Recorder(Callback):
@@ -28,11 +31,21 @@ class Recorder(Callback):
         self._written = dict(before)
         self._num_told: dict[str, int] = {}
         """By the file of Tune's."""
+        self._settled = dict(before)
+        """By those of Tune's trials that have ended."""
+        self._ended: set[str] = set()
 
     def on_step_end(self, iteration: int, trials: Sequence[TuneTrial], **info: Any) -> None:
+        """Look at the trials that may have news: not at all of hundreds for each report of one."""
         for trial in trials:
-            self._keep_errors(trial, trial_name(trial))
-        for name, record in records_now(trials, self._sweep, before=self._before).items():
+            if trial.trial_id in self._ended:
+                continue
+            name = trial_name(trial)
+            self._keep_errors(trial, name)
+            record = record_of(trial, self._sweep, before=self._settled[name])
+            if trial.status in _OVER:
+                self._ended.add(trial.trial_id)
+                self._settled[name] = record
             if record != self._written[name]:
                 write_record(self._folder, name, record)
                 self._written[name] = record

@@ -3,9 +3,10 @@
 import os
 import signal
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
@@ -61,7 +62,7 @@ def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> 
     console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
     if any(not record.is_ended for record in records.values()):
         try:
-            _train(folder, sweep, records)
+            train(folder, sweep, records, callbacks=callbacks_of(folder, sweep, records))
         except KeyboardInterrupt:  # before Tune began to listen to signals
             return _interrupted(folder, console)
         except Exception as error:  # those of Ray and Tune have no common kind
@@ -69,8 +70,28 @@ def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> 
     return _conclude(folder, sweep, console)
 
 
-def _train(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> None:
-    """Let Tune run to its end, or until a signal."""
+def callbacks_of(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> list[tune.Callback]:
+    """What follows the trials: the table and the records."""
+    return [
+        LiveTable(sweep, name=folder.path.name, before=records),
+        Recorder(folder, sweep, before=records),
+        RenewedPage(folder, sweep, before=records),
+    ]
+
+
+def train(
+    folder: SweepDir,
+    sweep: Sweep,
+    records: Mapping[str, Record],
+    *,
+    callbacks: Sequence[tune.Callback],
+    trial: type[tune.Trainable] = Trial,
+) -> None:
+    """Let Tune run to its end, or until a signal.
+
+    Args:
+        trial: what takes the arguments of a `Trial`.
+    """
     os.environ.update(_ENVIRONMENT)
     num_ranks = sweep.resources.max_concurrent * sweep.ranks_per_trial
     ours = local_ray(
@@ -80,36 +101,36 @@ def _train(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> Non
     )
     # Ray prints to standard output whenever a process dies, in the middle of the table.
     with open_to_append(folder.ray_log) as log, redirect_stdout(log), ours as private:
-        tuner = _make_tuner(folder, sweep, records, private=private)
+        prepared = tune.with_parameters(trial, folder=folder, sweep=sweep, private=private)
+        tuner = tune.Tuner(
+            tune.with_resources(prepared, placement(sweep)),
+            param_space=_param_space(sweep, records),
+            tune_config=tune_config(folder, sweep, records),
+            run_config=_run_config(sweep, private=private, callbacks=callbacks),
+        )
         with stop_signals():
             tuner.fit()
 
 
-def _make_tuner(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *, private: Path) -> tune.Tuner:
-    """Always a new one, over what is left: Tune keeps its state in pickles, and those of a folder are never read."""
+def _param_space(sweep: Sweep, records: Mapping[str, Record]) -> dict[str, Any]:
+    """The trials that are left, to a new Tuner: Tune keeps its state in pickles, and those of a folder are not read."""
     left = [
         {"name": name, "overrides": overrides, "position": records[name].position}
         for name, overrides in sweep.trials().items()
         if not records[name].is_ended
     ]
-    trial = tune.with_parameters(Trial, folder=folder, sweep=sweep, private=private)
-    return tune.Tuner(
-        tune.with_resources(trial, placement(sweep)),
-        param_space={} if sweep.algorithm in ("tpe", "pbt") else {"trial": tune.grid_search(left)},
-        tune_config=tune_config(folder, sweep, records),
-        run_config=tune.RunConfig(
-            name="tune",
-            storage_path=str(private),
-            stop={"position": sweep.total},
-            failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
-            callbacks=[
-                LiveTable(sweep, name=folder.path.name, before=records),
-                Recorder(folder, sweep, before=records),
-                RenewedPage(folder, sweep, before=records),
-            ],
-            verbose=0,
-        ),
+    return {} if sweep.algorithm in ("tpe", "pbt") else {"trial": tune.grid_search(left)}
+
+
+def _run_config(sweep: Sweep, *, private: Path, callbacks: Sequence[tune.Callback]) -> tune.RunConfig:
+    return tune.RunConfig(
+        name="tune",
+        storage_path=str(private),
+        stop={"position": sweep.total},
+        failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
+        callbacks=[*callbacks],
+        verbose=0,
     )
 
 
