@@ -68,7 +68,7 @@ class Options:
 class FreeTrial(tune.Trainable):
     """Reports as a `sweeps.tune.trial.Trial` does, at once and without ranks. Takes the same arguments."""
 
-    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep, private: Path) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def setup(self, config: dict[str, Any], sweep: Sweep, **others: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.sweep = sweep
         self.reset_config(config)
 

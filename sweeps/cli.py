@@ -11,20 +11,20 @@ import tyro
 from launch.arguments import asks_to_resume, parse_on_preset, split_preset
 from launch.embedded import ensure_dataset
 from launch.folders import new_folder
-from launch.machine.devices import count_cores, count_gpus
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
+from sweeps.machines import LOCAL, Cluster, find_machines
 from sweeps.metrics import check_names, choose_metric
 from sweeps.plan import Algorithm, NumTrialsOrAll, Quantile, ReductionFactor, Seed, Sweep, SweepDir, written
 from sweeps.records import Record, read_records
-from sweeps.resources import Resources, plan_resources
+from sweeps.resources import Resources, plan_new
 from sweeps.resume import open_sweep
 from sweeps.spaces.catalogue import choose_space
 from sweeps.spaces.on_the_way import NAME, check_on_the_way, space_on_the_way
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.spaces.space import Space, grid
 from sweeps.trials import in_group, scales_of, trial_config
-from trainer.config.bounds import AtLeast, AtLeastOne, Share
+from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, Share
 from trainer.config.errors import require
 from trainer.config.section import check_bounds
 from trainer.presets import load_preset
@@ -34,6 +34,7 @@ _PROG = "diptych sweep"
 _NUM_TRIALS = 4
 
 CountOrAuto = Annotated[int, AtLeast(0, "use 0 or more; 0 is as many as fit.")]
+ShareOfGpu = Annotated[float, MoreThan(0, "use 1, or a share of a GPU such as 0.5.", most=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +71,16 @@ class SweepOptions:
     resample: Share = 0.25
     """PBT: how likely it is that a value is drawn anew then, in place of being made larger or smaller by a fifth."""
     max_concurrent: CountOrAuto = 0
-    """Trials at once; 0 is as many as the machine has cores or GPUs for."""
+    """Trials at once; 0 is as many as the machine or the cluster has cores or GPUs for."""
     ranks_per_trial: AtLeastOne = 1
-    """Processes that train one trial together, each with a GPU where there are any."""
+    """Processes that train one trial together, on one machine, each with a GPU where there are any."""
     cpus_per_rank: CountOrAuto = 0
     """CPU cores of a rank; 0 shares the machine's out evenly."""
+    gpus_per_rank: ShareOfGpu = 1.0
+    """Of a GPU, where there are any: with 0.25 four trials of one rank share one, which small networks leave idle."""
+    ray: Cluster = LOCAL
+    """Where trials run: on this machine (local), on the Ray cluster that it is part of (auto), or on the one at an
+    address. All machines see the sweep's folder, and the data, at the same path."""
     seed: Seed = 0
     """Decides which configurations are drawn. Initial weights and order of samples are --train.seed's."""
     name: str | None = None
@@ -92,6 +98,8 @@ class ResumeOptions:
 
     resume: Path
     """Folder of the sweep, e.g. sweep-runs/NAME."""
+    ray: Cluster = LOCAL
+    """As of a new sweep; sweep.json does not say it, which may come from a stranger."""
 
 
 def sweep_command(argv: list[str]) -> int:
@@ -102,11 +110,13 @@ def sweep_command(argv: list[str]) -> int:
         DatasetError: the data set is missing or damaged.
     """
     if asks_to_resume(argv):
-        folder = SweepDir(tyro.cli(ResumeOptions, args=argv, prog=_PROG).resume.absolute())
-        return _run(folder, *open_sweep(folder))
-    sweep, folder = plan_sweep(argv)
+        resumed = tyro.cli(ResumeOptions, args=argv, prog=_PROG)
+        folder = SweepDir(resumed.resume.absolute())
+        return _run(folder, *open_sweep(folder, ray=resumed.ray), ray=resumed.ray)
+    options = parse_sweep(argv)
+    sweep, folder = plan_options(split_preset(argv)[0], options, asked_by(argv))
     folder.create(sweep)
-    return _run(folder, sweep, read_records(folder, sweep))
+    return _run(folder, sweep, read_records(folder, sweep), ray=options.ray)
 
 
 def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
@@ -220,23 +230,21 @@ def asked_by(argv: list[str]) -> dict[str, Any]:
 
 def check_options(options: SweepOptions) -> Resources:
     """What each rank may use. Raises ConfigError if trials could not run: before any data is made or touched."""
-    num_gpus = count_gpus()
-    options.config.check_hardware(num_gpus)
     patience = options.config.train.patience_kimg
     require(patience == 0, "train.patience_kimg", patience, "sweeps stop what falls behind by themselves; use 0 (off).")
     check_names(options.metric, options.second_metric, algorithm=options.algorithm)
-    return plan_resources(
+    return plan_new(
+        find_machines(options.ray, options.config),
         num_trials=options.num_trials or _NUM_TRIALS,
         ranks_per_trial=options.ranks_per_trial,
         cpus_per_rank=options.cpus_per_rank,
+        gpus_per_rank=options.gpus_per_rank,
         max_concurrent=options.max_concurrent,
-        num_cores=count_cores(),
-        num_gpus=0 if options.config.engine.device == "cpu" else num_gpus,
     )
 
 
-def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
+def _run(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *, ray: str) -> int:
     from sweeps.tune.run import run_sweep
 
     with folder.only_process():
-        return run_sweep(folder, sweep, records)
+        return run_sweep(folder, sweep, records, ray=ray)

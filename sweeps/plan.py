@@ -207,14 +207,17 @@ class SweepDir:
         """Make the directory with its sweep.json, also anew where a sweep was of which no trial has begun.
 
         Raises:
-            ConfigError: it is there already.
+            ConfigError: it is there already, or cannot be written.
         """
         if self.path.exists() and not self._waits_for_its_first_trial():
             resume = command_line("diptych", "sweep", "--resume", self.path)
             raise ConfigError("name", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
-        self.trials.mkdir(parents=True, exist_ok=True)
-        self.records.mkdir(exist_ok=True)
-        SWEEP.write(self.sweep_file, TypeAdapter(Sweep).dump_python(sweep, mode="json"))
+        try:
+            self.trials.mkdir(parents=True, exist_ok=True)
+            self.records.mkdir(exist_ok=True)
+            SWEEP.write(self.sweep_file, TypeAdapter(Sweep).dump_python(sweep, mode="json"))
+        except OSError as error:
+            raise ConfigError("sweeps", str(self.path), f"cannot be written: {error.strerror}; use another.") from error
 
     def _waits_for_its_first_trial(self) -> bool:
         """Whether a sweep failed here before it did anything: such a one does not keep its name."""

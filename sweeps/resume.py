@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from launch.machine.devices import count_cores, count_gpus
+from launch.on_ray.plan import Node
 from sharding.storage.files import refuse_link
+from sweeps.machines import LOCAL, find_machines
 from sweeps.metrics import check_names
 from sweeps.plan import Sweep, SweepDir
 from sweeps.population import planned_values, read_population
@@ -23,12 +24,15 @@ from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
 
 
-def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
+def open_sweep(folder: SweepDir, *, ray: str = LOCAL) -> tuple[Sweep, dict[str, Record]]:
     """The settings that a sweep was started with, and how its trials stand, by their names.
+
+    Args:
+        ray: where it goes on; see `find_machines`.
 
     Raises:
         ConfigError: the folder is no sweep, or that of an earlier version; a file in it is damaged or contradicts
-            another; or the sweep cannot run on this machine.
+            another; or the sweep cannot run on this machine, or on the cluster.
     """
     sweep = folder.sweep()
     _check_folders(folder)
@@ -41,7 +45,7 @@ def open_sweep(folder: SweepDir) -> tuple[Sweep, dict[str, Record]]:
         read_metrics(folder.run(name).metrics_file)  # ASHA will: damage is told before Ray starts
     # Relative paths of a sweep that was moved to another machine begin here.
     start = sweep.folder if sweep.folder.is_dir() else Path.cwd()
-    return replace(sweep, folder=start, resources=_resources(sweep)), records
+    return replace(sweep, folder=start, resources=_resources(sweep, ray)), records
 
 
 def _decided(
@@ -81,17 +85,19 @@ def _check_settings(sweep: Sweep) -> None:
     if sweep.algorithm == "pbt":
         check_on_the_way(sweep.search_space, sweep.config)
     check_names(sweep.metric, sweep.second_metric, algorithm=sweep.algorithm)
-    sweep.config.check_hardware(count_gpus())
 
 
-def _resources(sweep: Sweep) -> Resources:
-    """Those of the sweep, or fewer if this machine has fewer."""
-    num_cores = count_cores()
+def _resources(sweep: Sweep, ray: str) -> Resources:
+    """Those of the sweep, or fewer if the machines have fewer."""
+    machines = find_machines(ray, sweep.config)
+    most = max(int(machine.cpus) for machine in machines) // sweep.ranks_per_trial
+    if not sweep.resources.gpus_per_rank:
+        machines = [Node(cpus=machine.cpus) for machine in machines]
     return plan_resources(
+        machines,
         num_trials=sweep.num_trials,
         ranks_per_trial=sweep.ranks_per_trial,
-        cpus_per_rank=min(sweep.resources.cpus_per_rank, max(1, num_cores // sweep.ranks_per_trial)),
+        cpus_per_rank=min(sweep.resources.cpus_per_rank, max(1, most)),
+        gpus_per_rank=sweep.resources.gpus_per_rank or 1.0,
         max_concurrent=sweep.resources.max_concurrent,
-        num_cores=num_cores,
-        num_gpus=count_gpus() if sweep.resources.gpus_per_rank else 0,
     )

@@ -20,7 +20,6 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from trainer.ranks.threads import share_cores
 
-
 _LOOK_S = 0.5
 
 
@@ -64,7 +63,7 @@ def start_actor(
     *,
     folder: Path,
     num_cpus: int,
-    num_gpus: int,
+    num_gpus: float,
     early: Mapping[str, str] = MappingProxyType({}),
 ) -> ActorProxy[AnyRank]:
     """A new process in one bundle of a placement group, all of which it gets.

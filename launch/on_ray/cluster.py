@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import ray
 from ray._private import services, state
@@ -22,11 +23,12 @@ _SAY_AFTER_S = 3.0
 
 
 @contextmanager
-def connected(address: str) -> Iterator[str]:
+def connected(address: str, *, early: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     """While inside, this process is a driver of the cluster. Yields the cluster's address.
 
     Args:
         address: `auto`, or `host:port`.
+        early: variables of the environment that all processes of this driver start with.
 
     Raises:
         ConfigError: no cluster answers there, it refuses us, or it is of another version of Ray or Python.
@@ -40,7 +42,12 @@ def connected(address: str) -> Iterator[str]:
         ) from error
     probe(found)
     try:
-        ray.init(address=found, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address=found,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": dict(early)} if early else None,
+        )
     except (RuntimeError, ConnectionError, ValueError, RayError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConfigError("ray", found, f"cannot be joined from this machine: {first}") from error

@@ -13,7 +13,6 @@ from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, write_record
 from sweeps.rows import TuneTrial, record_of, trial_name
 
-
 _OVER = ("TERMINATED", "ERROR")
 
 

@@ -1,10 +1,10 @@
 """Runs a sweep: a Ray of its own on this machine, Tune over it, the report at the end."""
 
+import errno
 import os
-import signal
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from ray.tune.search import ConcurrencyLimiter, SearchAlgorithm, Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
+from launch.hosts.environment import forwarded
 from sharding.console import command_line, counted, make_console, one_line
 from sharding.storage.files import open_to_append
 from sharding.work.local_ray import local_ray
+from sweeps.machines import LOCAL
 from sweeps.page.page import SweepPage
 from sweeps.plan import Sweep, SweepDir
 from sweeps.records import Record, read_records
@@ -25,18 +27,20 @@ from sweeps.rows import rows_on_record, trial_name, winners
 from sweeps.table import describe_state, make_table
 from sweeps.trials import length_note
 from sweeps.tune.asha import RememberingAsha
+from sweeps.tune.cluster import cluster_ray
 from sweeps.tune.live import LiveTable
+from sweeps.tune.lost import LostMachines
 from sweeps.tune.pbt import PopulationSearcher
 from sweeps.tune.recorder import Recorder
 from sweeps.tune.renewal import RenewedPage
+from sweeps.tune.signals import stop_signals
 from sweeps.tune.tpe import TpeSearcher
 from sweeps.tune.trial import Trial, placement
-from trainer.loop.stop import STOP_SIGNALS, handle, restore
+from trainer.config.errors import ConfigError
 from trainer.ranks.exits import STOPPED
 
 FAILED = 1
-_TUNES_SIGNAL = signal.SIGUSR1
-"""By which Tune itself is told to end its trials."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _MAX_FAILURES = 2
 _NO_END = -1
 """As many trials of Tune as the search asks for."""
@@ -47,27 +51,37 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # which prints tables of its own, however quiet it is asked to be
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # runs write metrics.jsonl; Tune's files lose lines at restarts
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # of its own state, which is never read back: a twentieth of the time
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }
 
 
-def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> int:
+def run_sweep(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record], *, ray: str = LOCAL) -> int:
     """Run the trials that are left, and write the report. Returns the exit status.
 
     Args:
         records: how each trial stands, by its name.
+        ray: where they run; see `find_machines`.
+
+    Raises:
+        ConfigError: a machine of the cluster cannot run trials.
     """
+    resume = command_line(
+        "diptych", "sweep", "--resume", _shown(folder.path), *([] if ray == LOCAL else ["--ray", ray])
+    )
     console = make_console()
     console.print(f"sweep: {_shown(folder.path)}\n{_describe(sweep)}")
     if any(not record.is_ended for record in records.values()):
         try:
-            train(folder, sweep, records, callbacks=callbacks_of(folder, sweep, records))
+            train(folder, sweep, records, callbacks=callbacks_of(folder, sweep, records), ray=ray)
         except KeyboardInterrupt:  # before Tune began to listen to signals
-            return _interrupted(folder, console)
+            return _interrupted(resume, console)
+        except ConfigError:
+            raise
         except Exception as error:  # those of Ray and Tune have no common kind
-            return _failed(folder, error)
-    return _conclude(folder, sweep, console)
+            return _failed(folder, error, resume=resume)
+    return _conclude(folder, sweep, console, resume=resume)
 
 
 def callbacks_of(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> list[tune.Callback]:
@@ -76,6 +90,7 @@ def callbacks_of(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) 
         LiveTable(sweep, name=folder.path.name, before=records),
         Recorder(folder, sweep, before=records),
         RenewedPage(folder, sweep, before=records),
+        LostMachines(),
     ]
 
 
@@ -86,22 +101,22 @@ def train(
     *,
     callbacks: Sequence[tune.Callback],
     trial: type[tune.Trainable] = Trial,
+    ray: str = LOCAL,
 ) -> None:
     """Let Tune run to its end, or until a signal.
 
     Args:
         trial: what takes the arguments of a `Trial`.
+        ray: see `run_sweep`.
     """
     os.environ.update(_ENVIRONMENT)
-    num_ranks = sweep.resources.max_concurrent * sweep.ranks_per_trial
-    ours = local_ray(
-        num_cpus=num_ranks * sweep.resources.cpus_per_rank,
-        num_gpus=num_ranks * sweep.resources.gpus_per_rank,
-        object_store_memory=_OBJECT_STORE_BYTES,
-    )
+    ours = _own_ray(sweep) if ray == LOCAL else cluster_ray(ray, folder, sweep)
+    environment = {} if ray == LOCAL else forwarded(os.environ)
     # Ray prints to standard output whenever a process dies, in the middle of the table.
     with open_to_append(folder.ray_log) as log, redirect_stdout(log), ours as private:
-        prepared = tune.with_parameters(trial, folder=folder, sweep=sweep, private=private)
+        prepared = tune.with_parameters(
+            trial, folder=folder, sweep=sweep, private=private if ray == LOCAL else None, environment=environment
+        )
         tuner = tune.Tuner(
             tune.with_resources(prepared, placement(sweep)),
             param_space=_param_space(sweep, records),
@@ -112,10 +127,26 @@ def train(
             tuner.fit()
 
 
+def _own_ray(sweep: Sweep) -> AbstractContextManager[Path]:
+    num_ranks = sweep.resources.max_concurrent * sweep.ranks_per_trial
+    return local_ray(
+        num_cpus=num_ranks * sweep.resources.cpus_per_rank,
+        num_gpus=sweep.resources.num_gpus(num_ranks),
+        object_store_memory=_OBJECT_STORE_BYTES,
+    )
+
+
+class _Given(dict[str, Any]):
+    """What one trial is given. Tune copies those of all trials for each trial: seconds for hundreds."""
+
+    def __deepcopy__(self, memo: object) -> "_Given":
+        return self
+
+
 def _param_space(sweep: Sweep, records: Mapping[str, Record]) -> dict[str, Any]:
     """The trials that are left, to a new Tuner: Tune keeps its state in pickles, and those of a folder are not read."""
     left = [
-        {"name": name, "overrides": overrides, "position": records[name].position}
+        _Given(name=name, overrides=overrides, position=records[name].position)
         for name, overrides in sweep.trials().items()
         if not records[name].is_ended
     ]
@@ -157,39 +188,12 @@ def _search(folder: SweepDir, sweep: Sweep, records: Mapping[str, Record]) -> Se
     return BasicVariantGenerator(max_concurrent=most)
 
 
-@contextmanager
-def stop_signals() -> Iterator[None]:
-    """Let the first signal to stop have Tune end its trials. A second one of its kind ends the process as usual.
-
-    That is counted here: Tune, when it is told, sets the handler of SIGINT back to the one it found. And a terminal
-    that is closed is told of by the kernel and by the shell.
-    """
-    heard: set[int] = set()
-
-    def stop(number: int, frame: object) -> None:
-        if number in heard:
-            if number != signal.SIGHUP:
-                signal.signal(number, signal.SIG_DFL)
-                signal.raise_signal(number)
-            return
-        heard.add(number)
-        if signal.getsignal(_TUNES_SIGNAL) == signal.SIG_DFL:
-            raise KeyboardInterrupt  # Tune does not listen yet
-        signal.raise_signal(_TUNES_SIGNAL)
-
-    former = handle(stop, [number for number in STOP_SIGNALS if number != _TUNES_SIGNAL])
-    try:
-        yield
-    finally:
-        restore(former)
-
-
-def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
+def _conclude(folder: SweepDir, sweep: Sweep, console: Console, *, resume: str) -> int:
     """Show and write what is on record. Returns 0 if every trial came to its end, 1 if one failed."""
     rows = rows_on_record(read_records(folder, sweep), sweep)
     SweepPage(folder, sweep).write(rows)
     if any(row.state in ("waiting", "training") for row in rows):
-        return _interrupted(folder, console)
+        return _interrupted(resume, console)
     write_report(folder, sweep, rows)
     order = f"furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}"
     if sweep.second_metric is not None:
@@ -209,31 +213,28 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console) -> int:
     return FAILED if any(row.state == "failed" for row in rows) else 0
 
 
-def _interrupted(folder: SweepDir, console: Console) -> int:
-    console.print(
-        f"stopped and saved. Continue with: {command_line('diptych', 'sweep', '--resume', _shown(folder.path))}"
-    )
+def _interrupted(resume: str, console: Console) -> int:
+    console.print(f"stopped and saved. Continue with: {resume}")
     return STOPPED
 
 
-def _failed(folder: SweepDir, error: Exception) -> int:
+def _failed(folder: SweepDir, error: Exception, *, resume: str) -> int:
     """Ray did not come up, or Tune broke off: no fault of a single trial, which its record tells."""
-    with open_to_append(folder.ray_log) as log:
+    with suppress(OSError), open_to_append(folder.ray_log) as log:  # the disk may be full
         traceback.print_exception(error, file=log)
     reason = one_line(str(error).strip().partition("\n")[0] or type(error).__name__)
-    resume = command_line("diptych", "sweep", "--resume", _shown(folder.path))
-    make_console(stderr=True).error(
-        f"Ray failed: {reason}; all of it: {_shown(folder.ray_log)}. To go on: {resume}",
-    )
+    who = "the sweep cannot be written" if isinstance(error, OSError) and error.errno in _FULL else "Ray failed"
+    make_console(stderr=True).error(f"{who}: {reason}; all of it: {_shown(folder.ray_log)}. To go on: {resume}")
     return FAILED
 
 
 def _describe(sweep: Sweep) -> str:
     resources = sweep.resources
-    gpu = " and a GPU" if resources.gpus_per_rank else ""
+    gpu = f" and {'a' if resources.gpus_per_rank == 1 else f'{resources.gpus_per_rank:g} of a'} GPU"
     return (
         f"{counted(sweep.num_trials, 'trial')} of {sweep.total / 1000:.4g} kimg; at once: {resources.max_concurrent}; "
-        f"ranks of each: {sweep.ranks_per_trial}; cores of each rank: {resources.cpus_per_rank}{gpu}."
+        f"ranks of each: {sweep.ranks_per_trial}; cores of each rank: {resources.cpus_per_rank}"
+        f"{gpu if resources.gpus_per_rank else ''}."
     )
 
 

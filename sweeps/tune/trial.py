@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,25 @@ _END_TIMEOUT_S = 40
 
 
 def placement(sweep: Sweep) -> tune.PlacementGroupFactory:
-    """An empty bundle for the Trial, which only waits (Tune drops it, so the ranks' bundles count from 0)."""
+    """An empty bundle for the Trial, which only waits (Tune drops it, so the ranks' bundles count from 0).
+
+    Ray reserves all bundles or none, so that no two trials wait for each other's. They are of one machine, as is the
+    Trial, which is in the first of them.
+    """
     of_rank: dict[str, float] = {"CPU": sweep.resources.cpus_per_rank}
     if sweep.resources.gpus_per_rank:
         of_rank["GPU"] = sweep.resources.gpus_per_rank
-    return tune.PlacementGroupFactory([{}] + [of_rank] * sweep.ranks_per_trial, strategy="PACK")
+    return tune.PlacementGroupFactory([{}] + [of_rank] * sweep.ranks_per_trial, strategy="STRICT_PACK")
 
 
-def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
+def start_ranks(sweep: Sweep, *, store: Path, environment: Mapping[str, str]) -> list[ActorProxy[Rank]]:
     """New processes in the current placement group that know each other, and have nothing to train yet.
 
-    A sweep's Ray is of one machine, so ranks meet in a file and need no port: torch asks nobody at a port who they are.
+    They are on one machine, so they meet in a file and need no port: torch asks nobody at a port who they are.
 
     Args:
-        private: a folder of this machine that is only the user's.
+        store: that file, in a folder of this machine that is only the user's.
+        environment: variables that they get.
     """
     group, resources = get_current_placement_group(), sweep.resources
     assert group is not None, "Tune has made one for the trial"
@@ -53,8 +59,7 @@ def start_ranks(sweep: Sweep, *, private: Path) -> list[ActorProxy[Rank]]:
         )
         for number in range(sweep.ranks_per_trial)
     ]
-    store = Path(tempfile.mkdtemp(prefix="ranks-", dir=private)) / "store"
-    common = {"WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
+    common = {**environment, "WORLD_SIZE": str(len(ranks)), STORE_VARIABLE: str(store)}
     ray.get([rank.join.remote({"RANK": str(number), **common}) for number, rank in enumerate(ranks)])
     return ranks
 
@@ -85,12 +90,26 @@ class Trial(tune.Trainable):
     Tune is given a pointer only: it needs one to restart a trial.
     """
 
-    # tune.with_parameters adds the last three.
-    def setup(self, config: dict[str, Any], folder: SweepDir, sweep: Sweep, private: Path) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    # tune.with_parameters adds the last four.
+    def setup(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        config: dict[str, Any],
+        folder: SweepDir,
+        sweep: Sweep,
+        private: Path | None,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Start the ranks, and have them open the run.
+
+        Args:
+            private: a folder of this machine that is only the user's; None to make one.
+            environment: variables of the driver that the ranks get.
+        """
         end_with_raylet()
         self.folder = folder
         self.sweep = sweep
-        self.ranks = start_ranks(sweep, private=private)
+        self._meeting = tempfile.TemporaryDirectory(prefix="diptych-ranks-", dir=private, ignore_cleanup_errors=True)
+        self.ranks = start_ranks(sweep, store=Path(self._meeting.name) / "store", environment=environment)
         self._begin(**config["trial"])
 
     def _begin(self, *, name: str, overrides: Overrides, position: int) -> None:
@@ -147,6 +166,7 @@ class Trial(tune.Trainable):
         with contextlib.suppress(RayError, GetTimeoutError):
             ray.get([rank.end.remote() for rank in self.ranks], timeout=_END_TIMEOUT_S)
         self._kill_ranks()
+        self._meeting.cleanup()
 
     def _on_all(self, method: str, *args: Any) -> Any:
         """What the main rank returns. If one fails all are ended: the others would wait for it, and hold their GPUs."""

@@ -1,62 +1,29 @@
 """A run on a Ray cluster of three machines, two of which are lost, one after the other."""
 
-import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sharding.work.local_ray import private_folder
 from tests.cluster.namespaces import Machine
+from tests.cluster.ray_cluster import PORT, ray_cluster
 from tests.cluster.training import PATIENCE_S, STEP, assert_same, make_run, train_here
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.ranks.exits import MACHINE_DIED
 from trainer.runs.rundir import RunDir
 
 ROOT = Path(__file__).parents[2]
-PORT = 6379
-ATTEMPTS = 3
-"""Ray gives itself 30 s to come up, which are too few on a busy machine."""
 STEPS = 40
-SOON = {f"RAY_health_check_{name}": "1000" for name in ("period_ms", "timeout_ms")}
-"""A machine that is gone is known to be after 3 s instead of some 50."""
 
 
 @pytest.fixture(scope="module")
 def token(machines: list[Machine]) -> Iterator[dict[str, str]]:
-    """Of a Ray cluster of all machines, one CPU each, the head on the first: variables for those who are let in."""
-    variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
-    variables["RAY_gcs_server_port_wait_time_s"] = "120"
-    with private_folder() as folder:
-
-        def start(machine: Machine, *where: str) -> None:
-            said = ""
-            for _ in range(ATTEMPTS):
-                done = machine.run(
-                    *("ray", "start", *where, f"--node-ip-address={machine.address}"),
-                    *(f"--temp-dir={folder / machine.name}", "--num-cpus=1", "--object-store-memory=80000000"),
-                    env=variables | SOON | {"RAY_health_check_failure_threshold": "3", "PYTHONPATH": ""},
-                    stdin=subprocess.DEVNULL,
-                )
-                if done.returncode == 0:
-                    return
-                said = done.stdout + done.stderr
-                machine.kill()
-            raise AssertionError(said)
-
-        head, *others = machines
-        try:
-            start(head, "--head", f"--port={PORT}", "--include-dashboard=false")
-            with ThreadPoolExecutor() as threads:
-                list(threads.map(lambda machine: start(machine, f"--address={head.address}:{PORT}"), others))
-            yield variables
-        finally:
-            for machine in machines:
-                machine.kill()
+    """Of a Ray cluster of all machines: variables for those who are let in."""
+    with ray_cluster(machines) as variables:
+        yield variables
 
 
 def has_a_rank(machine: Machine) -> bool:

@@ -201,13 +201,17 @@ RULES = (
             "launch.arguments",
             "launch.embedded",
             "launch.folders",
+            "launch.hosts.environment",
             "launch.machine.devices",
             "launch.on_ray.actors",
+            "launch.on_ray.agents",
+            "launch.on_ray.cluster",
+            "launch.on_ray.plan",
             "launch.ranks.interpreter",
             "launch.starting",
         ),
-        reason="sweeps use what launch knows of machines and data, not how it starts ranks; but ranks as Ray "
-        "actors have one home",
+        reason="sweeps use what launch knows of machines and data, not how it starts ranks; but Ray clusters, "
+        "and ranks as actors, have one home",
     ),
     Rule(
         of=OURS,

@@ -3,13 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from launch.on_ray.plan import Node
 from sharding.format.manifest_file import read_manifest
 from sweeps.metrics import available_metrics
 from sweeps.plan import Sweep, SweepDir
-from sweeps.resources import Resources, plan_resources
+from sweeps.resources import Resources, plan_new, plan_resources
 from sweeps.spaces.overrides import apply
 from sweeps.trials import full_overrides, in_group, length_note, trial_config
 from tests.scores import COLOR_DISTANCE
@@ -38,9 +40,11 @@ def sweep() -> Sweep:
     )
 
 
-def plan(**settings: int) -> tuple[int, int, int]:
-    defaults = {"num_trials": 4, "ranks_per_trial": 1, "cpus_per_rank": 0, "max_concurrent": 0, "num_gpus": 0}
-    resources = plan_resources(**defaults | settings)
+def plan(*, num_cores: int, num_gpus: int = 0, num_machines: int = 1, **settings: Any) -> tuple[int, int, float]:
+    """Concurrency, CPUs and GPUs of a rank, on machines that are alike."""
+    defaults = {"num_trials": 4, "ranks_per_trial": 1, "cpus_per_rank": 0, "max_concurrent": 0}
+    machines = [Node(cpus=num_cores, gpus=num_gpus)] * num_machines
+    resources = plan_resources(machines, **defaults | settings)
     return resources.max_concurrent, resources.cpus_per_rank, resources.gpus_per_rank
 
 
@@ -57,9 +61,18 @@ def plan(**settings: int) -> tuple[int, int, int]:
         ({"num_cores": 16, "num_gpus": 1}, (1, 16, 1)),
         ({"num_cores": 64, "num_gpus": 8, "ranks_per_trial": 4}, (2, 8, 1)),
         ({"num_cores": 2, "num_gpus": 8}, (2, 1, 1)),  # a rank needs a core too
+        ({"num_cores": 16, "num_gpus": 1, "gpus_per_rank": 0.25}, (4, 4, 0.25)),  # four share the GPU
+        (
+            {"num_cores": 16, "num_gpus": 2, "gpus_per_rank": 0.4, "num_trials": 9},
+            (4, 4, 0.4),
+        ),  # two each, no 0.2 + 0.2
+        ({"num_cores": 16, "num_gpus": 1, "gpus_per_rank": 1 / 3}, (3, 5, 1 / 3)),
+        ({"num_cores": 16, "gpus_per_rank": 0.25}, (4, 4, 0)),
+        ({"num_cores": 3, "num_machines": 2, "ranks_per_trial": 2}, (2, 1, 0)),  # no trial on two machines
+        ({"num_cores": 32, "num_gpus": 4, "num_machines": 2, "ranks_per_trial": 3, "num_trials": 9}, (2, 10, 1)),
     ],
 )
-def test_as_many_trials_run_at_once_as_fit(settings: dict[str, int], expected: tuple[int, int, int]) -> None:
+def test_as_many_trials_run_at_once_as_fit(settings: dict[str, Any], expected: tuple[int, int, float]) -> None:
     assert plan(**settings) == expected
 
 
@@ -68,13 +81,28 @@ def test_as_many_trials_run_at_once_as_fit(settings: dict[str, int], expected: t
     [
         ({"num_cores": 1, "ranks_per_trial": 2}, "ranks_per_trial = 2: a trial would need 2 CPU cores"),
         ({"num_cores": 4, "cpus_per_rank": 5}, "cpus_per_rank = 5: a trial would need 5 CPU cores"),
-        ({"num_cores": 64, "num_gpus": 2, "ranks_per_trial": 4}, "ranks_per_trial = 4: this machine has 2 GPUs"),
+        ({"num_cores": 64, "num_gpus": 2, "ranks_per_trial": 4}, "ranks_per_trial = 4: one GPU for each rank"),
+        ({"num_cores": 2, "num_machines": 4, "ranks_per_trial": 3}, "no machine has that of 8 CPUs on 4 machines"),
+        ({"num_cores": 8, "num_gpus": 2, "ranks_per_trial": 2, "gpus_per_rank": 0.5}, "NCCL refuses"),
     ],
 )
-def test_a_trial_that_does_not_fit_is_refused(settings: dict[str, int], message: str) -> None:
+def test_a_trial_that_does_not_fit_is_refused(settings: dict[str, Any], message: str) -> None:
     """Tune would wait for the missing cores for ever."""
     with pytest.raises(ConfigError, match=message):
         plan(**settings)
+
+
+def test_more_trials_at_once_than_fit_are_refused() -> None:
+    settings = {"ranks_per_trial": 2, "cpus_per_rank": 0}
+    assert plan_new([Node(cpus=4)], num_trials=2, max_concurrent=4, **settings).max_concurrent == 2
+    with pytest.raises(ConfigError, match="max_concurrent = 4: there is room for 2"):
+        plan_new([Node(cpus=4)], num_trials=4, max_concurrent=4, **settings)
+
+
+def test_shared_gpus_are_counted_whole() -> None:
+    shared = Resources(cpus_per_rank=1, gpus_per_rank=0.4, max_concurrent=5)
+    assert [shared.num_gpus(ranks) for ranks in (1, 2, 3, 5)] == [1, 1, 2, 3]
+    assert Resources(cpus_per_rank=1, gpus_per_rank=0, max_concurrent=5).num_gpus(5) == 0
 
 
 def test_reports_divide_a_trial(sweep: Sweep) -> None:
@@ -100,6 +128,12 @@ def test_a_sweep_can_be_read_back(sweep: Sweep, tmp_path: Path) -> None:
     folder.run("000").path.mkdir()
     with pytest.raises(ConfigError, match="or continue it with: diptych sweep --resume "):
         folder.create(sweep)
+
+
+def test_a_folder_that_cannot_be_written_is_named(sweep: Sweep, tmp_path: Path) -> None:
+    (tmp_path / "sweep-runs").write_text("a file")
+    with pytest.raises(ConfigError, match=r"sweeps = '.*sweep-runs/test'.*cannot be written: Not a directory"):
+        SweepDir(tmp_path / "sweep-runs" / "test").create(sweep)
 
 
 def test_resuming_what_is_no_sweep_says_so(tmp_path: Path) -> None:

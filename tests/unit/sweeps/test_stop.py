@@ -10,7 +10,7 @@ import pytest
 LISTENING = """
 import signal
 from ray.tune.tune import _setup_signal_catching
-from sweeps.tune.run import stop_signals
+from sweeps.tune.signals import stop_signals
 with stop_signals():
     told = _setup_signal_catching()
     for number in {numbers}:
