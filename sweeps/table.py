@@ -51,7 +51,7 @@ def describe_state(row: TrialRow, *, in_front: bool = False) -> str:
     """The state, how often the trial had to be started again, and whether it is on the Pareto front."""
     times = "once" if row.num_restarts == 1 else f"{row.num_restarts} times"
     restarts = f", restarted {times}" if row.num_restarts else ""
-    return f"{row.state}{restarts}{', on the front' if in_front else ''}"
+    return f"{row.state}{restarts}{', front' if in_front else ''}"
 
 
 def front_names(rows: list[TrialRow], sweep: Sweep) -> set[str]:
@@ -87,8 +87,10 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def score_names(sweep: Sweep) -> list[str]:
-    """Of the one or two scores that decide."""
-    return [key.removeprefix("eval/") for key in sweep.objectives]
+    """Of the one or two scores that decide, without the encoder where that tells them apart."""
+    names = [key.removeprefix("eval/") for key in sweep.objectives]
+    short = [name.partition("/")[0] for name in names]
+    return short if len(set(short)) == len(names) else names
 
 
 def show_scores(row: TrialRow, sweep: Sweep) -> list[str]:

@@ -18,7 +18,7 @@ from sweeps.spaces.catalogue import FIXED
 from sweeps.spaces.overrides import apply
 from sweeps.tune.asha import RememberingAsha, rungs
 from sweeps.tune.run import tune_config
-from sweeps.tune.trial import reported
+from sweeps.tune.trial import report_on_record, reported
 from tests.scores import ABSOLUTE_ERROR
 from trainer.evaluation.scores import SCORES
 from trainer.presets import DEFAULT, load_preset
@@ -150,3 +150,13 @@ def test_a_replayed_search_spends_its_budget(make: Callable[[], TrialScheduler],
     """Of four whole trials: a good one comes first, then each is worse than the one before, and the best comes last."""
     curves = [[(position, float(score)) for position in range(100, 900, 100)] for score in (1, *range(-1, -17, -1), 4)]
     assert search(curves, make(), small_sweep(), budget=4 * 800) == (begun, found)
+
+
+def test_a_report_that_was_lost_is_read_again(tmp_path: Path) -> None:
+    """A rank died between saving and reporting: in a population the trial must not go further than the others."""
+    folder, sweep = SweepDir(tmp_path), replace(small_sweep(), algorithm="pbt")
+    record(folder, "saved", {100: 15.0, 200: 16.0})
+    found = report_on_record(folder.run("saved"), 200, sweep)
+    assert found == {"position": 200, "eval/psnr": 16.0}
+    assert reported(found, sweep) == {**found, "done": True}
+    assert report_on_record(folder.run("saved"), 300, sweep) == {"position": 300, "eval/psnr": -math.inf}

@@ -16,7 +16,7 @@ from sweeps.report import full_command, write_report
 from sweeps.resources import Resources
 from sweeps.rows import TrialRow, best_of, make_rows
 from sweeps.spaces.overrides import apply
-from sweeps.table import make_table
+from sweeps.table import make_table, score_names
 from sweeps.trials import trial_config
 from tests.scores import ABSOLUTE_ERROR
 from trainer.evaluation.scores import SCORES
@@ -212,14 +212,28 @@ def test_of_two_scores_all_that_no_other_beats_are_the_best(sweep: Sweep, tmp_pa
     assert [entry["trial"] for entry in report["best"]] == ["high", "low"]
     assert (report["metric"], report["second_metric"]) == ("eval/psnr", "baseline/mean/psnr")
     text = folder.report_markdown.read_text()
-    assert "| high | 123.5 | add | 2.00 | 21.00 dB | 17.00 dB | finished, on the front |" in text
+    assert "| high | 123.5 | add | 2.00 | 21.00 dB | 17.00 dB | finished, front |" in text
     assert "| other | 123.5 | add | 2.00 | 20.00 dB | 17.00 dB | finished |" in text
     assert text.count("Train one of the best, ") == 2
     assert all(entry["command"] in text for entry in report["best"])
     console = Console(file=io.StringIO(), width=120)
     console.print(make_table(rows, sweep, title="sweep"))
     shown = [line.split() for line in console.file.getvalue().splitlines()]  # pyright: ignore
-    assert ["low", "123.5", "add", "2", "18.00", "dB", "17.50", "dB", "finished,", "on", "the", "front"] in shown
+    assert ["low", "123.5", "add", "2", "18.00", "dB", "17.50", "dB", "finished,", "front"] in shown
+
+
+def test_two_scores_fit_a_narrow_terminal(sweep: Sweep) -> None:
+    sweep = replace(sweep, second_metric="eval/stage_distance/efficientnet-lite0")
+    assert score_names(sweep) == ["psnr", "stage_distance"]
+    assert score_names(replace(sweep, metric="eval/stage_distance/mobilenet_v2"))[0] == "stage_distance/mobilenet_v2"
+    [row] = make_rows([FinishedTrial("000")], sweep)
+    row = replace(row, overrides=row.overrides | {"method.generator.skips": "concatenate"})
+    row = replace(row, scores=row.scores | {"eval/stage_distance/efficientnet-lite0": 1.4341})
+    console = Console(file=io.StringIO(), width=80)
+    console.print(make_table([row], sweep, title="sweep"))
+    shown = [line.split() for line in console.file.getvalue().splitlines()]  # pyright: ignore
+    assert ["000", "123.5", "concatenate", "2", "20.00", "dB", "1.4341", "finished,"] in shown
+    assert ["front"] in shown  # below it
 
 
 def test_names_and_errors_cannot_become_markup_of_the_report(sweep: Sweep, tmp_path: Path) -> None:
