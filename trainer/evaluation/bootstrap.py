@@ -3,6 +3,8 @@
 Efron & Tibshirani 1993, chapter 13. Draws are the same at each call.
 """
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
@@ -34,6 +36,19 @@ def mean_interval(values: Tensor) -> Interval | None:
     parts = torch.arange(RESAMPLES).split(max(1, _AT_ONCE // count))
     means = [values[torch.randint(count, (len(part), count), generator=generator)].mean(dim=1) for part in parts]
     return _ends(torch.cat(means))
+
+
+def sums_intervals(values: Tensor, scores: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, Interval]:
+    """Of scores of sums over images, by name; none where images are too few.
+
+    Args:
+        values: (N, M), what each image adds to the sums.
+        scores: sums (R, M) float64 -> scores (R,) by name; NaN where a resample has none.
+    """
+    if len(values) < FEWEST:
+        return {}
+    found = scores(_times_drawn(len(values), _generator()) @ values.double())
+    return {name: _ends(each) for name, each in found.items() if not each.isnan().all()}
 
 
 def kernel_interval(fakes: Tensor, reals: Tensor) -> Interval | None:
@@ -73,5 +88,5 @@ def _generator() -> torch.Generator:
 
 def _ends(found: Tensor) -> Interval:
     tail = (1 - LEVEL) / 2
-    low, high = torch.quantile(found, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
+    low, high = torch.nanquantile(found, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return low, high

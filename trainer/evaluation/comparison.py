@@ -48,8 +48,7 @@ class ScoreRow:
 
     def show_interval(self) -> str:
         """Its ends, without unit; empty where there is none."""
-        digits = self.score.digits
-        return "" if self.interval is None else " to ".join(f"{end:.{digits}f}" for end in self.interval)
+        return "" if self.interval is None else self.score.show_ends(self.interval)
 
 
 def compare(

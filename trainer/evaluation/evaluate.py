@@ -36,7 +36,7 @@ Tell = Callable[[int, int], None] | None
 """Hears how many images have passed, and of how many."""
 
 Groups = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Label -> its value -> `num_images` and `scores` of the images that have it."""
+"""Label -> its value -> `num_images`, `scores` and `intervals` of the images that have it."""
 
 
 def evaluate_run(
@@ -86,7 +86,7 @@ def evaluate_run(
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     title = table_title(run, split=entry, position=position)
     drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=f"{entry} after {position} images")]
-    groups = _take_groups(scores, asked.by, opened)
+    groups = _take_groups(scores, evaluator.intervals, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
     write_evaluation(run, split=entry, position=position, scores=scores, intervals=evaluator.intervals, **told)
     console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * kept.is_read)
@@ -97,8 +97,10 @@ def evaluate_run(
     return scores
 
 
-def _take_groups(scores: dict[str, float], label: str | None, opened: OpenRun) -> Groups:
-    return {} if label is None else {label: take_groups(scores, opened.manifest.labels[label].names)}
+def _take_groups(
+    scores: dict[str, float], intervals: dict[str, Interval], label: str | None, opened: OpenRun
+) -> Groups:
+    return {} if label is None else {label: take_groups(scores, intervals, opened.manifest.labels[label].names)}
 
 
 def _tables_of(groups: Groups) -> list[Table]:

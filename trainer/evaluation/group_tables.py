@@ -22,6 +22,13 @@ class GroupTable:
     rows: list[list[str]]
 
 
+def _cell(group: Mapping[str, Any], name: str) -> str:
+    """A score and, in brackets, the ends of its interval."""
+    score, ends = find(name), group.get("intervals", {}).get(f"{_EVAL}{name}")
+    shown = score.show(group["scores"].get(f"{_EVAL}{name}"))
+    return shown if ends is None else f"{shown} ({score.show_ends(ends)})"
+
+
 def group_tables(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[GroupTable]:
     """A table of each label, of what evaluation.json holds of groups."""
     for label, by_value in groups.items():
@@ -31,7 +38,7 @@ def group_tables(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Itera
             [
                 value,
                 str(group["num_images"]),
-                *(find(name).show(group["scores"].get(f"{_EVAL}{name}")) for name in names),
+                *(_cell(group, name) for name in names),
             ]
             for value, group in islice(by_value.items(), _MOST_VALUES)
         ]

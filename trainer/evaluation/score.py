@@ -101,6 +101,10 @@ class Score:
         """How much better than the best baseline; negative where a baseline wins."""
         return self.gain(value) - max(self.gain(baseline) for baseline in baselines)
 
+    def show_ends(self, ends: Iterable[float]) -> str:
+        """Those of an interval, without unit."""
+        return " to ".join(f"{end:.{self.digits}f}" for end in ends)
+
     def show(self, value: float | None, *, signed: bool = False) -> str:
         """A value with its unit; a dash for None."""
         if value is None:

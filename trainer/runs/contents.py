@@ -71,6 +71,7 @@ class _Group:
 
     num_images: Count
     scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.subject import Subject
+from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.judges.asked import labels_view
 from trainer.evaluation.judges.fcn_file import Fcn, check_classes, read_fcn
 from trainer.evaluation.judges.label_maps import LabelMaps
@@ -54,6 +55,10 @@ class FcnScores:
 
     def compute(self) -> dict[str, float]:
         return self.confusion.compute()
+
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`."""
+        return self.confusion.intervals()
 
 
 class FcnJudge:

@@ -10,7 +10,8 @@ from torch import Tensor
 from trainer.data.batch import Batch
 from trainer.data.loader import open_readers
 from trainer.data.subject import Subject
-from trainer.evaluation.metrics.base import Metrics
+from trainer.evaluation.bootstrap import Interval
+from trainer.evaluation.metrics.base import HasIntervals, Metrics
 from trainer.ranks.world import World
 
 _KEY = re.compile(r"(?P<who>.+)/@(?P<value>\d+)@(?P<name>.+)")
@@ -55,6 +56,15 @@ class GroupScores:
                 found |= {f"@{number}@{name}": value for name, value in scores.items()}
         return found
 
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`: each of the images of one group."""
+        found: dict[str, Interval] = {}
+        for number, group in enumerate(self.metrics):
+            for metric in (*group.pairs, *group.batches):
+                if isinstance(metric, HasIntervals):
+                    found |= {f"@{number}@{name}": ends for name, ends in metric.intervals().items()}
+        return found
+
 
 class GroupJudge:
     """Makes `GroupScores`; which group a sample belongs to is read from its label, in any view.
@@ -83,21 +93,26 @@ class GroupJudge:
         return Metrics(batches=[GroupScores(self._group_of, self.names, self._make)])
 
 
-def take_groups(scores: dict[str, float], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Take the scores of groups out of all others.
+def take_groups(
+    scores: dict[str, float], intervals: dict[str, Interval], names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Take the scores of groups, and their intervals, out of all others.
 
     Returns:
-        By the value of the label: `num_images`, and `scores` by key.
+        By the value of the label: `num_images`, `scores` by key, and `intervals` of those that have one.
     """
     groups: dict[str, dict[str, Any]] = {}
     for key in [*scores]:
         if match := _KEY.fullmatch(key):
             value = scores.pop(key)
-            group = groups.setdefault(names[int(match["value"])], {_COUNT: 0, "scores": {}})
+            group = groups.setdefault(names[int(match["value"])], {_COUNT: 0, "scores": {}, "intervals": {}})
             if match["name"] == _COUNT:
                 group[_COUNT] = int(value)
             else:
-                group["scores"][f"{match['who']}/{match['name']}"] = value
+                plain = f"{match['who']}/{match['name']}"
+                group["scores"][plain] = value
+                if key in intervals:
+                    group["intervals"][plain] = intervals.pop(key)
     return groups
 
 

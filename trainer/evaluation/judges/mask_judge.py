@@ -9,6 +9,7 @@ from trainer.config.data import DegradeConfig
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.data.subject import Subject
+from trainer.evaluation.bootstrap import Interval, mean_interval
 from trainer.evaluation.judges.label_maps import Beside, class_reader
 from trainer.evaluation.metrics.base import Metrics, ScoredView
 from trainer.evaluation.metrics.psnr import decibels
@@ -29,37 +30,45 @@ class MaskedScores:
 
     def __init__(self, view: ScoredView, mask: Beside) -> None:
         self.view, self.mask = view, mask
-        self.totals = torch.zeros(2, 2, dtype=torch.float64)
-        """Of PSNR and SSIM: sum, number of images."""
+        self._values: dict[str, list[Tensor]] = {f"{PREFIX}psnr": [], f"{PREFIX}ssim": []}
+        """Float64, one number for each image that counts."""
         self.confusion = Confusion([info.name for info in view.classes], prefix=PREFIX)
 
     def update(self, images: Tensor, batch: Batch) -> None:
         counts = self.mask.of(batch)
         levels = [to_levels(image, eight_bits=self.view.eight_bits) for image in (images, batch.b)]
         error = (levels[0] - levels[1]).square().mean(dim=1)
-        self._add(0, _masked_means(error, counts), to_decibels=True)
+        errors = _masked_means(error, counts)[:, None, None, None]
+        self._values[f"{PREFIX}psnr"].append(decibels(errors.sqrt()).double().cpu())
         margin = WINDOW // 2
         inner = counts[:, margin : counts.shape[1] - margin, margin : counts.shape[2] - margin]
         if inner.numel():
             similar = ssim_map(images, batch.b, eight_bits=self.view.eight_bits).mean(dim=1)
-            self._add(1, _masked_means(similar, inner))
+            self._values[f"{PREFIX}ssim"].append(_masked_means(similar, inner).double().cpu())
         if self.view.classes:
             colors = class_colors(self.view.classes)
             true = (exact_class if self.view.exact_colors else nearest_class)(batch.b, colors)
             self.confusion.add(nearest_class(images, colors), true.masked_fill(~counts, NO_CLASS))
 
-    def _add(self, row: int, values: Tensor, *, to_decibels: bool = False) -> None:
-        values = decibels(values[:, None, None, None].sqrt()) if to_decibels else values
-        self.totals[row] += torch.tensor([values.double().sum(), len(values)], dtype=torch.float64)
-
     def merge(self, world: World) -> None:
-        self.totals = world.sum(self.totals.to(world.device)).cpu()
+        every = world.gather(self._values)
+        self._values = {name: [part for found in every for part in found[name]] for name in self._values}
         self.confusion.merge(world)
 
     def compute(self) -> dict[str, float]:
-        names = [f"{PREFIX}{name}" for name in ("psnr", "ssim")]
-        means = {name: (total / count).item() for name, (total, count) in zip(names, self.totals, strict=True) if count}
+        means = {name: values.mean().item() for name, values in self._of_images().items()}
         return means | (self.confusion.compute() if self.view.classes else {})
+
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`."""
+        found = {name: mean_interval(values) for name, values in self._of_images().items()}
+        of_means = {name: ends for name, ends in found.items() if ends is not None}
+        return of_means | (self.confusion.intervals() if self.view.classes else {})
+
+    def _of_images(self) -> dict[str, Tensor]:
+        """(N,) by name, of scores that an image has."""
+        found = {name: torch.cat(parts) for name, parts in self._values.items() if parts}
+        return {name: values for name, values in found.items() if len(values)}
 
 
 class MaskJudge:

@@ -8,19 +8,23 @@ import torch
 from torch import Tensor
 
 from sharding.format.manifest import ClassInfo
+from trainer.evaluation.bootstrap import Interval, sums_intervals
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.pictures.classes import class_colors, exact_class, nearest_class
 from trainer.ranks.world import World
 
+_MOST_COUNTS = 2**24
+"""Of images by pairs of classes, beyond which there are no intervals: 64 MB."""
 
-def pixel_accuracy(confusion: Tensor) -> float:
-    """sum_i n_ii / sum_i t_i: the fraction of all labelled pixels that have the right class."""
-    return (confusion.diagonal().sum() / confusion.sum()).item()
+
+def pixel_accuracy(confusion: Tensor) -> Tensor:
+    """sum_i n_ii / sum_i t_i of matrices (..., K, K): the fraction of all labelled pixels that have the right class."""
+    return _diagonal(confusion).sum(dim=-1) / confusion.sum(dim=(-2, -1))
 
 
 def class_accuracies(confusion: Tensor) -> Tensor:
-    """n_ii / t_i of each class; NaN for an absent one, which no target shows."""
-    return confusion.diagonal() / confusion.sum(dim=1)
+    """n_ii / t_i of each class of matrices (..., K, K); NaN for an absent one, which no target shows."""
+    return _diagonal(confusion) / confusion.sum(dim=-1)
 
 
 def class_ious(confusion: Tensor) -> Tensor:
@@ -28,9 +32,13 @@ def class_ious(confusion: Tensor) -> Tensor:
 
     Fakes may show it all the same: that counts against the classes in whose place they do.
     """
-    hits, in_targets = confusion.diagonal(), confusion.sum(dim=1)
-    ious = hits / (in_targets + confusion.sum(dim=0) - hits)
+    hits, in_targets = _diagonal(confusion), confusion.sum(dim=-1)
+    ious = hits / (in_targets + confusion.sum(dim=-2) - hits)
     return ious.masked_fill(in_targets == 0, math.nan)
+
+
+def _diagonal(confusion: Tensor) -> Tensor:
+    return confusion.diagonal(dim1=-2, dim2=-1)
 
 
 class Confusion:
@@ -53,17 +61,26 @@ class Confusion:
         self.names = list(names)
         self.prefix = prefix
         self.totals = torch.zeros(len(names), len(names), dtype=torch.float64)
+        self._each: list[Tensor] | None = []
+        """Counts int32 (N, K * K) of each image; None once there are more than `_MOST_COUNTS`."""
 
     def add(self, given: Tensor, true: Tensor) -> None:
         """Take in class numbers (N, H, W); what is below 0 in `true` is of no class."""
         num, is_labelled = len(self.names), true >= 0
-        pairs = true[is_labelled] * num + given[is_labelled]
-        counts = torch.bincount(pairs, minlength=num * num).view(num, num)
-        self.totals = self.totals.to(counts.device) + counts
+        image = torch.arange(len(true), device=true.device)[:, None, None].expand_as(true)
+        places = (image[is_labelled] * num + true[is_labelled]) * num + given[is_labelled]
+        counts = torch.bincount(places, minlength=len(true) * num * num).view(len(true), num, num)
+        self.totals = self.totals.to(counts.device) + counts.sum(dim=0)
+        if self._each is not None:
+            self._each.append(counts.flatten(1).int().cpu())
+            if sum(map(torch.numel, self._each)) > _MOST_COUNTS:
+                self._each = None
 
     def merge(self, world: World) -> None:
         """Take in what the other ranks counted."""
         self.totals = world.sum(self.totals.to(world.device))
+        found = world.gather(self._each)
+        self._each = None if None in found else [each for part in found for each in part or ()]
 
     def shares(self) -> Tensor:
         """float64 (K, K): of the pixels of class i the share that was given as class j; NaN where there are none."""
@@ -74,17 +91,29 @@ class Confusion:
         """Scores by name; none where nothing was labelled."""
         if not self.totals.sum():
             return {}
-        accuracies, ious = class_accuracies(self.totals), class_ious(self.totals)
+        found = {name: value.item() for name, value in self._scores(self.totals).items()}
+        return {name: value for name, value in found.items() if not math.isnan(value)}
+
+    def _scores(self, totals: Tensor) -> dict[str, Tensor]:
+        """Of matrices (..., K, K), by name; NaN where there is none."""
+        accuracies, ious = class_accuracies(totals), class_ious(totals)
         scores = {
-            "pixel_accuracy": pixel_accuracy(self.totals),
-            "class_accuracy": accuracies.nanmean().item(),
-            "class_accuracy_absent_as_zero": accuracies.nan_to_num(0).mean().item(),
-            "miou": ious.nanmean().item(),
-            "miou_absent_as_zero": ious.nan_to_num(0).mean().item(),
-            **_by_class("accuracy", self.names, accuracies),
-            **_by_class("iou", self.names, ious),
+            "pixel_accuracy": pixel_accuracy(totals),
+            "class_accuracy": accuracies.nanmean(dim=-1),
+            "class_accuracy_absent_as_zero": accuracies.nan_to_num(0).mean(dim=-1),
+            "miou": ious.nanmean(dim=-1),
+            "miou_absent_as_zero": ious.nan_to_num(0).mean(dim=-1),
+            **{f"accuracy/{name}": accuracies[..., place] for place, name in enumerate(self.names)},
+            **{f"iou/{name}": ious[..., place] for place, name in enumerate(self.names)},
         }
         return {f"{self.prefix}{name}": value for name, value in scores.items()}
+
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`. Of classes that a resample lacks, the resamples count that have them."""
+        num = len(self.names)
+        if not (self._each and self.totals.sum()):
+            return {}
+        return sums_intervals(torch.cat(self._each), lambda sums: self._scores(sums.view(-1, num, num)))
 
 
 @runtime_checkable
@@ -117,10 +146,9 @@ class SegmentationScores:
     def compute(self) -> dict[str, float]:
         return self.confusion.compute()
 
-
-def _by_class(score: str, names: Sequence[str], values: Tensor) -> dict[str, float]:
-    pairs = zip(names, values.tolist(), strict=True)
-    return {f"{score}/{name}": value for name, value in pairs if not math.isnan(value)}
+    def intervals(self) -> dict[str, Interval]:
+        """See `HasIntervals`."""
+        return self.confusion.intervals()
 
 
 def make(view: ScoredView) -> SegmentationScores:

@@ -138,7 +138,7 @@ def test_a_mask_leaves_pixels_out(scans, functions):
 
 def test_groups_are_scored_alone(scans, functions, tiny_run):
     scores = scores_of(scans, Asked(by="sex", mask_view="body", metric=("own_quality:height:lower",)))
-    groups = take_groups(scores, LABELS["sex"].names)
+    groups = take_groups(scores, {}, LABELS["sex"].names)
     assert list(groups) == ["female", "male"]
     assert [group["num_images"] for group in groups.values()] == [2, 2]
     assert groups["female"]["scores"]["eval/own_less/height"] == 700

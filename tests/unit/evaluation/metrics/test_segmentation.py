@@ -83,7 +83,7 @@ def test_scores_are_of_all_pixels_together():
 
 def test_rows_are_targets():
     confusion = torch.tensor([[2.0, 2.0], [0.0, 1.0]])  # class 0 of the targets was twice given as class 1
-    assert pixel_accuracy(confusion) == pytest.approx(3 / 5)
+    assert pixel_accuracy(confusion).item() == pytest.approx(3 / 5)
     assert class_accuracies(confusion).tolist() == pytest.approx([1 / 2, 1])
     assert class_ious(confusion).tolist() == pytest.approx([2 / 4, 1 / 3])
 
