@@ -21,6 +21,7 @@ from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.scores import check_kept_score
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.origin import origin_of
+from trainer.runs.preset_file import preset_title
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
 
@@ -67,7 +68,7 @@ def new_subject(config: RunConfig) -> Subject:
 
 def new_run(options: TrainOptions, *, preset: str) -> RunDir:
     """Where a new run would lie: the named folder, or the first of `preset`, `preset-2` ... that is free."""
-    return RunDir(new_folder(options.runs, asked=options.name, otherwise=preset))
+    return RunDir(new_folder(options.runs, asked=options.name, otherwise=preset_title(preset)))
 
 
 def start_new(options: TrainOptions, train: Callable[[RunDir], int], *, preset: str) -> int:

@@ -14,7 +14,7 @@ from launch.folders import new_folder
 from launch.starting import check_dataset, tell_watched
 from sharding.format.manifest_file import read_manifest
 from sweeps.machines import LOCAL, Cluster, find_machines
-from sweeps.metrics import check_names, choose_metric
+from sweeps.metrics import check_names, choose_metric, choose_second
 from sweeps.plan import Algorithm, NumTrialsOrAll, Quantile, ReductionFactor, Seed, Sweep, SweepDir, written
 from sweeps.records import Record, read_records
 from sweeps.resources import Resources, plan_new
@@ -29,6 +29,7 @@ from trainer.config.errors import require
 from trainer.config.section import check_bounds
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig, changed
+from trainer.runs.preset_file import preset_title, whole_path
 
 _PROG = "diptych sweep"
 _NUM_TRIALS = 4
@@ -124,7 +125,7 @@ def plan_sweep(argv: list[str]) -> tuple[Sweep, SweepDir]:
 
     Raises: as `sweep_command`.
     """
-    return plan_options(split_preset(argv)[0], parse_sweep(argv), asked_by(argv))
+    return plan_options(whole_path(split_preset(argv)[0]), parse_sweep(argv), asked_by(argv))
 
 
 def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[Sweep, SweepDir]:
@@ -138,8 +139,11 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     resources = check_options(options)
     ensure_dataset(options.config.data.path)
     tell_watched(check_dataset(options.config))
-    metric, second = _choose_metrics(options)
-    folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=f"{preset}-{name}").absolute())
+    manifest = read_manifest(options.config.data.path)
+    metric = choose_metric(options.metric, options.config, manifest)
+    second = choose_second(options.second_metric, metric, options.config, manifest, algorithm=options.algorithm)
+    title = f"{preset_title(preset)}-{name}"
+    folder = SweepDir(new_folder(options.sweeps, asked=options.name, otherwise=title).absolute())
     chosen = replace(options, space=name, metric=metric, second_metric=second, name=folder.path.name)
     sweep = make_sweep(chosen, space, preset=preset, asked=asked, resources=resources)
     for overrides in sweep.configurations:
@@ -155,13 +159,6 @@ def _choose_space(options: SweepOptions) -> tuple[str, Space]:
     name, space = choose_space(options.space, options.vary, options.config)
     check_on_the_way(space, options.config)
     return name, space
-
-
-def _choose_metrics(options: SweepOptions) -> tuple[str, str | None]:
-    config, manifest = options.config, read_manifest(options.config.data.path)
-    metric, second = choose_metric(options.metric, config, manifest), options.second_metric
-    check_names(metric, second, algorithm=options.algorithm)
-    return metric, second and choose_metric(second, config, manifest, field="second_metric")
 
 
 def count_trials(options: SweepOptions, space: Space) -> int:
@@ -212,7 +209,8 @@ def parse_sweep(argv: list[str]) -> SweepOptions:
         prog=_PROG,
         about="Search configurations with Ray Tune: short trials, of which those that fall behind are stopped early. "
         "Below, the preset is made small.",
-        after="--resume sweep-runs/NAME, alone, continues a sweep that was stopped, and retries its failed trials.",
+        after="--resume sweep-runs/NAME, alone, continues a sweep that was stopped, and retries its failed trials. "
+        "`diptych sweep best sweep-runs/NAME` makes a preset of what it found.",
     )
     options.config.data.share_cache()
     return options

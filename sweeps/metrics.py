@@ -53,5 +53,13 @@ def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest, *, f
     raise ConfigError(field, asked, f"{why}; {remedy}.")
 
 
+def choose_second(
+    asked: str | None, metric: str, config: RunConfig, manifest: Manifest, *, algorithm: Algorithm
+) -> str | None:
+    """The second score, if one was asked for beside the first. Raises as `choose_metric` and `check_names`."""
+    check_names(metric, asked, algorithm=algorithm)
+    return asked and choose_metric(asked, config, manifest, field="second_metric")
+
+
 def _subject(config: RunConfig, manifest: Manifest) -> Subject:
     return Subject.begin(data=config.data, method=config.method, manifest=manifest)

@@ -8,8 +8,8 @@ sweep-runs/<name>/
     ray.log             what Ray has to say
     report.json         all trials, furthest and best first
     report.md           the same for people
-    results.parquet     the same as a table: a row for each trial
-    sweep.html          all of it on one page, renewed while the sweep runs
+    results.parquet     the same as a table; sweep.html: all on one page, renewed while the sweep runs
+    best.json, finals/  the best as a preset, and its runs with several seeds: `diptych sweep best`
 
 Ray and Tune keep their own files in a folder of this machine that ends with them: nothing of theirs is read back.
 """

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sweeps.plan import Sweep, SweepDir, written
-from sweeps.records import Record
+from sweeps.records import Record, read_records, write_record
 from sweeps.resources import Resources
 from sweeps.rows import TrialRow, rows_on_record
 from sweeps.spaces.space import Space
@@ -77,6 +77,7 @@ def line(position: int, time_s: float, psnr: float | None = None) -> dict[str, f
 def write_sweep(path: Path, dataset: Path, **changes: Any) -> tuple[SweepDir, Sweep, list[TrialRow]]:
     """Eight trials, better the nearer the weight is to 100, of which four stopped early; one diverged, one failed."""
     folder, sweep = SweepDir(path), make_sweep(dataset, **changes)
+    folder.create(sweep)
     records = {}
     for number, end in enumerate(ENDS):
         overrides = _overrides(number)
@@ -91,7 +92,9 @@ def write_sweep(path: Path, dataset: Path, **changes: Any) -> tuple[SweepDir, Sw
     lost = len(ENDS)
     records[f"{lost:03d}"] = Record(state="diverged", position=PERIOD, overrides=_overrides(lost))
     records[f"{lost + 1:03d}"] = Record(state="failed", error="no <space> left", overrides=_overrides(lost + 1))
-    return folder, sweep, rows_on_record(records, sweep)
+    for trial, record in records.items():
+        write_record(folder, trial, record)
+    return folder, sweep, rows_on_record(read_records(folder, sweep), sweep)
 
 
 def _overrides(number: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console
 from trainer.data.subject import FINAL_SPLITS
+from trainer.runs.preset_file import preset_title
 from trainer.runs.rundir import RunDir
 
 
@@ -76,7 +77,7 @@ def unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
 
 
 def _same_run(options: TrainOptions, preset: str) -> RunDir | None:
-    newest = newest_folder(options.runs, asked=options.name, otherwise=preset)
+    newest = newest_folder(options.runs, asked=options.name, otherwise=preset_title(preset))
     if newest is None or not (run := RunDir(newest)).run_file.is_file():
         return None
     return run if same_config(run, options.config) and same_origin(run, options.source) else None

@@ -1,8 +1,6 @@
 """`diptych table NAME`: train the rows of a comparison table one after the other, and print it beside the paper's."""
 
 import hashlib
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from launch.ranks.interpreter import module_command
 from launch.starting import new_subject, same_config
 from sharding.console import make_console
 from sharding.storage.files import write_atomically
+from sweeps.one_by_one import run_to_end, was_stopped
 from sweeps.tables.given import NOTHING, Given
 from sweeps.tables.papers import TABLES, PaperRow, Table, find_table
 from sweeps.tables.show import TIME, WIDTH, markdown, show_table
@@ -22,14 +21,11 @@ from sweeps.tables.studies import STUDY_TABLES, study_table_command
 from trainer.config.bounds import AtLeastOne
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
-from trainer.loop.stop import handle, restore
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
-_LARGEST_FAILURE = 128  # a greater exit status is that of a process that was ended by a signal
-_FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)  # sent to all of its processes
 _console = make_console()
 
 
@@ -76,7 +72,7 @@ def table_command(argv: list[str]) -> int:
     failed = []
     for one in [] if options.show else asked:
         status = _finish(one, table, folder=folder, options=options)
-        if status < 0 or status > _LARGEST_FAILURE:
+        if was_stopped(status):
             return status  # told to stop
         failed += [one.name] * (status != 0)
     _print(table, asked, folder=folder, seeds=options.seeds)
@@ -154,7 +150,7 @@ def _finish(one: _Asked, table: Table, *, folder: Path, options: TableOptions) -
     else:
         arguments = ["--resume", str(run.path)]
     _console.rule(f"{one.row.title}: {one.name}")
-    status = _run(module_command("launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)))
+    status = run_to_end(module_command("launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)))
     return _judge(run, one, options.given.fcn) if table.by_fcn and status == 0 else status
 
 
@@ -163,18 +159,4 @@ def _judge(run: RunDir, one: _Asked, fcn: Path | None) -> int:
     assert fcn is not None
     if hashlib.sha256(fcn.read_bytes()).hexdigest()[:12] in _judged(one, folder=run.path.parent):
         return 0
-    return _run(module_command("launch.cli", "evaluate", str(run.path), "--split", one.split, "--fcn", str(fcn)))
-
-
-def _run(command: list[str]) -> int:
-    """Train in a process of its own: what one run leaves in memory is not the next one's. Returns its exit status.
-
-    Signals to stop are passed on, and the run saves itself. So does it at Ctrl-C or when the terminal is closed, of
-    which it hears by itself.
-    """
-    process = subprocess.Popen(command)
-    former = handle(lambda number, _: None if number in _FROM_TERMINAL else process.send_signal(number))
-    try:
-        return process.wait()
-    finally:
-        restore(former)
+    return run_to_end(module_command("launch.cli", "evaluate", str(run.path), "--split", one.split, "--fcn", str(fcn)))

@@ -17,15 +17,15 @@ TIME = "time_s"
 """Stands among scores for what a run took, seconds."""
 
 
-def _cell(key: str, runs: Sequence[Mapping[str, float]], *, seeds: int) -> str:
+def cell(key: str, runs: Sequence[Mapping[str, float]], *, seeds: int, digits: int = 2) -> str:
     """`14.67`, of several seeds `14.67 ± 0.12`, of fewer than there should be with `(2 of 3)`."""
     values = [scores[key] for scores in runs if key in scores]
     if not values:
         return "-"
-    number = f"{mean(values):.2f}"
+    number = f"{mean(values):.{digits}f}"
     if key.startswith(tuple(f"{prefix}/" for prefix in BASELINES)):
         return number  # not a matter of seeds
-    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{number}{spread}" + (f" ({len(values)} of {seeds})" if len(values) < seeds else "")
 
 
@@ -33,7 +33,7 @@ def _cells(table: Table, row: PaperRow, runs: Sequence[Mapping[str, float]], *, 
     paper = [f"{value:.2f}" for value in row.paper] or ["-"] * len(PAPER_SCORES)
     times = [scores[TIME] for scores in runs if TIME in scores]
     time = f"{mean(times):.0f} s" if times else "-"
-    return [row.title, *paper, *(_cell(key, runs, seeds=seeds) for key in table.scores.values()), time]
+    return [row.title, *paper, *(cell(key, runs, seeds=seeds) for key in table.scores.values()), time]
 
 
 def _rows(table: Table, scores: Scores, *, seeds: int) -> list[list[str]]:

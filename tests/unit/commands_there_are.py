@@ -51,6 +51,11 @@ def kinds_of(command: str) -> frozenset[str]:
     return frozenset(re.split(r"[,\s]+", listed[1].strip(" ,\n")))
 
 
+def beside_presets(command: str) -> frozenset[str]:
+    """What may follow a command in place of a preset, and has flags of its own."""
+    return frozenset({"best"}) if command == "sweep" else frozenset()
+
+
 @cache
 def flags_of(*words: str) -> frozenset[str]:
     """The flags of a command, with a preset or a kind of `shard` behind it."""
@@ -88,6 +93,8 @@ def all_flags() -> frozenset[str]:
     found = set(benchmark_flags())
     for command in commands():
         found |= flags_of(command) | resume_flags(command)
+        for word in beside_presets(command):
+            found |= flags_of(command, word)
     for preset in of_methods.values():
         found |= flags_of("train", preset)
     for command in WITH_KINDS:
@@ -119,6 +126,8 @@ def is_preset(name: str) -> bool:
 
 def flags_with(command: str, word: str) -> frozenset[str]:
     """The flags of a command by the word that follows it, which a placeholder leaves open."""
+    if word in beside_presets(command):
+        return flags_of(command, word)
     if command in WITH_PRESET:
         return flags_of(command, word if word in PRESETS else DEFAULT) | resume_flags(command)
     if command not in WITH_KINDS:

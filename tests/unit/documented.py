@@ -46,7 +46,9 @@ def _commands(snippet: str) -> Iterator[str]:
         known = {kind: there_are.kinds_of(kind) for kind in there_are.WITH_KINDS}
         known["table"] = frozenset({*there_are.TABLES, *STUDY_TABLES})
         if command in there_are.WITH_PRESET:
-            known[command] = there_are.PRESETS
+            known[command] = there_are.PRESETS | there_are.beside_presets(command)
+        if word.endswith(".json"):  # a preset's file
+            word = ""
         if word and command in known and word not in known[command]:
             yield f"nothing to follow diptych {command}: {word}"
         flags = there_are.flags_with(command, word)

@@ -1,17 +1,20 @@
 """Presets: a method on a data set. A file's docstring gives command, hardware, time and score.
 
 A file holds one preset, the function `preset`; or several that differ in little, `presets`: for `pix2pix_losses.py`
-with `{"l1": ...}` the preset `pix2pix-losses-l1`.
+with `{"l1": ...}` the preset `pix2pix-losses-l1`. The path of a JSON file with a configuration, such as
+`sweep-runs/NAME/best.json` or a run.json, is taken for a preset, too.
 """
 
 import importlib
 import pkgutil
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from trainer.config.errors import ConfigError
 from trainer.runs.config import RunConfig
+from trainer.runs.preset_file import is_preset_file, read_preset_file
 
 DEFAULT = "earth-relief2satellite"
 
@@ -22,7 +25,9 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> RunConfig:
-    """Raises ConfigError with the nearest names if there is no such preset."""
+    """Raises ConfigError with the nearest names if there is no such preset, or what is wrong with the file."""
+    if is_preset_file(name):
+        return read_preset_file(Path(name))[1]
     module = _module(name)
     if hasattr(module, "preset"):
         return module.preset()
@@ -30,7 +35,9 @@ def load_preset(name: str) -> RunConfig:
 
 
 def describe_preset(name: str) -> str:
-    """The docstring of the preset's file."""
+    """The docstring of the preset's file, or what a JSON file says of itself. Raises as `load_preset`."""
+    if is_preset_file(name):
+        return read_preset_file(Path(name))[0] or f"The configuration of {name}."
     return (_module(name).__doc__ or "").strip()
 
 

@@ -38,7 +38,7 @@ def fcn(data: Path) -> Path:
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Of processes that would be started."""
     found: list[list[str]] = []
-    monkeypatch.setattr(sweeps.tables.run, "_run", lambda command: found.append(command) or 1)
+    monkeypatch.setattr(sweeps.tables.run, "run_to_end", lambda command: found.append(command) or 1)
     return found
 
 
@@ -105,5 +105,5 @@ def test_a_row_is_trained_judged_and_shown_below_its_ceiling(
     assert truth.startswith("| Ground truth | 0.80 | 0.26 | 0.21 | 0.")
     scores = RunDir(Path("runs", LOSSES, table.rows[0].preset)).evaluations()["test"]["scores"]
     assert f"| {scores['baseline/real/fcn_pixel_accuracy']:.2f} |" in truth
-    monkeypatch.setattr(sweeps.tables.run, "_run", lambda command: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr(sweeps.tables.run, "run_to_end", lambda command: pytest.fail("nothing is left to do"))
     assert table_command(arguments) == 0

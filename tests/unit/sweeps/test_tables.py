@@ -88,7 +88,7 @@ def write_scores(run: RunDir, config: RunConfig, *, position: int | None = None,
 @pytest.fixture
 def trainings(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     made = Trainings(runs)
-    monkeypatch.setattr(sweeps.tables.run, "_run", made)
+    monkeypatch.setattr(sweeps.tables.run, "run_to_end", made)
     return made
 
 
@@ -247,7 +247,7 @@ def test_a_stop_is_passed_on_to_the_run_that_saves_itself(tmp_path: Path, monkey
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=stop)
     thread.start()
-    assert sweeps.tables.run._run([sys.executable, "-c", SAVES_ITSELF]) == 143
+    assert sweeps.tables.run.run_to_end([sys.executable, "-c", SAVES_ITSELF]) == 143
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
 

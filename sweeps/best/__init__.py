@@ -1,0 +1,1 @@
+"""`diptych sweep best`: what a sweep found, as presets, and judged once more."""
