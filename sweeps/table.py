@@ -26,7 +26,7 @@ _MOST_COLUMNS = 6
 
 def make_table(rows: list[TrialRow], sweep: Sweep, *, title: str) -> Table:
     """Rows for the console."""
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     paths = sweep.search_space.domains
     names = short_names(paths)
     for name in ("trial", *(names.values() if len(names) <= _MOST_COLUMNS else ("changes",))):

@@ -232,7 +232,7 @@ def test_two_scores_fit_a_narrow_terminal(sweep: Sweep) -> None:
     console = Console(file=io.StringIO(), width=80)
     console.print(make_table([row], sweep, title="sweep"))
     shown = [line.split() for line in console.file.getvalue().splitlines()]  # pyright: ignore
-    assert shown[4][:7] == ["000", "123.5", "concatenate", "2", "20.00", "dB", "1.4341"]
+    assert ["000", "123.5", "concatenate", "2", "20.00", "dB", "1.4341", "finished,"] in shown
     assert ["front"] in shown  # below it
 
 
