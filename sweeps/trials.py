@@ -6,6 +6,7 @@ from typing import Any
 
 from sweeps.plan import Sweep
 from sweeps.spaces.overrides import Overrides
+from sweeps.table import short_names, show_value
 from trainer.config.shrink import shrink
 from trainer.presets import load_preset
 from trainer.runs.config import RunConfig, changed, config_to_dict, flatten
@@ -35,6 +36,13 @@ def trial_config(config: RunConfig) -> RunConfig:
 def in_group(config: RunConfig, name: str) -> RunConfig:
     """The configuration of runs that W&B shows together."""
     return replace(config, log=replace(config.log, wandb_group=name))
+
+
+def named(config: RunConfig, trial: str, overrides: Overrides) -> RunConfig:
+    """A trial's configuration, called at W&B by what it changes: `003 weight_l1=31 skips=add`."""
+    names = short_names(overrides)
+    title = " ".join([trial, *(f"{names[path]}={show_value(value)}" for path, value in overrides.items())])
+    return replace(config, log=replace(config.log, wandb_name=title))
 
 
 def asked_of(sweep: Sweep) -> dict[str, Any]:

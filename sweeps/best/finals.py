@@ -84,6 +84,7 @@ def _finish(run: RunDir, contender: _Contender, number: int, sweep: Sweep, *, nu
     """Train and score a run, from where it was stopped. Returns the exit status."""
     seed = contender.config.train.seed + number
     config = replace(contender.config, train=replace(contender.config.train, seed=seed))
+    config = replace(config, log=replace(config.log, wandb_name=f"{run.path.name} {contender.changes}"))
     if not run.run_file.is_file():
         file = run.path.with_suffix(".json")
         write_preset_file(file, config, about=f"{contender.name}: {contender.changes}")

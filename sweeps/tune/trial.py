@@ -16,6 +16,7 @@ from ray.util.placement_group import get_current_placement_group
 from launch.on_ray.actors import end_with_raylet, kill_actors, start_actor
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
+from sweeps.trials import named
 from sweeps.tune.rank import Rank
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.ranks.rendezvous import STORE_VARIABLE
@@ -116,7 +117,7 @@ class Trial(tune.Trainable):
         os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
         self.run = self.folder.run(name)
         if not self.run.run_file.exists():
-            config = apply(self.sweep.config, overrides)
+            config = named(apply(self.sweep.config, overrides), name, overrides)
             self.run.create(config, preset=self.sweep.preset, command=self.sweep.command)
         self.position: int = self._on_all("begin", self.run.path)
         self._require(position)

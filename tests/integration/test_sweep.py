@@ -176,7 +176,9 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     # The run directories are those of `diptych train`.
     assert {key for key in killed["scores"] if key.startswith("eval/")} == {"eval/psnr", "eval/ssim"}
     assert all(saved_position(trial) > 0 and trial.config() for trial in runs(folder))
-    assert wandb_groups(folder.run(other["trial"])) == {"nightly"}
+    (called,) = wandb_names(folder.run(other["trial"]))
+    assert called[0] == "nightly"
+    assert called[1].startswith(f"{other['trial']} weight_l1=")
 
     # A finished sweep shows its table once more, and needs no Ray for it.
     plant_pickles(folder.path, marker)
@@ -271,12 +273,13 @@ def saved_position(run: RunDir) -> int:
     return int(folder.name) if folder is not None else 0
 
 
-def wandb_groups(run: RunDir) -> set[str]:
-    """Of all parts of the run: each of its processes wrote one."""
-    groups = set()
+def wandb_names(run: RunDir) -> set[tuple[str, str]]:
+    """Group and name of all parts of the run: each of its processes wrote one."""
+    names = set()
     for folder in run.path.glob("wandb/offline-run-*"):
         command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
         shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         records = [json.loads(line) for line in shown.splitlines()]
-        groups |= {record["run"]["run_group"] for record in records if record["type"] == "run"}
-    return groups
+        found = [record["run"] for record in records if record["type"] == "run"]
+        names |= {(run["run_group"], run["display_name"]) for run in found}
+    return names

@@ -20,6 +20,8 @@ class LogConfig(Section):
     """The W&B project that the run appears in. Unless given: what the variable WANDB_PROJECT says, else diptych."""
     wandb_group: str | None = None
     """Runs of one group are shown together; sweeps set it."""
+    wandb_name: str | None = None
+    """What the run is called at W&B. Unless given: as its folder; trials of sweeps say what they change."""
 
     def check_fields(self) -> None:
         """Raise ConfigError for a project that W&B refuses."""

@@ -31,7 +31,7 @@ from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report
 from trainer.runs.batches import note_global_batch, planned
-from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.config import RunConfig, config_to_dict, flatten
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.opened import OpenRun
 from trainer.runs.rundir import RunDir
@@ -183,7 +183,7 @@ def _make_loggers(run: RunDir, config: RunConfig, *, position: int, to_console: 
             config.log,
             folder=run.path,
             run_id=run.record()["wandb_id"],
-            values=config_to_dict(config),
+            values=flatten(config_to_dict(config)),
             summaries=summaries(),
         )
         loggers.append(wandb)

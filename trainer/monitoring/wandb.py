@@ -22,6 +22,9 @@ _FINISH_TIMEOUT_S = 20
 _FLUSH_PERIOD_S = 1
 """W&B's own 15 s leave an empty file when the run is killed early."""
 
+_LONGEST_NAME = 128
+"""Characters of a run's name."""
+
 Mode = Literal["online", "offline", "disabled"]
 
 _FROM_MOST_PRIVATE: tuple[Mode, ...] = ("disabled", "offline", "online")
@@ -40,10 +43,11 @@ class WandbLogger:
     """One W&B run, continued under the same id when training is resumed. What W&B cannot do is told, and no error.
 
     Args:
-        config: mode, project and group.
+        config: mode, project, group and name.
         folder: the run directory, which receives `wandb/`.
         run_id: the same for all parts of one run.
-        values: the resolved configuration, to be shown.
+        values: the resolved configuration, to be shown: each field by its path, so that W&B's plots of hyperparameters
+            take it without clicks.
         summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
 
     Raises:
@@ -69,7 +73,7 @@ class WandbLogger:
         settings = {
             "project": project(config),
             "group": config.wandb_group,
-            "name": printable(folder.name),
+            "name": printable(config.wandb_name or folder.name)[:_LONGEST_NAME],
             "id": run_id,
             "resume": "allow",
             "dir": str(folder),

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ import pytest
 import wandb
 from PIL import Image
 
+from sweeps.spaces.overrides import apply
+from sweeps.trials import in_group, named
 from tests.scores import ABSOLUTE_ERROR
 from tests.unprivileged import run_unprivileged, shared_folder
 from trainer.config.errors import ConfigError
@@ -24,6 +27,8 @@ from trainer.config.section import check_section
 from trainer.evaluation.scores import SCORES, summaries
 from trainer.monitoring.wandb import WandbLogger, choose_mode, project
 from trainer.monitoring.wandb_folder import is_own_link
+from trainer.presets import DEFAULT, load_preset
+from trainer.runs.config import config_to_dict, flatten
 
 
 @pytest.fixture(autouse=True)
@@ -295,3 +300,17 @@ def test_the_steps_of_all_offline_parts_go_on(tmp_path: Path):
         parts.append([record["history"]["step"]["num"] for record in parsed(tmp_path) if "history" in record])
         shutil.move(only_part(tmp_path), tmp_path / f"part-{len(parts)}")
     assert parts == [[4, 8, 9], [10, 12]]
+
+
+def test_a_trial_is_called_by_what_it_changes_and_its_hyperparameters_are_flat(tmp_path: Path):
+    """Read back from what an offline run keeps."""
+    changes = {"method.weight_l1": 31.0, "method.generator.skips": "add"}
+    config = named(apply(in_group(load_preset(DEFAULT), "nightly"), changes), "003", changes)
+    log = replace(config.log, wandb="offline")
+    values = flatten(config_to_dict(config))
+    WandbLogger(log, folder=tmp_path, run_id="abc123", values=values).close()
+    (run,) = (found["run"] for found in parsed(tmp_path) if "run" in found)
+    assert (run["display_name"], run["run_group"]) == ("003 weight_l1=31 skips=add", "nightly")
+    kept = run["config"]["update"]
+    assert (kept["method.weight_l1"], kept["method.generator.skips"]) == (31.0, "add")
+    assert kept["train.total_kimg"] == config.train.total_kimg
