@@ -75,13 +75,6 @@ class Translator:
         """Whether dropout is on, so that each pass is another one."""
         return any(layer.training for layer in self._dropouts())
 
-    @property
-    def is_of_each_image(self) -> bool:
-        """Whether a translation depends on nothing but its image: neither on chance nor on others in the batch."""
-        networks = (self.networks.module(name) for name in self.networks)
-        norms = (layer for layer in _layers(networks) if isinstance(layer, _BatchNorm))
-        return not (self.drops or self.method.translates_by_chance or any(norm.training for norm in norms))
-
     def _dropouts(self) -> list[_DropoutNd]:
         return _dropouts(self.networks.module(name) for name in self.networks)
 

