@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ from tests.sockets import open_to_others
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.ranks.exits import STOPPED
 from trainer.ranks.world import World
 from trainer.runs.rundir import RunDir
 
@@ -73,7 +75,12 @@ class SweepProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
+                start_new_session=True,
             )
+
+    def interrupt(self) -> None:
+        """As Ctrl-C at a terminal, which all processes in front hear."""
+        os.killpg(self.popen.pid, signal.SIGINT)
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.popen.pid).children(recursive=True)
@@ -204,6 +211,46 @@ def test_a_search_by_earlier_scores_trains_what_it_proposed(start, tmp_path: Pat
     start({"resume": folder.path}).wait()
     again = json.loads(folder.report_json.read_text())["trials"]
     assert again == trials
+
+
+@pytest.mark.timeout(3 * PATIENCE_S)
+def test_what_fails_ends_no_sweep_and_every_cell_is_run_in_the_end(start, tmp_path: Path, tiny_dataset: Path) -> None:
+    folder = SweepDir(tmp_path / "grid")
+    settings = {"algorithm": "grid", "vary": "optimizer.lr=4e-4,1e30,1e-4", "num-reports": 2, "log.wandb": "disabled"}
+    settings |= {"train.total-kimg": 0.032, "ranks-per-trial": 1, "cpus-per-rank": 1}
+    settings = {name: value for name, value in (SWEEP | settings).items() if name != "num-trials"}
+    process = start(settings | {"data.path": tiny_dataset, "sweeps": tmp_path, "name": "grid"})
+    process.wait_until(folder.sweep_file.exists)
+    obstacle = folder.run("002").path
+    obstacle.write_text("where the run's folder should be")
+    assert process.wait() == 1, process.output.read_text()
+    trials = by_name(folder)
+    assert {name: trial["state"] for name, trial in trials.items()} == dict(
+        zip(("000", "001", "002"), ("finished", "diverged", "failed"), strict=True)
+    )
+    assert json.loads(folder.report_json.read_text())["best"]["trial"] == "000"
+    assert "002 failed, restarted twice" in process.output.read_text()
+    assert folder.errors("002").read_text().count("Failure #") == 3
+
+    obstacle.unlink()
+    ended = {name: folder.run(name).metrics_file.stat().st_mtime_ns for name in ("000", "001")}
+    process = start({"resume": folder.path})
+    process.wait_until(lambda: saved_position(folder.run("002")))
+    process.interrupt()
+    assert process.wait() == STOPPED, process.output.read_text()
+    assert "stopped and saved. Continue with: diptych sweep --resume" in process.output.read_text()
+    at_stop = saved_position(folder.run("002"))
+    assert at_stop < 32, "the trial was over before it was interrupted"
+    process = start({"resume": folder.path})
+    assert process.wait() == 0, process.output.read_text()
+    again = by_name(folder)
+    assert again["002"]["state"] == "finished"
+    assert {name: again[name] for name in ended} == {name: trials[name] for name in ended}
+    assert {name: folder.run(name).metrics_file.stat().st_mtime_ns for name in ended} == ended
+
+
+def by_name(folder: SweepDir) -> dict[str, dict[str, Any]]:
+    return {trial["trial"]: trial for trial in json.loads(folder.report_json.read_text())["trials"]}
 
 
 class Payload:
