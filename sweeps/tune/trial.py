@@ -111,7 +111,8 @@ class Trial(tune.Trainable):
         self.sweep = sweep
         self._meeting = tempfile.TemporaryDirectory(prefix="diptych-ranks-", dir=private, ignore_cleanup_errors=True)
         self.ranks = start_ranks(sweep, store=Path(self._meeting.name) / "store", environment=environment)
-        self._begin(**config["trial"])
+        self.position = 0
+        self.reset_config(config)
 
     def _begin(self, *, name: str, overrides: Overrides, position: int) -> None:
         os.chdir(self.sweep.folder)  # Tune goes to a folder of its own for each trial
@@ -120,12 +121,16 @@ class Trial(tune.Trainable):
             config = named(apply(self.sweep.config, overrides), name, overrides)
             self.run.create(config, preset=self.sweep.preset, command=self.sweep.command)
         self.position: int = self._on_all("begin", self.run.path)
-        self._require(position)
+        self._require(max(position, self._expected))
         period = self.sweep.report_period
         self._until = min(self.sweep.total, position + period - position % period)
 
     def step(self) -> dict[str, Any]:
         """Train up to the next report and save. The metrics of the validation split, and `position` in images."""
+        if self._given is not None:
+            self._on_all("end")
+            self._begin(**self._given)
+            self._given = None
         in_rounds = self.sweep.algorithm == "pbt"
         if in_rounds and self.position >= self._until:
             metrics = report_on_record(self.run, self.position, self.sweep)
@@ -141,8 +146,8 @@ class Trial(tune.Trainable):
         return {"position": self.position}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Check that the run went on from there. Raises RuntimeError as `_require` does."""
-        self._require((checkpoint or {}).get("position", 0))
+        """Have the next step check that the run goes on from there."""
+        self._expected: int = (checkpoint or {}).get("position", 0)
 
     def _require(self, expected: int) -> None:
         """Check that the run went on from `expected`, or from later: a rank may have died between saving and reporting.
@@ -157,9 +162,12 @@ class Trial(tune.Trainable):
             )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Another trial takes over these ranks, which saves it some 10 s of imports."""
-        self._on_all("end")
-        self._begin(**new_config["trial"])
+        """Another trial takes over these ranks, which saves it some 10 s of imports.
+
+        With its first step: one that fails before that Tune does not try again.
+        """
+        self._given: dict[str, Any] | None = new_config["trial"]
+        self._expected = 0
         return True
 
     def cleanup(self) -> None:

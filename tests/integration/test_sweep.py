@@ -229,7 +229,7 @@ def test_what_fails_ends_no_sweep_and_every_cell_is_run_in_the_end(start, tmp_pa
         zip(("000", "001", "002"), ("finished", "diverged", "failed"), strict=True)
     )
     assert json.loads(folder.report_json.read_text())["best"]["trial"] == "000"
-    assert "002 failed, restarted twice" in process.output.read_text()
+    assert "002 failed, restarted 2 times" in process.output.read_text()
     assert folder.errors("002").read_text().count("Failure #") == 3
 
     obstacle.unlink()
