@@ -3,7 +3,8 @@
 The sweep is one whose trials all ran to their end, as those of `--algorithm random` or `grid` do. Its trials come again
 in many random orders, one at a time, and Tune's own ASHA is told what each had scored at each of its reports: so the
 comparison rests on as many searches as one likes, and on trials that were trained once. A budget is spent in full, as
-images; what a search has found is the trial that it would choose, at that trial's score at full length.
+images; what a search has found is the trial that it would choose, at that trial's score at full length. Early stops pay
+as far as trials stand early in the order in which they end: that is told first, as Spearman's rank correlation.
 """
 
 import math
@@ -17,6 +18,7 @@ from pathlib import Path
 import tyro
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from scipy.stats import spearmanr
 
 from sharding.console import markdown_table
 from sweeps.plan import Sweep, SweepDir
@@ -87,6 +89,12 @@ def _last_report(
     return curve[-1]
 
 
+def rank_correlations(curves: Sequence[Curve]) -> list[float]:
+    """Of each report with the last: 1 if trials stand in the same order."""
+    reports = [[score for _, score in scores] for scores in zip(*curves, strict=True)]
+    return [float(spearmanr(scores, reports[-1])[0]) for scores in reports]
+
+
 def _shuffled(curves: Sequence[Curve], orders: int) -> Iterator[list[Curve]]:
     """The same orders at each call."""
     chance = random.Random(0)
@@ -107,6 +115,8 @@ def main(options: Options) -> None:
     finals = sorted((curve[-1][1] for curve in curves), key=sweep.score.gain)
     print(f"{len(curves)} trials; {sweep.metric} from {finals[0]:.4g} to {finals[-1]:.4g}, in the middle", end=" ")
     print(f"{statistics.median(finals):.4g}; {options.orders} orders")
+    for (position, _), correlation in zip(curves[0], rank_correlations(curves), strict=True):
+        print(f"  order after {position / 1000:g} kimg and at the end: {correlation:.2f}")
     rows: list[Sequence[str]] = []
     for lengths in options.budgets:
         for name, make in makers.items():
