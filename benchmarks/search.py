@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import tyro
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from sharding.console import markdown_table
 from sweeps.plan import Sweep, SweepDir
@@ -91,8 +92,8 @@ def _last_report(
 
 def rank_correlations(curves: Sequence[Curve]) -> list[float]:
     """Of each report with the last: 1 if trials stand in the same order."""
-    reports = [[score for _, score in scores] for scores in zip(*curves, strict=True)]
-    return [float(spearmanr(scores, reports[-1])[0]) for scores in reports]
+    ranks = [rankdata([score for _, score in scores]) for scores in zip(*curves, strict=True)]
+    return [float(np.corrcoef(of_report, ranks[-1])[0, 1]) for of_report in ranks]
 
 
 def _shuffled(curves: Sequence[Curve], orders: int) -> Iterator[list[Curve]]:
