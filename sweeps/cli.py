@@ -23,7 +23,7 @@ from sweeps.spaces.catalogue import choose_space
 from sweeps.spaces.on_the_way import NAME, check_on_the_way, space_on_the_way
 from sweeps.spaces.overrides import Overrides, apply
 from sweeps.spaces.space import Space, grid
-from sweeps.trials import in_group, scales_of, trial_config
+from sweeps.trials import drawn_at_reports, in_group, scales_of, trial_config
 from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan, Share
 from trainer.config.errors import require
 from trainer.config.section import check_bounds
@@ -180,7 +180,7 @@ def make_sweep(options: SweepOptions, space: Space, *, preset: str, asked: Overr
     assert options.num_trials is not None
     return Sweep(
         preset=preset,
-        config=in_group(options.config, options.name),
+        config=drawn_at_reports(in_group(options.config, options.name), options.num_reports, asked=asked),
         asked=asked,
         space=options.space,
         **written(space),

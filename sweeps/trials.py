@@ -38,6 +38,13 @@ def in_group(config: RunConfig, name: str) -> RunConfig:
     return replace(config, log=replace(config.log, wandb_group=name))
 
 
+def drawn_at_reports(config: RunConfig, num_reports: int, *, asked: Overrides) -> RunConfig:
+    """A picture with each report, so that trials that end early can be seen too, unless the user says how often."""
+    if "samples.period_kimg" in asked:
+        return config
+    return replace(config, samples=replace(config.samples, period_kimg=config.train.total_kimg / num_reports))
+
+
 def named(config: RunConfig, trial: str, overrides: Overrides) -> RunConfig:
     """A trial's configuration, called at W&B by what it changes: `003 weight_l1=31 skips=add`."""
     names = short_names(overrides)

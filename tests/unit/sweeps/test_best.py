@@ -57,6 +57,7 @@ def test_a_preset_that_is_a_file_can_be_swept_again(tiny_dataset: Path, tmp_path
     assert sweep.preset == str(tmp_path / "best.json")
     assert folder.path.name == f"{tmp_path.name}-best-vary"
     assert sweep.configurations[0] == {"method.weight_l1": 37.0}
+    assert sweep.config.samples.period_kimg == sweep.config.train.total_kimg / sweep.num_reports
 
 
 @pytest.mark.parametrize(
