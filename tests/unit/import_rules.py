@@ -221,6 +221,7 @@ RULES = (
             "sharding.work.cluster",
             "sharding.work.local_ray",
             "benchmarks.search",
+            "benchmarks.sweeps",
             "tests",
         ),
         forbidden=("ray",),
