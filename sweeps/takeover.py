@@ -7,6 +7,7 @@ from sharding.storage.files import write_atomically
 from sweeps.plan import SweepDir
 from sweeps.population import Exploit
 from sweeps.spaces.overrides import apply
+from sweeps.trials import named
 from trainer.checkpoints.adopt import adopt
 from trainer.checkpoints.layout import folder_of
 from trainer.monitoring.metrics_file import read_metrics
@@ -29,7 +30,7 @@ def take_over(folder: SweepDir, exploit: Exploit) -> None:
         return
     adopt(folder_of(donor.checkpoints, exploit.position), run.checkpoints)
     _mark(run, exploit)
-    config = apply(run.config(), exploit.values)
+    config = named(apply(run.config(), exploit.values), exploit.trial, exploit.values)
     write_changes(run, config, exploit.values, position=exploit.position, taken_from=exploit.donor)
 
 

@@ -10,6 +10,7 @@ from rich.live import Live
 
 from sharding.console import PlainConsole, counted, make_console
 from sweeps.plan import Sweep
+from sweeps.progress import describe_progress
 from sweeps.records import Record
 from sweeps.rows import TrialRow, TuneTrial, make_rows
 from sweeps.table import describe_state, make_table, score_names, show_overrides, show_scores
@@ -17,7 +18,7 @@ from sweeps.table import describe_state, make_table, score_names, show_overrides
 _PERIOD_S = 0.5
 _SHARE = 0.1
 """Of the time, at most, goes into drawing: a row takes a millisecond or two, and reports wait meanwhile."""
-_FRAME_LINES = 8
+_FRAME_LINES = 9
 """Of the terminal's height: what the table has besides rows, and the line of the prompt."""
 
 
@@ -40,6 +41,7 @@ class LiveTable(Callback):
         self._live: Live | None = None
         self._next_s = 0.0
         self._told: dict[str, tuple[str, int]] = {}
+        self._position_before = sum(record.position for record in before.values())
 
     def setup(self, *args: Any, **info: Any) -> None:
         self._console = make_console(file=sys.__stdout__)
@@ -62,7 +64,7 @@ class LiveTable(Callback):
     def _draw(self, rows: list[TrialRow]) -> None:
         if self._live is not None and self._console is not None:
             room = max(1, self._console.height - _FRAME_LINES)
-            table = make_table(rows[:room], self.sweep, title=self._title())
+            table = make_table(rows[:room], self.sweep, title=f"{self._title()}\n{self._progress(rows)}")
             if len(rows) > room:
                 table.caption = f"and {len(rows) - room} more"
             self._live.update(table, refresh=True)
@@ -71,12 +73,17 @@ class LiveTable(Callback):
             news = (describe_state(row), row.position)
             if self._console is not None and self._told.get(row.trial) != news:
                 self._told[row.trial] = news
-                self._console.print(self._line(row))
+                has_ended = row.state not in ("waiting", "training")
+                self._console.print(self._line(row) + f"  [{self._progress(rows)}]" * has_ended)
 
     def _title(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)
         kimg = f"{self.sweep.total / 1000:.4g}"
         return f"{self.name}: {counted(self.sweep.num_trials, 'trial')} of {kimg} kimg, {minutes}:{seconds:02d}"
+
+    def _progress(self, rows: list[TrialRow]) -> str:
+        elapsed_s = time.monotonic() - self._began_s
+        return describe_progress(rows, self.sweep, before=self._position_before, elapsed_s=elapsed_s)
 
     def _line(self, row: TrialRow) -> str:
         values = show_overrides(row.overrides, self.sweep)

@@ -101,6 +101,7 @@ def test_the_worst_goes_on_with_the_weights_of_the_best_and_says_so(folder: Swee
     assert state.ranks == [{"elapsed_s": 0.0}], "its own past"
     run = folder.run("000")
     assert run.config().optimizer.lr == exploit.values[RATE] != before
+    assert run.config().log.wandb_name == f"{exploit.trial} lr={exploit.values[RATE]:.4g}"
     [change] = run.record()["changes"]
     assert (change["position"], change["taken_from"], change["values"]) == (100, "003", exploit.values)
     scored, mark = read_metrics(run.metrics_file)
