@@ -196,11 +196,24 @@ def test_a_sweep_survives_a_killed_rank_and_a_killed_driver(start, tmp_path: Pat
     assert json.loads(folder.report_json.read_text()) | {"written": report["written"]} == report
 
 
-def test_a_search_by_earlier_scores_trains_what_it_proposed(start, tmp_path: Path, tiny_dataset: Path) -> None:
+def without_test(dataset: Path, copy: Path) -> Path:
+    """A copy of a data set in whose shards of the test split there is nothing but zeros."""
+    shutil.copytree(dataset, copy)
+    shards = [*(copy / "test").glob("*.tar")]
+    assert shards
+    for shard in shards:
+        shard.write_bytes(bytes(shard.stat().st_size))
+    return copy
+
+
+def test_a_search_by_earlier_scores_trains_what_it_proposed_and_reads_no_test(
+    start, tmp_path: Path, tiny_dataset: Path
+) -> None:
     folder = SweepDir(tmp_path / "tpe")
+    dataset = without_test(tiny_dataset, tmp_path / "shards")
     settings = {"algorithm": "tpe", "vary": "optimizer.lr=log:1e-5..1e-3", "num-trials": 3, "num-reports": 2}
     settings |= {"train.total-kimg": 0.016, "ranks-per-trial": 1, "cpus-per-rank": 1, "max-concurrent": 1}
-    process = start(SWEEP | settings | {"data.path": tiny_dataset, "sweeps": tmp_path, "name": "tpe"})
+    process = start(SWEEP | settings | {"data.path": dataset, "sweeps": tmp_path, "name": "tpe"})
     assert process.wait() == 0, process.output.read_text()
     trials = json.loads(folder.report_json.read_text())["trials"]
     assert [trial["state"] for trial in trials] == ["finished"] * 3
