@@ -125,7 +125,7 @@ def presets(monkeypatch: pytest.MonkeyPatch, config: RunConfig) -> None:
 
     monkeypatch.setattr(launch.arguments, "load_preset", lambda name: config)
     monkeypatch.setattr(sweeps.tables.run, "load_preset", lambda name: config)
-    monkeypatch.setattr(sweeps.tables.run, "_run", run)
+    monkeypatch.setattr(sweeps.tables.run, "run_to_end", run)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
