@@ -84,7 +84,7 @@ test-browser: setup ## Run whole sessions of a perceptual study in a browser: ho
 
 # Needs root, iproute2, openssh-server, pdsh, slurm-wlm and munge: what is missing is named where tests are skipped.
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "cluster and not browser and not soak" tests/cluster $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "cluster and not browser and not soak" tests/cluster $(PYTEST_ARGS)
 
 test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)

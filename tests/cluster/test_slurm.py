@@ -129,7 +129,7 @@ def test_a_run_survives_its_time_limit_preemption_and_a_dead_node(
 def _secrets_are_nobodys_business(slurm: Slurm, run: RunDir, job: int) -> None:
     (token,) = values_of(TOKEN_VARIABLE, slurm)
     assert values_of("WANDB_API_KEY", slurm) == {KEY}
-    processes = slurm.run("ps", "-eo", "args").stdout
+    processes = slurm.run("ps", "-wweo", "args").stdout
     known = slurm.run("scontrol", "show", "job", "--details", str(job)).stdout
     assert str(run.path) in processes
     assert str(run.path) in known
