@@ -10,7 +10,6 @@ from sweeps.rows import TrialRow, best_of
 from sweeps.table import show_scores
 
 _ORDER = ("finished", "stopped early", "diverged", "failed", "training", "waiting")
-_ENDED = frozenset(_ORDER[:4])
 
 
 def describe_progress(rows: Sequence[TrialRow], sweep: Sweep, *, before: int, elapsed_s: float) -> str:
@@ -39,9 +38,9 @@ def seconds_left(rows: Sequence[TrialRow], sweep: Sweep, *, before: int, elapsed
     None before the first report, and when all have ended.
     """
     done = sum(row.position for row in rows) - before
-    going_on = [row.position for row in rows if row.state not in _ENDED]
+    going_on = [row.position for row in rows if row.is_open]
     if done <= 0 or not going_on:
         return None
-    usual = mean([row.position for row in rows if row.state in _ENDED] or [sweep.total])
+    usual = mean([row.position for row in rows if not row.is_open] or [sweep.total])
     left = sum((usual if position < usual else sweep.total) - position for position in going_on)
     return left * elapsed_s / done

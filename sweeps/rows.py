@@ -49,6 +49,11 @@ class TrialRow:
     def is_valid(self) -> bool:
         return self.state not in ("failed", "diverged")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not come to an end of any kind."""
+        return self.state in ("waiting", "training")
+
 
 def make_rows(
     trials: Iterable[TuneTrial], sweep: Sweep, *, before: Mapping[str, Record] | None = None

@@ -55,7 +55,7 @@ def best_command(argv: list[str]) -> int:
     sweep = folder.sweep()
     rows = rows_on_record(read_records(folder, sweep), sweep)
     best = _choose(rows, sweep, options)
-    num_open = sum(row.state in ("waiting", "training") for row in rows)
+    num_open = sum(row.is_open for row in rows)
     if num_open:
         _console.print(f"{counted(num_open, 'trial has', 'trials have')} not ended: the best so far.")
     for place, row in enumerate(best, start=1):

@@ -19,8 +19,6 @@ from sweeps.table import describe_state, short_names, show_overrides, show_score
 from trainer.reports.charts import HEIGHT, WIDTH
 from trainer.reports.page import Tile, find_template
 
-_OPEN = ("waiting", "training")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
@@ -76,7 +74,7 @@ class SweepPage:
             sweep=sweep,
             objectives=list(sweep.objectives.values()),
             written=datetime.now(UTC).strftime("%d %B %Y, %H:%M %Z"),
-            num_open=sum(row.state in _OPEN for row in rows),
+            num_open=sum(row.is_open for row in rows),
             command=command_line(*sweep.command),
             tiles=_tiles(rows, histories, sweep, best),
             best=best,

@@ -73,8 +73,7 @@ class LiveTable(Callback):
             news = (describe_state(row), row.position)
             if self._console is not None and self._told.get(row.trial) != news:
                 self._told[row.trial] = news
-                has_ended = row.state not in ("waiting", "training")
-                self._console.print(self._line(row) + f"  [{self._progress(rows)}]" * has_ended)
+                self._console.print(self._line(row) + f"  [{self._progress(rows)}]" * (not row.is_open))
 
     def _title(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._began_s), 60)

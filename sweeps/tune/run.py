@@ -192,7 +192,7 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console, *, resume: str) 
     """Show and write what is on record. Returns 0 if every trial came to its end, 1 if one failed."""
     rows = rows_on_record(read_records(folder, sweep), sweep)
     SweepPage(folder, sweep).write(rows)
-    if any(row.state in ("waiting", "training") for row in rows):
+    if any(row.is_open for row in rows):
         return _interrupted(resume, console)
     write_report(folder, sweep, rows)
     order = f"furthest of {sweep.total / 1000:.4g} kimg first, then by {sweep.metric}"
