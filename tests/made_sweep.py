@@ -32,6 +32,20 @@ ENDS = (2000, 1000, 2000, 1000, 2000, 500, 2000, 500)
 """Images after which the trials ended."""
 PERIOD = 500
 
+TINY_TRIALS = {
+    "method.generator.num-filters": 4,
+    "method.generator.num-downs": 4,
+    "method.discriminator.num-filters": 4,
+    "method.discriminator.num-layers": 2,
+    "data.view-a": "a",
+    "data.view-b": "b",
+    "data.load-size": 40,
+    "data.crop-size": 32,
+    "engine.device": "cpu",
+    "samples.num-rows": 1,
+}
+"""Flags of sweeps that train for real: small networks on `tiny_dataset`."""
+
 
 def make_sweep(dataset: Path, **changes: Any) -> Sweep:
     """Settings of a sweep over a preset of pairs."""

@@ -13,6 +13,7 @@ from tests.cluster.namespaces import Machine
 from tests.cluster.ray_cluster import PORT, ray_cluster
 from tests.cluster.test_on_ray import ROOT, commands
 from tests.cluster.training import PATIENCE_S
+from tests.made_sweep import TINY_TRIALS
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.runs.rundir import RunDir
@@ -23,16 +24,7 @@ SETTINGS = {
     "num-trials": 3,
     "num-reports": NUM_REPORTS,
     "train.total-kimg": TOTAL / 1000,
-    "method.generator.num-filters": 4,
-    "method.generator.num-downs": 4,
-    "method.discriminator.num-filters": 4,
-    "method.discriminator.num-layers": 2,
-    "data.view-a": "a",
-    "data.view-b": "b",
-    "data.load-size": 40,
-    "data.crop-size": 32,
-    "engine.device": "cpu",
-    "samples.num-rows": 1,
+    **TINY_TRIALS,
     "log.wandb": "disabled",
 }
 

@@ -25,6 +25,7 @@ from launch.machine.devices import count_cores
 from sweeps.plan import SweepDir
 from sweeps.tune.rank import Rank
 from tests.distributed.launcher import run_ranks
+from tests.made_sweep import TINY_TRIALS
 from tests.shrink import shrink
 from tests.sockets import open_to_others
 from trainer.checkpoints.layout import latest_checkpoint
@@ -49,16 +50,7 @@ SWEEP = {
     "reduction-factor": 4,
     "train.total-kimg": TOTAL / 1000,
     "train.ema-half-life-kimg": 0.02,
-    "method.generator.num-filters": 4,
-    "method.generator.num-downs": 4,
-    "method.discriminator.num-filters": 4,
-    "method.discriminator.num-layers": 2,
-    "data.view-a": "a",
-    "data.view-b": "b",
-    "data.load-size": 40,
-    "data.crop-size": 32,
-    "engine.device": "cpu",
-    "samples.num-rows": 1,
+    **TINY_TRIALS,
     "log.wandb": "offline",
 }
 
