@@ -14,6 +14,7 @@ from tests.store import BUCKET, SECRET, Door, Store, serve_store
 from trainer.checkpoints.remote.copy import positions
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
+from trainer.runs.changes import write_changes
 from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
@@ -95,3 +96,9 @@ def test_training_goes_on_beside_a_store_that_fails_and_later_elsewhere_and_noth
     resume(f"s3://{BUCKET}/runs/ada", "--train.total-kimg", str(LATER / 1000))
     assert losses(RunDir(Path("runs/ada"))) == losses(expected)
     assert positions(store.names("runs/ada")) == [TOTAL, LATER]
+
+    run = RunDir(Path("runs/ada"))
+    write_changes(run, run.config(), {}, position=LATER, taken_from="001")
+    store.requests.clear()
+    resume(run.path)
+    assert f"runs/ada/checkpoints/{LATER:08d}/state.json" in store.sent()

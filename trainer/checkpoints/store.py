@@ -92,6 +92,8 @@ class Checkpoints:
         with brought(whole.folder, whole.state, sight=sight, world=self.world) as folder:
             progress, states = load_checkpoint(folder, engine=self.engine, average=self.average, world=self.world)
         self.newest = progress.position
+        if self.uploader is not None:
+            self.uploader.offer_taken(progress.position, best=progress.best)
         return Loaded(folder=whole.folder, progress=progress, rank_states=states)
 
     def save(self, progress: Progress, *, rank_state: dict[str, Any]) -> None:

@@ -39,6 +39,12 @@ TAKEN_FROM_KEY = "taken_from"
 """In an entry of `changes`: the trial of the same sweep with whose weights the run goes on from there."""
 
 
+def took_over(run: RunDir, *, position: int) -> bool:
+    """Whether a run goes on from a position with another trial's weights."""
+    changes = run.record().get("changes", [])
+    return any(change.get("position") == position and TAKEN_FROM_KEY in change for change in changes)
+
+
 def can_change(path: str) -> bool:
     """Whether a run may go on with another value of a field."""
     return any(fnmatchcase(path, name) or path.startswith(f"{name}.") for name in CHANGEABLE)

@@ -9,11 +9,13 @@ from sharding.storage import download, transfer, upload
 from sharding.storage.place import Url
 from tests.store import BUCKET, SECRET, Door, Store
 from tests.unit.checkpoints.copies import FILES, QUICK_S, checkpoint, send, uploader_of, wait_until
-from trainer.checkpoints.layout import describe_files, folder_of, read_state, write_state
+from trainer.checkpoints.adopt import adopt
+from trainer.checkpoints.layout import CheckpointState, describe_files, folder_of, read_state, write_state
 from trainer.checkpoints.remote.copy import begin_copy, copy_of, positions
 from trainer.checkpoints.remote.parts import choose_senders, part_of
 from trainer.checkpoints.sight import Sight
 from trainer.config.errors import ConfigError
+from trainer.runs.changes import write_changes
 from trainer.runs.formats import RUN
 from trainer.runs.rundir import RunDir
 
@@ -114,6 +116,29 @@ def test_a_checkpoint_that_is_sent_anew_counts_again_when_it_is_whole(run: RunDi
     store.doors.append(Door("PUT", "ema.pt", status=403))
     send(run, 8)
     assert there(store) == []
+
+
+def test_a_checkpoint_taken_from_another_trial_takes_the_place_of_the_runs_own_copy(run: RunDir, store: Store):
+    send(run, 8)
+    donor = RunDir(run.path.with_name("donor"))
+    taken = checkpoint(donor, 8)
+    (taken / "ema.pt").write_bytes(b"better")
+    (taken / "state.json").unlink()
+    write_state(taken, CheckpointState(position=8, step=1, world_size=1, ranks=[{}], files=describe_files(taken)))
+    adopt(taken, run.checkpoints)
+    store.requests.clear()
+    offer_taken(run)
+    assert store.sent() == []
+    write_changes(run, run.config(), {}, position=8, taken_from="001")
+    offer_taken(run)
+    assert store.files.cat(f"{BUCKET}/runs/ada/checkpoints/00000008/ema.pt") == b"better"
+    assert there(store) == [8]
+
+
+def offer_taken(run: RunDir) -> None:
+    uploader = uploader_of(run)
+    uploader.offer_taken(8, best=None)
+    uploader.close()
 
 
 def test_another_run_of_the_same_name_is_left_alone(run: RunDir, store: Store, caplog: pytest.LogCaptureFixture):

@@ -25,6 +25,7 @@ from trainer.checkpoints.remote.parts import (
 from trainer.checkpoints.sight import Sight
 from trainer.monitoring.metrics_file import LARGEST_METRICS
 from trainer.ranks.world import World
+from trainer.runs.changes import took_over
 from trainer.runs.rundir import RunDir
 
 AT_END_S = 3600.0
@@ -44,6 +45,7 @@ class Uploader:
         self.run = run
         self.copy = copy_of(run, upload)
         self.keep = keep
+        self.world = world
         self.rank = world.rank
         self.senders = choose_senders(world.hosts or [""] * world.size, sight)
         self.hosts = world.hosts
@@ -59,6 +61,14 @@ class Uploader:
         """Send the checkpoint of a position in the background; on the main rank, once it has its name."""
         if self.senders[self.rank] == self.rank:
             self._background.offer(Job(position=position, best=best))
+
+    def offer_taken(self, position: int, *, best: int | None) -> None:
+        """Send the checkpoint that the run goes on from if another trial's took its place, which no save has sent.
+
+        What the copy holds of that position are weights that the run no longer has. All ranks call it.
+        """
+        if self.world.gather(took_over(self.run, position=position))[0]:
+            self.offer(position, best=best)
 
     def held(self) -> set[int]:
         """Positions of checkpoints that are still to be read."""
