@@ -40,7 +40,7 @@ class EvaluateOptions:
     encoder: EncoderName | Literal["none"] | None = None
     """Network by whose features sets of images are compared; evaluate.encoder of the run if not given."""
     encoder_weights: Path | None = None
-    """File with its weights, of inception, vgg16 and alexnet (docs/scores.md); that of the run if not given."""
+    """File with the weights of an encoder that needs one (docs/scores.md); that of the run if not given."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD

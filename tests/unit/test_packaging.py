@@ -18,7 +18,10 @@ from tests.unit.import_rules import OURS, imports_of, module_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = [Requirement(line) for line in PROJECT["dependencies"]]
-DEVELOPMENT = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = {extra: [Requirement(line) for line in lines] for extra, lines in PROJECT["optional-dependencies"].items()}
+DEVELOPMENT = EXTRAS.pop("dev")
+OPTIONAL = [requirement for lines in EXTRAS.values() for requirement in lines]
+"""What some users lack, and tests have."""
 LOCKED = [
     Requirement(line)
     for line in (ROOT / "requirements.lock").read_text().splitlines()
@@ -47,7 +50,7 @@ def test_every_line_of_the_lock_is_a_pin() -> None:
 
 def test_the_lock_pins_exactly_what_the_project_needs() -> None:
     """Followed from pyproject.toml through the packages' own requirements: none missing, none left over."""
-    todo = [*DECLARED, *DEVELOPMENT]
+    todo = [*DECLARED, *OPTIONAL, *DEVELOPMENT]
     seen: set[str] = set()
     reached = {"setuptools", "wheel"}
     while todo:
@@ -73,7 +76,7 @@ def test_the_environment_is_the_locked_one() -> None:
 
 def test_every_import_is_declared() -> None:
     """What reaches us only through another package may leave with it."""
-    declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
+    declared = {canonicalize_name(requirement.name) for requirement in [*DECLARED, *OPTIONAL]}
     owners_of = packages_distributions()
     undeclared = set()
     for path in (path for package in OURS[:-1] for path in (ROOT / package).rglob("*.py")):

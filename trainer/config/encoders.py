@@ -5,7 +5,16 @@ from typing import Literal
 
 from trainer.config.errors import ConfigError, require
 
-EncoderName = Literal["efficientnet-lite0", "mobilenet_v2", "inception", "vgg16", "alexnet"]
+EncoderName = Literal[
+    "efficientnet-lite0",
+    "mobilenet_v2",
+    "inception",
+    "vgg16",
+    "alexnet",
+    "dinov2_vits14",
+    "dinov2_vitl14",
+    "clip_vitb32",
+]
 
 ENCODERS: dict[EncoderName, str] = {
     "efficientnet-lite0": "EfficientNet-Lite0",
@@ -13,6 +22,9 @@ ENCODERS: dict[EncoderName, str] = {
     "inception": "Inception-v3 of FID",
     "vgg16": "VGG-16",
     "alexnet": "AlexNet",
+    "dinov2_vits14": "DINOv2 ViT-S/14",
+    "dinov2_vitl14": "DINOv2 ViT-L/14",
+    "clip_vitb32": "CLIP ViT-B/32",
 }
 """Each is another ruler: scores by one cannot be compared with those by another."""
 
@@ -20,11 +32,22 @@ FILES: dict[EncoderName, str] = {
     "inception": "pt_inception-2015-12-05-6726825d.pth, the weights of FID that pytorch-fid and torch-fidelity read",
     "vgg16": "torchvision's vgg16-397923af.pth",
     "alexnet": "torchvision's alexnet-owt-7be5be79.pth",
+    "dinov2_vits14": "dinov2_vits14_pretrain.pth, or model.safetensors of timm/vit_small_patch14_dinov2.lvd142m",
+    "dinov2_vitl14": "dinov2_vitl14_pretrain.pth, or model.safetensors of timm/vit_large_patch14_dinov2.lvd142m",
+    "clip_vitb32": "model.safetensors of timm/vit_base_patch32_clip_224.openai",
 }
 """Those whose weights come from a file that the user has, and which one that is."""
 
+OF_TIMM: dict[EncoderName, str] = {
+    "dinov2_vits14": "vit_small_patch14_dinov2.lvd142m",
+    "dinov2_vitl14": "vit_large_patch14_dinov2.lvd142m",
+    "clip_vitb32": "vit_base_patch32_clip_quickgelu_224.openai",
+}
+"""Those whose network timm builds, an optional package, and its name there; OpenAI trained with the quick GELU."""
+
 REMARKS: dict[EncoderName, str] = {
     "inception": "With the published weights its Fréchet and kernel distances are FID and KID as clean-fid has them.",
+    "dinov2_vitl14": "With the published weights its Fréchet distance is Stein et al. 2023's, but for last digits.",
 }
 """What scores by them compare with beyond each other, for people."""
 

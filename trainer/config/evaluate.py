@@ -18,7 +18,8 @@ class EvaluateConfig(Section):
     scored once at the end."""
     encoder: EncoderName | Literal["none"] = "efficientnet-lite0"
     """Network by whose features sets of images are compared (Fréchet and kernel distance, precision, recall, ...). It
-    is part of the scores' names; none leaves them out. inception, vgg16 and alexnet need `encoder_weights`."""
+    is part of the scores' names; none leaves them out. those of `docs/scores.md` whose weights
+    you have need `encoder_weights`."""
     encoder_weights: Path | None = None
     """File with the weights of an encoder that does not come with the installation (`docs/scores.md`). Its SHA-256 is
     noted as the run begins, and another file is refused from then on."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.config.encoders import EncoderName
+from trainer.config.encoders import OF_TIMM, EncoderName
 from trainer.evaluation.encoders.encoder import Backbone, Encoder
 from trainer.evaluation.encoders.weights_file import WeightsFile
 
@@ -25,7 +25,11 @@ def open_encoder(
 
 
 def _load(name: EncoderName, device: torch.device, file: WeightsFile | None) -> Backbone:
-    if file is not None:
+    if file is not None and name in OF_TIMM:
+        from trainer.evaluation.encoders.vision_transformers import load_vision_transformer
+
+        network = load_vision_transformer(name, file)
+    elif file is not None:
         from trainer.evaluation.encoders.torchvision_networks import load_torchvision  # which takes a second
 
         network = load_torchvision(name, file)

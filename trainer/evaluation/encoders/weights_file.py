@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -13,6 +14,9 @@ from trainer.config.errors import ConfigError
 
 _COUNT = "num_batches_tracked"
 """Of batch norm, of no use here, and not in files of old."""
+_OF_TRAINING = "mask_token"
+"""What DINOv2's own files hold beside the network: the patch that stood for hidden ones."""
+_SAFE = ".safetensors"
 
 
 class WeightsFile:
@@ -48,22 +52,36 @@ class WeightsFile:
         counts = {key: torch.tensor(0) for key in own if key.endswith(_COUNT)}
         weights = counts | dict(self._read(name))
         wrong = [key for key in own if key not in weights or weights[key].shape != own[key].shape]
-        wrong += [key for key in weights if key not in own]
+        wrong += [key for key in weights if key not in own and key != _OF_TRAINING]
         if wrong:
             what = f"holds the weights of another network: {wrong[0]!r}, for one, does not fit"
             raise self.error(f"{what}. encoder = {name!r} reads {FILES[name]}.")
-        plain = {key: value.to(own[key].dtype).contiguous() for key, value in weights.items()}
+        plain = {key: value.to(own[key].dtype).contiguous() for key, value in weights.items() if key in own}
         network.load_state_dict(plain, assign=True)
 
     def _read(self, name: EncoderName) -> Mapping[str, Tensor]:
         assert self.sha256  # a file that cannot be read is told as such
+        if self.path.suffix == _SAFE:
+            self.require_package("safetensors")
         try:
-            found = torch.load(self.path, map_location="cpu", weights_only=True)
+            found = self._load()
         except Exception as error:  # what torch raises on damaged files is no family of errors
             raise self.error(f"is no file of plain weights; encoder = {name!r} reads {FILES[name]}.") from error
         if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
             raise self.error(f"holds no weights by their names; encoder = {name!r} reads {FILES[name]}.")
         return found
+
+    def require_package(self, package: str) -> None:
+        """Raise ConfigError if an optional package is missing that reading the file takes."""
+        if find_spec(package) is None:
+            raise self.error(f"needs the package {package}: pip install 'diptych[encoders]'.")
+
+    def _load(self) -> object:
+        if self.path.suffix == _SAFE:
+            from safetensors.torch import load_file
+
+            return load_file(self.path)
+        return torch.load(self.path, map_location="cpu", weights_only=True)
 
     def error(self, remedy: str) -> ConfigError:
         """That the file cannot be used."""
