@@ -1,12 +1,16 @@
 """Presets: a method on a data set. A file's docstring gives command, hardware, time and score.
 
 A file holds one preset, the function `preset`; or several that differ in little, `presets`: for `pix2pix_losses.py`
-with `{"l1": ...}` the preset `pix2pix-losses-l1`. The path of a JSON file with a configuration, such as
-`sweep-runs/NAME/best.json` or a run.json, is taken for a preset, too.
+with `{"l1": ...}` the preset `pix2pix-losses-l1`, and `TASKS`, `{"l1": "..."}`, tells what each learns where the names
+of views do not. The path of a JSON file with a configuration, such as `sweep-runs/NAME/best.json` or a run.json, is
+taken for a preset, too.
 """
 
 import importlib
 import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -29,9 +33,7 @@ def load_preset(name: str) -> RunConfig:
     if is_preset_file(name):
         return read_preset_file(Path(name))[1]
     module = _module(name)
-    if hasattr(module, "preset"):
-        return module.preset()
-    return module.presets()[name.removeprefix(f"{_name(module)}-")]
+    return _variants(module)[name.removeprefix(_name(module)).removeprefix("-")]
 
 
 def describe_preset(name: str) -> str:
@@ -39,6 +41,27 @@ def describe_preset(name: str) -> str:
     if is_preset_file(name):
         return read_preset_file(Path(name))[0] or f"The configuration of {name}."
     return (_module(name).__doc__ or "").strip()
+
+
+@dataclass(frozen=True)
+class Family:
+    """The presets of one file."""
+
+    title: str
+    """The first sentence of its docstring."""
+    presets: tuple[str, ...]
+    tasks: Mapping[str, str]
+    """What each learns, in a few words, where the names of its views do not say it: `TASKS` of the file."""
+
+
+def family_of(name: str) -> Family:
+    """The family of a preset, by its name. Raises as `load_preset`."""
+    module = _module(name)
+    tasks = {f"{_name(module)}-{variant}": task for variant, task in getattr(module, "TASKS", {}).items()}
+    presets = tuple(sorted(other for other, its in _modules().items() if its is module))
+    text = " ".join((module.__doc__ or "").split("\n\n")[0].split())
+    title = re.split(r"(?<=[.;]) (?=[^\d])", text, maxsplit=1)[0].rstrip(".;")
+    return Family(title=title, presets=presets, tasks=tasks)
 
 
 def _module(name: str) -> ModuleType:
@@ -52,16 +75,21 @@ def _module(name: str) -> ModuleType:
 
 @cache
 def _modules() -> dict[str, ModuleType]:
-    """The file of each preset; read once, since every variant of it is built to learn its name."""
+    """The file of each preset."""
     modules: dict[str, ModuleType] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
-        variants = [""] if hasattr(module, "preset") else [f"-{variant}" for variant in module.presets()]
-        for name in (f"{_name(module)}{variant}" for variant in variants):
+        for name in (f"{_name(module)}-{variant}".rstrip("-") for variant in _variants(module)):
             # `x.py` with a variant `y-z` and `x_y.py` with `z`: one would hide the other.
             assert name not in modules, f"two files have a preset {name!r}: {modules[name].__name__}, {module.__name__}"
             modules[name] = module
     return modules
+
+
+@cache
+def _variants(module: ModuleType) -> dict[str, RunConfig]:
+    """The configurations of a file: of one that holds one preset, that of the name ""."""
+    return {"": module.preset()} if hasattr(module, "preset") else module.presets()
 
 
 def _name(module: ModuleType) -> str:

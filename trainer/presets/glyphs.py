@@ -31,6 +31,16 @@ from trainer.runs.config import RunConfig
 _ENCODER, _DECODER = EncoderConfig(num_filters=32), DecoderConfig(num_filters=32)
 _DISCRIMINATOR = DiscriminatorConfig(num_filters=32)
 
+TASKS = {
+    "autoencoder": "glyphs as codes, and back",
+    "vae": "glyphs as codes that can be drawn, and back",
+    "dcgan": "new digits from noise",
+    "cgan": "new digits of a wanted character",
+    "bigan": "digits as codes that can be drawn, and back",
+    "vaegan": "digits that slant more or less",
+    "caae": "digits in another weight of the stroke",
+}
+
 
 def base(method: MethodConfig, *, characters: str = "digits", label: str | None = None) -> RunConfig:
     """What all of them share; `characters` is `digits`, or `styles` for all letters, too."""

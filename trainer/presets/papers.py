@@ -37,6 +37,18 @@ from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.vaegan.config import VAEGANConfig
 from trainer.runs.config import RunConfig
 
+TASKS = {
+    "pix2pix-facades": "labels of facades -> photo",
+    "dualgan-facades": "labels of facades <-> photos, out of order",
+    "cyclegan-horse2zebra": "horses <-> zebras",
+    "discogan-edges2handbags": "edges <-> handbags",
+    "cogan-faces": "faces without -> with an attribute",
+    "dcgan-faces": "new faces from noise",
+    "vaegan-celeba": "faces as codes, and from codes",
+    "bigan-imagenet": "photos as codes, and from codes",
+    "caae-utkface": "faces at another age",
+}
+
 
 def paper(method: MethodConfig, data: DataConfig, *, total_kimg: float) -> RunConfig:
     """A method's recipe, on one rank: with N ranks divide `train.batch_size_per_gpu` by N."""

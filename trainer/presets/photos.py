@@ -61,6 +61,22 @@ from trainer.runs.config import RunConfig
 
 UNPAIRED = ("object-transfer", "season", "day2night", "painting-style", "from-paintings", "glasses", "smile", "hair")
 
+TASKS = {
+    "object-transfer": "one object <-> another, e.g. apples <-> oranges",
+    "season": "summer <-> winter",
+    "day2night": "day <-> night",
+    "painting-style": "photos <-> paintings",
+    "from-paintings": "paintings <-> photos",
+    "glasses": "faces without <-> with glasses",
+    "smile": "faces without <-> with a smile",
+    "hair": "faces with hair of one colour <-> of another",
+    "object-transfer-fastcut": "one object -> another, e.g. apples -> oranges",
+    "street-labels2photo": "classes of a street's pixels -> photo",
+    "street-photo2labels": "photo of a street -> classes of its pixels",
+    "age": "faces at another age",
+    "gender": "faces of the other gender, or with another attribute",
+}
+
 
 def run(method: MethodConfig, data: DataConfig, *, total_kimg: float, batch_size_per_gpu: int) -> RunConfig:
     """Adam as in the papers; batches, CAAE's and pix2pix's falling rate, and moving averages are ours."""
