@@ -49,20 +49,39 @@ class Best:
     trial: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What is kept of a run's metrics."""
+
+    reports: Sequence[Report] = ()
+    seconds: float | None = None
+
+
 class Histories:
-    """Reads the histories of a sweep's trials; a file that has not changed since is not read again."""
+    """Reads the histories of a sweep's trials; a run whose metrics have not changed since is not read again."""
 
     def __init__(self, folder: SweepDir) -> None:
         self._folder = folder
-        self._read: dict[str, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
+        self._known: dict[str, tuple[tuple[int, int], _Read]] = {}
 
     def of(self, rows: Iterable[TrialRow]) -> list[History]:
         """The trials' histories, in the order of the rows. A run whose files are damaged has none."""
         return [self._history(row) for row in rows]
 
     def _history(self, row: TrialRow) -> History:
-        lines = self._lines(row.trial)
-        began = self._began(row.trial) if lines else None
+        path = self._folder.run(row.trial).metrics_file
+        try:
+            status = path.stat()
+            as_of = (status.st_mtime_ns, status.st_size)
+            if self._known.get(row.trial, (None,))[0] != as_of:
+                self._known[row.trial] = (as_of, self._read(row.trial, read_metrics(path)))
+        except (OSError, ConfigError):  # it has not begun; whatever is wrong with it is told where the trial goes on
+            return History(row=row, reports=[], seconds=None)
+        read = self._known[row.trial][1]
+        return History(row=row, reports=read.reports, seconds=read.seconds)
+
+    def _read(self, trial: str, lines: Sequence[Mapping[str, Any]]) -> _Read:
+        began = self._began(trial) if lines else None
         reports = [
             Report(
                 position=line["position"],
@@ -72,19 +91,7 @@ class Histories:
             for line in lines
             if any(key.startswith("eval/") for key in line)
         ]
-        times = [line["time_s"] for line in lines if "time_s" in line]
-        return History(row=row, reports=reports, seconds=max(times, default=None))
-
-    def _lines(self, trial: str) -> list[dict[str, Any]]:
-        path = self._folder.run(trial).metrics_file
-        try:
-            status = path.stat()
-            known = self._read.get(trial)
-            if known is None or known[0] != (status.st_mtime_ns, status.st_size):
-                known = self._read[trial] = ((status.st_mtime_ns, status.st_size), read_metrics(path))
-        except (OSError, ConfigError):  # it has not begun; whatever is wrong with it is told where the trial goes on
-            return []
-        return known[1]
+        return _Read(reports=reports, seconds=max((line["time_s"] for line in lines if "time_s" in line), default=None))
 
     def _began(self, trial: str) -> float | None:
         try:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from statistics import fmean, median
 from typing import Any, TypeGuard
@@ -54,7 +55,7 @@ class Chart:
     title: str
     curves: list[Curve]
 
-    @property
+    @cached_property
     def end(self) -> float:
         """The end of the x axis, which begins at 0: thousands of images."""
         return max(x for curve in self.curves for x, _ in curve.points) or 1.0
@@ -64,7 +65,7 @@ class Chart:
         """Round values up to the end."""
         return [tick for tick in round_ticks([0.0, self.end]) if tick <= self.end]
 
-    @property
+    @cached_property
     def y_ticks(self) -> list[float]:
         """Round values whose first and last enclose all points."""
         values = [y for curve in self.curves for _, y in curve.points]

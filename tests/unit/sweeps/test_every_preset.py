@@ -56,8 +56,8 @@ def write_described(folder: Path, config: RunConfig, **changes: Any) -> Manifest
     return manifest
 
 
-def replaced(shard: Shard, *, view: str) -> Shard:
-    return Shard(**vars(shard) | {"view": view})
+def replaced(shard: Shard, **changes: Any) -> Shard:
+    return Shard(**vars(shard) | changes)
 
 
 def photo_sets() -> set[str]:

@@ -72,6 +72,8 @@ def test_a_growing_file_is_read_again_and_a_damaged_one_does_not_stop_the_sweep(
     file = SweepDir(tmp_path).run("000").metrics_file
     file.write_text(file.read_text() + json.dumps(line(2000, 40.0, 21.0)) + "\n")
     assert len(histories.of(rows)[0].reports) == 2
+    SweepDir(tmp_path).run("000").run_file.unlink()
+    assert histories.of(rows)[0].reports[0].when is not None  # of a run that has no news no file is read
     file.write_text("{]\n")
     assert histories.of(rows)[0].reports == []
 
