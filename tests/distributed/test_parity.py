@@ -46,8 +46,8 @@ def method_presets() -> list[str]:
 
 PIX2PIX = next(name for name in method_presets() if load_preset(name).method.name == "pix2pix")
 CASES: list[Case] = [
-    *((name, stage, 1) for name in method_presets() for stage in (0, 2)),
-    (PIX2PIX, 1, 1),
+    *((name, 0, 1) for name in method_presets()),
+    *((PIX2PIX, stage, 1) for stage in (1, 2)),
     (PIX2PIX, 3, 1),
     *((PIX2PIX, stage, 2) for stage in (0, 1, 2, 3)),
 ]
