@@ -147,8 +147,11 @@ def test_a_rank_that_dies_is_named_and_one_that_is_stuck_is_ended(start, tmp_pat
 
 def test_a_killed_rank_is_started_again_with_the_others(start, tmp_path: Path):
     launcher = start(
-        "attempt = os.environ['DIPTYCH_ATTEMPT']; Path(f'ran-{rank}-{attempt}').touch();"
-        "hang() if rank == '0' and attempt == '1' else attempt == '1' and os.kill(os.getpid(), signal.SIGKILL)",
+        "attempt = os.environ['DIPTYCH_ATTEMPT']; Path(f'ran-{rank}-{attempt}').touch()\n"
+        "if attempt == '1' and rank == '0': hang()\n"
+        "if attempt == '1':\n"
+        "    [time.sleep(0.01) for _ in iter(Path('ran-0-1').exists, True)]\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)",
         restarts=1,
     )
     code, said = status(launcher, tmp_path)
