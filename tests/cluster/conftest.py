@@ -11,6 +11,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/cluster/" in item.nodeid:
             item.add_marker(pytest.mark.cluster)
+            # Slurm's tests wait most of the time, so they go beside the others, which cannot go beside each other.
+            item.add_marker(pytest.mark.xdist_group("slurm" if "test_slurm" in item.nodeid else "machines"))
 
 
 @pytest.fixture(scope="session")
