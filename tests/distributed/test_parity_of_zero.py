@@ -1,4 +1,4 @@
-"""ZeRO 2 for every method, and in the soak tier stage 1, the other half of its code: `test_parity` runs them without."""
+"""ZeRO 2 for every method, and in the soak tier stage 1, the other half of its code: `test_parity` has no ZeRO."""
 
 import pytest
 
