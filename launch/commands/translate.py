@@ -1,7 +1,7 @@
 """`diptych translate RUN`: translate a folder of images of any size, or change their label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +13,7 @@ from sharding.console import PlainConsole, counted, make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
+from trainer.inference.manner import Manner, Uncertainty, parse_manner
 from trainer.inference.own_labels import OwnLabels, check_own_labels
 from trainer.inference.plan import plan_translation, result_view
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -48,6 +49,14 @@ class TranslateOptions:
     num: int = 1
     """Variations of each picture, NAME-1.png and so on, with methods that have any: by dropout (pix2pix, DualGAN), by
     codes drawn for the picture (VAE, VAE/GAN, ALI), by other searches (CoGAN)."""
+    tile: int | None = None
+    """Translate pictures that are larger than memory: in squares of so many pixels, e.g. 512, that overlap. Norms take
+    their statistics of the whole picture, so no seams are seen. TIFF is read and written by rows."""
+    overlap: int = 64
+    """Pixels that neighbouring tiles share; rounded up so that tiles begin at multiples of the networks' stride."""
+    uncertainty: Uncertainty = "none"
+    """Write NAME-uncertainty.tif beside the mean of --num passes: their standard deviation, in the values of the view.
+    `flips`: of mirrored pictures, 2 or 4. `dropout`: switches it on. `seeds`: by whatever chance the method has."""
     style: Path | None = None
     """A picture of view b whose style the translations take, with methods that have a code of it."""
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
@@ -65,6 +74,18 @@ class TranslateOptions:
     def __post_init__(self) -> None:
         if self.num < 1:
             raise ConfigError("num", self.num, "use 1 or more.")
+        if self.uncertainty == "dropout" and self.usage.dropout == "off":
+            raise ConfigError("dropout", "off", "is what uncertainty = 'dropout' draws by; use on or auto.")
+
+    @property
+    def manner(self) -> Manner:
+        """Raises ConfigError for what does not fit together."""
+        return parse_manner(tile=self.tile, overlap=self.overlap, uncertainty=self.uncertainty, num=self.num)
+
+    @property
+    def used(self) -> Usage:
+        """`usage`, with dropout on where uncertainty is drawn by it."""
+        return replace(self.usage, dropout="on") if self.uncertainty == "dropout" else self.usage
 
 
 def main(argv: list[str]) -> int:
@@ -91,7 +112,8 @@ def translate(options: TranslateOptions) -> int:
             num=options.num,
             style=options.style,
             seed=options.seed,
-            usage=options.usage,
+            usage=options.used,
+            manner=options.manner,
             overwrite=options.overwrite,
             console=console,
         )
@@ -115,14 +137,16 @@ def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
         suffix=result_suffix(view),
         overwrite=options.overwrite,
         num=options.num,
+        manner=options.manner,
     )
     return opened, own_labels
 
 
 def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
-    kind = "picture" if options.num == 1 else "variation"
+    is_varied = options.num > 1 and options.uncertainty == "none"
+    kind = "variation" if is_varied else "picture"
     written, seen = counted(len(result.written), kind), counted(result.position, "image")
-    made = "translated" if options.num == 1 else "made"
+    made = "made" if is_varied else "translated"
     console.print(f"{written} {made}, after {seen} of training, to {options.destination}")
     _print_names(
         "other file is no picture by its name",

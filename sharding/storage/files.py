@@ -53,7 +53,7 @@ def written_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes
 
 def create(path: Path) -> IO[bytes]:
     """A new file to write to. Raises FileExistsError if anything is at `path`, be it a link to nowhere."""
-    return os.fdopen(os.open(path, _NEW, 0o666), "wb")
+    return open(path, "wb", opener=lambda *_: os.open(path, _NEW, 0o666))
 
 
 def open_to_append(path: Path) -> IO[str]:

@@ -13,7 +13,8 @@ from sharding.storage.files import refuse_link
 from sharding.storage.listing import PassedOver, list_files
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
-from trainer.pictures.files import picture_suffixes
+from trainer.inference.manner import PLAIN, Manner
+from trainer.inference.media.kinds import result_name, suffixes
 
 Direction = Literal["a2b", "b2a"]
 
@@ -41,12 +42,15 @@ def result_view(subject: Subject, *, direction: Direction) -> View:
     return subject.manifest.views[name]
 
 
-def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite: bool, num: int = 1) -> TranslationPlan:
+def plan_translation(
+    source: Path, destination: Path, *, suffix: str, overwrite: bool, num: int = 1, manner: Manner = PLAIN
+) -> TranslationPlan:
     """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
 
     Args:
         num: files for each, of as many variations: of two or more NAME-1, NAME-2, ..., with zeros in front from 10 on.
-        suffix: of the files to write: see `result_suffix`.
+        suffix: of the files to write: see `result_suffix`. A TIFF that says where it lies on Earth becomes one.
+        manner: with uncertainty `num` is not of files: each picture has one, and NAME-uncertainty.tif.
 
     Raises:
         ConfigError: there is nothing to translate, there are too many variations, two pictures would become one file,
@@ -56,16 +60,17 @@ def plan_translation(source: Path, destination: Path, *, suffix: str, overwrite:
     passed = PassedOver()
     files, root = _find_files(source, passed)
     _reject_nested(root, destination, is_file=source.is_file())
-    suffixes = picture_suffixes()
-    pictures = [file for file in files if file.suffix.lower() in suffixes]
+    known = suffixes()
+    pictures = [file for file in files if file.suffix.lower() in known]
     if not pictures:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
+    num = num if manner.uncertainty == "none" else 1
     if num > 1 and len(pictures) * num > MOST_VARIATIONS:
         remedy = (
             f"of {counted(len(pictures), 'picture')} makes {len(pictures) * num} files, of at most {MOST_VARIATIONS}"
         )
         raise ConfigError("num", num, f"{remedy}; use {max(1, MOST_VARIATIONS // len(pictures))} or fewer.")
-    targets = {file: _varied((destination / file.relative_to(root)).with_suffix(suffix), num) for file in pictures}
+    targets = {file: _targets(file, destination / file.relative_to(root), suffix, num, manner) for file in pictures}
     _reject_collisions(targets)
     _reject_links(targets, destination)
     if not overwrite:
@@ -98,6 +103,14 @@ def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
         raise ConfigError("out", str(destination), f"lies in the folder to be read, {root}; choose another one.")
     if destination.exists() and not destination.is_dir():
         raise ConfigError("out", str(destination), "is a file; give a folder.")
+
+
+def _targets(file: Path, place: Path, suffix: str, num: int, manner: Manner) -> list[Path]:
+    """The files of one picture. `place`: its own below the destination."""
+    target = place.with_name(result_name(file, suffix=suffix))
+    if manner.uncertainty == "none":
+        return _varied(target, num)
+    return [target, target.with_name(f"{target.stem}-uncertainty.tif")]
 
 
 def _varied(target: Path, num: int) -> list[Path]:

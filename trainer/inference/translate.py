@@ -1,27 +1,29 @@
 """Translates folders of pictures of any size with a trained run."""
 
 import errno
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 
 from sharding.console import PlainConsole
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
+from trainer.inference.manner import PLAIN, Manner
+from trainer.inference.media.job import Job, check_tiling
 from trainer.inference.operation import Operation, choose_operation
 from trainer.inference.own_labels import OwnLabels, own_numbers
+from trainer.inference.padding import translate_image
 from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored, share_beyond
-from trainer.pictures.tensors import resize_image
 from trainer.runs.opened import OpenRun
 
 
@@ -42,29 +44,6 @@ class TranslationResult:
     """Hidden files and folders, which were passed over."""
 
 
-def pad_to_multiple(image: Tensor, stride: int) -> Tensor:
-    """Mirror (C, H, W) at its lower and right edges until both sides are multiples of `stride`.
-
-    Mirrored again and again where the image is smaller than what is missing; a single row is repeated.
-    """
-    missing = [(0, -size % stride) for size in image.shape[-2:]]
-    return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *missing], mode="reflect"))
-
-
-def translate_image(operation: Operation, image: Tensor, *, device: torch.device) -> Tensor:
-    """Translate an image (C, H, W) in [-1, 1] whole, padded to the generator's stride and cut back to its size.
-
-    A method whose networks take one size only gets it resized to that size, and the result has it too.
-
-    Memory grows with the area: a U-Net of 64 filters takes about 0.4 GB a megapixel in float32, one of 32 half of it.
-    """
-    if operation.side is not None:
-        image = resize_image(image, operation.side)
-    padded = pad_to_multiple(image, operation.stride)
-    translated = operation.apply(padded[None].to(device))[0]
-    return translated[:, : image.shape[1], : image.shape[2]]
-
-
 def translate_folder(
     opened: OpenRun,
     *,
@@ -79,6 +58,7 @@ def translate_folder(
     style: Path | None = None,
     seed: int = 0,
     usage: Usage = AS_THE_METHOD,
+    manner: Manner = PLAIN,
     overwrite: bool = False,
     console: PlainConsole,
 ) -> TranslationResult:
@@ -94,6 +74,7 @@ def translate_folder(
         own_labels: what tells those labels of a picture that the method keeps meanwhile.
         num: variations of each picture, with methods that have any.
         style: a picture of view b that translations are to look like, with methods that can.
+        manner: by tiles or whole, once or to see how sure a translation is.
 
     Raises:
         ConfigError: see `load_translator`, `plan_translation` and `choose_operation`.
@@ -101,24 +82,22 @@ def translate_folder(
     """
     subject = opened.subject
     suffix = result_suffix(result_view(subject, direction=direction))
-    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite, num=num)
+    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite, num=num, manner=manner)
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     operation = choose_operation(
-        translator, subject, direction=direction, label=label, device=device, num=num, style=style
+        translator, subject, direction=direction, label=label, device=device, num=manner.num_drawn(num), style=style
     )
+    check_tiling(operation, manner, label=label, method=subject.method.name)
+    networks = [translator.networks.module(name) for name in translator.networks]
+    job = Job(networks=networks, manner=manner, classes=subject.manifest.classes, device=device)
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
     with _progress(console) as progress:
         for file, targets in progress.track(plan.targets.items(), description="translating"):
             try:
-                pixels = read_picture(file, view=operation.source, classes=subject.manifest.classes)
-                image = from_stored(pixels, operation.source)
                 own = {} if own_labels is None else own_numbers(file, subject, own_labels)
-                apply = partial(translate_image, operation.keeping(own, device=device), image, device=device)
-                for target in targets:
-                    with seeded(seed, "translate", target.relative_to(destination).as_posix(), device=device):
-                        translated = apply()
-                    _write(target, encode_result(translated, view=operation.result, classes=subject.manifest.classes))
-                    result.written.append(target)
+                keeping = operation.keeping(own, device=device)
+                names = partial(_noise_of, seed=seed, destination=destination, device=device)
+                beyond = _translate_file(file, targets, operation=keeping, job=job, noise=names, result=result)
             except UnreadablePictureError as error:
                 result.failed[file] = str(error)
             except (MemoryError, RuntimeError) as error:
@@ -126,12 +105,57 @@ def translate_folder(
                     raise
                 result.failed[file] = f"is too large for the memory of {device.type}; {_REMEDIES[device.type]}"
             else:
-                if beyond := share_beyond(pixels, operation.source):
+                if beyond:
                     result.cut[file] = beyond
     return result
 
 
-_REMEDIES = {"cpu": "cut it up", "cuda": "try --device cpu, or cut it up"}
+def _noise_of(target: Path, *, seed: int, destination: Path, device: torch.device) -> AbstractContextManager[None]:
+    return seeded(seed, "translate", target.relative_to(destination).as_posix(), device=device)
+
+
+def _translate_file(
+    file: Path,
+    targets: list[Path],
+    *,
+    operation: Operation,
+    job: Job,
+    noise: Callable[[Path], AbstractContextManager[None]],
+    result: TranslationResult,
+) -> float:
+    """Write all that becomes of one file; how many of its values lay beyond the view's range, of 1."""
+    if job.takes(file):
+        return _by_job(file, targets, operation=operation, job=job, noise=noise, result=result)
+    pixels = read_picture(file, view=operation.source, classes=job.classes)
+    image = from_stored(pixels, operation.source)
+    for target in targets:
+        with noise(target):
+            translated = translate_image(operation, image, device=job.device)
+        _write(target, encode_result(translated, view=operation.result, classes=job.classes))
+        result.written.append(target)
+    return share_beyond(pixels, operation.source)
+
+
+def _by_job(
+    file: Path,
+    targets: list[Path],
+    *,
+    operation: Operation,
+    job: Job,
+    noise: Callable[[Path], AbstractContextManager[None]],
+    result: TranslationResult,
+) -> float:
+    """The same of what is more than a plain picture, or not treated as one."""
+    beyond = 0.0
+    for made in job.sets(targets):
+        with noise(made[0]), _writing(made[0]):
+            made[0].parent.mkdir(parents=True, exist_ok=True)
+            beyond = job.write(file, made, operation=operation)
+        result.written.append(made[0])
+    return beyond
+
+
+_REMEDIES = {"cpu": "give --tile 512", "cuda": "give --tile 512, or --device cpu"}
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -141,9 +165,15 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def _write(target: Path, content: bytes) -> None:
     """Raises UnreadablePictureError for a name that no file can have, OSError for all that concerns other files too."""
-    try:
+    with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UnreadablePictureError(f"would become {target.name}, which is too long a name") from error

@@ -60,11 +60,22 @@ def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -
             content = file.read()
         if view.content == "classes":
             return _class_colors(content, classes=classes, has_alpha=has_alpha)
-        pixels = decode(content, name=path.name)
-        _check_depth(pixels, view)
-        return _with_channels(_with_depth(pixels, view.dtype), view, has_alpha=has_alpha)
+        return fit_view(decode(content, name=path.name), view, has_alpha=has_alpha)
     except (OSError, DatasetError) as error:
         raise UnreadablePictureError(f"cannot be read: {error}") from error
+
+
+def fit_view(pixels: np.ndarray, view: View, *, has_alpha: bool | None) -> np.ndarray:
+    """Decoded pixels (H, W, C) in the type and the channels of a view of images, as `read_picture` has them.
+
+    Args:
+        has_alpha: whether the last channel is; None where nobody knows.
+
+    Raises:
+        UnreadablePictureError, DatasetError: they cannot be turned into them.
+    """
+    _check_depth(pixels, view)
+    return _with_channels(_with_depth(pixels, view.dtype), view, has_alpha=has_alpha)
 
 
 def _check_depth(pixels: np.ndarray, view: View) -> None:

@@ -49,21 +49,33 @@ def to_stored(image: Tensor, view: View) -> np.ndarray:
 def encode_result(image: Tensor, *, view: View, classes: Sequence[ClassInfo] = ()) -> bytes:
     """The file of an image (C, H, W) in [-1, 1] as one of the view: see `result_suffix`.
 
-    Of classes: a PNG of their numbers, whose palette shows their colours.
+    Of classes those whose colours are nearest, in a PNG of numbers with a palette.
     """
+    return encode_stored(result_pixels(image, view=view, classes=classes), view=view, classes=classes)
+
+
+def result_pixels(image: Tensor, *, view: View, classes: Sequence[ClassInfo] = ()) -> np.ndarray:
+    """What is stored (H, W, C) of an image (C, H, W) in [-1, 1]; of classes the numbers whose colours are nearest."""
     if view.content == "classes":
-        return _numbers_with_palette(nearest_class(image[None], class_colors(classes))[0], classes)
+        return nearest_class(image[None], class_colors(classes))[0, :, :, None].to(torch.uint8).cpu().numpy()
+    return to_stored(image, view)
+
+
+def encode_stored(pixels: np.ndarray, *, view: View, classes: Sequence[ClassInfo] = ()) -> bytes:
+    """The file of what is stored (H, W, C) of an image of the view, as `encode_result`."""
+    if view.content == "classes":
+        return _numbers_with_palette(pixels[:, :, 0], classes)
     match result_suffix(view):
         case ".png":
-            return encode(to_stored(image, view), "png", compression=_COMPRESSION)
+            return encode(pixels, "png", compression=_COMPRESSION)
         case ".npy":
-            return encode(to_stored(image, view), "npy")
+            return encode(pixels, "npy")
         case _:
-            return encode(to_stored(image, view), "tiff")
+            return encode(pixels, "tiff")
 
 
-def _numbers_with_palette(numbers: Tensor, classes: Sequence[ClassInfo]) -> bytes:
-    picture = Image.fromarray(numbers.to(torch.uint8).cpu().numpy(), "P")
+def _numbers_with_palette(numbers: np.ndarray, classes: Sequence[ClassInfo]) -> bytes:
+    picture = Image.fromarray(np.ascontiguousarray(numbers), "P")
     picture.putpalette(class_palette(classes).tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")

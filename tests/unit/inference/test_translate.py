@@ -15,7 +15,8 @@ from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest, write_manifest
 from tests.tiny_run import POSITION, tiny_config, write_map_dataset, write_tiny_run
 from trainer.inference.operation import Operation
-from trainer.inference.translate import is_out_of_memory, pad_to_multiple, translate_folder, translate_image
+from trainer.inference.padding import pad_to_multiple, translate_image
+from trainer.inference.translate import is_out_of_memory, translate_folder
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 

@@ -1,0 +1,96 @@
+"""What is done to files that are more than plain pictures, or are not to be treated as such."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sharding.format.codec.tiff_rows import encode_rows, place_tags
+from sharding.format.manifest import ClassInfo
+from sharding.storage.files import written_atomically
+from trainer.config.errors import ConfigError
+from trainer.inference.manner import Manner
+from trainer.inference.media.kinds import medium_of
+from trainer.inference.media.rows import Aside, PictureRows, Target, open_picture, write_rows
+from trainer.inference.operation import Operation
+from trainer.inference.padding import apply_padded, translate_image
+from trainer.inference.tiles.bands import translate_by_tiles
+from trainer.inference.tiles.grid import fitted
+from trainer.inference.uncertainty import spreading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """How files are translated in one call."""
+
+    networks: Sequence[nn.Module]
+    """Those that the operation may use."""
+    manner: Manner
+    classes: Sequence[ClassInfo]
+    device: torch.device
+
+    def takes(self, file: Path) -> bool:
+        """Whether a file is not simply read, translated and written."""
+        return not self.manner.is_plain or medium_of(file) != "picture"
+
+    def sets(self, targets: Sequence[Path]) -> list[Sequence[Path]]:
+        """The targets of each translation of a file: one file, or with uncertainty all."""
+        return [targets] if self.manner.uncertainty != "none" else [[target] for target in targets]
+
+    def write(self, file: Path, targets: Sequence[Path], *, operation: Operation) -> float:
+        """Translate one file to its targets, one translation and perhaps a map of its uncertainty.
+
+        Returns:
+            How many of the file's values lay beyond the view's range, of 1.
+
+        Raises:
+            UnreadablePictureError, OSError: as `read_picture` and `written_atomically`.
+        """
+        tags = place_tags(file) if medium_of(file) == "map" else []
+        with open_picture(file, view=operation.source, classes=self.classes) as picture:
+            rows = self.translated(picture, operation)
+            size = picture.size if operation.side is None else (operation.side, operation.side)
+            target = Target(path=targets[0], view=operation.result, classes=self.classes, tags=tags)
+            if self.manner.uncertainty == "none":
+                write_rows(target, rows, size=size)
+            else:
+                self._write_both(target, targets[1], rows, size=size)
+            return picture.beyond
+
+    def translated(self, picture: PictureRows, operation: Operation) -> Iterator[Tensor]:
+        """Rows (C, h, width) of a picture's translation; with uncertainty its deviation is one more channel."""
+        manner = self.manner
+        if manner.uncertainty != "none":
+            apply = spreading(operation.apply, how=manner.uncertainty, num=manner.num_passes)
+            operation = replace(operation, apply=apply)
+        if manner.tiling is None:
+            yield translate_image(operation, picture.read(0, picture.size[1]), device=self.device).float().cpu()
+            return
+        yield from translate_by_tiles(
+            picture,
+            partial(apply_padded, operation, device=self.device),
+            tiling=fitted(manner.tiling, stride=operation.stride),
+            stride=operation.stride,
+            networks=self.networks,
+        )
+
+    def _write_both(self, target: Target, map_path: Path, rows: Iterator[Tensor], *, size: tuple[int, int]) -> None:
+        low, high = target.view.decoded_range
+        aside = Aside(size, folder=target.path.parent)
+        write_rows(target, aside.split(rows, scale=(high - low) / 2), size=size)
+        with written_atomically(map_path) as file:
+            encode_rows(file, aside.parts(), size=size, channels=1, dtype="float32", tags=list(target.tags))
+
+
+def check_tiling(operation: Operation, manner: Manner, *, label: str | None, method: str) -> None:
+    """Raises ConfigError where a method does not work on parts of a picture."""
+    if manner.tiling is None:
+        return
+    remedy = "leave tile out."
+    if operation.side is not None:
+        raise ConfigError("tile", manner.tiling.side, f"method.name = {method!r} takes pictures of one size; {remedy}")
+    if label is not None:
+        raise ConfigError("tile", manner.tiling.side, f"label = {label!r} is shown by a picture as a whole; {remedy}")

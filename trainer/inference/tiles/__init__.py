@@ -1,0 +1,1 @@
+"""Pictures that are larger than memory: translated in overlapping tiles, without seams."""
