@@ -73,6 +73,7 @@ def _usage(name: str, source: str) -> tuple[str, str]:
 
 def _run(arguments: list[str]) -> int:
     # Not above: help waits for nothing.
+    from launch.extras import remedy
     from sharding.console import guard_terminal, make_console
     from sharding.errors import AbsentError, DatasetError
     from trainer.config.errors import ConfigError
@@ -90,6 +91,11 @@ def _run(arguments: list[str]) -> int:
     except (ConfigError, DatasetError) as error:
         console.error(error)
         return 2 if isinstance(error, ConfigError | AbsentError) else 1
+    except ModuleNotFoundError as error:
+        if (text := remedy(error)) is None:
+            raise
+        console.error(text)
+        return 2
     except KeyboardInterrupt:
         console.error("interrupted; what is written is whole.", title="stopped:")
         return 128 + signal.SIGINT

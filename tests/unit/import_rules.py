@@ -46,7 +46,7 @@ FLOORS = (
         ("trainer.presets", "trainer.checkpoints"),
         ("trainer.inference",),
         ("trainer.evaluation", "trainer.study"),
-        ("trainer.reports",),
+        ("trainer.reports", "trainer.exports"),
         ("trainer.loop",),
         ("trainer.main",),
     ),
@@ -125,8 +125,21 @@ RULES = (
         reason="W&B has one home, which may be absent or offline",
     ),
     Rule(
+        of=OURS,
+        besides=("trainer.exports.onnx_file", "tests"),
+        forbidden=("onnx", "onnxscript", "onnxruntime"),
+        reason="ONNX has one home, which an extra brings the packages of",
+    ),
+    Rule(
+        of=OURS,
+        besides=("trainer.exports.hub", "tests"),
+        forbidden=("huggingface_hub",),
+        reason="the Hub has one home, which an extra brings the package of",
+    ),
+    Rule(
         of=(
             "trainer.config",
+            "trainer.exports.kinds",
             "trainer.presets",
             "trainer.engine.extensions",
             "trainer.evaluation.score",

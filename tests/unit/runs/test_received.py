@@ -112,6 +112,10 @@ def export_as_trained(run: RunDir, tmp_path: Path) -> int:
     return main(["checkpoint", "export", str(run.path), *where])
 
 
+def export_to_hub(run: RunDir, tmp_path: Path) -> int:
+    return main(["export", str(run.path), "--format", "hub", "--out", str(tmp_path / "out")])
+
+
 COMMANDS = (resume, evaluate, translate, continue_by_launch, continue_by_table)
 Command = Callable[[RunDir, Path], int]
 
@@ -161,7 +165,7 @@ def test_a_resume_runs_none_of_a_checkpoints_files(place: int, received: RunDir,
 
 
 @pytest.mark.parametrize("place", range(6))
-@pytest.mark.parametrize("command", [begin_from, export, export_as_trained])
+@pytest.mark.parametrize("command", [begin_from, export, export_as_trained, export_to_hub])
 def test_taking_weights_runs_none_of_a_checkpoints_files(
     command: Command, place: int, received: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
@@ -171,7 +175,7 @@ def test_taking_weights_runs_none_of_a_checkpoints_files(
     reseal(received.checkpoints / NEWER)
     status = command(received, tmp_path)
     assert not (tmp_path / "marker").exists()
-    is_read = path.name == "ema.pt" if command is export else path.name == "mp_rank_00_model_states.pt"
+    is_read = path.name == "ema.pt" if command in (export, export_to_hub) else path.name == "mp_rank_00_model_states.pt"
     said = "".join(capfd.readouterr())
     assert status == (2 if is_read else 0), said
     assert (f"{path} is not what torch and DeepSpeed write" in said) == is_read
