@@ -40,7 +40,7 @@ def shrink(config: RunConfig, *, dataset: Path) -> RunConfig:
         ),
         train=replace(config.train, batch_size_per_gpu=4, total_kimg=0.08),
         engine=replace(config.engine, device="cpu", precision="fp32"),
-        log=replace(config.log, period_kimg=0.004, wandb="disabled"),
+        log=replace(config.log, period_kimg=0.004, measures=False, wandb="disabled"),
         samples=replace(config.samples, period_kimg=0, num_rows=1),
         evaluate=replace(config.evaluate, period_kimg=0),
         checkpoint=replace(config.checkpoint, period_kimg=0),

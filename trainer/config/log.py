@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.config.bounds import Period
+from trainer.config.bounds import NumberOrOff, Period
 from trainer.config.errors import require
 from trainer.config.section import Section
 
@@ -14,6 +14,11 @@ class LogConfig(Section):
 
     period_kimg: Period = 0.1
     """Thousands of training images from one line of them to the next; 0 is never."""
+    measures: bool = True
+    """With each line, what the steps before it show of the game, of gradients, outputs, memory and time."""
+    peak_tflops: NumberOrOff = 0.0
+    """What a rank's device can do, in 1e12 operations a second, for `compute/utilisation`. 0: what is known of the GPU,
+    or what a matrix product shows of the CPU."""
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """`auto`: online when there is an API key and a network, else offline."""
     wandb_project: str | None = None

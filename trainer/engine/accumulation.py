@@ -38,6 +38,11 @@ class MicroBatch:
         self._buffers: BuffersAsNow | None = None
         self._drawn: _Drawn | None = None
 
+    @property
+    def fakes(self) -> Mapping[str, Tensor]:
+        """What the generators' pass has made, detached; empty before it."""
+        return self._fakes or {}
+
     def losses(self, player: str, method: Method, networks: Networks, *, own: nn.ModuleDict) -> dict[str, Tensor]:
         """The player's terms, with a graph of its own networks alone.
 

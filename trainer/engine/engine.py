@@ -18,6 +18,7 @@ from trainer.engine.buffers import BuffersOfFirst
 from trainer.engine.compiled_op import load_read_only
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
+from trainer.engine.look import Look
 from trainer.engine.pauses import paused_players
 from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
@@ -84,7 +85,7 @@ class Engine:
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
 
-    def train_step(self, *batches: Batch, step: int) -> dict[str, Tensor]:
+    def train_step(self, *batches: Batch, step: int, look: Look | None = None) -> dict[str, Tensor]:
         """One step of every player that is due, on as many micro-batches as the engine accumulates.
 
         Of one micro-batch the generators' pass is made once: its fakes, detached, teach the discriminators, and its
@@ -93,6 +94,7 @@ class Engine:
 
         Args:
             step: number of the optimizer step, counted from 0: players with a period wait for theirs.
+            look: to be told of what happens, if it is a step that is looked at.
 
         Returns:
             Detached scalars on this rank, means over its micro-batches, under the keys of metrics, e.g.
@@ -103,7 +105,8 @@ class Engine:
         due = {name: player for name, player in self.players.items() if player.is_due(step)}
         pauses = self._pauses(batches, due)
         due = {name: player for name, player in due.items() if not pauses.get(f"paused/{name}")}
-        logged = self._step_on_one(batches[0], due) if len(batches) == 1 else self._step_on_many(batches, due)
+        step_on = self._step_on_one if len(batches) == 1 else self._step_on_many
+        logged = step_on(batches, due, look)
         return logged | pauses
 
     def _pauses(self, batches: Sequence[Batch], due: Iterable[str]) -> dict[str, Tensor]:
@@ -113,31 +116,41 @@ class Engine:
         paused = paused_players(self.method, Networks(self._plain, self._modules), batches, world=self.world)
         return {f"paused/{name}": torch.tensor(float(name in paused), device=self.world.device) for name in due}
 
-    def _step_on_one(self, batch: Batch, due: Mapping[str, PlayerEngine]) -> dict[str, Tensor]:
+    def _step_on_one(
+        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: Look | None
+    ) -> dict[str, Tensor]:
+        (batch,) = batches
         seed_step(batch)
         fakes = self._generate(batch, trains=any(not player.player.is_discriminator for player in due.values()))
         logged: dict[str, Tensor] = {}
         for name, player in due.items():
-            with self._rivals_frozen(player):
+            with self._rivals_frozen(player), _looked_at(look, name, player):
                 losses = self.method.losses(name, self._networks_for(player), batch, fakes)
-                player.step(torch.stack(list(losses.values())).sum())
+                player.step(torch.stack(list(losses.values())).sum(), look)
             logged |= _logged(name, losses)
+        if look is not None:
+            look.at_outputs(fakes, batch)
         return logged
 
-    def _step_on_many(self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine]) -> dict[str, Tensor]:
+    def _step_on_many(
+        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: Look | None
+    ) -> dict[str, Tensor]:
         """Player after player, each over all micro-batches, as that many ranks would step on one each."""
         micro_batches = [MicroBatch(batch) for batch in batches]
         logged: dict[str, list[Tensor]] = defaultdict(list)
         for name, player in due.items():
             networks, buffers = self._networks_for(player), BuffersOfFirst(self._all_networks)
-            with self._rivals_frozen(player):
+            with self._rivals_frozen(player), _looked_at(look, name, player):
                 for micro_batch in micro_batches:
                     losses = micro_batch.losses(name, self.method, networks, own=player.networks)
-                    player.step(torch.stack(list(losses.values())).sum())
+                    player.step(torch.stack(list(losses.values())).sum(), look)
                     buffers.end_one()
                     for key, loss in _logged(name, losses).items():
                         logged[key].append(loss)
             buffers.end_all()
+        if look is not None:
+            for micro_batch in micro_batches:
+                look.at_outputs(micro_batch.fakes, micro_batch.batch)
         return {key: torch.stack(values).mean() for key, values in logged.items()}
 
     def _generate(self, batch: Batch, *, trains: bool) -> dict[str, Tensor]:
@@ -174,6 +187,10 @@ class Engine:
         return {f"scale/{name}": scale.value for name, scale in scales.items()} | {
             f"skipped_steps/{name}": float(scale.skipped) for name, scale in scales.items()
         }
+
+    def learning_rates(self) -> dict[str, float]:
+        """Of each player, in its next step: `lr/<player>`."""
+        return {f"lr/{name}": player.learning_rate for name, player in self.players.items()}
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the run's rate, of which each player has its multiple, from the next step on."""
@@ -222,6 +239,10 @@ class Engine:
         is_cut_anew = self.zero_stage > 0 and saved_ranks != self.world.size
         for name, player in self.players.items():
             player.load(folder / name, saved_ranks=saved_ranks, is_cut_anew=is_cut_anew)
+
+
+def _looked_at(look: Look | None, name: str, player: PlayerEngine) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if look is None else look.at_player(name, player)
 
 
 def _logged(player: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ class Phases:
 
     def __init__(self, device: torch.device) -> None:
         self._seconds: dict[Phase, float] = defaultdict(float)
+        self._taken: dict[Phase, float] = defaultdict(float)
         self._now: Phase = "pause"
         self._began = time.perf_counter()
         self._events: deque[tuple[Phase, Any]] | None = deque() if device.type == "cuda" else None
@@ -61,11 +62,16 @@ class Phases:
 
         loss.register_hook(begun)
 
+    def totals(self) -> dict[Phase, float]:
+        """Seconds of each phase of a step since this was made."""
+        self.enter(self._now)
+        return {phase: self._seconds[phase] for phase in PHASES}
+
     def take(self) -> dict[Phase, float]:
         """Seconds of each phase of a step since the last call; then starts anew."""
-        self.enter(self._now)
-        seconds, self._seconds = self._seconds, defaultdict(float)
-        return {phase: seconds[phase] for phase in PHASES}
+        totals, before = self.totals(), self._taken
+        self._taken = defaultdict(float, totals)
+        return {phase: totals[phase] - before[phase] for phase in PHASES}
 
 
 _OPERATIONS = (

@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,18 @@ from trainer.ranks.world import World
 
 _TAG = "state"
 _LOSS_SCALE = "loss_scale"
+
+
+class Watcher(Protocol):
+    """Looks at the weights of a player around its step."""
+
+    def before_update(self, player: "PlayerEngine") -> None:
+        """Gradients are there."""
+        ...
+
+    def after_update(self, player: "PlayerEngine") -> None:
+        """Weights have moved."""
+        ...
 
 
 class _Router(nn.Module):
@@ -116,13 +128,32 @@ class PlayerEngine:
         self._ddp.require_backward_grad_sync = self.engine.is_gradient_accumulation_boundary()
         return self._ddp(name, *inputs)
 
-    def step(self, loss: Tensor) -> None:
+    @property
+    def splits_gradients(self) -> bool:
+        """Whether no rank has whole gradients after the backward pass."""
+        return self._zero_stage > 0
+
+    @property
+    def scale(self) -> float:
+        """What its gradients are multiplied by before the step."""
+        return 1.0 if self.loss_scale is None else self.loss_scale.value
+
+    @property
+    def learning_rate(self) -> float:
+        """Of its next step."""
+        return self.engine.optimizer.param_groups[0]["lr"]
+
+    def step(self, loss: Tensor, watcher: Watcher | None = None) -> None:
         """One backward, one step: with more than one backward per step ZeRO 1 and 2 are silently wrong."""
         moves_weights = self.engine.is_gradient_accumulation_boundary()
         self._phases.watch_backward(loss)
         self.engine.backward(loss)
         self._phases.enter("update")
+        if watcher is not None and moves_weights:
+            watcher.before_update(self)
         self.engine.step()
+        if watcher is not None and moves_weights:
+            watcher.after_update(self)
         if self.loss_scale is not None and moves_weights:
             follow_step(self.engine, self.loss_scale)
         self._phases.enter("forward")

@@ -20,6 +20,7 @@ from trainer.loop.clock import Clock
 from trainer.loop.events import Event, every
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import make_keepers
+from trainer.loop.measures import Measures
 from trainer.loop.meter import Meter
 from trainer.loop.status import StatusWriter
 from trainer.loop.trainer import Trainer
@@ -69,6 +70,14 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         checkpoints=checkpoints,
         loggers=_make_loggers(run, opened.config, position=position, to_console=to_console) if world.is_main else [],
         meter=meter,
+        measures=Measures(
+            engine,
+            average,
+            config=config.log,
+            world=world,
+            folder=run.path,
+            is_paired=subject.pairing == "paired",
+        ),
         clock=Clock(position=position, elapsed_s=elapsed_s),
         position=position,
         step_number=progress.step,

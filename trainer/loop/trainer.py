@@ -19,6 +19,7 @@ from trainer.loop.errors import TrainingDivergedError
 from trainer.loop.events import Event
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import Keeper, Verdict, after_evaluation
+from trainer.loop.measures import Measures
 from trainer.loop.meter import Meter
 from trainer.loop.requests import Requests
 from trainer.loop.schedule import learning_rate
@@ -45,6 +46,7 @@ class Trainer:
     loggers: list[Logger]
     """On the main rank; none on the others."""
     meter: Meter
+    measures: Measures
     clock: Clock
     position: int
     """Images that the whole job has seen."""
@@ -118,13 +120,14 @@ class Trainer:
         with self.clock.waiting():
             taken = [next(self.loader) for _ in range(self.config.engine.gradient_accumulation_steps)]
         batches = [replace(batch, step_start=before) for batch in taken]
+        num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
         try:
-            losses = self.engine.train_step(*batches, step=self.step_number)
+            with self.measures.step(before, num_images) as look:
+                losses = self.engine.train_step(*batches, step=self.step_number, look=look)
         except LossScaleError as error:
             raise TrainingDivergedError(f"{error} {self._way_out()}") from error
         self.engine.phases.enter("rest")
         self.meter.add(losses)
-        num_images = len(batches) * self.config.train.batch_size_per_gpu * self.world.size
         self.position += num_images
         self.losses.note(losses, position=self.position)
         self.step_number += 1
@@ -147,8 +150,10 @@ class Trainer:
         losses = self.meter.means(self.world)
         require_finite(losses, position=self.position, way_out=self._way_out())
         balance = self.balance.tell(self.step_number, self.loggers, position=self.position)
-        speed = {**self.clock.lap(self.position), **self.checkpoints.times(), **balance}
-        self._emit({**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed})
+        speed = self.clock.lap(self.position)
+        measures = self.measures.line(speed["throughput/images_per_s"])
+        speed |= {**self.checkpoints.times(), **balance}
+        self._emit({**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed, **measures})
 
     def evaluate(self) -> None:
         """Score the watched split."""
@@ -231,14 +236,9 @@ class Trainer:
         return way_out(self.checkpoints, lr=self.config.optimizer.lr)
 
     def _emit(self, metrics: Metrics) -> None:
-        stamped = {
-            "position": self.position,
-            "kimg": self.position / 1000,
-            "time_s": round(self.clock.elapsed_s, 3),
-            **metrics,
-        }
+        stamp = {"position": self.position, "kimg": self.position / 1000, "time_s": round(self.clock.elapsed_s, 3)}
         for logger in self.loggers:
-            logger.log(stamped)
+            logger.log({**stamp, **metrics})
 
     def close(self) -> None:
         """End the last save, free the data pipeline, flush the loggers. Raises CheckpointError if that save failed."""

@@ -5,16 +5,14 @@ as those of several scales (Wang et al. 2018, arXiv:1711.11585, equation 3), giv
 same, however many logits it has, and their losses add up.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.config.adversarial import AdversarialConfig
-
-Logits = Tensor | Sequence[Tensor]
-"""Of one discriminator, or of each of several."""
+from trainer.losses.verdicts import Logits, tell
 
 
 def discriminator_losses(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[str, Tensor]:
@@ -27,6 +25,7 @@ def discriminator_losses(config: AdversarialConfig, *, real: Logits, fake: Logit
     `wasserstein`: -f(x) and f(G(z)) (Arjovsky et al. 2017, equation 2).
     `hinge`: max(0, 1 - f(x)) and max(0, 1 + f(G(z))) (Lim & Ye 2017, equation 13).
     """
+    tell(config, real=real, fake=fake)
     smoothing = config.label_smoothing
     if config.objective in ("minimax", "non-saturating"):
         # softplus(-l) = -log sigmoid(l), and softplus(l) = softplus(-l) + l

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from sharding.console import counted, printable
 from trainer.evaluation.scores import BASELINES, find, find_key
+from trainer.reports.measured import grouped
 
 WIDTH, HEIGHT = 1000, 300  # of the drawing, which the page stretches
 LARGEST = 1e30
@@ -104,10 +105,12 @@ def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     losses = {key: points[key] for key in points if key.startswith("loss/")}
     scores = [key for key in points if key.startswith("eval/")]
     others = [key for key in points if key.split("/")[0] not in ("loss", "eval", "baseline")]
+    together = grouped(others)
     return [
         *_loss_charts(losses),
         *[_score_chart(key, points) for key in scores],
-        *[_plain_chart(key, points[key]) for key in others],
+        *[_measured_chart(title, names, points) for title, names in together.items()],
+        *[_plain_chart(key, points[key]) for key in others if not any(key in names for names in together.values())],
     ]
 
 
@@ -170,6 +173,11 @@ def _score_chart(key: str, points: Mapping[str, list[Point]]) -> Chart:
         if f"{prefix}/{name}" in points
     ]
     return Chart(title=find(name).chart_title, curves=[Curve(name="translation", points=points[key]), *baselines])
+
+
+def _measured_chart(title: str, names: Mapping[str, str], points: Mapping[str, list[Point]]) -> Chart:
+    curves = [Curve(name=_label(name), points=points[key], is_noisy=True) for key, name in names.items()]
+    return Chart(title=_label(title), curves=curves)
 
 
 def _plain_chart(key: str, points: list[Point]) -> Chart:

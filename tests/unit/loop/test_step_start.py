@@ -25,7 +25,7 @@ def test_batches_of_one_step_begin_with_it(tiny_dataset: Path, tmp_path: Path, m
     trainer = open_trainer(open_run(run), world=init_world("cpu"), to_console=False)
     seen: list[tuple[int, int]] = []
 
-    def train_step(*batches: Batch, step: int) -> dict[str, Tensor]:
+    def train_step(*batches: Batch, step: int, look: object) -> dict[str, Tensor]:
         seen.extend((batch.position, batch.step_position) for batch in batches)
         return {"loss/generator/l1": torch.tensor(1.0)}
 

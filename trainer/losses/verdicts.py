@@ -1,0 +1,67 @@
+"""What discriminators say of real and of generated images, heard where their losses are made of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+
+from trainer.config.adversarial import AdversarialConfig
+
+Logits = Tensor | Sequence[Tensor]
+"""Of one discriminator, or of each of several."""
+
+Listener = Callable[[AdversarialConfig, Logits, Logits], None]
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Inside, the listener is given the settings and the real and the fake logits of each discriminator's loss."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(config: AdversarialConfig, *, real: Logits, fake: Logits) -> None:
+    """Let whoever listens hear them; nothing otherwise."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(config, real, fake)
+
+
+@torch.no_grad()
+def verdicts(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[str, Tensor]:
+    """Scalars: `score_real` and `score_fake`, the mean verdict, and `accuracy_real` and `accuracy_fake`.
+
+    A verdict is D(x) in 0 to 1 of a logarithmic objective, and the value itself of the others. Accuracy is the share
+    of logits on the right side of the middle: 1/2 of D(x), and of least squares; 0 of hinge. A critic has no middle of
+    its own: for it stands the mean of both means. Logits of several scales weigh the same, scale by scale.
+    """
+    scales = list(zip(_as_list(real), _as_list(fake), strict=True))
+    each = [_of_one(config.objective, one.detach().float(), other.detach().float()) for one, other in scales]
+    return {name: torch.stack([values[name] for values in each]).mean() for name in each[0]}
+
+
+def _of_one(objective: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    middle: Tensor | float = 0.0
+    if objective in ("minimax", "non-saturating"):
+        real, fake, middle = real.sigmoid(), fake.sigmoid(), 0.5
+    elif objective == "least-squares":
+        middle = 0.5
+    elif objective == "wasserstein":
+        middle = (real.mean() + fake.mean()) / 2
+    return {
+        "score_real": real.mean(),
+        "score_fake": fake.mean(),
+        "accuracy_real": (real > middle).float().mean(),
+        "accuracy_fake": (fake < middle).float().mean(),
+    }
+
+
+def _as_list(logits: Logits) -> list[Tensor]:
+    return [logits] if isinstance(logits, Tensor) else list(logits)
