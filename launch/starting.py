@@ -16,8 +16,9 @@ from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.remote.copy import begin_copy, copy_of
 from trainer.checkpoints.source import find_origin
 from trainer.config.encoders import require_file
-from trainer.config.errors import ConfigError
+from trainer.config.errors import ConfigError, require
 from trainer.data.subject import Subject, describe_watched
+from trainer.evaluation.judges.asked import check_fcn
 from trainer.evaluation.scores import check_kept_score
 from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
 from trainer.runs.origin import origin_of
@@ -43,6 +44,9 @@ class TrainOptions:
 def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, TrainOptions]:
     """The preset, which may come first, and the options that change it. Raises as `parse_on_preset`."""
     options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog, after=after)
+    wanted = options.config.evaluate
+    remedy = "judges the watched split each evaluate.period_kimg, which is 0: set that to more."
+    require(wanted.fcn is None or wanted.period_kimg > 0, "evaluate.fcn", str(wanted.fcn), remedy)
     options.config.data.share_cache()
     return split_preset(argv)[0], options
 
@@ -57,8 +61,20 @@ def check_dataset(config: RunConfig) -> Subject:
 def check_subject(subject: Subject, config: RunConfig) -> None:
     """Raises ConfigError or DatasetError if the data lack what the run wants of them."""
     check_task(subject)
-    check_kept_score(config.checkpoint.keep_best, subject, encoder=config.evaluate.on_the_way)
-    require_file(config.evaluate.encoder_weights, field="evaluate.encoder_weights")
+    wanted = config.evaluate
+    require_file(wanted.encoder_weights, field="evaluate.encoder_weights")
+    if wanted.fcn is not None:
+        _check_fcn(wanted.fcn, subject)
+    kept = config.checkpoint.keep_best
+    check_kept_score(kept, subject, encoder=wanted.on_the_way, fcn=wanted.fcn is not None)
+
+
+def _check_fcn(fcn: Path, subject: Subject) -> None:
+    field = "evaluate.fcn"
+    check_fcn(fcn, subject, field=field)
+    from trainer.evaluation.judges.fcn_file import open_fcn  # which loads torch
+
+    open_fcn(fcn, subject.manifest.classes, data=str(subject.data.path), field=field)
 
 
 def new_subject(config: RunConfig) -> Subject:

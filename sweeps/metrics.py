@@ -30,7 +30,9 @@ def check_names(metric: str | None, second: str | None, *, algorithm: Algorithm)
 
 def available_metrics(config: RunConfig, manifest: Manifest) -> tuple[str, ...]:
     """Scores of the watched split that sweeps can choose by, and that the method gives on these data."""
-    return tuple(available_objectives(_subject(config, manifest), encoder=config.evaluate.on_the_way))
+    wanted = config.evaluate
+    subject = _subject(config, manifest)
+    return tuple(available_objectives(subject, encoder=wanted.on_the_way, fcn=wanted.fcn is not None))
 
 
 def choose_metric(asked: str | None, config: RunConfig, manifest: Manifest, *, field: str = "metric") -> str:

@@ -54,10 +54,10 @@ class Given:
             raise ConfigError("fcn", None, f"{name} scores photos by one; make it with `diptych fcn train`.")
         for subject in subjects:
             Asked(fcn=self.fcn).check(subject)
-        from trainer.evaluation.judges.fcn_file import check_classes, read_fcn
+        from trainer.evaluation.judges.fcn_file import open_fcn
 
         subject = subjects[0]
-        check_classes(read_fcn(self.fcn).info, subject.manifest.classes, path=self.fcn, data=str(subject.data.path))
+        open_fcn(self.fcn, subject.manifest.classes, data=str(subject.data.path))
 
     def fits(self, table: Table, *, name: str) -> None:
         """Raises ConfigError for what is missing, or is no matter of the table."""

@@ -28,6 +28,11 @@ class EvaluateConfig(Section):
     always, at each `period_kimg`, too. auto: at the end of runs of which nothing else says whether they are good, as no
     truth is known or images are drawn from noise. `diptych evaluate` finds them of any run."""
 
+    fcn: Path | None = None
+    """File of `diptych fcn train`, of runs that make photos of labels: each `period_kimg` its network looks for the
+    labels in the watched split's photos (`docs/segmentation.md`). Its SHA-256 is noted, too. `diptych evaluate --fcn`
+    scores the test split."""
+
     def check_fields(self) -> None:
         """Raise ConfigError for an encoder without its file, or a file without its encoder."""
         check_weights(self.encoder, self.encoder_weights, field="encoder_weights")

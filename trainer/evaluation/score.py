@@ -65,7 +65,7 @@ class Score:
     @property
     def is_followed(self) -> bool:
         """Whether it has a curve while training."""
-        return bool(self.metric) and not self.is_detail
+        return (bool(self.metric) or "fcn" in self.needs) and not self.is_detail
 
     @property
     def is_objective(self) -> bool:

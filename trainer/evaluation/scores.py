@@ -154,13 +154,16 @@ def met_needs(subject: Subject) -> frozenset[Need]:
     return frozenset(met)
 
 
-def available_objectives(subject: Subject, *, encoder: EncoderName | None = None) -> dict[str, Score]:
+def available_objectives(
+    subject: Subject, *, encoder: EncoderName | None = None, fcn: bool = False
+) -> dict[str, Score]:
     """Those of `objectives` that the run's data can have, by key.
 
     Args:
         encoder: by whose features the watched split is scored on the way, if by any; see `EvaluateConfig.on_the_way`.
+        fcn: whether a segmentation network judges it, too.
     """
-    met = met_needs(subject)
+    met = met_needs(subject) | {"fcn"} if fcn else met_needs(subject)
     return {
         key: score
         for key, score in objectives().items()
@@ -213,7 +216,7 @@ def _reasons(subject: Subject) -> dict[Need, str]:
     return {
         "drawn": f"judges images drawn from noise, and method.name = {method.name!r} draws none",
         "way back": f"judges the way from b to a, which method.name = {method.name!r} does not have",
-        "fcn": "is given by a segmentation network: `diptych evaluate RUN --fcn FILE`",
+        "fcn": "is given by a segmentation network: evaluate.fcn, or `diptych evaluate RUN --fcn FILE`",
         "mask": "is of the pixels that a mask leaves: `diptych evaluate RUN --mask-view NAME`",
         "pairs": f"compares pairs, and of {data.path} it is not known which images belong together",
         "classes": f"view {data.view_b!r} shows no classes",
@@ -224,9 +227,11 @@ def _reasons(subject: Subject) -> dict[Need, str]:
     }
 
 
-def check_kept_score(kept: str | None, subject: Subject, *, encoder: EncoderName | None = None) -> None:
+def check_kept_score(
+    kept: str | None, subject: Subject, *, encoder: EncoderName | None = None, fcn: bool = False
+) -> None:
     """Raises ConfigError if the best checkpoint is to be chosen by a score that the run will not have."""
-    available = available_objectives(subject, encoder=encoder)
+    available = available_objectives(subject, encoder=encoder, fcn=fcn)
     if kept is None or kept in available:
         return
     fault = why_absent(kept, subject, encoder=encoder) if kept in objectives() else "is no score to choose by"

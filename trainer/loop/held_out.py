@@ -6,8 +6,10 @@ from trainer.config.encoders import EncoderName
 from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
+from trainer.evaluation.encoders.weights_file import WeightsFile
 from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
+from trainer.evaluation.judges.fcn_judge import FcnJudge
 from trainer.inference.translator import Translator
 from trainer.ranks.world import World
 from trainer.reports.page import write_report
@@ -22,7 +24,7 @@ class HeldOut:
         translator: the averaged networks, which go on following the training.
 
     Raises:
-        ConfigError: the weights of the encoder cannot be used, or are not those that the run began with.
+        ConfigError: the weights of the encoder or the FCN cannot be used, or are not those that the run began with.
     """
 
     def __init__(self, opened: OpenRun, *, world: World, translator: Translator) -> None:
@@ -34,6 +36,7 @@ class HeldOut:
         self._pictures = open_pictures(opened, split=self.subject.watched_split, world=world)
         self._wanted = opened.config.evaluate
         self._encoder = self._open_encoder()
+        self._fcn = self._open_fcn()
         self._evaluator: SplitEvaluator | None = None
 
     def _open_encoder(self) -> Encoder | None:
@@ -49,12 +52,25 @@ class HeldOut:
                 note_encoder(self.run, encoder.name, encoder.file.sha256)
         return encoder
 
+    def _open_fcn(self) -> FcnJudge | None:
+        """What judges the watched split; a file that cannot be used is told here, too."""
+        if self._wanted.fcn is None:
+            return None
+        file = WeightsFile(self._wanted.fcn, field="evaluate.fcn")
+        file.check(self.opened.encoders.get(FcnJudge.name))
+        split = self.subject.watched_split
+        judge = FcnJudge(file.path, self.subject, split=split, world=self.world, field=file.field)
+        if self.world.is_main:
+            note_encoder(self.run, judge.name, judge.fcn.sha256)
+        return judge
+
     def _evaluator_of(self, split: str, name: EncoderName | None, *, ends: bool = False) -> SplitEvaluator:
         return SplitEvaluator(
             self.subject,
             seed=self.opened.config.train.seed,
             split=split,
             world=self.world,
+            judges=[self._fcn] if self._fcn is not None and split == self.subject.watched_split else [],
             encoder=self._encoder if name is not None else None,
             with_intervals=ends,
         )

@@ -111,7 +111,9 @@ def _check(opened: OpenRun) -> None:
     read_metrics(opened.run.metrics_file)
     check_report(opened.run)
     config = opened.config
-    check_kept_score(config.checkpoint.keep_best, opened.subject, encoder=config.evaluate.on_the_way)
+    wanted = config.evaluate
+    kept = config.checkpoint.keep_best
+    check_kept_score(kept, opened.subject, encoder=wanted.on_the_way, fcn=wanted.fcn is not None)
 
 
 def _events(trainer: Trainer) -> list[Event]:

@@ -4,7 +4,7 @@ from trainer.runs import formats
 from trainer.runs.rundir import RunDir
 
 ENCODERS_KEY = "encoders"
-"""In run.json: SHA-256 of the file with the weights of each encoder that has one."""
+"""In run.json: SHA-256 of the file with the weights of each encoder that has one, and of the FCN."""
 
 
 def note_encoder(run: RunDir, name: str, sha256: str) -> None:

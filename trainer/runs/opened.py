@@ -11,6 +11,7 @@ from sharding.format.manifest import FILE_NAME, Manifest
 from sharding.format.manifest_file import describe, manifest_bytes, parse_description, parse_manifest
 from sharding.storage.place import Place
 from trainer.config.errors import ConfigError
+from trainer.config.evaluate import EvaluateConfig
 from trainer.data.subject import Subject, check_held_out
 from trainer.runs.config import RunConfig, config_from_dict
 from trainer.runs.encoder_files import ENCODERS_KEY
@@ -25,7 +26,7 @@ class OpenRun:
     config: RunConfig
     subject: Subject
     encoders: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 of the file of each encoder that the run was begun with, and that has one."""
+    """SHA-256 of the file of each encoder that the run was begun with, and that has one; of its FCN, as `fcn`."""
 
     @property
     def manifest(self) -> Manifest:
@@ -47,8 +48,9 @@ def open_run(run: RunDir, *, data_path: Place | None = None, needs_data: bool = 
     """
     record = run.record()
     config = config_from_dict(record["config"])
-    place = _place(config.data.path, folder=Path(record.get("folder", ""))) if data_path is None else data_path
-    config = replace(config, data=replace(config.data, path=place))
+    folder = Path(record.get("folder", ""))
+    place = _place(config.data.path, folder=folder) if data_path is None else data_path
+    config = replace(config, data=replace(config.data, path=place), evaluate=_found(config.evaluate, folder=folder))
     manifest, is_same = _manifest(run, record, place, needs_data=needs_data)
     held_out = record["held_out"] if is_same else {}
     subject = Subject(data=config.data, method=config.method, manifest=manifest, held_out=held_out)
@@ -61,6 +63,15 @@ def _place(path: Place, *, folder: Path) -> Place:
     if not isinstance(path, Path) or path.is_absolute() or (path / FILE_NAME).exists():
         return path
     return folder / path if (folder / path / FILE_NAME).exists() else path
+
+
+def _found(wanted: EvaluateConfig, *, folder: Path) -> EvaluateConfig:
+    """Likewise of the files by which the run is judged."""
+
+    def find(file: Path | None) -> Path | None:
+        return file if file is None or file.exists() or not (folder / file).exists() else folder / file
+
+    return replace(wanted, encoder_weights=find(wanted.encoder_weights), fcn=find(wanted.fcn))
 
 
 def _manifest(run: RunDir, record: Mapping[str, Any], place: Place, *, needs_data: bool) -> tuple[Manifest, bool]:

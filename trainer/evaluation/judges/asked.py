@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.config.errors import ConfigError
+from trainer.config.errors import ConfigError, require
 from trainer.data.subject import Subject
 from trainer.evaluation.judges.own_function import OwnFunction, find_function
 
@@ -28,9 +28,7 @@ class Asked:
     def check(self, subject: Subject) -> None:
         """Raise ConfigError for what cannot judge the run."""
         if self.fcn is not None:
-            if not self.fcn.is_file():
-                raise ConfigError("fcn", str(self.fcn), "there is no such file; make one with `diptych fcn train`.")
-            labels_view(subject, field="fcn")
+            check_fcn(self.fcn, subject, field="fcn")
         has_pairs = subject.knows_truth and subject.method.translates
         for field, value in (("metric", self.metric), ("mask_view", self.mask_view), ("by", self.by)):
             if value and not has_pairs:
@@ -52,6 +50,12 @@ class Asked:
 
 NOTHING = Asked()
 """No judge."""
+
+
+def check_fcn(fcn: Path, subject: Subject, *, field: str) -> None:
+    """Raise ConfigError if there is no such file, or the run makes no photos of labels. Does not read the file."""
+    require(fcn.is_file(), field, str(fcn), "there is no such file; make one with `diptych fcn train`.")
+    labels_view(subject, field=field)
 
 
 def labels_view(subject: Subject, *, field: str) -> str:

@@ -93,6 +93,24 @@ def read_fcn(path: Path) -> Fcn:
     return Fcn(path=path, info=info, network=network.eval(), sha256=sha256)
 
 
+def open_fcn(path: Path, classes: Sequence[ClassInfo], *, data: str, field: str = "fcn") -> Fcn:
+    """`read_fcn`, of a network that knows the classes of a data set.
+
+    Args:
+        data: where the data set lies, and
+        field: what names the file, for errors.
+
+    Raises:
+        ConfigError: see `read_fcn` and `check_classes`.
+    """
+    try:
+        fcn = read_fcn(path)
+        check_classes(fcn.info, classes, path=path, data=data)
+    except ConfigError as error:
+        raise ConfigError(field, error.value, error.remedy) from error
+    return fcn
+
+
 def check_classes(info: FcnInfo, classes: Sequence[ClassInfo], *, path: Path, data: str) -> None:
     """Raises ConfigError unless the network knows the classes of a data set, in their order."""
     known, wanted = [each.name for each in info.classes], [each.name for each in classes]

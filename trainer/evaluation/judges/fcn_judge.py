@@ -12,7 +12,7 @@ from trainer.data.batch import Batch
 from trainer.data.subject import Subject
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.judges.asked import labels_view
-from trainer.evaluation.judges.fcn_file import Fcn, check_classes, read_fcn
+from trainer.evaluation.judges.fcn_file import Fcn, open_fcn
 from trainer.evaluation.judges.label_maps import LabelMaps
 from trainer.evaluation.metrics.base import Metrics
 from trainer.evaluation.metrics.segmentation import Confusion
@@ -71,11 +71,10 @@ class FcnJudge:
     name = "fcn"
     rates_real = True
 
-    def __init__(self, path: Path, subject: Subject, *, split: str, world: World) -> None:
-        self.fcn = read_fcn(path)
-        check_classes(self.fcn.info, subject.manifest.classes, path=path, data=str(subject.data.path))
+    def __init__(self, path: Path, subject: Subject, *, split: str, world: World, field: str = "fcn") -> None:
+        self.fcn = open_fcn(path, subject.manifest.classes, data=str(subject.data.path), field=field)
         self.fcn.network.to(world.device)
-        self._maps = LabelMaps(subject, view=labels_view(subject, field="fcn"), split=split, world=world)
+        self._maps = LabelMaps(subject, view=labels_view(subject, field=field), split=split, world=world)
         height, width = self._maps.stored or subject.evaluation_size
         self._scale = (self.fcn.info.size[0] / height, self.fcn.info.size[1] / width)
         self._crop = subject.data.crop_shape

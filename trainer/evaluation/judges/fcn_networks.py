@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config.errors import ConfigError
+from trainer.networks.pretrained_features import IMAGENET_MEAN, IMAGENET_STD
 
 FcnName = Literal["small", "fcn_resnet50"]
 
 _WIDTHS = (32, 64, 128, 192)
 _NUM_FUSED = 3
 _ENCODERS = ("blocks.", "network.backbone.")  # all but what knows the classes
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by which torchvision's weights were trained
 
 
 class SmallFcn(nn.Module):
@@ -61,8 +61,8 @@ class FcnResNet50(nn.Module):
 
         super().__init__()
         self.network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=False)
-        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(_STD)[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
 
     def forward(self, photos: Tensor) -> Tensor:
         """Scores before the softmax."""
