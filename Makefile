@@ -39,7 +39,7 @@ MACHINES = $(call flag,NPROC,--num-procs) $(call flag,HOSTFILE,--hostfile) $(cal
 	$(if $(or $(filter-out 0,$(SLURM)),$(EMIT),$(filter command,$(origin NODES))),$(call flag,NODES,--nodes)) \
 	$(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
-.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format golden map sweep bench bench-data bench-scale shard lock clean
+.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format docs golden map sweep bench bench-data bench-scale shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,7 +92,7 @@ test-cluster: setup ## Train over several machines, which are network namespaces
 test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
 
-lint: setup ## Check style, format and types
+lint: docs ## Check style, format and types, and that the site builds without a warning
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
@@ -100,6 +100,9 @@ lint: setup ## Check style, format and types
 format: setup ## Format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+docs: setup ## Build the site of this documentation in build/site; a link that leads nowhere ends it
+	@$(BIN)/python -m docs.site
 
 golden: setup ## Record the golden losses anew; look at the diff before you commit it
 	@$(BIN)/pytest tests/golden --update-golden $(PYTEST_ARGS)
@@ -127,7 +130,7 @@ lock: ## Resolve pyproject.toml in a clean environment and write requirements.lo
 	@$(PYTHON) -I launch/machine/preflight.py
 	$(PYTHON) -m venv --clear .cache/lock
 	.cache/lock/bin/pip install --quiet "setuptools>=77" wheel
-	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[dev,encoders,onnx,hub]'
+	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[dev,docs,encoders,onnx,hub]'
 	@{ grep -E '^#|;' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
 	@mv .cache/lock.new requirements.lock
 	@rm -r .cache/lock

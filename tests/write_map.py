@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "map.md"
-PACKAGES = ("sharding", "trainer", "launch", "sweeps", "benchmarks", "tests")
+PACKAGES = ("sharding", "trainer", "launch", "sweeps", "benchmarks", "docs", "tests")
 SKIPPED = ("tests/unit", "tests/integration", "tests/distributed", "tests/golden")  # tests say all by their names
 _HEAD = """\
 # Map

@@ -10,7 +10,7 @@ from trainer.methods.registry import method_names
 
 _METHODS = tuple(f"trainer.methods.{name}" for name in method_names())
 
-OURS = ("trainer", "launch", "sharding", "sweeps", "benchmarks", "tests")
+OURS = ("trainer", "launch", "sharding", "sweeps", "benchmarks", "docs", "tests")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,34 @@
+"""Which pages the site has, in which order; a page of `docs/` that is named nowhere comes under the last heading."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Your data": ("docs/data", "docs/remote"),
+    "Training": ("docs/runs", "docs/order", "docs/memory", "docs/engine"),
+    "Many machines": ("docs/cluster", "docs/slurm", "docs/ray", "docs/scaling"),
+    "How good it is": ("docs/scores", "docs/segmentation", "docs/study", "docs/results"),
+    "Sweeps": ("docs/sweeps",),
+    "Methods": ("docs/methods",),
+    "Inside": ("docs/architecture", "docs/map", "docs/glossary", "CONTRIBUTING", "SECURITY"),
+    "What was measured": ("docs/log", "benchmarks/step", "benchmarks/data", "benchmarks/scale", "CHANGELOG"),
+    "More": (),
+}
+"""Pages without `.md`, by the heading above them."""
+
+
+def toctrees(pages: Iterable[Path]) -> str:
+    """The contents, as the first page ends with them: unseen there, for the theme shows them beside every page.
+
+    Args:
+        pages: their paths from the first page's folder.
+    """
+    named = {page for pages in SECTIONS.values() for page in pages}
+    there_are = sorted(str(page.with_suffix("")) for page in pages if page.suffix == ".md")
+    others = tuple(page for page in there_are if page not in named and page.startswith("docs/"))
+    sections = {**SECTIONS, "More": (*SECTIONS["More"], *others)}
+    return "".join(_toctree(heading, pages) for heading, pages in sections.items() if pages)
+
+
+def _toctree(heading: str, pages: tuple[str, ...]) -> str:
+    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {heading}", "", *pages, "```", ""])
