@@ -17,7 +17,18 @@ def build(source: Path, site: Path) -> int:
 
     shutil.rmtree(site, ignore_errors=True)
     here = str(Path(__file__).resolve().parent)
-    options = ["--quiet", "--fail-on-warning", "--keep-going", "--builder", "html", "--fresh-env", "--conf-dir", here]
+    options = [
+        "--quiet",
+        "--fail-on-warning",
+        "--keep-going",
+        "--builder",
+        "html",
+        "--fresh-env",
+        "--conf-dir",
+        here,
+        "--jobs",
+        "2",
+    ]
     return build_main([*options, "--doctree-dir", str(source / ".kept"), str(source), str(site)])
 
 

@@ -1,6 +1,7 @@
 """Which pages the site has, in which order; a page of `docs/` that is named nowhere comes under the last heading."""
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -9,12 +10,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Many machines": ("docs/cluster", "docs/slurm", "docs/ray", "docs/scaling"),
     "How good it is": ("docs/scores", "docs/segmentation", "docs/study", "docs/results"),
     "Sweeps": ("docs/sweeps",),
-    "Methods": ("docs/methods",),
+    "Methods": ("docs/methods", "docs/methods/*"),
+    "Reference": ("docs/configuration", "docs/api", "docs/api/*"),
     "Inside": ("docs/architecture", "docs/map", "docs/glossary", "CONTRIBUTING", "SECURITY"),
     "What was measured": ("docs/log", "benchmarks/step", "benchmarks/data", "benchmarks/scale", "CHANGELOG"),
     "More": (),
 }
-"""Pages without `.md`, by the heading above them."""
+"""Pages without `.md`, by the heading above them; `*` stands for all that are made of code."""
 
 
 def toctrees(pages: Iterable[Path]) -> str:
@@ -23,12 +25,14 @@ def toctrees(pages: Iterable[Path]) -> str:
     Args:
         pages: their paths from the first page's folder.
     """
-    named = {page for pages in SECTIONS.values() for page in pages}
+    named = [pattern for patterns in SECTIONS.values() for pattern in patterns]
     there_are = sorted(str(page.with_suffix("")) for page in pages if page.suffix == ".md")
-    others = tuple(page for page in there_are if page not in named and page.startswith("docs/"))
+    others = tuple(
+        page for page in there_are if page.startswith("docs/") and not any(fnmatchcase(page, name) for name in named)
+    )
     sections = {**SECTIONS, "More": (*SECTIONS["More"], *others)}
     return "".join(_toctree(heading, pages) for heading, pages in sections.items() if pages)
 
 
 def _toctree(heading: str, pages: tuple[str, ...]) -> str:
-    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {heading}", "", *pages, "```", ""])
+    return "\n".join(["", "```{toctree}", ":hidden:", ":glob:", f":caption: {heading}", "", *pages, "```", ""])
