@@ -36,7 +36,7 @@ def _answer(arguments: list[str]) -> int:
 
 def commands() -> dict[str, str]:
     """All commands in alphabetical order, each with the source of its file, which is not imported."""
-    return {info.name: _source(info) for info in pkgutil.iter_modules(launch.commands.__path__)}
+    return {info.name.replace("_", "-"): _source(info) for info in pkgutil.iter_modules(launch.commands.__path__)}
 
 
 def help_text() -> str:
@@ -87,7 +87,7 @@ def _run(arguments: list[str]) -> int:
         console.error(f"no command {name!r}; there are: {', '.join(known)}.")
         return 2
     try:
-        return import_module(f"{launch.commands.__name__}.{name}").main(arguments[1:])
+        return import_module(f"{launch.commands.__name__}.{name.replace('-', '_')}").main(arguments[1:])
     except (ConfigError, DatasetError) as error:
         console.error(error)
         return 2 if isinstance(error, ConfigError | AbsentError) else 1

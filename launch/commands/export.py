@@ -12,7 +12,8 @@ from sharding.console import make_console, one_line
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
-from trainer.exports.kinds import PACKAGES, Kind, check_place
+from trainer.exports.kinds import PACKAGES, Kind
+from trainer.runs.new_folder import check_place
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 

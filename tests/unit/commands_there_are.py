@@ -36,7 +36,7 @@ def commands() -> frozenset[str]:
     """The commands that `diptych --help` lists."""
     with redirect_stdout(io.StringIO()) as shown:
         main(["--help"])
-    return frozenset(re.findall(r"^  ([a-z]+)", shown.getvalue(), re.MULTILINE))
+    return frozenset(re.findall(r"^  ([a-z-]+)", shown.getvalue(), re.MULTILINE))
 
 
 WITH_KINDS = ("shard", "fcn", "checkpoint", "study")

@@ -47,6 +47,7 @@ FLOORS = (
         ("trainer.inference",),
         ("trainer.evaluation", "trainer.study"),
         ("trainer.reports", "trainer.exports"),
+        ("trainer.received",),
         ("trainer.loop",),
         ("trainer.main",),
     ),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from sharding.format.manifest_file import describe
 from trainer.exports.card import Facts
@@ -19,6 +19,17 @@ def weights_bytes(networks: nn.ModuleDict) -> bytes:
 
     # Each by itself: tensors that share memory cannot be told apart from a mistake.
     return save({name: tensor.clone().contiguous() for name, tensor in networks.state_dict().items()}, {"format": "pt"})
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The inverse, from a file that may come from a stranger: plain numbers. Raises ValueError if it is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(str(error)) from error
 
 
 def config_record(facts: Facts) -> dict[str, Any]:

@@ -1,20 +1,17 @@
 """Export a run: translate, trace, compare, and only then put a folder in its place, whole or not at all."""
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sharding.storage.files import write_atomically
 from trainer.exports.card import CARD, UNKNOWN_LICENCE, Facts, short_facts, write_card
 from trainer.exports.check import Agreement, compare, make_trial
-from trainer.exports.kinds import Kind, check_place
+from trainer.exports.kinds import Kind
 from trainer.exports.plain import PlainTranslation, load_plain
 from trainer.exports.usage import usage_text
 from trainer.inference.plan import Direction
+from trainer.runs.new_folder import check_place, new_folder
 from trainer.runs.opened import OpenRun
 from trainer.runs.provenance import commit
 
@@ -57,7 +54,9 @@ def export_run(
     contents, facts = _hub(plain, facts) if kind == "hub" else _graph(plain, facts, kind=kind)
     title = f"{opened.config.method.name}: {' to '.join(facts.names)}"
     contents[CARD] = write_card(facts, usage=usage_text(kind, plain.inputs), title=title).encode()
-    _put(out, contents)
+    with new_folder(out) as folder:
+        for name, content in contents.items():
+            write_atomically(folder / name, content)
     return ExportResult(files=tuple(out / name for name in contents), position=position, agreement=facts.agreement)
 
 
@@ -82,21 +81,3 @@ def _hub(plain: PlainTranslation, facts: Facts) -> tuple[dict[str, bytes], Facts
 
     record = json.dumps(config_record(facts), indent=1).encode()
     return {"model.safetensors": weights_bytes(plain.networks), "config.json": record}, facts
-
-
-def _put(out: Path, contents: Mapping[str, bytes]) -> None:
-    """A folder with these files. What fails leaves nothing behind."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        for name, content in contents.items():
-            with (folder / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        folder.chmod(0o755)
-        folder.replace(out)
-    except BaseException:
-        with suppress(OSError):
-            shutil.rmtree(folder)
-        raise

@@ -22,13 +22,13 @@ _TORCH = """import torch
 program = torch.export.load("model.pt2").module()
 translation = program(torch.from_numpy(image), {label}).numpy()
 """
-_HUB = """```python
-from safetensors.torch import load_file
-
-weights = load_file("model.safetensors")  # by NETWORK.PARAMETER
+_HUB = """```bash
+diptych import-hub FOLDER --out runs/imported
+diptych translate runs/imported --in PICTURES --out RESULTS
 ```
 
-`config.json` says what the networks are (`method`), and what they see (`data`, `dataset`)."""
+FOLDER is where these files lie. `model.safetensors` holds the weights by NETWORK.PARAMETER; `config.json` says what the
+networks are (`method`), and what they see (`data`, `dataset`)."""
 
 
 def usage_text(kind: str, inputs: Inputs) -> str:

@@ -200,7 +200,7 @@ def load_translator(
     """
     config = opened.config
     folder = chosen_checkpoint(opened.run, checkpoint)
-    method = build_method(config.method, resolve_task(opened.subject))
+    method = build_method(config.method, resolve_task(opened.subject, needs_images=False))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     _require_takers(average.networks, usage, method=config.method.name)

@@ -12,14 +12,17 @@ from trainer.data.subject import Subject
 from trainer.data.views import check_views
 
 
-def resolve_task(subject: Subject) -> Task:
+def resolve_task(subject: Subject, *, needs_images: bool = True) -> Task:
     """What the run's networks are sized by. Raises as `check_task`."""
-    check_task(subject)
+    check_task(subject, needs_images=needs_images)
     return subject.task
 
 
-def check_task(subject: Subject) -> None:
+def check_task(subject: Subject, *, needs_images: bool = True) -> None:
     """Check that the data set has what the run wants of it.
+
+    Args:
+        needs_images: to train on. A trained run is used without its data set, of which run.json has a description.
 
     Raises:
         ConfigError: a view or label is missing or of the wrong kind, or the method cannot learn from what there is.
@@ -33,13 +36,13 @@ def check_task(subject: Subject) -> None:
     _check_view_c(subject)
     _check_class_views(subject)
     subject.method.check_shapes(subject.task)
-    for name in subject.views:
+    for name in subject.views if needs_images else ():
         if "train" not in manifest.splits or not manifest.num_samples("train", name):
             raise DatasetError(
                 f"{data.path} has no training images of view {name!r}; its splits: "
                 f"{', '.join(manifest.splits) or 'none'}."
             )
-    if isinstance(data.path, Url):
+    if needs_images and isinstance(data.path, Url):
         _check_cache(data, manifest)
 
 

@@ -11,12 +11,14 @@ import yaml
 from PIL import Image
 
 from launch.cli import main
-from tests.tiny_run import SIDE
+from tests.tiny_run import POSITION, SIDE
 from tests.unit.exports.hub_server import hub_server
 from tests.unit.labelled import config_of, write_run
+from trainer.exports.plain import load_plain
 from trainer.inference.export import read_networks
 from trainer.methods.caae.config import CAAEConfig
 from trainer.runs.formats import EVALUATION
+from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 SCORES = {"eval/psnr": 21.5, "baseline/mean/psnr": 12.0, "baseline/identity/psnr": 9.0, "eval/iou/sea": 0.5}
@@ -62,6 +64,26 @@ def test_a_folder_for_the_hub_holds_weights_configuration_and_card(scored: RunDi
     assert (result.metric_type, result.metric_value, result.dataset_split) == ("psnr", 21.5, "test")
     assert "| PSNR | 21.50 dB | - | 9.00 dB | 12.00 dB |" in card.text
     assert "arXiv:1611.07004" in card.text
+
+
+def test_a_folder_of_the_hub_becomes_a_run_again(tiny_run: RunDir, tmp_path: Path, capsys):
+    assert export(tiny_run, tmp_path / "out") == 0
+    assert main(["import-hub", str(tmp_path / "out"), "--out", str(tmp_path / "again")]) == 0
+    plain, again = (
+        load_plain(open_run(RunDir(path), needs_data=False)) for path in (tiny_run.path, tmp_path / "again")
+    )
+    assert again[1] == plain[1] == POSITION
+    given = plain[0].example(batch=1, height=32, width=32)
+    assert torch.equal(again[0](*given), plain[0](*given))
+    capsys.readouterr()
+    weights = tmp_path / "out" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert main(["import-hub", str(tmp_path / "out"), "--out", str(tmp_path / "third")]) == 2
+    assert "fetch it again" in " ".join(capsys.readouterr().err.split())
+    (tmp_path / "out" / "config.json").write_text('{"library_name": "diptych", "format": 9}')
+    assert main(["import-hub", str(tmp_path / "out"), "--out", str(tmp_path / "third")]) == 2
+    assert "has format 9" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
 
 
 def test_a_folder_is_sent_with_the_token_of_the_environment(tiny_run, tmp_path, monkeypatch, capsys):
