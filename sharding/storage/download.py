@@ -121,8 +121,9 @@ def download(
     admit: Callable[[int | None], bool] | None = None,
     stop: threading.Event | None = None,
     patience: Patience | None = None,
+    held: tuple[int, "hashlib._Hash"] | None = None,
 ) -> str | None:
-    """Write a remote file to a local one, from its beginning. Returns the SHA-256 of what was written.
+    """Write a remote file to a local one. Returns the SHA-256 of what was written.
 
     After a cut it goes on where it was. A remote file that is shorter is written whole, of a longer one a byte more
     than `num_bytes`.
@@ -130,6 +131,7 @@ def download(
     Args:
         admit: hears how many bytes the server says that the file has, None if it does not say, before any is read;
             False ends the download, which then returns None.
+        held: how many bytes of it the local file has already, and their SHA-256 so far: it goes on behind them.
 
     Raises:
         RemoteError: it is not there, or an outage lasts.
@@ -138,8 +140,7 @@ def download(
     """
     stop = stop or threading.Event()
     outage = Outage(url, patience=patience or PATIENCE, stop=stop)
-    digest = hashlib.sha256()
-    written = 0
+    written, digest = held or (0, hashlib.sha256())
     while True:
         begin = written
         try:
