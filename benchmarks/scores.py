@@ -1,8 +1,9 @@
 """How time and memory of the scores grow with the number of images: `python -m benchmarks.scores`.
 
 Each count has a process of its own, with one thread. Images are smooth noise, and pass some at a time, as in `diptych
-evaluate`; nothing is translated or read. Beside the scores: the encoder alone on as many images, in batches of 16,
-below which no score of sets can be. Seconds are of the processor, so that others on the machine hardly count.
+evaluate`; nothing is translated or read. Beside the scores: the encoder alone on as many images, below which no score
+of sets can be. It sees some of the images in turns with the scores, as processors change their pace. Seconds are of
+the processor, so that others on the machine hardly count.
 """
 
 import resource
@@ -28,8 +29,8 @@ from trainer.evaluation.passes import AT_ONCE
 from trainer.ranks.world import lone_world
 
 _CPU = torch.device("cpu")
-_ALONE = 64
-"""Images of which the encoder's own time is taken."""
+_ONE_IN = 4
+"""Of so many parts the encoder alone sees one, and its time is taken for all."""
 _TITLES = (
     "images",
     "pass, s",
@@ -69,19 +70,29 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _alone(side: int) -> float:
-    """Seconds of the encoder for an image."""
-    encoder, images = _encoder(), torch.cat([_image(number, side) for number in range(_ALONE)])
-    start = time.process_time()
-    encoder.pooled(images)
-    return (time.process_time() - start) / _ALONE
+class Alone:
+    """The encoder without scores, beside them."""
+
+    def __init__(self) -> None:
+        self.encoder = _encoder()
+        self.spent, self.num_images = 0.0, 0
+
+    def see(self, images: Tensor) -> float:
+        """Returns the seconds that it took."""
+        start = time.process_time()
+        self.encoder.pooled(images)
+        taken = time.process_time() - start
+        self.spent, self.num_images = self.spent + taken, self.num_images + len(images)
+        return taken
 
 
-def _times(metrics: Metrics, num_images: int, side: int) -> list[float]:
+def _times(metrics: Metrics, alone: Alone, num_images: int, side: int) -> list[float]:
     """Seconds of the pass, of what is computed of all images, and of intervals."""
     times, everything = [time.process_time()], (*metrics.pairs, *metrics.sets)
-    for numbers in torch.arange(num_images).split(AT_ONCE):
+    for part, numbers in enumerate(torch.arange(num_images).split(AT_ONCE)):
         fake, real = (torch.cat([_image(2 * number + of, side) for number in numbers.tolist()]) for of in (0, 1))
+        if part % _ONE_IN == 0:
+            times[0] += alone.see(torch.cat([fake, real]))
         for metric in metrics.pairs:
             metric.update(fake, real)
         for metric in metrics.sets:
@@ -104,9 +115,11 @@ def _row(num_images: int, side: int) -> Sequence[str]:
     torch.set_num_threads(1)
     view = ScoredView(eight_bits=True, encoder=_encoder())
     before = _peak()
-    spent = _times(make_metrics(view, met={"sets", "pairs"}), num_images, side)
+    alone = Alone()
+    spent = _times(make_metrics(view, met={"sets", "pairs"}), alone, num_images, side)
     peak = _peak()
-    seconds = [f"{value:.1f}" for value in (*spent, 2 * num_images * _alone(side))]
+    least = 2 * num_images * alone.spent / alone.num_images
+    seconds = [f"{value:.1f}" for value in (*spent, least)]
     return [str(num_images), *seconds, f"{peak:.0f}", f"{peak - before:.0f}"]
 
 
