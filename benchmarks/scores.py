@@ -25,7 +25,7 @@ from trainer.evaluation.contestants import make_metrics
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.metrics.base import HasIntervals, Metrics, ScoredView
-from trainer.evaluation.passes import AT_ONCE
+from trainer.inference.together import AT_ONCE
 from trainer.ranks.world import lone_world
 
 _CPU = torch.device("cpu")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
@@ -18,6 +17,7 @@ from trainer.evaluation.metrics.segmentation import Confusion, HasConfusion
 from trainer.evaluation.passes import Passes, Side
 from trainer.evaluation.score import Need, Score
 from trainer.evaluation.scores import SCORES
+from trainer.inference.together import is_of_each_image
 from trainer.inference.translator import Translator
 from trainer.methods.base import Samples, Translates, TranslatesBack
 from trainer.ranks.world import World
@@ -179,7 +179,7 @@ def translations(
 
         return lambda batch: torch.cat([run(batch.row(place)) for place in range(len(batch.b))])
 
-    at_once: Callable[[Images], Images] = (lambda predict: predict) if _is_of_each_image(translator) else by_itself
+    at_once: Callable[[Images], Images] = (lambda predict: predict) if is_of_each_image(translator) else by_itself
     contestants = []
     metrics = make_metrics(view, met=met, judges=judges)
     if isinstance(translator.method, Translates) and metrics.any:
@@ -198,13 +198,6 @@ def translations(
                 Contestant(prefix="eval", predict=at_once(trip), metrics=of_trip, truth=lambda batch: batch.a)
             )
     return contestants
-
-
-def _is_of_each_image(translator: Translator) -> bool:
-    """Whether a translation depends on nothing but its image: neither on chance nor on others in the batch."""
-    layers = (layer for name in translator.networks for layer in translator.networks.module(name).modules())
-    is_in_training = any(layer.training for layer in layers if isinstance(layer, _BatchNorm))
-    return not (is_in_training or translator.drops or translator.method.translates_by_chance)
 
 
 def _trips(translator: Translator, *, knows_truth: bool) -> dict[str, Images]:

@@ -8,11 +8,8 @@ from trainer.data.batch import Batch
 from trainer.data.order import rank_share
 from trainer.data.split import side_images, split_images
 from trainer.data.subject import Subject
+from trainer.inference.together import at_once
 from trainer.ranks.world import World
-
-AT_ONCE = 16  # images
-_MOST_PIXELS = 16 * 256**2
-"""Of the images of a batch: larger ones pass fewer at a time, so that memory stays bounded."""
 
 Side = Literal["together", "inputs", "targets"]
 """Images a and b of samples, see `split_images`; or of one side by itself."""
@@ -44,7 +41,7 @@ class Passes:
     @property
     def _at_once(self) -> int:
         height, width = self.subject.data.crop_shape
-        return max(1, min(AT_ONCE, _MOST_PIXELS // (height * width)))
+        return at_once(height, width)
 
     def num_images(self, side: Side, split: str) -> int:
         """How many those are."""

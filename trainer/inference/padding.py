@@ -1,5 +1,7 @@
 """Images of any size through networks that halve them: padded to a multiple of their stride, and cut back."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,6 +32,11 @@ def translate_image(operation: Operation, image: Tensor, *, device: torch.device
 
     Memory grows with the area: a U-Net of 64 filters takes about 0.4 GB a megapixel in float32, one of 32 half of it.
     """
+    return translate_images(operation, [image], device=device)[0]
+
+
+def translate_images(operation: Operation, images: Sequence[Tensor], *, device: torch.device) -> Tensor:
+    """The same of several of one size together -> (N, C, H, W)."""
     if operation.side is not None:
-        image = resize_image(image, operation.side)
-    return apply_padded(operation, image[None], device=device)[0]
+        images = [resize_image(image, operation.side) for image in images]
+    return apply_padded(operation, torch.stack([*images]), device=device)

@@ -1,7 +1,7 @@
 """Translates folders of pictures of any size with a trained run."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from sharding.console import PlainConsole
 from sharding.storage.files import write_atomically
@@ -17,8 +18,9 @@ from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.job import Job, check_tiling
 from trainer.inference.operation import Operation, choose_operation
 from trainer.inference.own_labels import OwnLabels, own_numbers
-from trainer.inference.padding import translate_image
+from trainer.inference.padding import translate_image, translate_images
 from trainer.inference.plan import Direction, plan_translation, result_view
+from trainer.inference.together import AT_ONCE, Picture, is_of_each_image, translate_together
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.files import UnreadablePictureError, read_picture
@@ -91,22 +93,18 @@ def translate_folder(
     networks = [translator.networks.module(name) for name in translator.networks]
     job = Job(networks=networks, manner=manner, classes=subject.manifest.classes, device=device)
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
+    noise = partial(_noise_of, seed=seed, destination=destination, device=device)
+    plain = {file: targets[0] for file, targets in plan.targets.items() if num == 1 and not job.takes(file)}
+    plain = {} if own_labels is not None else plain
     with _progress(console) as progress:
-        for file, targets in progress.track(plan.targets.items(), description="translating"):
-            try:
-                own = {} if own_labels is None else own_numbers(file, subject, own_labels)
-                keeping = operation.keeping(own, device=device)
-                names = partial(_noise_of, seed=seed, destination=destination, device=device)
-                beyond = _translate_file(file, targets, operation=keeping, job=job, noise=names, result=result)
-            except UnreadablePictureError as error:
-                result.failed[file] = str(error)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                result.failed[file] = f"is too large for the memory of {device.type}; {_REMEDIES[device.type]}"
-            else:
-                if beyond:
-                    result.cut[file] = beyond
+        bar = progress.add_task("translating", total=len(plan.targets))
+        work = Work(operation=operation, job=job, noise=noise, result=result, tell=partial(progress.advance, bar))
+        is_free = is_of_each_image(translator) and label is None and style is None
+        translate_together(plain, work, most=AT_ONCE if is_free else 1)
+        for file, targets in plan.targets.items():
+            if file not in plain:
+                own = partial(own_numbers, file, subject, own_labels) if own_labels is not None else dict
+                work.do(file, targets, own=own)
     return result
 
 
@@ -114,45 +112,98 @@ def _noise_of(target: Path, *, seed: int, destination: Path, device: torch.devic
     return seeded(seed, "translate", target.relative_to(destination).as_posix(), device=device)
 
 
-def _translate_file(
-    file: Path,
-    targets: list[Path],
-    *,
-    operation: Operation,
-    job: Job,
-    noise: Callable[[Path], AbstractContextManager[None]],
-    result: TranslationResult,
-) -> float:
-    """Write all that becomes of one file; how many of its values lay beyond the view's range, of 1."""
-    if job.takes(file):
-        return _by_job(file, targets, operation=operation, job=job, noise=noise, result=result)
-    pixels = read_picture(file, view=operation.source, classes=job.classes)
-    image = from_stored(pixels, operation.source)
-    for target in targets:
-        with noise(target):
-            translated = translate_image(operation, image, device=job.device)
-        _write(target, encode_result(translated, view=operation.result, classes=job.classes))
-        result.written.append(target)
-    return share_beyond(pixels, operation.source)
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is done to files, and noted of them. See `Steps` for plain pictures of which one translation is made."""
 
+    operation: Operation
+    job: Job
+    noise: Callable[[Path], AbstractContextManager[None]]
+    """Of a target."""
+    result: TranslationResult
+    tell: Callable[[], object]
+    """Hears of each file that is done."""
 
-def _by_job(
-    file: Path,
-    targets: list[Path],
-    *,
-    operation: Operation,
-    job: Job,
-    noise: Callable[[Path], AbstractContextManager[None]],
-    result: TranslationResult,
-) -> float:
-    """The same of what is more than a plain picture, or not treated as one."""
-    beyond = 0.0
-    for made in job.sets(targets):
-        with noise(made[0]), _writing(made[0]):
-            made[0].parent.mkdir(parents=True, exist_ok=True)
-            beyond = job.write(file, made, operation=operation)
-        result.written.append(made[0])
-    return beyond
+    def do(self, file: Path, targets: list[Path], *, own: Callable[[], Mapping[str, int]]) -> None:
+        """Write all that becomes of one file, by itself. Args: own: the picture's own labels."""
+        with self._noting(file):
+            operation = self.operation.keeping(own(), device=self.job.device)
+            translate = self._by_job if self.job.takes(file) else self._by_itself
+            self._note_beyond(file, translate(file, targets, operation))
+        self.tell()
+
+    def _by_itself(self, file: Path, targets: list[Path], operation: Operation) -> float:
+        """How many of the file's values lay beyond the view's range, of 1."""
+        pixels = read_picture(file, view=operation.source, classes=self.job.classes)
+        image = from_stored(pixels, operation.source)
+        for target in targets:
+            with self.noise(target):
+                translated = translate_image(operation, image, device=self.job.device)
+            self._write(target, translated)
+        return share_beyond(pixels, operation.source)
+
+    def _by_job(self, file: Path, targets: list[Path], operation: Operation) -> float:
+        """The same of what is more than a plain picture, or not treated as one."""
+        beyond = 0.0
+        for made in self.job.sets(targets):
+            with self.noise(made[0]), _writing(made[0]):
+                made[0].parent.mkdir(parents=True, exist_ok=True)
+                beyond = self.job.write(file, made, operation=operation)
+            self.result.written.append(made[0])
+        return beyond
+
+    def read(self, file: Path, target: Path) -> Picture | None:
+        with self._noting(file):
+            pixels = read_picture(file, view=self.operation.source, classes=self.job.classes)
+            image, beyond = from_stored(pixels, self.operation.source), share_beyond(pixels, self.operation.source)
+            return Picture(file=file, target=target, image=image, beyond=beyond)
+        self.tell()
+        return None
+
+    def translate(self, pictures: list[Picture]) -> list[Tensor | None]:
+        try:
+            with self.noise(pictures[0].target):
+                return [*translate_images(self.operation, [each.image for each in pictures], device=self.job.device)]
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(pictures) == 1:
+                self.result.failed[pictures[0].file] = self._too_large
+                return [None]
+        return [found for picture in pictures for found in self.translate([picture])]
+
+    def write(self, pictures: list[Picture], translated: list[Tensor | None]) -> None:
+        for picture, image in zip(pictures, translated, strict=True):
+            if image is not None:
+                with self._noting(picture.file):
+                    self._write(picture.target, image)
+                    self._note_beyond(picture.file, picture.beyond)
+            self.tell()
+
+    def _write(self, target: Path, translated: Tensor) -> None:
+        _write(target, encode_result(translated, view=self.operation.result, classes=self.job.classes))
+        self.result.written.append(target)
+
+    def _note_beyond(self, file: Path, beyond: float) -> None:
+        if beyond:
+            self.result.cut[file] = beyond
+
+    @contextmanager
+    def _noting(self, file: Path) -> Iterator[None]:
+        """A fault of this file alone is noted."""
+        try:
+            yield
+        except UnreadablePictureError as error:
+            self.result.failed[file] = str(error)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self.result.failed[file] = self._too_large
+
+    @property
+    def _too_large(self) -> str:
+        kind = self.job.device.type
+        return f"is too large for the memory of {kind}; {_REMEDIES[kind]}"
 
 
 _REMEDIES = {"cpu": "give --tile 512", "cuda": "give --tile 512, or --device cpu"}

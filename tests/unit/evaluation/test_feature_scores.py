@@ -18,9 +18,9 @@ from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.features import FeatureSets, RealHalves
-from trainer.evaluation.passes import AT_ONCE
 from trainer.evaluation.scores import available_objectives, check_kept_score, why_absent
 from trainer.evaluation.set_distances import frechet_distance, neighbourhoods
+from trainer.inference.together import AT_ONCE
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
 from trainer.methods.cyclegan.config import CycleGANConfig

@@ -14,9 +14,11 @@ from sharding.console import make_console
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest, write_manifest
 from tests.tiny_run import POSITION, tiny_config, write_map_dataset, write_tiny_run
+from trainer.inference import translate as translate_module
 from trainer.inference.operation import Operation
-from trainer.inference.padding import pad_to_multiple, translate_image
+from trainer.inference.padding import pad_to_multiple, translate_image, translate_images
 from trainer.inference.translate import is_out_of_memory, translate_folder
+from trainer.inference.usage import Usage
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -196,3 +198,45 @@ def test_values_that_are_cut_are_told(inputs, tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "2 pictures hold values beyond the range of the run's view, which were cut" in said  # not the dark dot
     assert "wide.png (60.9%)" in said
+
+
+def test_pictures_of_one_size_pass_together_and_have_the_same_files(tiny_run, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+    for number, picture in enumerate(pixels):
+        Image.fromarray(picture[: 20 if number == 18 else 32]).save(tmp_path / "in" / f"{number:02}.png")
+    (tmp_path / "in" / "03.png").write_bytes(b"no picture")
+    usage, seen = Usage(dropout="off", batch_statistics="off"), []
+
+    def files(most):
+        def noted(operation, images, **kwargs):
+            seen.append(len(images))
+            return translate_images(operation, images, **kwargs)
+
+        monkeypatch.setattr(translate_module, "translate_images", noted)
+        monkeypatch.setattr(translate_module, "AT_ONCE", most)
+        result = translate(tiny_run, tmp_path, overwrite=True, usage=usage)
+        assert list(result.failed) == [tmp_path / "in" / "03.png"]
+        return {path.name: np.asarray(Image.open(path), dtype=int) for path in result.written}
+
+    together = files(16)
+    assert seen == [16, 1, 1, 2]
+    alone = files(1)
+    assert seen[4:] == [1] * 20
+    assert [*together] == [*alone] == sorted(alone)
+    assert max(abs(together[name] - alone[name]).max() for name in alone) <= 1  # of 255
+
+
+def test_what_does_not_fit_together_is_tried_alone(tiny_run, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        noise(32, 32).save(tmp_path / "in" / f"{number}.png")
+
+    def scarce(operation, images, **kwargs):
+        if len(images) > 1:
+            raise torch.OutOfMemoryError
+        return translate_images(operation, images, **kwargs)
+
+    monkeypatch.setattr(translate_module, "translate_images", scarce)
+    result = translate(tiny_run, tmp_path, usage=Usage(dropout="off", batch_statistics="off"))
+    assert [path.name for path in result.written] == ["0.png", "1.png", "2.png"]

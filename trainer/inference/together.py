@@ -1,0 +1,102 @@
+"""Pictures of one size pass through the networks together, while those after them are read and those before written."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trainer.inference.translator import Translator
+
+AT_ONCE = 16  # images
+_MOST_PIXELS = 16 * 256**2
+"""Of the images of a batch: of larger ones fewer pass at a time, so that memory stays bounded."""
+
+_T = TypeVar("_T")
+
+
+def at_once(height: int, width: int) -> int:
+    """How many images of this size pass at a time."""
+    return max(1, min(AT_ONCE, _MOST_PIXELS // (height * width)))
+
+
+def is_of_each_image(translator: Translator) -> bool:
+    """Whether a translation depends on nothing but its image: neither on chance nor on others in the batch."""
+    layers = (layer for name in translator.networks for layer in translator.networks.module(name).modules())
+    is_in_training = any(layer.training for layer in layers if isinstance(layer, _BatchNorm))
+    return not (is_in_training or translator.drops or translator.method.translates_by_chance)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A picture that was read."""
+
+    file: Path
+    target: Path
+    image: Tensor
+    """(C, H, W) in [-1, 1]."""
+    beyond: float
+    """How many of its values lay beyond the view's range, of 1."""
+
+
+class Steps(Protocol):
+    """What is done to pictures. A fault of one of them is noted, and is no fault of the others."""
+
+    def read(self, file: Path, target: Path) -> Picture | None:
+        """None if it cannot be read. Called by one thread."""
+        ...
+
+    def translate(self, pictures: list[Picture]) -> list[Tensor | None]:
+        """(C, H, W) of each; None of one that could not be."""
+        ...
+
+    def write(self, pictures: list[Picture], translated: list[Tensor | None]) -> None:
+        """Called by another thread. Raises OSError for what concerns other pictures, too."""
+        ...
+
+
+def translate_together(files: Mapping[Path, Path], steps: Steps, *, most: int = AT_ONCE) -> None:
+    """Translate files to their targets. Of neighbours of one size `at_once` pass together; three such groups are kept.
+
+    Args:
+        most: pictures that pass together; 1 where what becomes of one is not to depend on others.
+
+    Raises:
+        OSError: of `Steps.write`; what was read behind is not translated.
+    """
+    written: Future[None] | None = None
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        for group in _ahead(_groups(files, steps, most=most), reader):
+            translated = steps.translate(group)
+            if written is not None:
+                written.result()
+            written = writer.submit(steps.write, group, translated)
+        if written is not None:
+            written.result()
+
+
+def _ahead(groups: Iterator[_T], thread: ThreadPoolExecutor) -> Iterator[_T]:
+    """The same, each made while the one before it is used."""
+    coming = thread.submit(next, groups, None)
+    while (group := coming.result()) is not None:
+        coming = thread.submit(next, groups, None)
+        yield group
+
+
+def _groups(files: Mapping[Path, Path], steps: Steps, *, most: int) -> Iterator[list[Picture]]:
+    group: list[Picture] = []
+    for file, target in files.items():
+        picture = steps.read(file, target)
+        if picture is None:
+            continue
+        height, width = picture.image.shape[-2:]
+        is_full = len(group) >= min(most, at_once(height, width))
+        if group and (is_full or picture.image.shape != group[0].image.shape):
+            yield group
+            group = []
+        group.append(picture)
+    if group:
+        yield group
