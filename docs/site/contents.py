@@ -5,11 +5,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 SECTIONS: dict[str, tuple[str, ...]] = {
+    "Begin": ("docs/faq", "docs/migration", "docs/troubleshooting"),
     "Your data": ("docs/data", "docs/remote"),
-    "Training": ("docs/runs", "docs/order", "docs/memory", "docs/engine"),
+    "Training": ("docs/runs", "docs/monitoring", "docs/order", "docs/memory", "docs/engine"),
     "Many machines": ("docs/cluster", "docs/slurm", "docs/ray", "docs/scaling"),
     "How good it is": ("docs/scores", "docs/segmentation", "docs/study", "docs/results"),
     "Sweeps": ("docs/sweeps",),
+    "Using a run": ("docs/translate", "docs/using"),
     "Methods": ("docs/methods", "docs/methods/*"),
     "Reference": ("docs/configuration", "docs/api", "docs/api/*"),
     "Inside": ("docs/architecture", "docs/map", "docs/glossary", "CONTRIBUTING", "SECURITY"),

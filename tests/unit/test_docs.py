@@ -15,6 +15,8 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if path.name not in PAST
 )
+FOREIGN = "migration.md"
+"""The first column of its tables has the names of another code."""
 SCRIPTS = [ROOT / "Makefile", ROOT / ".ci" / "run", *sorted((ROOT / ".github").rglob("*.yml"))]
 
 
@@ -25,7 +27,9 @@ def as_code(text: str) -> str:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_names_only_what_exists(path: Path) -> None:
-    assert missing_names(path.read_text(), folder=path.parent) == []
+    text = path.read_text()
+    ours = re.sub(r"^\| .*? \|", "|", text, flags=re.MULTILINE) if path.name == FOREIGN else text
+    assert missing_names(ours, folder=path.parent) == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
