@@ -60,10 +60,7 @@ def plan_translation(
     passed = PassedOver()
     files, root = _find_files(source, passed)
     _reject_nested(root, destination, is_file=source.is_file())
-    known = suffixes()
-    pictures = [file for file in files if file.suffix.lower() in known]
-    if not pictures:
-        raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
+    pictures = _pictures_of(files, source)
     num = num if manner.uncertainty == "none" else 1
     if num > 1 and len(pictures) * num > MOST_VARIATIONS:
         remedy = (
@@ -81,6 +78,20 @@ def plan_translation(
         hidden=tuple(sorted(map(Path, passed.hidden.paths))),
         failed={Path(path): reason for path, reason in sorted(passed.failed.items())},
     )
+
+
+def find_pictures(source: Path) -> list[Path]:
+    """The pictures in a folder with all below it, sorted, or one. Raises ConfigError if there is none."""
+    files, _ = _find_files(source, PassedOver())
+    return _pictures_of(files, source)
+
+
+def _pictures_of(files: list[Path], source: Path) -> list[Path]:
+    known = suffixes()
+    pictures = [file for file in files if file.suffix.lower() in known]
+    if not pictures:
+        raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
+    return pictures
 
 
 def _find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:

@@ -81,7 +81,7 @@ def check_report(run: RunDir) -> None:
 def render_report(run: RunDir) -> str:
     """The page. A run that has only begun gives a page that says so."""
     record, metrics = run.record(), read_metrics(run.metrics_file)
-    evaluations, notes = _evaluations(run)
+    evaluations, notes = read_evaluations(run)
     position = max([line["position"] for line in metrics] + [entry.position for entry in evaluations], default=0)
     total = run.config().train.total_images
     charts = make_charts(metrics)
@@ -165,7 +165,7 @@ def _pictures(
     return comparison, confusions, [grid for grid in grids if grid is not None]
 
 
-def _evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
+def read_evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
     """The test split first; and notes about splits and scores that are too many or too large."""
     entries = run.evaluations()
     found, notes = [], []
