@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, str] = {
     "starlette": "study",
     "uvicorn": "study",
     "wandb": "wandb",
+    "wandb_workspaces": "workspaces",
     "timm": "encoders",
     "onnx": "onnx",
     "onnxscript": "onnx",

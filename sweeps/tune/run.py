@@ -36,6 +36,7 @@ from sweeps.tune.renewal import RenewedPage
 from sweeps.tune.signals import stop_signals
 from sweeps.tune.tpe import TpeSearcher
 from sweeps.tune.trial import Trial, placement
+from sweeps.workspace import offer_workspace
 from trainer.config.errors import ConfigError
 from trainer.ranks.exits import STOPPED
 
@@ -210,6 +211,9 @@ def _conclude(folder: SweepDir, sweep: Sweep, console: Console, *, resume: str) 
     if best and length_note(sweep):
         console.print(f"  {length_note(sweep)}")
     console.print(f"report: {_shown(folder.page)}")
+    workspace = offer_workspace(folder, sweep)
+    if workspace is not None:
+        console.print(workspace)
     return FAILED if any(row.state == "failed" for row in rows) else 0
 
 

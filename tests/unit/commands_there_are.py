@@ -53,7 +53,7 @@ def kinds_of(command: str) -> frozenset[str]:
 
 def beside_presets(command: str) -> frozenset[str]:
     """What may follow a command in place of a preset, and has flags of its own."""
-    return frozenset({"best"}) if command == "sweep" else frozenset()
+    return frozenset({"best", "workspace"}) if command == "sweep" else frozenset()
 
 
 @cache

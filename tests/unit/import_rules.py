@@ -121,9 +121,9 @@ RULES = (
     ),
     Rule(
         of=OURS,
-        besides=("trainer.monitoring.wandb", "tests"),
-        forbidden=("wandb",),
-        reason="W&B has one home, which may be absent or offline",
+        besides=("trainer.monitoring.wandb", "trainer.monitoring.wandb_workspace", "tests"),
+        forbidden=("wandb", "wandb_workspaces"),
+        reason="W&B has two homes, for runs and for what shows them, which may be absent or offline",
     ),
     Rule(
         of=OURS,
