@@ -42,7 +42,7 @@ FLOORS = (
         ("trainer.config", "trainer.pictures", "trainer.ranks"),
         ("trainer.data", "trainer.losses", "trainer.networks", "trainer.monitoring"),
         ("trainer.methods",),
-        ("trainer.runs", "trainer.engine"),
+        ("trainer.runs", "trainer.engine", "trainer.doctor"),
         ("trainer.presets", "trainer.checkpoints"),
         ("trainer.inference",),
         ("trainer.evaluation", "trainer.study"),

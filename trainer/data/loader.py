@@ -171,6 +171,7 @@ class Loader:
         source = BatchSource(strands, positions=positions)
         spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
         views, spec = subject.method.class_views, replace(spec, flat_target=flat_target)
+        self.source = source
         self._stream = BatchStream(source, spec=spec, label=data.label, class_views=views, seed=seed)
 
     def __iter__(self) -> Self:

@@ -1,5 +1,6 @@
 """Which samples, bytes and crops make up a batch: pure functions of its number, because DALI asks ahead."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -77,6 +78,8 @@ class Strand:
         self.order = order
         self._place = place
         self._prefetcher = prefetcher
+        self.reading_s = 0.0
+        """Seconds that went into reading files, and into fetching them if they lie elsewhere."""
 
     def samples(self, positions: range) -> list[SampleRef]:
         """Where the samples lie."""
@@ -84,9 +87,11 @@ class Strand:
 
     def encoded(self, positions: range) -> list[EncodedView]:
         """Each view of the samples."""
+        began = time.perf_counter()
         if self._prefetcher is not None:
             self._prefetcher.advance(positions.start)
         samples = [self.reader.read(sample.shard, sample.index) for sample in self.samples(positions)]
+        self.reading_s += time.perf_counter() - began
         placement = self._place(positions)._asdict()
         return [
             EncodedView(files=[np.frombuffer(sample[view], np.uint8) for sample in samples], **placement)
@@ -128,6 +133,11 @@ class BatchSource:
         if not positions:
             raise StopIteration
         return [view for strand in self.strands for view in strand.encoded(positions)]
+
+    @property
+    def reading_s(self) -> float:
+        """Seconds that went into reading files so far, while others were decoded and trained on."""
+        return sum(strand.reading_s for strand in self.strands)
 
     def locate(self, number: int, *, row: int, column: int | None) -> str:
         """The tar, the sample and the view of one image of a batch (None: all views), for messages."""

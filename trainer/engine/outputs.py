@@ -14,7 +14,7 @@ SATURATED = 0.99
 """Values beyond it, in [-1, 1], are the end of tanh."""
 _SIDE = 16
 """Of the small images that are compared: what is shown counts, not its texture."""
-_FEWEST = 8
+_FEWEST = 4
 """Images that are compared with each other; a batch of fewer is compared with those before it, too."""
 
 

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 
 from trainer.config.log import LogConfig
+from trainer.data.loader import Loader
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.flops import FlopCount, peak_flops
@@ -29,15 +31,24 @@ class Measures:
     """Decides which steps are looked at, and makes the line's values of what was seen.
 
     Args:
+        loader: of the batches.
         folder: of the run, on the disk that may fill.
         is_paired: whether view b of a batch is what its view a is to become.
     """
 
     def __init__(
-        self, engine: Engine, average: MovingAverage, *, config: LogConfig, world: World, folder: Path, is_paired: bool
+        self,
+        engine: Engine,
+        average: MovingAverage,
+        *,
+        config: LogConfig,
+        world: World,
+        loader: Loader,
+        folder: Path,
+        is_paired: bool,
     ) -> None:
         self._engine, self._average, self._world, self._folder = engine, average, world, folder
-        self._config = config
+        self._config, self._loader = config, loader
         self._is_paired = is_paired
         self._outputs = OutputStatistics()
         self._meter = Meter()
@@ -46,6 +57,8 @@ class Measures:
         periods = [player.period for player in engine.method.players.values()]
         self._turn = math.lcm(*periods)
         self._before = engine.phases.totals()
+        self._read = (time.monotonic(), loader.source.reading_s)
+        self._checkpoint_gib = _checkpoint_bytes(engine, average) / _GIBIBYTE
 
     @contextmanager
     def step(self, before: int, num_images: int) -> Iterator[Look | None]:
@@ -98,7 +111,9 @@ class Measures:
         before, self._before = self._before, self._engine.phases.totals()
         seconds = {phase: self._before[phase] - before[phase] for phase in PHASES}
         total = sum(seconds.values())
-        return {f"share/{phase}": value / total for phase, value in seconds.items()} if total > 0 else {}
+        shares = {f"share/{phase}": value / total for phase, value in seconds.items()} if total > 0 else {}
+        (then, read), self._read = self._read, (time.monotonic(), self._loader.source.reading_s)
+        return shares | {"time/reading_share": (self._read[1] - read) / max(self._read[0] - then, 1e-9)}
 
     def _machine(self) -> Metrics:
         """Memory of the main rank's process and GPU, and room on the run's disk."""
@@ -106,6 +121,7 @@ class Measures:
         values = {
             "memory/process_gib": pages * 4096 / _GIBIBYTE,
             "disk/free_gib": shutil.disk_usage(self._folder).free / _GIBIBYTE,
+            "disk/checkpoint_gib": self._checkpoint_gib,
         }
         if self._world.device.type == "cuda":
             values["memory/gpu_peak_gib"] = torch.cuda.max_memory_allocated() / _GIBIBYTE
@@ -123,3 +139,15 @@ class Measures:
         if peak is not None:
             values |= {"compute/peak_tflops": peak / 1e12, "compute/utilisation": each / peak}
         return values
+
+
+def _checkpoint_bytes(engine: Engine, average: MovingAverage) -> int:
+    """About: of what trains the weights and Adam's two moments, and the averaged weights, in float32."""
+    trained = [weight for player in engine.players.values() for weight in player.networks.parameters()]
+    averaged = [weight for network in average.networks.values() for weight in network.parameters()]
+    return 4 * (3 * sum(map(_size, trained)) + sum(map(_size, averaged)))
+
+
+def _size(weight: torch.Tensor) -> int:
+    """Numbers in it, also where ZeRO 3 has cut it."""
+    return getattr(weight, "ds_numel", weight.numel())

@@ -11,6 +11,7 @@ from trainer.checkpoints.store import Checkpoints
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
 from trainer.data.subject import Subject
+from trainer.doctor.ear import Doctor
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.frozen import freeze
@@ -60,12 +61,13 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
     progress, elapsed_s = _resume(checkpoints, meter)
     position = progress.position
     translator = averaged_translator(engine.method, average, config=config, device=world.device)
+    loader = _open_loader(config, subject, world=world, position=position)
     trainer = Trainer(
         config=config,
         world=world,
         engine=engine,
         average=average,
-        loader=_open_loader(config, subject, world=world, position=position),
+        loader=loader,
         held_out=HeldOut(opened, world=world, translator=translator),
         checkpoints=checkpoints,
         loggers=_make_loggers(run, opened.config, position=position, to_console=to_console) if world.is_main else [],
@@ -75,6 +77,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
             average,
             config=config.log,
             world=world,
+            loader=loader,
             folder=run.path,
             is_paired=subject.pairing == "paired",
         ),
@@ -200,4 +203,4 @@ def _make_loggers(run: RunDir, config: RunConfig, *, position: int, to_console: 
         loggers.append(wandb)
         if wandb.notice and to_console:
             make_console(stderr=True).print(wandb.notice)
-    return loggers
+    return [*loggers, Doctor(loggers)]

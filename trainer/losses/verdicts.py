@@ -36,11 +36,12 @@ def tell(config: AdversarialConfig, *, real: Logits, fake: Logits) -> None:
 
 @torch.no_grad()
 def verdicts(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[str, Tensor]:
-    """Scalars: `score_real` and `score_fake`, the mean verdict, and `accuracy_real` and `accuracy_fake`.
+    """Scalars: `score_real` and `score_fake`, the mean verdict, and of all but critics `accuracy_real` and
+    `accuracy_fake`.
 
     A verdict is D(x) in 0 to 1 of a logarithmic objective, and the value itself of the others. Accuracy is the share
-    of logits on the right side of the middle: 1/2 of D(x), and of least squares; 0 of hinge. A critic has no middle of
-    its own: for it stands the mean of both means. Logits of several scales weigh the same, scale by scale.
+    of logits on the right side of the middle: 1/2 of D(x), and of least squares; 0 of hinge. A critic (Wasserstein) has
+    no middle: it is to tell all apart, by as much as it can. Logits of several scales weigh the same, scale by scale.
     """
     scales = list(zip(_as_list(real), _as_list(fake), strict=True))
     each = [_of_one(config.objective, one.detach().float(), other.detach().float()) for one, other in scales]
@@ -48,19 +49,16 @@ def verdicts(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[s
 
 
 def _of_one(objective: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    middle: Tensor | float = 0.0
+    middle = 0.0
     if objective in ("minimax", "non-saturating"):
         real, fake, middle = real.sigmoid(), fake.sigmoid(), 0.5
     elif objective == "least-squares":
         middle = 0.5
-    elif objective == "wasserstein":
-        middle = (real.mean() + fake.mean()) / 2
-    return {
-        "score_real": real.mean(),
-        "score_fake": fake.mean(),
-        "accuracy_real": (real > middle).float().mean(),
-        "accuracy_fake": (fake < middle).float().mean(),
-    }
+    scores = {"score_real": real.mean(), "score_fake": fake.mean()}
+    if objective == "wasserstein":
+        return scores
+    right = {"accuracy_real": real > middle, "accuracy_fake": fake < middle}
+    return scores | {name: verdicts.float().mean() for name, verdicts in right.items()}
 
 
 def _as_list(logits: Logits) -> list[Tensor]:

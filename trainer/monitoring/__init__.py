@@ -21,6 +21,10 @@ class Logger(Protocol):
         """A line for people, of what the metrics hold too."""
         ...
 
+    def alarm(self, key: str, text: str, position: int) -> None:
+        """Something is wrong, called `key` among the metrics."""
+        ...
+
     def close(self) -> None:
         """Flush; nothing is logged afterwards."""
         ...

@@ -59,6 +59,9 @@ class ConsoleLogger:
     def note(self, text: str, position: int) -> None:
         self.console.print(f"{position:>8} images  {text}")
 
+    def alarm(self, key: str, text: str, position: int) -> None:
+        self.note(text, position)
+
     def close(self) -> None:
         self._progress.stop()
 

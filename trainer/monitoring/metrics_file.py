@@ -75,5 +75,8 @@ class JsonlLogger:
     def note(self, text: str, position: int) -> None:
         """For people; nothing to add."""
 
+    def alarm(self, key: str, text: str, position: int) -> None:
+        self.log({"position": position, "kimg": position / 1000, key: 1.0})
+
     def close(self) -> None:
         self._file.close()

@@ -137,6 +137,12 @@ class WandbLogger:
     def note(self, text: str, position: int) -> None:
         """For people; nothing to add."""
 
+    def alarm(self, key: str, text: str, position: int) -> None:
+        with self._or_without():
+            if self._run is not None:
+                self.log({key: 1.0, "position": position})
+                self._run.alert(title=key, text=text)
+
     def close(self) -> None:
         # Losing the last upload must not turn a finished training into a failure: the files are in wandb/.
         with self._or_without():

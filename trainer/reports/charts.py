@@ -104,7 +104,7 @@ def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:
     points = {key: thin_out(found) for key, found in _collect(metrics).items()}
     losses = {key: points[key] for key in points if key.startswith("loss/")}
     scores = [key for key in points if key.startswith("eval/")]
-    others = [key for key in points if key.split("/")[0] not in ("loss", "eval", "baseline")]
+    others = [key for key in points if key.split("/")[0] not in ("loss", "eval", "baseline", "alarm")]
     together = grouped(others)
     return [
         *_loss_charts(losses),

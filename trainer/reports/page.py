@@ -18,6 +18,7 @@ from trainer.evaluation.confusion_pictures import TITLES
 from trainer.evaluation.group_tables import GroupTable, group_tables
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
+from trainer.reports.noticed import noticed
 from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
 from trainer.runs.rundir import RunDir
 
@@ -101,6 +102,7 @@ def render_report(run: RunDir) -> str:
         evaluations=evaluations,
         comparison=comparison,
         confusions=confusions,
+        noticed=noticed(metrics),
         charts=charts,
         hover=[chart.hover() for chart in charts],
         chart_size=(WIDTH, HEIGHT),

@@ -1,0 +1,1 @@
+"""What goes wrong with a training, seen in what it measures, with advice."""
