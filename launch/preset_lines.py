@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from launch.embedded import embedded_command
+from sharding.public.sets import SETS
 from sharding.storage.place import Url
 from trainer.config.data import DataConfig, DegradeConfig
 from trainer.presets import family_of, load_preset, preset_names
@@ -54,6 +55,9 @@ def _data(config: RunConfig) -> str:
     path = config.data.path
     if not isinstance(path, Url) and embedded_command(path) is not None:
         return f"{path} (embedded)"
+    public = SETS.get("" if isinstance(path, Url) else path.name)
+    if public is not None and {config.data.view_a, config.data.view_b} == set(public.views):
+        return f"{path} (diptych fetch {public.name})"
     return f"your {_NEEDS[config.method.pairing]}{path}"
 
 

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Begin": ("docs/faq", "docs/migration", "docs/troubleshooting"),
+    "Begin": ("docs/tutorials", "docs/faq", "docs/migration", "docs/troubleshooting"),
     "Your data": ("docs/data", "docs/remote"),
     "Training": ("docs/runs", "docs/monitoring", "docs/order", "docs/memory", "docs/engine"),
     "Many machines": ("docs/cluster", "docs/slurm", "docs/ray", "docs/scaling"),
