@@ -4,15 +4,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from glob import has_magic
 from pathlib import Path
 from typing import Literal
 
 from sharding.console import counted
 from sharding.format.manifest import View
 from sharding.storage.files import refuse_link
-from sharding.storage.listing import PassedOver, list_files
+from sharding.storage.listing import PassedOver, is_hidden, list_files
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
+from trainer.inference.journal import Journal
 from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.kinds import result_name, suffixes
 
@@ -43,13 +45,21 @@ def result_view(subject: Subject, *, direction: Direction) -> View:
 
 
 def plan_translation(
-    source: Path, destination: Path, *, suffix: str, overwrite: bool, num: int = 1, manner: Manner = PLAIN
+    source: Path,
+    destination: Path,
+    *,
+    suffix: str,
+    overwrite: bool,
+    num: int = 1,
+    manner: Manner = PLAIN,
+    journal: Journal | None = None,
 ) -> TranslationPlan:
     """Pair each picture in `source`, a folder with all below it or one picture, with a file in `destination`.
 
     Args:
         num: files for each, of as many variations: of two or more NAME-1, NAME-2, ..., with zeros in front from 10 on.
         suffix: of the files to write: see `result_suffix`. A TIFF that says where it lies on Earth becomes one.
+        journal: of the folder; what it says is ours may be there.
         manner: with uncertainty `num` is not of files: each picture has one, and NAME-uncertainty.tif.
 
     Raises:
@@ -59,7 +69,7 @@ def plan_translation(
     """
     passed = PassedOver()
     files, root = _find_files(source, passed)
-    _reject_nested(root, destination, is_file=source.is_file())
+    _reject_nested(root, destination, is_file=not source.is_dir())
     pictures = _pictures_of(files, source)
     num = num if manner.uncertainty == "none" else 1
     if num > 1 and len(pictures) * num > MOST_VARIATIONS:
@@ -71,7 +81,7 @@ def plan_translation(
     _reject_collisions(targets)
     _reject_links(targets, destination)
     if not overwrite:
-        _reject_existing(targets)
+        _reject_existing(targets, journal)
     return TranslationPlan(
         targets=targets,
         others=tuple(file for file in files if file not in targets),
@@ -98,6 +108,8 @@ def _find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:
     """All files, sorted, and the folder that their relative names begin at."""
     if source.is_file():
         return [source], source.parent
+    if not source.exists() and has_magic(str(source)):
+        return _matching(source)
     if not source.is_dir():
         raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
     try:
@@ -105,6 +117,17 @@ def _find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:
         return sorted(source / place / entry.name for place, entry in found), source
     except OSError as error:
         raise ConfigError("in", str(source), f"cannot be read ({error.strerror}); give another folder.") from error
+
+
+def _matching(pattern: Path) -> tuple[list[Path], Path]:
+    """The files that a pattern matches, sorted, and the folder before its first wildcard."""
+    parts = pattern.parts
+    fixed = next(number for number, part in enumerate(parts) if has_magic(part))
+    root = Path(*parts[:fixed])
+    files = sorted(file for file in root.glob(str(Path(*parts[fixed:]))) if file.is_file() and not is_hidden(file.name))
+    if not files:
+        raise ConfigError("in", str(pattern), "matches no file; give a folder, a picture, or another pattern.")
+    return files, root
 
 
 def _reject_nested(root: Path, destination: Path, *, is_file: bool) -> None:
@@ -150,9 +173,10 @@ def _reject_links(targets: dict[Path, list[Path]], destination: Path) -> None:
         refuse_link(destination / folder, error=partial(ConfigError, "out", str(destination)))
 
 
-def _reject_existing(targets: dict[Path, list[Path]]) -> None:
+def _reject_existing(targets: dict[Path, list[Path]], journal: Journal | None) -> None:
     results = [target for made in targets.values() for target in made]
-    existing = [target for target in results if os.path.lexists(target)]
+    foreign = (target for target in results if journal is None or not journal.is_ours(target))
+    existing = [target for target in foreign if os.path.lexists(target)]
     if existing:
         raise ConfigError(
             "out",

@@ -1,25 +1,26 @@
 """Translates folders of pictures of any size with a trained run."""
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from sharding.console import PlainConsole
 from sharding.storage.files import write_atomically
 from trainer.data.randomness import seeded
+from trainer.inference.journal import Journal
 from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.job import Job, check_tiling
 from trainer.inference.operation import Operation, choose_operation
 from trainer.inference.own_labels import OwnLabels, own_numbers
 from trainer.inference.padding import translate_image, translate_images
 from trainer.inference.plan import Direction, plan_translation, result_view
+from trainer.inference.result import TranslationResult, progress_bar
 from trainer.inference.together import AT_ONCE, Picture, is_of_each_image, translate_together
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -27,23 +28,6 @@ from trainer.pictures.files import UnreadablePictureError, read_picture
 from trainer.pictures.kinds import result_suffix
 from trainer.pictures.stored import encode_result, from_stored, share_beyond
 from trainer.runs.opened import OpenRun
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslationResult:
-    """What became of the files of one call."""
-
-    position: int
-    """Images that the network had been trained on."""
-    written: list[Path] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
-    """Pictures that could not be read, or are too large for the memory: the reason for each."""
-    others: tuple[Path, ...] = ()
-    """Files that are no pictures by their names."""
-    cut: dict[Path, float] = field(default_factory=dict)
-    """Pictures with values beyond the range that the run was trained on: how many of 1, which were cut."""
-    hidden: tuple[Path, ...] = ()
-    """Hidden files and folders, which were passed over."""
 
 
 def translate_folder(
@@ -62,6 +46,7 @@ def translate_folder(
     usage: Usage = AS_THE_METHOD,
     manner: Manner = PLAIN,
     overwrite: bool = False,
+    journal: Journal | None = None,
     console: PlainConsole,
 ) -> TranslationResult:
     """Translate each picture in `source` with a run's newest (or the given) checkpoint, to files of the target view.
@@ -76,6 +61,7 @@ def translate_folder(
         own_labels: what tells those labels of a picture that the method keeps meanwhile.
         num: variations of each picture, with methods that have any.
         style: a picture of view b that translations are to look like, with methods that can.
+        journal: of `destination`: what an earlier call has made is not made again.
         manner: by tiles or whole, once or to see how sure a translation is.
 
     Raises:
@@ -84,7 +70,9 @@ def translate_folder(
     """
     subject = opened.subject
     suffix = result_suffix(result_view(subject, direction=direction))
-    plan = plan_translation(source, destination, suffix=suffix, overwrite=overwrite, num=num, manner=manner)
+    plan = plan_translation(
+        source, destination, suffix=suffix, overwrite=overwrite, num=num, manner=manner, journal=journal
+    )
     translator, position = load_translator(opened, device=device, checkpoint=checkpoint, usage=usage)
     operation = choose_operation(
         translator, subject, direction=direction, label=label, device=device, num=manner.num_drawn(num), style=style
@@ -93,18 +81,21 @@ def translate_folder(
     networks = [translator.networks.module(name) for name in translator.networks]
     job = Job(networks=networks, manner=manner, classes=subject.manifest.classes, device=device)
     result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
+    targets = plan.targets if journal is None else journal.begin(plan.targets, position=position)
+    result.kept.extend(plan.targets.keys() - targets.keys())
     noise = partial(_noise_of, seed=seed, destination=destination, device=device)
-    plain = {file: targets[0] for file, targets in plan.targets.items() if num == 1 and not job.takes(file)}
+    plain = {file: made[0] for file, made in targets.items() if num == 1 and not job.takes(file)}
     plain = {} if own_labels is not None else plain
-    with _progress(console) as progress:
-        bar = progress.add_task("translating", total=len(plan.targets))
-        work = Work(operation=operation, job=job, noise=noise, result=result, tell=partial(progress.advance, bar))
+    with progress_bar(console) as progress:
+        bar = progress.add_task("translating", total=len(targets))
+        tell = partial(progress.advance, bar)
+        work = Work(operation=operation, job=job, noise=noise, result=result, journal=journal, tell=tell)
         is_free = is_of_each_image(translator) and label is None and style is None
         translate_together(plain, work, most=AT_ONCE if is_free else 1)
-        for file, targets in plan.targets.items():
+        for file, made in targets.items():
             if file not in plain:
                 own = partial(own_numbers, file, subject, own_labels) if own_labels is not None else dict
-                work.do(file, targets, own=own)
+                work.do(file, made, own=own)
     return result
 
 
@@ -121,6 +112,7 @@ class Work:
     noise: Callable[[Path], AbstractContextManager[None]]
     """Of a target."""
     result: TranslationResult
+    journal: Journal | None
     tell: Callable[[], object]
     """Hears of each file that is done."""
 
@@ -149,7 +141,7 @@ class Work:
             with self.noise(made[0]), _writing(made[0]):
                 made[0].parent.mkdir(parents=True, exist_ok=True)
                 beyond = self.job.write(file, made, operation=operation)
-            self.result.written.append(made[0])
+            self._note_written(made)
         return beyond
 
     def read(self, file: Path, target: Path) -> Picture | None:
@@ -182,7 +174,13 @@ class Work:
 
     def _write(self, target: Path, translated: Tensor) -> None:
         _write(target, encode_result(translated, view=self.operation.result, classes=self.job.classes))
-        self.result.written.append(target)
+        self._note_written([target])
+
+    def _note_written(self, targets: Sequence[Path]) -> None:
+        """Of one translation; the first is the picture."""
+        self.result.written.append(targets[0])
+        if self.journal is not None:
+            self.journal.add(targets, position=self.result.position)
 
     def _note_beyond(self, file: Path, beyond: float) -> None:
         if beyond:
@@ -231,17 +229,5 @@ def _writing(target: Path) -> Iterator[None]:
         raise OSError(
             error.errno,
             f"could not write {target}: {error.strerror}. The pictures before it are whole; make room there, "
-            "then give --overwrite.",
+            "then give the same command again.",
         ) from error
-
-
-def _progress(console: PlainConsole) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pictures", markup=False),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_live,
-    )

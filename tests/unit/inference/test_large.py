@@ -74,7 +74,7 @@ def test_uncertainty_lies_beside_the_mean(tiny_run, tmp_path):
     write(tmp_path / "in" / "a.tif", noise(32, 48, 3))
     command = [str(tiny_run.path), "--in", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
     assert main([*command, "--uncertainty", "dropout", "--num", "3"]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "a-uncertainty.tif"}
+    assert {path.name for path in (tmp_path / "out").glob("[!.]*")} == {"a.png", "a-uncertainty.tif"}
     spread = tifffile.imread(tmp_path / "out" / "a-uncertainty.tif")
     assert spread.shape == (32, 48) and spread.dtype == np.float32
     assert 0 < spread.mean() < 128
