@@ -45,6 +45,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "table": (*_TRAINING, "cv2"),
     "shard": ("cv2", "matplotlib"),
     "study": ("starlette", "uvicorn", "scipy"),
+    "demo": ("starlette", "uvicorn"),
 }
 """Command -> modules without which it can do nothing; all else that a command needs is told where it is needed."""
 

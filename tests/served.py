@@ -1,4 +1,4 @@
-"""`diptych study serve` in a process of its own, for tests that need a whole server."""
+"""Commands that serve a page, in processes of their own, for tests that need a whole server."""
 
 import re
 import signal
@@ -32,7 +32,12 @@ class Server:
 
 def start_server(folder: Path, *flags: str) -> Server:
     """Serve a study on any free port."""
-    command = [sys.executable, "-m", "launch.cli", "study", "serve", str(folder), "--port", "0", *flags]
+    return start_command("study", "serve", str(folder), *flags)
+
+
+def start_command(*words: str) -> Server:
+    """A command of `diptych` that serves a page, on any free port."""
+    command = [sys.executable, "-m", "launch.cli", *words, "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = ""

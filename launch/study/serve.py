@@ -7,14 +7,11 @@ from typing import Annotated
 
 import tyro
 
+from launch.listening import address, is_open, listen
 from sharding.console import counted, make_console
 from sharding.storage.lock import only_process
 from trainer.config.errors import ConfigError
 from trainer.study.design import read_design
-
-_WAITING = 1024
-"""Connections that wait to be accepted."""
-_ALL = ("0.0.0.0", "::", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +29,7 @@ class Options:
 def main(options: Options) -> int:
     """Serve until interrupted. Returns the exit status. Raises ConfigError with a message for the user."""
     design = read_design(options.study)
-    listener = _listen(options.host, options.port)
+    listener = listen(options.host, options.port)
     with listener, only_process(options.study, refuse=lambda text: ConfigError("study", str(options.study), text)):
         from trainer.study.server import serve
         from trainer.study.sessions import Sessions
@@ -48,22 +45,10 @@ def main(options: Options) -> int:
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_WAITING)
-    except OSError as error:
-        raise ConfigError("port", port, f"{host}: {error.strerror or error}; give another --port or --host.") from error
-    except OverflowError as error:
-        raise ConfigError("port", port, "use 0 to 65535.") from error
-
-
 def _tell(options: Options, listener: socket.socket, *, num_finished: int) -> None:
     console = make_console()
-    is_open = options.host in _ALL
-    host = socket.gethostname() if is_open else f"[{options.host}]" if ":" in options.host else options.host
     console.print(f"{options.study}: {counted(num_finished, 'participant')} finished so far. Ctrl-C ends the server.")
-    if is_open:
+    if is_open(options.host):
         console.print("note: every machine that reaches this one can open the page, and it is sent unencrypted: let a")
         console.print("reverse proxy with TLS stand in front of it where that is the internet.")
-    console.print(f"http://{host}:{listener.getsockname()[1]}/", soft_wrap=True)
+    console.print(address(options.host, listener), soft_wrap=True)

@@ -47,7 +47,7 @@ FLOORS = (
         ("trainer.inference",),
         ("trainer.evaluation", "trainer.study"),
         ("trainer.reports", "trainer.exports"),
-        ("trainer.received",),
+        ("trainer.received", "trainer.demo"),
         ("trainer.loop",),
         ("trainer.main",),
     ),

@@ -40,16 +40,31 @@ class Pictures:
 
 def find_pictures(opened: OpenRun, inputs: Inputs, *, num: int) -> Pictures:
     """Some of the split that ends a run, test where there is one; noise if the data set is not on this machine."""
+    try:
+        planes = tuple(read_stored(opened, inputs.source, num=num))
+    except (DatasetError, OSError):  # the run was moved without its data
+        planes = ()
+    if not planes:
+        return Pictures(planes=tuple(_noise(inputs, num)), told="noise, because the data set was not there")
+    split = opened.subject.stored_split(opened.subject.final_split)
+    name = _name(opened, inputs.source)
+    return Pictures(planes=planes, told=f"{len(planes)} pictures of view {name}, split {split}")
+
+
+def read_stored(opened: OpenRun, view: View, *, num: int) -> list[Tensor]:
+    """Pictures of a view, float32 (C, H, W) in its values, of the split that ends a run; none where data lie far away.
+
+    Raises DatasetError if they are not there, or damaged.
+    """
     subject = opened.subject
     split = subject.stored_split(subject.final_split)
-    name = next(name for name, view in subject.manifest.views.items() if view is inputs.source)
-    if isinstance(subject.data.path, Path) and split in subject.manifest.splits:
-        try:
-            planes = tuple(islice(_stored(opened, split, name), num))
-            return Pictures(planes=planes, told=f"{len(planes)} pictures of view {name}, split {split}")
-        except (DatasetError, OSError):  # the run was moved without its data: see below
-            pass
-    return Pictures(planes=tuple(_noise(inputs, num)), told="noise, because the data set was not there")
+    if not isinstance(subject.data.path, Path) or split not in subject.manifest.splits:
+        return []
+    return list(islice(_stored(opened, split, _name(opened, view)), num))
+
+
+def _name(opened: OpenRun, view: View) -> str:
+    return next(name for name, other in opened.manifest.views.items() if other is view)
 
 
 def _stored(opened: OpenRun, split: str, name: str) -> Iterator[Tensor]:

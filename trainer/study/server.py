@@ -3,7 +3,6 @@
 Nothing is written down of who asks but what the session needs: no addresses, no log of requests.
 """
 
-import contextlib
 import hashlib
 import json
 import socket
@@ -12,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +30,7 @@ from trainer.study.requests import (
     start_adapter,
 )
 from trainer.study.rows import Standing
+from trainer.study.serving import serve_app
 from trainer.study.sessions import ClosedError, Given, RefusedError, Sessions
 
 PAGE = Path(__file__).parent / "page"
@@ -167,15 +166,4 @@ def _template() -> Any:
 
 def serve(sessions: Sessions, listener: socket.socket) -> None:
     """Answer requests until SIGINT or SIGTERM; those that are under way are answered first."""
-    config = uvicorn.Config(
-        study_app(sessions),
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        date_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=5,
-    )
-    with contextlib.suppress(KeyboardInterrupt):  # raised once more when all is over
-        uvicorn.Server(config).run(sockets=[listener])
+    serve_app(study_app(sessions), listener)
