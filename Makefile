@@ -39,7 +39,7 @@ MACHINES = $(call flag,NPROC,--num-procs) $(call flag,HOSTFILE,--hostfile) $(cal
 	$(if $(or $(filter-out 0,$(SLURM)),$(EMIT),$(filter command,$(origin NODES))),$(call flag,NODES,--nodes)) \
 	$(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
-.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format docs golden map sweep bench bench-data bench-scale shard lock clean
+.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format docs golden map sweep bench bench-data bench-evaluate bench-scale shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ bench: setup ## Time our step against plain torch, then do bench-data; write ben
 
 bench-data: setup ## Time loading, waiting and sharding against torch, webdataset and cp; write benchmarks/data.md
 	@$(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-evaluate: setup ## Time translating and scoring from start to end; ARGS="--former DIR" beside another version
+	@$(BIN)/python -m benchmarks.translating $(ARGS)
 
 bench-scale: setup ## Compare processes with threads, stages of ZeRO with DDP, starts and saving; write benchmarks/scale.md
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
