@@ -39,7 +39,7 @@ MACHINES = $(call flag,NPROC,--num-procs) $(call flag,HOSTFILE,--hostfile) $(cal
 	$(if $(or $(filter-out 0,$(SLURM)),$(EMIT),$(filter command,$(origin NODES))),$(call flag,NODES,--nodes)) \
 	$(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 
-.PHONY: help setup launch check test test-slow test-browser test-cluster test-soak lint format docs golden map sweep bench bench-data bench-evaluate bench-scale shard lock clean
+.PHONY: help setup launch check test test-slow test-browser test-cluster test-gpu test-soak lint format docs golden map sweep bench bench-data bench-evaluate bench-scale shard lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,10 @@ test-browser: setup ## Run whole sessions of a perceptual study in a browser: ho
 # Needs root, iproute2, openssh-server, pdsh, slurm-wlm and munge: what is missing is named where tests are skipped.
 test-cluster: setup ## Train over several machines, which are network namespaces of this one: ssh, Ray, Slurm, faults
 	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "cluster and not browser and not soak" tests/cluster $(PYTEST_ARGS)
+
+# About ten minutes, most of which compile kernels. Not yet run on a GPU.
+test-gpu: setup ## Run what only a GPU can show: decoding, each arithmetic, compiled networks, CUDA graphs, NCCL
+	@$(BIN)/pytest -m gpu $(PYTEST_ARGS)
 
 test-soak: setup ## Run what takes longest: hosts that come and go, commands on Ray, faults while saving, every option of the engine
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)

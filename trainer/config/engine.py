@@ -10,6 +10,7 @@ from trainer.config.section import Section
 
 Seconds = Annotated[float, AtLeast(1, "use 1 to 86400 seconds.", most=86_400)]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
+Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
 _STAGES = {"offload_optimizer": (1, 2, 3), "offload_parameters": (3,), "round_robin_gradients": (1, 2)}
 """What needs something that is split, and the stages that split it."""
 _Elements = Annotated[int, AtLeast(0, "use 0 (automatic) or more numbers.")]
@@ -37,6 +38,10 @@ class EngineConfig(Section):
     """Largest gradient norm of a player; 0 is off."""
     activation_checkpointing: bool = False
     """Keep fewer feature maps and compute the others again in the backward pass: less memory, a third more time."""
+    compile: Compile = "off"
+    """Let torch.compile fuse the operations of the networks: the first steps take minutes, but what was compiled is
+    kept for the next start. `reduce-overhead` records CUDA graphs besides, for networks so small that a GPU waits for
+    the next kernel; `max-autotune` also tries kernels. Needs zero_stage 0 to 2."""
     offload_optimizer: bool = False
     """Keep optimizer state in the memory of the host, and step there. Needs zero_stage 1 to 3."""
     offload_parameters: bool = False
@@ -65,6 +70,7 @@ class EngineConfig(Section):
     def check_fields(self) -> None:
         """Raise ConfigError for settings of DeepSpeed that exclude each other."""
         self._check_stage()
+        self._check_compile()
         self.require_device(self.device)
         read_raw(self.raw, zero_stage=self.zero_stage)
 
@@ -80,6 +86,23 @@ class EngineConfig(Section):
             self.precision,
             "is slower than fp32 on the CPU and less exact; use bf16 or fp32.",
         )
+        require(
+            self.compile in ("off", "default") or device != "cpu",
+            f"{within}compile",
+            self.compile,
+            "records CUDA graphs, which need a GPU; use default or off.",
+        )
+
+    def _check_compile(self) -> None:
+        """What compiled networks cannot be combined with."""
+        excluded = {
+            "zero_stage": (self.zero_stage == 3, "gathers weights while a network runs; use 0 to 2"),
+            "activation_checkpointing": (self.activation_checkpointing, "is not traced; leave it off"),
+            "sync_batch_norm": (self.sync_batch_norm, "asks other ranks in the middle of a network; leave it off"),
+        }
+        for name, (is_set, reason) in excluded.items():
+            value = getattr(self, name)
+            require(self.compile == "off" or not is_set, name, value, f"{reason}, or set engine.compile to off.")
 
     def _check_stage(self) -> None:
         """What a stage of ZeRO has not, or would do wrong."""

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from trainer.config.engine import EngineConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
+from trainer.engine.compiled import compile_networks
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.frozen import trained
 from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
@@ -79,6 +80,8 @@ class PlayerEngine:
             synchronise(player.networks)
         if config.activation_checkpointing:
             recompute_activations(player.networks)
+        if config.compile != "off":
+            compile_networks(player.networks, config.compile, world.device)
         router = _Router(player.networks).to(world.device)
         stepper = make_optimizer(trained(router), optimizer)
         engine: Any

@@ -119,6 +119,13 @@ class RunConfig(Section):
             "has released the weights when a gradient penalty or R1 needs them a second time; use zero_stage 0 to 2, "
             "or set the method's weight_gradient_penalty and weight_r1 to 0.",
         )
+        require(
+            not (self.engine.compile != "off" and self.method.differentiates_gradients),
+            "engine.compile",
+            self.engine.compile,
+            "has no second derivative, which a gradient penalty or R1 needs; use off, or set the method's "
+            "weight_gradient_penalty and weight_r1 to 0.",
+        )
         algorithms = {self.optimizer.of(player).algorithm for player in self.method.players or ("",)}
         require(
             not (self.engine.zero_stage == 3 and "adagrad" in algorithms),
@@ -156,6 +163,8 @@ class RunConfig(Section):
             self.engine.precision,
             "needs a GPU: it is slower than fp32 on the CPU and less exact; use bf16 or fp32.",
         )
+        if num_gpus == 0:
+            self.engine.require_device("cpu", within="engine.")
 
 
 def config_to_dict(config: RunConfig) -> dict[str, Any]:

@@ -74,6 +74,18 @@ def test_the_defaults_are_possible():
             "engine.zero_stage",
             3,
         ),
+        (
+            lambda: changed(method={"adversarial": {"weight_r1": 1}}, engine={"compile": "default"}),
+            "engine.compile",
+            "default",
+        ),
+        (lambda: changed(engine={"compile": "default", "zero_stage": 3}), "engine.zero_stage", 3),
+        (lambda: changed(engine={"compile": "default", "sync_batch_norm": True}), "engine.sync_batch_norm", True),
+        (
+            lambda: changed(engine={"compile": "reduce-overhead", "device": "cpu"}),
+            "engine.compile",
+            "reduce-overhead",
+        ),
         (lambda: changed(method={"adversarial": CLIPPED}), "optimizer.beta1", 0.5),
         (lambda: changed(optimizer={"algorithm": "adagrad"}, engine={"zero_stage": 3}), "engine.zero_stage", 3),
         (lambda: changed(method={"adversarial": CLIPPED}, optimizer={"algorithm": "adamw"}), "optimizer.beta1", 0.5),
@@ -156,6 +168,13 @@ def test_fp16_needs_a_gpu():
     half.check_hardware(num_gpus=1)
     with pytest.raises(ConfigError, match="slower than fp32 on the CPU"):
         half.check_hardware(num_gpus=0)
+
+
+def test_cuda_graphs_need_a_gpu():
+    graphs = replace(load_preset(DEFAULT), engine=EngineConfig(compile="reduce-overhead"))
+    graphs.check_hardware(num_gpus=1)
+    with pytest.raises(ConfigError, match=r"engine\.compile = 'reduce-overhead': .* use default or off"):
+        graphs.check_hardware(num_gpus=0)
 
 
 def test_the_smallest_image_of_a_patchgan_is_just_enough():
