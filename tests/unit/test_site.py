@@ -22,8 +22,13 @@ def test_each_page_is_in_the_contents_once() -> None:
     assert lines[-2:] == ["docs/anew", "```"]
 
 
-def test_each_method_has_a_page_with_all_of_its_settings_and_presets() -> None:
-    pages = method_pages()
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """Those of the methods."""
+    return method_pages()
+
+
+def test_each_method_has_a_page_with_all_of_its_settings_and_presets(pages: dict[str, str]) -> None:
     shown = ""
     for name in method_names():
         page = pages[f"docs/methods/{name}.md"]
@@ -32,9 +37,9 @@ def test_each_method_has_a_page_with_all_of_its_settings_and_presets() -> None:
     assert [preset for preset in preset_names() if shown.count(f"\n| `{preset}` |") != 1] == []
 
 
-def test_a_field_is_shown_with_its_bounds_its_domain_and_what_it_means() -> None:
+def test_a_field_is_shown_with_its_bounds_its_domain_and_what_it_means(pages: dict[str, str]) -> None:
     row = "| `weight_l1` | `float` from 0 | `100.0` | up to 10 times less or more | Weight of the L1 distance"
-    assert row in method_pages()["docs/methods/pix2pix.md"]
+    assert row in pages["docs/methods/pix2pix.md"]
 
 
 def test_the_reference_tells_arguments_and_errors_apart() -> None:
