@@ -27,12 +27,12 @@ from trainer.ranks.world import World
 
 pytestmark = pytest.mark.slow
 
-SOAK = pytest.mark.soak
+SOAK, LONG = pytest.mark.soak, pytest.mark.timeout(2400)
 METHODS = [name for name in method_presets() if not load_preset(name).method.differentiates_gradients]
 CASES = [
     pytest.param("aot_eager", [(PIX2PIX, 0), (PIX2PIX, 2)], id="traced"),
-    pytest.param("aot_eager", [(name, 0) for name in METHODS], marks=SOAK, id="methods"),
-    pytest.param("inductor", [(PIX2PIX, 0), (PIX2PIX, 2)], marks=SOAK, id="compiled"),
+    pytest.param("aot_eager", [(name, 0) for name in METHODS], marks=[SOAK, LONG], id="methods"),
+    pytest.param("inductor", [(PIX2PIX, 0), (PIX2PIX, 2)], marks=[SOAK, LONG], id="compiled"),
 ]
 NUM_STEPS = 3
 
@@ -71,7 +71,7 @@ def train_ranks(world: World, backend: str, cases: list[tuple[str, int]]) -> lis
 
 @pytest.mark.parametrize(("backend", "cases"), CASES)
 def test_compiled_networks_train_as_plain_ones(backend: str, cases: list[tuple[str, int]]):
-    first, second = run_ranks(train_ranks, NUM_RANKS, backend, cases, timeout_s=1500)
+    first, second = run_ranks(train_ranks, NUM_RANKS, backend, cases, timeout_s=2300)
     for (preset, _), (plain, ours, num_graphs), (_, others, _) in zip(cases, first, second, strict=True):
         assert num_graphs >= len(load_preset(preset).method.players)
         assert_close(preset, ours, plain)
