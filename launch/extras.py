@@ -26,6 +26,8 @@ EXTRAS: Mapping[str, str] = {
     "uvicorn": "study",
     "wandb": "wandb",
     "wandb_workspaces": "workspaces",
+    "av": "video",
+    "nibabel": "volume",
     "timm": "encoders",
     "onnx": "onnx",
     "onnxscript": "onnx",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from launch.extras import require_modules
 from launch.machine.devices import Device, choose_device
 from launch.own_labels import read_own_labels
 from sharding.console import PlainConsole, counted, make_console, one_line
@@ -16,6 +17,7 @@ from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.inference.journal import Journal
 from trainer.inference.manner import Manner, Uncertainty, parse_manner
+from trainer.inference.media.kinds import MODULES, medium_of
 from trainer.inference.own_labels import OwnLabels, check_own_labels
 from trainer.inference.plan import plan_translation, result_view
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -148,7 +150,7 @@ def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
     check_own_labels(opened.subject, label=options.label, own=options.own_labels)
     own_labels = None if options.own_labels is None else read_own_labels(options.own_labels)
     view = result_view(opened.subject, direction=options.direction)
-    plan_translation(
+    plan = plan_translation(
         options.source,
         options.destination,
         suffix=result_suffix(view),
@@ -157,6 +159,7 @@ def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
         manner=options.manner,
         journal=options.journal,
     )
+    require_modules(*{MODULES[medium] for medium in map(medium_of, plan.targets) if medium in MODULES})
     return opened, own_labels
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sharding.errors import DatasetError
 from sharding.public.archive import unpack
@@ -16,9 +16,6 @@ from sharding.storage.failure import TransferError
 from sharding.storage.files import read_regular, refuse_link, write_atomically
 from sharding.storage.place import Url
 from sharding.storage.transfer import Answer
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer as Buffer
 
 _PIECE_BYTES = 2**20
 _UNKNOWN_BYTES = 2**44
@@ -99,7 +96,7 @@ class _Watched(io.BufferedWriter):
         super().__init__(io.FileIO(path, "ab"))
         self._progress, self._total = progress, total
 
-    def write(self, piece: "Buffer", /) -> int:
+    def write(self, piece: Any, /) -> int:
         written = super().write(piece)
         self._progress(self.tell(), max(self.tell(), self._total))
         return written

@@ -16,7 +16,7 @@ from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
 from trainer.inference.journal import Journal
 from trainer.inference.manner import PLAIN, Manner
-from trainer.inference.media.kinds import result_name, suffixes
+from trainer.inference.media.kinds import is_known, result_name
 
 Direction = Literal["a2b", "b2a"]
 
@@ -97,8 +97,7 @@ def find_pictures(source: Path) -> list[Path]:
 
 
 def _pictures_of(files: list[Path], source: Path) -> list[Path]:
-    known = suffixes()
-    pictures = [file for file in files if file.suffix.lower() in known]
+    pictures = [file for file in files if is_known(file)]
     if not pictures:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
     return pictures
@@ -152,7 +151,9 @@ def _varied(target: Path, num: int) -> list[Path]:
     if num == 1:
         return [target]
     digits = len(str(num))
-    return [target.with_stem(f"{target.stem}-{number:0{digits}d}") for number in range(1, num + 1)]
+    stem, _, ending = target.name.partition(".nii") if target.name.endswith(".nii.gz") else (target.stem, "", "")
+    suffix = f".nii{ending}" if ending else target.suffix
+    return [target.with_name(f"{stem}-{number:0{digits}d}{suffix}") for number in range(1, num + 1)]
 
 
 def _reject_collisions(targets: dict[Path, list[Path]]) -> None:

@@ -83,7 +83,7 @@ def test_a_fetch_goes_on_where_it_was_stopped(site, tmp_path):
     write_facades(site.folder / "facades.tar.gz")
     total = (site.folder / "facades.tar.gz").stat().st_size
     assert total > 8000
-    site.faults["facades.tar.gz"] = [Fault(), Fault(cut_after=4000), Fault(status=404)]
+    site.faults["facades.tar.gz"] = [Fault(), Fault(cut_after=4000, stall_s=0.3), Fault(status=404)]
     with pytest.raises(DatasetError, match="404"):
         fetch(site, tmp_path, "facades")
     part = tmp_path / "downloads" / "facades.tar.gz.part"

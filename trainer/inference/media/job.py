@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import encode_rows, place_tags
 from sharding.format.manifest import ClassInfo
 from sharding.storage.files import written_atomically
@@ -15,11 +17,16 @@ from trainer.config.errors import ConfigError
 from trainer.inference.manner import Manner
 from trainer.inference.media.kinds import medium_of
 from trainer.inference.media.rows import Aside, PictureRows, Target, open_picture, write_rows
+from trainer.inference.media.videos import translate_video
+from trainer.inference.media.volumes import translate_volume
 from trainer.inference.operation import Operation
 from trainer.inference.padding import apply_padded, translate_image
 from trainer.inference.tiles.bands import translate_by_tiles
 from trainer.inference.tiles.grid import fitted
 from trainer.inference.uncertainty import spreading
+from trainer.pictures.files import UnreadablePictureError, fit_view
+from trainer.pictures.stored import result_pixels
+from trainer.pictures.tensors import to_picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,10 @@ class Job:
         Raises:
             UnreadablePictureError, OSError: as `read_picture` and `written_atomically`.
         """
-        tags = place_tags(file) if medium_of(file) == "map" else []
+        medium = medium_of(file)
+        if medium in ("video", "volume"):
+            return self._write_series(file, targets, operation, is_video=medium == "video")
+        tags = place_tags(file) if medium == "map" else []
         with open_picture(file, view=operation.source, classes=self.classes) as picture:
             rows = self.translated(picture, operation)
             size = picture.size if operation.side is None else (operation.side, operation.side)
@@ -59,6 +69,30 @@ class Job:
             else:
                 self._write_both(target, targets[1], rows, size=size)
             return picture.beyond
+
+    def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, is_video: bool) -> float:
+        """Each frame or slice by itself, all with the same noise, so that nothing flickers that did not before."""
+        if self.manner.uncertainty != "none":
+            raise UnreadablePictureError("has many pictures, and uncertainty is written of one; give them as files")
+        if operation.source.content == "classes":
+            raise UnreadablePictureError("has no class numbers, which the run's view holds; give pictures of classes")
+        beyond: list[float] = []
+        devices = [self.device] if self.device.type == "cuda" else []
+
+        def each(pixels: np.ndarray) -> np.ndarray:
+            picture = PictureRows(fit_view(pixels, operation.source, has_alpha=False), operation.source)
+            with torch.random.fork_rng(devices=devices):
+                made = torch.cat([*self.translated(picture, operation)], dim=1)
+            beyond.append(picture.beyond)
+            if is_video:
+                return np.asarray(to_picture(made).convert("RGB"))
+            return result_pixels(made, view=operation.result, classes=self.classes)
+
+        try:
+            (translate_video if is_video else translate_volume)(file, targets[0], each)
+        except DatasetError as error:
+            raise UnreadablePictureError(str(error)) from error
+        return sum(beyond) / max(1, len(beyond))
 
     def translated(self, picture: PictureRows, operation: Operation) -> Iterator[Tensor]:
         """Rows (C, h, width) of a picture's translation; with uncertainty its deviation is one more channel."""

@@ -1,5 +1,6 @@
 """What kind of file an input of `diptych translate` is, and what its translation becomes. Imports no torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -7,19 +8,32 @@ from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import place_tags
 from trainer.pictures.files import picture_suffixes
 
-Medium = Literal["picture", "map"]
+Medium = Literal["picture", "map", "video", "volume"]
 """`map`: a TIFF that says where it lies on Earth."""
 
+MODULES: Mapping[Medium, str] = {"video": "av", "volume": "nibabel"}
+"""What reads and writes those that need a package of their own."""
+
 _TIFF = (".tif", ".tiff")
+_VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+_PACKED_VOLUME, _VOLUME = ".nii.gz", ".nii"
 
 
-def suffixes() -> frozenset[str]:
-    """Lower-case endings of the files that can be translated."""
-    return picture_suffixes()
+def is_known(file: Path) -> bool:
+    """Whether a file can be translated, by its name."""
+    return _is_volume(file) or file.suffix.lower() in picture_suffixes() | _VIDEOS
+
+
+def _is_volume(file: Path) -> bool:
+    return file.name.lower().endswith((_PACKED_VOLUME, _VOLUME))
 
 
 def medium_of(file: Path) -> Medium:
     """By its name, and of a TIFF by its tags too; a damaged one is a picture, whose reading says what is wrong."""
+    if _is_volume(file):
+        return "volume"
+    if file.suffix.lower() in _VIDEOS:
+        return "video"
     if file.suffix.lower() in _TIFF:
         try:
             return "map" if place_tags(file) else "picture"
@@ -34,4 +48,12 @@ def result_name(file: Path, *, suffix: str) -> str:
     Args:
         suffix: that of a plain picture's.
     """
-    return file.with_suffix(".tif" if medium_of(file) == "map" else suffix).name
+    match medium_of(file):
+        case "map":
+            return file.with_suffix(".tif").name
+        case "video":
+            return file.with_suffix(".mp4").name
+        case "volume":
+            return f"{file.name[: file.name.lower().rindex(_VOLUME)]}{_PACKED_VOLUME}"
+        case _:
+            return file.with_suffix(suffix).name
