@@ -3,7 +3,6 @@
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.evaluation.encoders.encoder import Encoder
@@ -29,8 +28,14 @@ def stage_distance(fake_b: Tensor, real_b: Tensor, *, encoder: Encoder) -> Tenso
 
 def _apart(fakes: Tensor, reals: Tensor) -> Tensor:
     """Maps (N, C, H, W) -> (N,)."""
-    difference = F.normalize(fakes, dim=1, eps=1e-10) - F.normalize(reals, dim=1, eps=1e-10)
-    return difference.square().sum(dim=1).mean(dim=(1, 2))
+    difference = _unit(fakes)
+    difference -= _unit(reals)
+    return difference.square_().sum(dim=1).mean(dim=(1, 2))
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Of length 1 at each place. `F.normalize` takes four times as long where channels are not the last in memory."""
+    return features / features.square().sum(dim=1, keepdim=True).sqrt_().clamp_min_(1e-10)
 
 
 def make(view: ScoredView) -> ImageMean:
