@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -38,6 +41,16 @@ def compile_networks(networks: nn.ModuleDict, mode: Compile, device: torch.devic
     for network in networks.values():
         # A network that cannot be traced as a whole is an error: torch would run all of it uncompiled, in silence.
         network.compile(backend=BACKEND, fullgraph=True, dynamic=False, **options)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Inside, networks compute as if they had not been compiled, to the same results."""
+    if "torch._dynamo" not in sys.modules:  # then none is, and to load it takes a second
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def _require_compiler() -> None:

@@ -8,6 +8,8 @@ from functools import cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from trainer.engine.compiled import uncompiled
+
 _PEAKS = {
     "V100": (125, None, 15.7, 15.7),
     "T4": (65, None, 8.1, 8.1),
@@ -34,7 +36,8 @@ _TRIES = 3
 class FlopCount:
     """Counts the floating-point operations of some steps: products and convolutions, forward and backward.
 
-    A multiplication with its addition is two. What is computed twice to save memory counts twice.
+    A multiplication with its addition is two. What is computed twice to save memory counts twice. Compiled networks run
+    uncompiled meanwhile: torch sees no operation in what is compiled, and refuses to trace under a counter.
     """
 
     def __init__(self) -> None:
@@ -44,7 +47,7 @@ class FlopCount:
     @contextmanager
     def step(self, num_images: int) -> Iterator[None]:
         """Inside, one step on so many images of this rank."""
-        with FlopCounterMode(display=False) as counter:
+        with uncompiled(), FlopCounterMode(display=False) as counter:
             yield
         self._total += counter.get_total_flops()
         self._num_images += num_images
