@@ -56,16 +56,17 @@ def parse_on_preset(
     """
     preset, flags = split_preset(argv)
     default = begin(load_preset(preset))
-    paragraphs = [
-        about,
-        describe_preset(preset),
-        f"The defaults below are those of the preset {preset}. Another may come first: {', '.join(preset_names())}.",
-        after,
-    ]
+    is_help = not {"-h", "--help"}.isdisjoint(flags)
     return tyro.cli(
         type(default),
         args=flags,
         default=default,
         prog=f"{prog} [PRESET]",
-        description="\n\n".join(filter(None, paragraphs)),
+        description="\n\n".join(filter(None, (about, _about(preset), after))) if is_help else None,
     )
+
+
+def _about(preset: str) -> str:
+    """Reads all presets."""
+    others = f"Another may come first: {', '.join(preset_names())}."
+    return f"{describe_preset(preset)}\n\nThe defaults below are those of the preset {preset}. {others}"

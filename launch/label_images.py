@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from sharding.console import counted, make_console
 from sharding.errors import DatasetError, OptionError
 from sharding.format.codec import SUFFIXES
-from sharding.format.codec.header import open_picture, read_header
 from sharding.format.manifest import ClassInfo
-from sharding.rendering.classes import NO_CLASS, class_indices, class_infos, parse_classes
 from sharding.storage.files import open_regular, write_atomically
 from trainer.config.errors import ConfigError
 
@@ -86,6 +84,9 @@ def _files(folder: Path, field: str) -> dict[str, Path]:
 def _classes(text: str | None, *, example: Path) -> _Classes:
     if text is None:
         raise ConfigError("classes", None, "name those in the images: `wall=#0000ff,window=#ff0000`, or `sky,road`.")
+    from sharding.format.codec.header import read_header
+    from sharding.rendering.classes import class_infos, parse_classes
+
     try:
         entries = parse_classes(text)
     except OptionError as error:
@@ -116,6 +117,8 @@ def _numbers(path: Path, classes: _Classes, *, is_true: bool) -> "Tensor":
     import numpy as np
     import torch
 
+    from sharding.format.codec.header import open_picture, read_header
+    from sharding.rendering.classes import NO_CLASS, class_indices
     from trainer.pictures.classes import class_colors, exact_class, nearest_class
 
     with open_regular(path, follow_links=True) as file, open_picture(file, name=str(path)) as image:

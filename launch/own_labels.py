@@ -8,7 +8,6 @@ from sharding.inputs.labels import LabelOptions
 from sharding.work.problems import InputError
 from trainer.config.errors import ConfigError
 from trainer.inference.own_labels import OwnLabels
-from trainer.pictures.files import UnreadablePictureError
 
 _CONSTANT = re.compile(r"([^=:,]+=[^=,]+)(,[^=:,]+=[^=,]+)*")
 
@@ -37,6 +36,8 @@ def read_own_labels(text: str) -> OwnLabels:
         try:
             return dict(read(file, file.stem))
         except InputError as error:
+            from trainer.pictures.files import UnreadablePictureError
+
             raise UnreadablePictureError(f"has no label: {error.reason}") from error
 
     return labels_of

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, product
 from math import prod
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from sweeps.spaces.overrides import Overrides, apply
 from trainer.config.domains import Choice, Domain
 from trainer.config.errors import ConfigError
 from trainer.runs.config import RunConfig, config_to_dict, flatten
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Condition = Mapping[str, tuple[Any, ...]]
 """Paths of the same space, and the values of each with which a path has an effect."""
@@ -102,12 +103,14 @@ def draw(space: Space, *, num: int, seed: int) -> list[dict[str, Any]]:
     part is met once, and parts of different domains are paired at random. So no choice is forgotten by chance, as it
     easily is among independent draws.
     """
+    import numpy as np  # a mistake on the command line is answered before it is loaded
+
     random = np.random.default_rng(seed)
     columns = {path: _spread(domain, num, random) for path, domain in space.domains.items()}
     return [space.active({path: column[number] for path, column in columns.items()}) for number in range(num)]
 
 
-def _spread(domain: Domain, num: int, random: np.random.Generator) -> list[Any]:
+def _spread(domain: Domain, num: int, random: "np.random.Generator") -> list[Any]:
     """So many values in random order that cover the domain evenly."""
     if isinstance(domain, Choice):
         start = random.integers(len(domain.values))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
-from trainer.pictures.files import UnreadablePictureError
 
 OwnLabels = Callable[[Path], Mapping[str, str]]
 """A picture -> the text of each of its labels. Raises UnreadablePictureError if it has none."""
@@ -42,6 +41,8 @@ def own_numbers(file: Path, subject: Subject, own_labels: OwnLabels) -> dict[str
     for name in subject.method.further_labels.values():
         names = subject.manifest.labels[name].names
         if texts.get(name) not in names:
+            from trainer.pictures.files import UnreadablePictureError
+
             raise UnreadablePictureError(
                 f"has the own label {name} = {texts.get(name)!r}; the run knows: {', '.join(names)}"
             )

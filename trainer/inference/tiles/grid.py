@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from trainer.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,10 @@ def spans(length: int, tiling: Tiling, *, stride: int) -> list[tuple[int, int]]:
     return [(begin, min(begin + tiling.side, length)) for begin in begins]
 
 
-def weights(places: list[tuple[int, int]]) -> list[np.ndarray]:
+def weights(places: list[tuple[int, int]]) -> "list[np.ndarray]":
     """What each tile counts along its span, float32: ramps where neighbours overlap, and in all 1 at each pixel."""
+    import numpy as np  # a mistake on the command line is answered before it is loaded
+
     length = places[-1][1]
     raw = []
     for number, (begin, end) in enumerate(places):
