@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 
 from trainer.config.errors import ConfigError
@@ -66,6 +65,8 @@ def load_pretrained(config: PretrainedConfig) -> PretrainedFeatures:
     Raises:
         ConfigError: the weights are not there, cannot be downloaded, or are of another network.
     """
+    import torchvision  # which takes a second, and the FCN score reads no more than constants here
+
     builder = {"vgg16": torchvision.models.vgg16, "mobilenet_v2": torchvision.models.mobilenet_v2}[config.network]
     with torch.device("meta"):  # neither draws nor keeps initial weights, of which VGG-16 has half a gigabyte
         network: Any = builder(weights=None)
