@@ -168,11 +168,10 @@ class Loader:
             strands.append(Strand(reader, make_order(), place=place, prefetcher=prefetcher))
         self.num_samples = strands[0].order.num_samples
         """Of the split that are trained on: the length of an epoch (of a's, if unpaired)."""
-        source = BatchSource(strands, positions=positions)
-        spec = pixel_spec(data, subject.manifest, source, batch_size=batch_size, device_id=world.device_id)
+        self.source = BatchSource(strands, positions=positions)
+        spec = pixel_spec(data, subject.manifest, self.source, batch_size=batch_size, device_id=world.device_id)
         views, spec = subject.method.class_views, replace(spec, flat_target=flat_target)
-        self.source = source
-        self._stream = BatchStream(source, spec=spec, label=data.label, class_views=views, seed=seed)
+        self._stream = BatchStream(self.source, spec=spec, label=data.label, class_views=views, seed=seed)
 
     def __iter__(self) -> Self:
         return self

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from functools import cache
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.engine.compiled import uncompiled
 
@@ -47,6 +46,8 @@ class FlopCount:
     @contextmanager
     def step(self, num_images: int) -> Iterator[None]:
         """Inside, one step on so many images of this rank."""
+        from torch.utils.flop_counter import FlopCounterMode  # brings Triton's parts, which take seconds
+
         with uncompiled(), FlopCounterMode(display=False) as counter:
             yield
         self._total += counter.get_total_flops()

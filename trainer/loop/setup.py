@@ -36,7 +36,6 @@ from trainer.runs.batches import note_global_batch, planned
 from trainer.runs.config import RunConfig, config_to_dict, flatten
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.opened import OpenRun
-from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
 
 
@@ -52,16 +51,14 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         ConfigError: a file of the run is damaged, or the data set lacks what the run wants of it.
         CheckpointError: it has checkpoints, and none can be loaded.
     """
-    run, config, subject = opened.run, _shared(opened, world=world, to_console=to_console), opened.subject
+    config = _shared(opened, world=world, to_console=to_console)
     _check(opened)
-    method = _make_method(opened, world=world, to_console=to_console)
-    engine, average = _make_engine(config, method, world=world)
+    engine, average = _make_engine(config, _make_method(opened, world=world, to_console=to_console), world=world)
     checkpoints = _make_checkpoints(opened, engine=engine, average=average, world=world)
-    meter = Meter()
-    progress, elapsed_s = _resume(checkpoints, meter)
+    progress, elapsed_s = _resume(checkpoints, meter := Meter())
     position = progress.position
     translator = averaged_translator(engine.method, average, config=config, device=world.device)
-    loader = _open_loader(config, subject, world=world, position=position)
+    loader = _open_loader(config, opened.subject, world=world, position=position)
     trainer = Trainer(
         config=config,
         world=world,
@@ -70,27 +67,19 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         loader=loader,
         held_out=HeldOut(opened, world=world, translator=translator),
         checkpoints=checkpoints,
-        loggers=_make_loggers(run, opened.config, position=position, to_console=to_console) if world.is_main else [],
+        loggers=_make_loggers(opened, world=world, position=position, to_console=to_console),
         meter=meter,
-        measures=Measures(
-            engine,
-            average,
-            config=config.log,
-            world=world,
-            loader=loader,
-            folder=run.path,
-            is_paired=subject.pairing == "paired",
-        ),
+        measures=_make_measures(opened, engine, average, loader=loader, world=world),
         clock=Clock(position=position, elapsed_s=elapsed_s),
         position=position,
         step_number=progress.step,
         standing=progress.standing,
         keepers=make_keepers(config),
-        status=StatusWriter(run, world=world, total=config.train.total_images) if world.is_main else None,
+        status=StatusWriter(opened.run, world=world, total=config.train.total_images) if world.is_main else None,
     )
     trainer.events += _events(trainer)
     if world.is_main and not trainer.is_finished:
-        run.forget_early_stop()  # as of a later checkpoint, which is gone
+        opened.run.forget_early_stop()  # as of a later checkpoint, which is gone
     return trainer
 
 
@@ -186,7 +175,17 @@ def _open_loader(config: RunConfig, subject: Subject, *, world: World, position:
     )
 
 
-def _make_loggers(run: RunDir, config: RunConfig, *, position: int, to_console: bool) -> list[Logger]:
+def _make_measures(
+    opened: OpenRun, engine: Engine, average: MovingAverage, *, loader: Loader, world: World
+) -> Measures:
+    config, folder, is_paired = opened.config.log, opened.run.path, opened.subject.pairing == "paired"
+    return Measures(engine, average, config=config, world=world, loader=loader, folder=folder, is_paired=is_paired)
+
+
+def _make_loggers(opened: OpenRun, *, world: World, position: int, to_console: bool) -> list[Logger]:
+    if not world.is_main:
+        return []
+    run, config = opened.run, opened.config
     loggers: list[Logger] = [JsonlLogger(run.metrics_file, position=position)]
     if to_console:
         loggers.append(ConsoleLogger(total=config.train.total_images, position=position))
