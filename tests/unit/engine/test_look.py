@@ -49,7 +49,7 @@ def _train(folder: Path, dataset: Path, *, measures: bool, zero_stage: int = 0, 
             trainer.step()
     finally:
         trainer.close()
-    return read_metrics(run.metrics_file)
+    return [line for line in read_metrics(run.metrics_file) if "lr" in line]  # alarms have lines of their own
 
 
 def _losses(lines: list[Metrics]) -> list[dict[str, float]]:
