@@ -103,6 +103,7 @@ def test_trials_of_a_lost_machine_go_on_elsewhere(machines: list[Machine], tiny_
     assert [path.name for path in folder.path.glob(".tune-*")] == []
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(3 * PATIENCE_S)
 def test_a_sweep_goes_on_when_its_cluster_has_lost_its_head(
     machines: list[Machine], tiny_dataset: Path, tmp_path: Path

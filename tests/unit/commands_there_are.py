@@ -76,11 +76,11 @@ def resume_flags(command: str) -> frozenset[str]:
 
 @cache
 def benchmark_flags() -> frozenset[str]:
-    """The flags of `make bench` and `make bench-data`."""
-    from benchmarks import __main__, data
+    """The flags of `make bench`, `make bench-data` and `make bench-evaluate`."""
+    from benchmarks import __main__, data, translating
 
     shown = io.StringIO()
-    for options in (__main__.Options, data.Options):
+    for options in (__main__.Options, data.Options, translating.Options):
         with patch.dict(os.environ, {"COLUMNS": "80"}), redirect_stdout(shown), suppress(SystemExit):
             tyro.cli(options, args=["--help"])
     return _flags_in(shown.getvalue())

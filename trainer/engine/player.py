@@ -76,12 +76,7 @@ class PlayerEngine:
     ) -> None:
         import deepspeed
 
-        if config.sync_batch_norm:
-            synchronise(player.networks)
-        if config.activation_checkpointing:
-            recompute_activations(player.networks)
-        if config.compile != "off":
-            compile_networks(player.networks, config.compile, world.device)
+        _prepare(player.networks, config, world)
         router = _Router(player.networks).to(world.device)
         stepper = make_optimizer(trained(router), optimizer)
         engine: Any
@@ -192,6 +187,16 @@ class PlayerEngine:
         if self.loss_scale is not None and _LOSS_SCALE in saved:  # else the run had another precision
             self.loss_scale.load_state_dict(saved[_LOSS_SCALE])
             take_over_scaling(self.engine, self.loss_scale)
+
+
+def _prepare(networks: nn.ModuleDict, config: EngineConfig, world: World) -> None:
+    """Change in place how networks compute, before an engine takes them."""
+    if config.sync_batch_norm:
+        synchronise(networks)
+    if config.activation_checkpointing:
+        recompute_activations(networks)
+    if config.compile != "off":
+        compile_networks(networks, config.compile, world.device)
 
 
 def _note_faults(engine: Any) -> list[Exception]:
