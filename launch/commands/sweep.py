@@ -1,4 +1,4 @@
-"""`diptych sweep [PRESET]`: search loss weights and architectures; `diptych sweep best SWEEP`, `diptych sweep workspace SWEEP`."""
+"""`diptych sweep [PRESET]`: search loss weights and architectures; `diptych sweep best SWEEP` takes what it found."""
 
 
 def main(argv: list[str]) -> int:
