@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = {"torch", "torchvision", "torchmetrics", "deepspeed", "ray", "nvidia", "wandb", "scipy", "matplotlib", "optuna"}
+HEAVY = {"torch", "torchvision", "torchmetrics", "deepspeed", "ray", "nvidia.dali", "wandb", "scipy", "optuna"}
 
 
 def answer_of(*arguments: str, cwd: Path) -> tuple[subprocess.CompletedProcess, set[str]]:
@@ -21,4 +21,4 @@ def answer_of(*arguments: str, cwd: Path) -> tuple[subprocess.CompletedProcess, 
     lines = done.stderr.splitlines()
     imports = [line for line in lines if line.startswith("import time:")]
     done.stderr = "\n".join(line for line in lines if line not in set(imports))
-    return done, {line.rpartition("|")[2].strip().partition(".")[0] for line in imports} & HEAVY
+    return done, {line.rpartition("|")[2].strip() for line in imports} & HEAVY

@@ -96,7 +96,7 @@ def test_it_is_scored_and_shown(folder: Path):
 
 def test_translations_have_the_type_of_the_target(folder: Path):
     diptych("translate", "runs/deep", "--in", "in", "--out", "out", cwd=folder)
-    made = {path.name: decode(path.read_bytes(), name=path.name) for path in sorted((folder / "out").iterdir())}
+    made = {path.name: decode(path.read_bytes(), name=path.name) for path in sorted((folder / "out").glob("[!.]*"))}
     assert {name: (pixels.shape, str(pixels.dtype)) for name, pixels in made.items()} == {
         "plain.npy": ((20, 30, 5), "float32"),
         "tile.npy": ((HEIGHT, WIDTH, 5), "float32"),

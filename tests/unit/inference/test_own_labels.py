@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def translated(run: RunDir, folder: Path, out: Path, *flags: str, status: int = 0) -> dict[str, np.ndarray]:
     given = ["--in", str(folder), "--out", str(out), "--device", "cpu", *flags]
     assert main([str(run.path), *given]) == status
-    return {path.name: np.asarray(Image.open(path)) for path in out.iterdir()}
+    return {path.name: np.asarray(Image.open(path)) for path in out.glob("[!.]*")}
 
 
 def test_each_picture_keeps_its_own_as_its_name_tells(keeping: RunDir, folder: Path, tmp_path: Path):

@@ -32,7 +32,7 @@ def picture(tmp_path: Path) -> Path:
 def translated(run: RunDir, picture: Path, *flags: str) -> dict[str, np.ndarray]:
     out = picture.parents[1] / "-".join(["out of", run.path.name, *flags])
     assert main([str(run.path), "--in", str(picture), "--out", str(out), "--device", "cpu", *flags]) == 0
-    return {path.name: np.asarray(Image.open(path)) for path in sorted(out.iterdir())}
+    return {path.name: np.asarray(Image.open(path)) for path in sorted(out.glob("[!.]*"))}
 
 
 def test_reconstructions_of_codes_drawn_for_the_picture(labelled_dataset: Path, picture: Path):
