@@ -67,7 +67,7 @@ def trained(world: World, stage: int) -> tuple[list[dict[str, float]], np.ndarra
     return steps, state_of(engine, "decoder")
 
 
-@pytest.mark.parametrize("stage", [0, 3])
+@pytest.mark.parametrize("stage", [0, pytest.param(3, marks=pytest.mark.soak)])
 def test_ranks_decide_alike_and_as_one_would(stage: int) -> None:
     (lone, alone), *ranks = [*run_ranks(trained, 1, stage), *run_ranks(trained, 2, stage)]
     assert [steps for steps, _ in ranks] == [lone, lone]

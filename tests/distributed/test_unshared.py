@@ -21,7 +21,6 @@ from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 TOTAL, STOP_AT = 12, 6
-STAGES = (0, 1, 3)
 RUN = RunDir(Path("run"))
 """Relative: each rank has another present folder, as another machine has another disk."""
 
@@ -71,7 +70,7 @@ def train_in(world: World, folder: Path, config: RunConfig, apart: bool, stop_at
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [0, 1, pytest.param(3, marks=pytest.mark.soak)])
 def test_a_resumed_run_equals_an_undisturbed_one(stage: int, tiny_dataset: Path, tmp_path: Path):
     config = config_of(tiny_dataset, stage=stage)
     expected, _ = run_ranks(train_in, 2, tmp_path, config, False, None)

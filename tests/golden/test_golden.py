@@ -28,8 +28,9 @@ TOLERANCE = 1e-3
 
 
 def presets() -> list[Any]:
-    """Those of the papers' own settings are slow: other presets train each of these methods, too."""
-    return [pytest.param(name, marks=pytest.mark.slow if name.startswith("papers-") else ()) for name in preset_names()]
+    """Those of the papers' own settings are in the soak tier: other presets train each of these methods, too."""
+    soak = [pytest.mark.slow, pytest.mark.soak]
+    return [pytest.param(name, marks=soak if name.startswith("papers-") else ()) for name in preset_names()]
 
 
 @pytest.mark.parametrize("preset", presets())

@@ -87,7 +87,7 @@ def test_losses_are_the_same_to_the_last_bit_whether_steps_are_looked_at(tiny_da
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("zero_stage", "accumulation"), [(1, 1), (3, 1), (0, 2)])
+@pytest.mark.parametrize(("zero_stage", "accumulation"), [(1, 1), pytest.param(3, 1, marks=pytest.mark.soak), (0, 2)])
 def test_all_ways_to_step_show_the_same(zero_stage: int, accumulation: int, tiny_dataset: Path, tmp_path: Path) -> None:
     first = _train(tmp_path / "plain", tiny_dataset, measures=True, accumulation=accumulation)[1]
     other = _train(tmp_path / "other", tiny_dataset, measures=True, zero_stage=zero_stage, accumulation=accumulation)[1]
