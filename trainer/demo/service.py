@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from sharding.errors import DatasetError
+from sharding.format.codec.header import open_picture
 from sharding.format.manifest import View
 from trainer.config.errors import ConfigError
 from trainer.data.randomness import seeded
@@ -113,16 +114,16 @@ class DemoService:
         Raises UnfitError.
         """
         try:
+            with open_picture(io.BytesIO(content), name="the picture", most_pixels=MOST_PIXELS):
+                pass  # before it is decoded: a small file may announce a huge picture
             operation = self._operation(asked)
             with tempfile.NamedTemporaryFile(suffix=".png") as file:
                 file.write(content)
                 file.flush()
                 pixels = read_picture(Path(file.name), view=operation.source, classes=self.opened.manifest.classes)
-            if pixels.shape[0] * pixels.shape[1] > MOST_PIXELS:
-                raise UnfitError(f"the picture has more than {MOST_PIXELS / 1e6:.0f} million pixels")
             with self._lock, seeded(asked.seed, "demo", device=self.device):
                 image = translate_image(operation, from_stored(pixels, operation.source), device=self.device)
-        except (UnreadablePictureError, ConfigError) as error:
+        except (UnreadablePictureError, DatasetError, ConfigError) as error:
             raise UnfitError(str(error)) from error
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

@@ -1,6 +1,8 @@
 """The demo's requests: what they give, and what they refuse."""
 
 import io
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,16 @@ from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 CPU = torch.device("cpu")
+
+
+def announcing(side: int) -> bytes:
+    """A PNG of a few bytes whose header announces a picture of side x side pixels."""
+    content = bytearray(png_bytes(np.zeros((2, 2), np.uint8)))
+    content[16:24] = struct.pack(">II", side, side)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
 PNG = {"content-type": "image/png"}
 
 
@@ -83,6 +95,11 @@ def test_what_cannot_be_translated_is_told(
 ):
     answer = client.post(address, content=content, headers=headers)
     assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+
+
+def test_a_picture_is_measured_before_it_is_decoded(client: TestClient):
+    answer = client.post("/api/translate", content=announcing(5000), headers=PNG)
+    assert answer.json()["error"] == "the picture: announces 5000x5000 pixels, where 4194304 are the most"
 
 
 def test_a_page_for_this_machine_answers_to_no_other_name(client: TestClient):
