@@ -28,9 +28,17 @@ TOLERANCE = 1e-3
 
 
 def presets() -> list[Any]:
-    """Those of the papers' own settings are in the soak tier: other presets train each of these methods, too."""
+    """Those of the papers' own settings and of photos are in the soak tier: others train each of these methods, too."""
     soak = [pytest.mark.slow, pytest.mark.soak]
-    return [pytest.param(name, marks=soak if name.startswith("papers-") else ()) for name in preset_names()]
+    kinds = ("papers-", "photos-")
+    return [pytest.param(name, marks=soak if name.startswith(kinds) else ()) for name in preset_names()]
+
+
+def test_a_preset_of_each_method_is_compared_at_every_change():
+    here = {name for preset in presets() if not preset.marks for name in preset.values}
+    assert {load_preset(name).method.name for name in here} == {
+        load_preset(name).method.name for name in preset_names()
+    }
 
 
 @pytest.mark.parametrize("preset", presets())

@@ -24,7 +24,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-@pytest.mark.parametrize("store", [("--store", "original"), ("--size", "16", "24")])
+@pytest.mark.parametrize(
+    "store", [("--store", "original"), pytest.param(("--size", "16", "24"), marks=pytest.mark.soak)]
+)
 def test_shards_depend_neither_on_processes_nor_on_machines(
     photos: Path, tmp_path: Path, shard: Run, monkeypatch: pytest.MonkeyPatch, store: tuple[str, ...]
 ) -> None:
