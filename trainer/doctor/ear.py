@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.doctor.alarms import findings
+from trainer.doctor.signs import MANY
 from trainer.monitoring import Logger, Metrics
 
-_LINES = 10
 _SILENCE = 20
 """Lines without it, after which the same finding is told again."""
 
@@ -21,7 +21,7 @@ class Doctor:
 
     def __init__(self, others: Sequence[Logger]) -> None:
         self._others = list(others)
-        self._lines: deque[Metrics] = deque(maxlen=_LINES)
+        self._lines: deque[Metrics] = deque(maxlen=MANY)
         self._told: dict[str, int] = {}
 
     def log(self, metrics: Metrics) -> None:

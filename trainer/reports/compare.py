@@ -13,8 +13,7 @@ from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.evaluation.comparison import ScoreRow
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.reports.charts import is_number
-from trainer.reports.page import Evaluation, find_template, read_evaluations
+from trainer.reports.page import Evaluation, find_template, numbers, read_evaluations
 from trainer.reports.pictures import Picture, UnusablePictureError, embed, encoded, find_grids
 from trainer.runs.config import flatten
 from trainer.runs.rundir import RunDir
@@ -67,8 +66,7 @@ def open_compared(name: str, run: RunDir, translations: Sequence[Image.Image] | 
     """What the page tells of a run. Raises ConfigError if its files are damaged."""
     metrics = read_metrics(run.metrics_file)
     evaluations, _ = read_evaluations(run)
-    times = [line["time_s"] for line in metrics if is_number(line.get("time_s"))]
-    speeds = [each for line in metrics if is_number(each := line.get("throughput/images_per_s"))]
+    times, speeds = numbers(metrics, "time_s"), numbers(metrics, "throughput/images_per_s")
     return ComparedRun(
         name=name,
         run=run,

@@ -1,7 +1,7 @@
 """report.html: one page about a run, complete in itself, that opens anywhere without a network."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,6 +20,7 @@ from trainer.monitoring.metrics_file import read_metrics
 from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
 from trainer.reports.noticed import noticed
 from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
+from trainer.runs.config import flatten
 from trainer.runs.rundir import RunDir
 
 _LONGEST_TEXT = 20_000  # characters of one value
@@ -107,7 +108,7 @@ def render_report(run: RunDir) -> str:
         hover=[chart.hover() for chart in charts],
         chart_size=(WIDTH, HEIGHT),
         grids=grids,
-        settings=list(_flatten(record["config"])),
+        settings=list(flatten(record["config"]).items()),
         notes=notes,
     )
 
@@ -201,7 +202,7 @@ def _tiles(
         if row.score.is_headline:
             note = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
             tiles.append(Tile(label=row.title, value=row.show(row.translation), note=note))
-    times, speeds = _numbers(metrics, "time_s"), _numbers(metrics, "throughput/images_per_s")
+    times, speeds = numbers(metrics, "time_s"), numbers(metrics, "throughput/images_per_s")
     if times:
         speed = f"{median(speeds):.1f} images/s" if speeds else ""
         seconds = min(max(0, round(max(times))), _LONGEST_TIME_S)
@@ -209,14 +210,6 @@ def _tiles(
     return tiles
 
 
-def _numbers(metrics: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+def numbers(metrics: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """The values of a key, of the lines that have a number there."""
     return [line[key] for line in metrics if is_number(line.get(key))]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names, as on the command line."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

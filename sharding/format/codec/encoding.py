@@ -1,7 +1,7 @@
 """Pixels -> encoded bytes: the same bytes each time, without metadata."""
 
 import io
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -89,15 +89,18 @@ def _tiff(pixels: np.ndarray, channels: int) -> bytes:
     import tifffile
 
     buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="rgb" if channels in (3, 4) else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unspecified"] * (channels - (3 if channels in (3, 4) else 1)),
-        compression="zlib",
-        predictor=True,
-        metadata=None,
-        software=False,
-    )
+    tifffile.imwrite(buffer, pixels, **tiff_options(channels))
     return buffer.getvalue()
+
+
+def tiff_options(channels: int) -> dict[str, Any]:
+    """How a TIFF is written, whole or by rows: compressed without loss, channels side by side, without its writer."""
+    return {
+        "photometric": "rgb" if channels in (3, 4) else "minisblack",
+        "planarconfig": "contig" if channels > 1 else None,
+        "extrasamples": ["unspecified"] * (channels - (3 if channels in (3, 4) else 1)),
+        "compression": "zlib",
+        "predictor": True,
+        "metadata": None,
+        "software": False,
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sharding.errors import DatasetError
+from sharding.format.codec.encoding import tiff_options
 from sharding.format.codec.tiff import TiffLayout, read_layout
 from sharding.storage.files import open_regular
 
@@ -127,15 +128,9 @@ def encode_rows(
             shape=(height, width, channels) if channels > 1 else (height, width),
             dtype=dtype,
             tile=(_TILE, _TILE),
-            photometric="rgb" if channels in (3, 4) else "minisblack",
-            planarconfig="contig" if channels > 1 else None,
-            extrasamples=["unspecified"] * (channels - (3 if channels in (3, 4) else 1)),
-            compression="zlib",
-            predictor=True,
-            metadata=None,
-            software=False,
             extratags=tags,
             maxworkers=1,
+            **tiff_options(channels),
         )
 
 
