@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = {"torch", "torchvision", "torchmetrics", "deepspeed", "ray", "nvidia.dali", "wandb", "scipy", "optuna"}
+HEAVY = {
+    *("torch", "torchvision", "torchmetrics", "deepspeed", "nvidia.dali", "pynvml"),
+    *("ray", "optuna", "wandb", "scipy", "matplotlib"),
+}
 
 
 def answer_of(*arguments: str, cwd: Path) -> tuple[subprocess.CompletedProcess, set[str]]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import launch.commands
 from launch.cli import commands, main
 from tests.tiny_run import tiny_config, write_tiny_run
 from tests.unit.data.tiny_shards import write_noisy_dataset
-from trainer.presets import preset_names
+from trainer.presets import load_preset, preset_names
 from trainer.runs.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -182,5 +183,8 @@ def test_a_wrong_command_line_is_wrong_input(arguments: list[str], here: Path) -
 
 def test_presets_are_listed_with_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets"]) == 0
-    words = capsys.readouterr().out.split()
-    assert set(preset_names()) <= set(words)
+    lines = capsys.readouterr().out.splitlines()
+    named = [(line.strip(), told) for line, told in pairwise(lines) if re.match(r"  \S", line)]
+    assert sorted(name for name, _ in named) == preset_names()
+    assert all(told.startswith("      ") for _, told in named)
+    assert load_preset(named[0][0])

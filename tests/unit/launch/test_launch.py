@@ -59,7 +59,7 @@ def test_a_mistake_is_answered_at_once(arguments: list[str], words: list[str], t
     assert "Traceback" not in said
     for word in words:
         assert word in said, said
-    assert not heavy
+    assert heavy <= {"pynvml"}  # which counts GPUs
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 

@@ -80,7 +80,7 @@ def test_a_misuse_is_answered_without_loading_what_searches_and_trains(tmp_path:
     done, heavy = answer_of("sweep", "--ranks-per-trial", str(count_cores() + 1), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ranks_per_trial")
-    assert not heavy
+    assert heavy <= {"pynvml"}  # which counts GPUs
 
 
 def test_a_score_that_the_target_lacks_is_refused(map_dataset: Path) -> None:
