@@ -11,7 +11,7 @@ from torch import Tensor
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.evaluation.bootstrap import Interval
-from trainer.evaluation.metrics.base import HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
+from trainer.evaluation.metrics.base import HasImages, HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
 from trainer.evaluation.metrics.segmentation import Confusion, HasConfusion
 from trainer.evaluation.passes import Passes, Side
@@ -150,6 +150,14 @@ class Contestant:
         for metric in (*self.metrics.pairs, *self.metrics.sets, *self.metrics.batches):
             if isinstance(metric, HasIntervals):
                 found |= {f"{self.prefix}/{name}": ends for name, ends in metric.intervals().items()}
+        return found
+
+    def images(self) -> dict[str, list[float]]:
+        """Of those of the results that each image has by itself, by key; see `HasImages`."""
+        found: dict[str, list[float]] = {}
+        for metric in (*self.metrics.pairs, *self.metrics.batches):
+            if isinstance(metric, HasImages):
+                found |= {f"{self.prefix}/{name}": values.tolist() for name, values in metric.images().items()}
         return found
 
     def confusions(self) -> list[Confusion]:

@@ -19,6 +19,7 @@ from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluator import SplitEvaluator, scored_view
+from trainer.evaluation.extremes import Extremes, write_extremes
 from trainer.evaluation.group_tables import group_tables
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.evaluation.judges.group_judge import take_groups
@@ -88,7 +89,8 @@ def evaluate_run(
     drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=f"{entry} after {position} images")]
     groups = _take_groups(scores, evaluator.intervals, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
-    write_evaluation(run, split=entry, position=position, scores=scores, intervals=evaluator.intervals, **told)
+    told |= {"intervals": evaluator.intervals, "extremes": evaluator.extremes}
+    write_evaluation(run, split=entry, position=position, scores=scores, **told)
     console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * kept.is_read)
     for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):
         console.print(table)
@@ -150,6 +152,7 @@ def write_evaluation(
     notes: Mapping[str, str] | None = None,
     groups: Groups | None = None,
     intervals: Mapping[str, Interval] | None = None,
+    extremes: Mapping[str, Extremes] = MappingProxyType({}),
 ) -> None:
     """Put the scores of one split into evaluation.json; those of other splits, and of later checkpoints, stay.
 
@@ -159,7 +162,9 @@ def write_evaluation(
         notes: how scores came about, by who gave them.
         groups: label -> its value -> `num_images` and `scores` of the images that have it.
         intervals: of scores that have one, by key.
+        extremes: the worst and best images by scores that images have, by key.
     """
+    worst_and_best = write_extremes(extremes)
     entry: dict[str, Any] = {
         "position": position,
         "num_images": num_images,
@@ -174,7 +179,9 @@ def write_evaluation(
         notes = {**before.get("notes", {}), **(notes or {})}
         groups = {**before.get("groups", {}), **(groups or {})}
         intervals = {**_known_intervals(before), **(intervals or {})}
-    entry |= {name: dict(found) for name, found in (("notes", notes), ("groups", groups)) if found}
+        worst_and_best = {**before.get("extremes", {}), **worst_and_best}
+    named = (("notes", notes), ("groups", groups), ("extremes", worst_and_best))
+    entry |= {name: dict(found) for name, found in named if found}
     if intervals:
         of = {key: [*ends] for key, ends in intervals.items()}
         entry["intervals"] = {"resamples": RESAMPLES, "level": LEVEL, "of": of}

@@ -10,6 +10,7 @@ from trainer.evaluation.baselines import make_baselines
 from trainer.evaluation.bootstrap import NOTE, Interval
 from trainer.evaluation.contestants import Contestant, Keep, translations
 from trainer.evaluation.encoders.encoder import Encoder
+from trainer.evaluation.extremes import Extremes, find_extremes
 from trainer.evaluation.label_scores import LabelScores
 from trainer.evaluation.metrics.base import Judge, ScoredView
 from trainer.evaluation.metrics.segmentation import Confusion
@@ -42,7 +43,7 @@ class SplitEvaluator:
         seed: of the run.
         judges: whose scores are wanted beside those that every run gets.
         encoder: by whose features images are compared, too.
-        with_intervals: whether `intervals` are wanted.
+        with_intervals: whether `intervals` and `extremes` are wanted.
         tell: hears how many images of this rank have passed, and of how many.
         world: every rank takes part, and gets the scores of the whole split.
 
@@ -75,9 +76,13 @@ class SplitEvaluator:
         self.with_intervals, self._tell = with_intervals, tell
         self.intervals: dict[str, Interval] = {}
         """Of the scores of the last call that have one, and of the baselines', by key."""
+        self.extremes: dict[str, Extremes] = {}
+        """The worst and best images of the last call, by key of the score."""
         self.confusions: list[Confusion] = []
         """Of the translations of the last call."""
         self._baselines: dict[str, float] | None = None
+        self._samples: list[tuple[str, int]] = []
+        """Names and places of this rank's images that pass with a and b together."""
 
     def __call__(self, translator: Translator, *, keep: Keep = lambda images, side: images) -> dict[str, float]:
         """Scores by key, of what the method can do; which way is better, the catalogue says (`scores.py`).
@@ -141,15 +146,26 @@ class SplitEvaluator:
             results |= contestant.results(self.passes.world)
             if self.with_intervals:
                 self.intervals |= contestant.intervals()
+        if self.with_intervals:
+            self._find_extremes([each for each in together if each.prefix == "eval"])
         return results
+
+    def _find_extremes(self, contestants: Sequence[Contestant]) -> None:
+        """Of those that have seen the images a and b together."""
+        samples = [sample for part in self.passes.world.gather(self._samples) for sample in part]
+        values = {key: numbers for each in contestants for key, numbers in each.images().items()}
+        self.extremes = find_extremes(values, samples)
 
     def _let_pass(self, passes: Mapping[Side, Sequence[Callable[[Batch], None]]], *, singly: bool) -> None:
         """The images of each pass, to all who take them; and tell how far it is."""
+        self._samples = []
         done, total = 0, sum(self.passes.num_images(side, self.split) for side in passes)
         for side, takers in passes.items():
             for batch in self.passes.images(side, self.split, singly=singly):
                 for take in takers:
                     take(batch)
+                if side == "together":
+                    self._samples += zip(batch.keys, batch.index.tolist(), strict=True)
                 done += len(batch.b)
                 if self._tell is not None:
                     self._tell(done, total)

@@ -110,6 +110,7 @@ class HeldOut:
                 scores=scores,
                 notes=evaluator.notes,
                 intervals=evaluator.intervals,
+                extremes=evaluator.extremes,
             )
             about = f"{split} after {position} images"
             draw_confusions(evaluator.confusions, beside=self.run.evaluation_picture, about=about)

@@ -84,6 +84,23 @@ class _Intervals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What evaluation.json holds of one image."""
+
+    key: _Name
+    place: Count
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Extremes:
+    """What evaluation.json holds of the images that are worst and best by a score."""
+
+    worst: Annotated[list[_Case], Field(max_length=1000)]
+    best: Annotated[list[_Case], Field(max_length=1000)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Evaluation:
     """What evaluation.json holds of one split."""
 
@@ -95,6 +112,8 @@ class _Evaluation:
     groups: dict[_Name, dict[_Name, _Group]] = field(default_factory=dict)
     """Label -> its value -> the scores of the images that have it."""
     intervals: _Intervals | None = None
+    extremes: dict[str, _Extremes] = field(default_factory=dict)
+    """By key of the score; see `trainer.evaluation.extremes`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,17 @@ class HasIntervals(Protocol):
         ...
 
 
+@runtime_checkable
+class HasImages(Protocol):
+    """A metric some of whose scores each image has by itself."""
+
+    def images(self) -> dict[str, Tensor]:
+        """By name of the score, (N,) of all ranks' images in the order of ranks and batches, NaN where an image has
+        none; called after `merge` and `compute`.
+        """
+        ...
+
+
 class PairMetric(Metric, Protocol):
     """Compares each translated image with its own target."""
 
@@ -153,6 +164,9 @@ class ImageMean:
     def compute(self) -> dict[str, float]:
         total, count = self.totals.tolist()
         return {self.name: total / count} if count else {}
+
+    def images(self) -> dict[str, Tensor]:
+        return {self.name: torch.cat(self._values)} if self._values else {}
 
     def intervals(self) -> dict[str, Interval]:
         found = mean_interval(torch.cat(self._values)) if self._values else None

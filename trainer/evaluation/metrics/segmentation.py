@@ -108,6 +108,11 @@ class Confusion:
         }
         return {f"{self.prefix}{name}": value for name, value in scores.items()}
 
+    def images(self) -> dict[str, Tensor]:
+        """See `HasImages`: scores of each image's own matrix; none where images are too many."""
+        num = len(self.names)
+        return self._scores(torch.cat(self._each).double().view(-1, num, num)) if self._each else {}
+
     def intervals(self) -> dict[str, Interval]:
         """See `HasIntervals`. Of classes that a resample lacks, the resamples count that have them."""
         num = len(self.names)
@@ -145,6 +150,10 @@ class SegmentationScores:
 
     def compute(self) -> dict[str, float]:
         return self.confusion.compute()
+
+    def images(self) -> dict[str, Tensor]:
+        """See `HasImages`."""
+        return self.confusion.images()
 
     def intervals(self) -> dict[str, Interval]:
         """See `HasIntervals`."""
