@@ -22,9 +22,10 @@ from trainer.runs.rundir import RunDir
 NUM_STEPS = 12
 SAVED_STEP = 7
 """Not a multiple of any number of critic steps, so that resuming must know where in its turn each player is."""
-TOLERANCE = 1e-3
-"""Relative. Two processors, one with AVX-512 and one without, gave the same digits, since tests keep to AVX2
-(`tests/conftest.py`); with AVX-512 the same losses were up to 5 % off, because training amplifies the last digits."""
+TOLERANCE, GROWTH = 3e-5, 2.5
+"""Of the first step, of a loss or of 1; and by how much it is larger at each step, because training amplifies last
+digits. Tests keep to AVX2 (`tests/conftest.py`), so AMD's processors with and without AVX-512 give the same digits.
+An Intel Xeon gives the same for two steps; then they part, by up to 1e-4 at the fourth and 2e-3 at the eighth."""
 
 
 def presets() -> list[Any]:
@@ -51,8 +52,9 @@ def test_losses_are_those_on_record_and_a_resumed_run_repeats_them(
     if update_golden:
         golden.write_text("\n".join(lines) + "\n")
     expected = golden.read_text().splitlines()
-    for line, wanted in zip(lines, expected, strict=True):
-        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=TOLERANCE, abs=1e-4), f"{line!r} was {wanted!r}"
+    for step, (line, wanted) in enumerate(zip(lines, expected, strict=True)):
+        most = TOLERANCE * GROWTH**step
+        assert _numbers(line) == pytest.approx(_numbers(wanted), rel=most, abs=most), f"{line!r} was {wanted!r}"
 
 
 _TRAINED: dict[str, list[str]] = {}

@@ -193,7 +193,7 @@ def test_a_second_split_leaves_the_first(tiny_run):
 def test_the_table_shows_margins(tiny_run):
     console = Console(record=True, width=120, file=io.StringIO())
     evaluate_run(open_run(tiny_run), device=CPU, console=console)
-    text = console.export_text()
+    text = " ".join(console.export_text().split())  # a long path breaks the title
     assert "PSNR" in text
     assert "dB" in text
     assert f"after {POSITION} images" in text
