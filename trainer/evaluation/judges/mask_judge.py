@@ -14,7 +14,8 @@ from trainer.evaluation.judges.label_maps import Beside, class_reader
 from trainer.evaluation.metrics.base import Metrics, ScoredView
 from trainer.evaluation.metrics.psnr import decibels
 from trainer.evaluation.metrics.segmentation import Confusion
-from trainer.evaluation.metrics.ssim import WINDOW, ssim_map
+from trainer.evaluation.metrics.ssim import ssim_map
+from trainer.losses.structure import WINDOW
 from trainer.pictures.classes import NO_CLASS, class_colors, exact_class, nearest_class
 from trainer.pictures.tensors import to_levels
 from trainer.ranks.world import World

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.evaluation.metrics.base import ImageMean, ScoredView
-from trainer.evaluation.metrics.ssim import compared
 from trainer.evaluation.score import LEAST_OF_SCALES
+from trainer.losses.structure import compared
 from trainer.pictures.tensors import to_levels
 
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -36,6 +36,9 @@ class Pix2PixConfig(MethodConfig):
     weight_l1: LossWeight = 100.0
     """Weight of the L1 distance to the target (lambda of equation 4); 0 leaves the GAN alone."""
 
+    weight_structure: LossWeight = 0.0
+    """Weight of 1 - SSIM to the target (Zhao et al. 2017, arXiv:1511.08861), which sees faint lines that L1 hardly
+    does; 0 is off, as in the paper. A run's own SSIM is then what it was trained for."""
     weight_feature: LossWeight = 0.0
     """Weight of the L1 distance to the target in the features of `pretrained` (a perceptual loss, as of Johnson et al.
     2016, arXiv:1603.08155, but of one layer and not squared); 0 is off, as in the paper, and loads nothing."""
@@ -48,7 +51,7 @@ class Pix2PixConfig(MethodConfig):
 
     def check_fields(self) -> None:
         """Raise ConfigError for a method without a loss."""
-        total = self.weight_gan + self.weight_l1 + self.weight_feature
+        total = self.weight_gan + self.weight_l1 + self.weight_structure + self.weight_feature
         require(total > 0, "weight_l1", self.weight_l1, "one weight must be above 0.")
 
     def check(self, data: DataConfig) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainer.config.method import Task
 from trainer.data.batch import Batch
 from trainer.losses.adversarial import discriminator_losses, generator_loss
+from trainer.losses.structure import structure_loss
 from trainer.methods.base import Method, Networks, Player
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.shared.adversary import discriminator_player, generator_player, penalties
@@ -88,6 +89,8 @@ class Pix2Pix(Method):
             terms["gan"] = self.config.weight_gan * generator_loss(self.config.adversarial, fake=logits)
         if self.config.weight_l1 > 0:
             terms["l1"] = self.config.weight_l1 * F.l1_loss(fake_b, batch.b)
+        if self.config.weight_structure > 0:
+            terms["structure"] = self.config.weight_structure * structure_loss(fake_b, batch.b)
         if self.distance is not None:
             terms["feature"] = self.config.weight_feature * self.distance(fake_b, batch.b)
         return terms
