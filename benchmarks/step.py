@@ -94,7 +94,7 @@ def ours(case: Case, world: World) -> Step:
         batch_size_per_gpu=case.batch_size,
         world=world,
     )
-    batch = _in_format(case.batch(world.device), torch.channels_last)  # as the loader gives it
+    batch = in_format(case.batch(world.device), torch.channels_last)  # as the loader gives it
     return lambda: engine.train_step(batch, step=0)
 
 
@@ -110,7 +110,7 @@ def without_deepspeed(case: Case, world: World) -> Step:
     modules = {name: network for networks in players.values() for name, network in networks.items()}
     calls = {name: autocasting(network, device=world.device, dtype=dtype) for name, network in modules.items()}
     networks = Networks(calls, modules)
-    batch = _in_format(case.batch(world.device), layout)
+    batch = in_format(case.batch(world.device), layout)
 
     def step() -> None:
         fakes = method.forward(networks, batch)
@@ -168,20 +168,22 @@ def incumbent(case: Case, world: World, clone: Path) -> Step:
     former, sys.argv = sys.argv, arguments
     try:
         options = importlib.import_module("options.train_options").TrainOptions().parse()
-        options.device = world.device  # as its newest train.py does; older versions go by --gpu_ids
+        # Its newest train.py asks the machine for the device and sets it so; versions with --gpu_ids never look at it.
+        options.device = world.device
         model = importlib.import_module("models").create_model(options)
+        # In its newest version this is what draws weights and moves networks; in all, it prints and makes schedulers.
+        model.setup(options)
     finally:
         sys.argv = former
-    for name in model.model_names:
-        # In its newest version `setup` does so, which also wraps them for several ranks where there is a process group.
-        getattr(model, f"net{name}").to(world.device)
+        sys.path.remove(str(clone))
     batch = case.batch(world.device)
     paths = [""] * case.batch_size
     model.set_input({"A": batch.a, "B": batch.b, "A_paths": paths, "B_paths": paths})
     return model.optimize_parameters
 
 
-def _in_format(batch: Batch, layout: torch.memory_format) -> Batch:
+def in_format(batch: Batch, layout: torch.memory_format) -> Batch:
+    """The batch as the loader gives it to an engine of this layout."""
     a, b = (image.contiguous(memory_format=layout) for image in (batch.a, batch.b))
     return Batch(a=a, b=b, index=batch.index)
 

@@ -30,8 +30,11 @@ class Model:
 
     def __init__(self, options):
         self.device = {device}
-        self.netG = torch.nn.Conv2d(3, 3, 1)
-        self.netD = torch.nn.Conv2d(6, 1, 1)
+        self.netG = self.netD = None
+
+    def setup(self, options):
+        self.netG = torch.nn.Conv2d(3, 3, 1).to(self.device)
+        self.netD = torch.nn.Conv2d(6, 1, 1).to(self.device)
 
     def set_input(self, batch):
         self.a, self.b = batch["A"].to(self.device), batch["B"].to(self.device)
@@ -50,7 +53,9 @@ def create_model(options):
 def test_a_step_of_each_version_of_the_incumbent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu_ids: str, device: str
 ):
-    """Stand-ins with the names that its `train.py` uses: who says where the networks lie is what differs."""
+    """Stand-ins with the names that its `train.py` uses: who says where the networks lie is what differs. The newest
+    makes them in `setup`.
+    """
     for folder in ("options", "models"):
         (tmp_path / folder).mkdir()
     (tmp_path / "options" / "base_options.py").write_text("--gpu_ids" if gpu_ids else "")

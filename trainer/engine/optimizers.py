@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trainer.config.optimizer import Algorithm, OptimizerConfig
+from trainer.engine.fused_adam import FusedAdam
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -15,9 +16,13 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) 
 
 
 def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.algorithm == "adamw" else torch.optim.Adam
-    betas = (config.beta1, config.beta2)
-    return kind(parameters, lr=config.lr, betas=betas, weight_decay=config.weight_decay, fused=True)
+    return FusedAdam(
+        parameters,
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        weight_decay=config.weight_decay,
+        decouples_decay=config.algorithm == "adamw",
+    )
 
 
 def _rmsprop(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:

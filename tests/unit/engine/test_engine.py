@@ -16,6 +16,7 @@ from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import PlayerOptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
+from trainer.engine.fused_adam import FusedAdam
 from trainer.methods.pix2pix.config import Pix2PixConfig
 from trainer.methods.registry import build_method
 from trainer.presets import DEFAULT, load_preset
@@ -118,11 +119,11 @@ def test_each_player_has_the_optimizer_that_it_is_given(zero_stage: int):
     optimizers = {name: player.engine.optimizer for name, player in engine.players.items()}
     inner = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in optimizers.items()}
     kinds = {name: type(optimizer) for name, optimizer in inner.items()}
-    assert kinds == {"discriminator": torch.optim.RMSprop, "generator": torch.optim.AdamW}
+    assert kinds == {"discriminator": torch.optim.RMSprop, "generator": FusedAdam}
     critic, generator = (inner[name].param_groups[0] for name in ("discriminator", "generator"))
     assert (critic["lr"], critic["alpha"], critic["weight_decay"]) == (pytest.approx(5e-4), 0.95, 0)
     assert (generator["lr"], generator["betas"]) == (pytest.approx(1e-5), (0.9, 0.999))
-    assert generator["weight_decay"] == 0.1
+    assert (generator["weight_decay"], generator["decoupled_weight_decay"]) == (0.1, True)  # which makes it AdamW
     engine.set_learning_rate(1e-4)  # as at a tenth of the schedule
     assert [inner[name].param_groups[0]["lr"] for name in inner] == pytest.approx([5e-5, 1e-6])
 
