@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from trainer.runs.machine import processor_name
+
 
 def describe_machine(*packages: str) -> str:
     """Date, processor or GPU, cores and the versions of `packages`: a figure without them means nothing."""
@@ -22,9 +24,8 @@ def describe_machine(*packages: str) -> str:
 
 def _processor() -> str:
     """Name and the vector extensions that decide how fast convolutions are."""
-    info = Path("/proc/cpuinfo")
+    info, name = Path("/proc/cpuinfo"), processor_name()
     lines = info.read_text().splitlines() if info.is_file() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     found = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     return f"{name} ({', '.join(found)})" if found else name

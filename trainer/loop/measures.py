@@ -54,8 +54,10 @@ class Measures:
         self._meter = Meter()
         self._flops = FlopCount()
         self._steps = 0
+        self._images = 0
         periods = [player.period for player in engine.method.players.values()]
         self._turn = math.lcm(*periods)
+        self._processor = (0, time.process_time())
         self._before = engine.phases.totals()
         self._read = (time.monotonic(), loader.source.reading_s)
         self._checkpoint_gib = _checkpoint_bytes(engine, average) / _GIBIBYTE
@@ -78,6 +80,7 @@ class Measures:
             yield look
         self._engine.phases.enter("rest")
         self._steps += 1
+        self._images += num_images
         if look is not None:
             with self._engine.gathered() as networks:
                 look.at_average(self._average.networks, networks)
@@ -93,6 +96,7 @@ class Measures:
             **self._ratio(seen),
             **self._engine.learning_rates(),
             **self._shares(),
+            **self._processors(),
             **self._machine(),
             **self._arithmetic(images_per_s),
         }
@@ -114,6 +118,12 @@ class Measures:
         shares = {f"share/{phase}": value / total for phase, value in seconds.items()} if total > 0 else {}
         (then, read), self._read = self._read, (time.monotonic(), self._loader.source.reading_s)
         return shares | {"time/reading_share": (self._read[1] - read) / max(self._read[0] - then, 1e-9)}
+
+    def _processors(self) -> Metrics:
+        """Processor-seconds of all ranks for an image, whatever they did since the last line, threads of DALI too."""
+        (images, then), self._processor = self._processor, (self._images, time.process_time())
+        spent = torch.tensor(self._processor[1] - then, dtype=torch.float64, device=self._world.device)
+        return {"time/processor_s": self._world.sum(spent).item() / max(1, self._images - images)}
 
     def _machine(self) -> Metrics:
         """Memory of the main rank's process and GPU, and room on the run's disk."""

@@ -35,6 +35,7 @@ from trainer.reports.page import check_report
 from trainer.runs.batches import note_global_batch, planned
 from trainer.runs.config import RunConfig, config_to_dict, flatten
 from trainer.runs.contents import checked_rank_states
+from trainer.runs.machine import describe_ranks, note_machine
 from trainer.runs.opened import OpenRun
 from trainer.runs.task import resolve_task
 
@@ -89,6 +90,7 @@ def _shared(opened: OpenRun, *, world: World, to_console: bool) -> RunConfig:
     config = planned(opened.config, plan)
     if world.is_main:
         note_global_batch(opened.run, global_batch)
+        note_machine(opened.run, describe_ranks(world.size, gpu=world.gpu_name))
         if config != opened.config and to_console:
             ranks = counted(world.size, "rank")
             batches = counted(plan.accumulation, "micro-batch", "micro-batches")

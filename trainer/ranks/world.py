@@ -43,6 +43,11 @@ class World:
         """Index of this rank's GPU, None on the CPU: DALI's convention."""
         return self.device.index if self.device.type == "cuda" else None
 
+    @property
+    def gpu_name(self) -> str:
+        """As its driver has it; empty on a CPU."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
+
     def barrier(self) -> None:
         """Wait for all ranks."""
         if self.size > 1:

@@ -25,6 +25,7 @@ _LARGEST_RATIO = 4.0  # between curves of one chart: beyond it, the lower one wo
 _TITLES = {
     "throughput/images_per_s": "Throughput, images/s",
     "time/data_s": "Waiting for data, seconds an image",
+    "time/processor_s": "Processor-seconds an image, all ranks",
     "lr": "Learning rate",
 }
 _NOISY = ("throughput/", "time/")
@@ -95,8 +96,13 @@ class Chart:
         """What the page's script needs to show the values under the pointer."""
         return {
             "end": self.end,
-            "curves": [{"name": curve.name, "points": curve.smoothed} for curve in self.curves],
+            "curves": [{"name": curve.name, "points": _short(curve.smoothed)} for curve in self.curves],
         }
+
+
+def _short(points: Sequence[Point]) -> list[Point]:
+    """To five digits: the page shows four."""
+    return [(float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in points]
 
 
 def make_charts(metrics: Sequence[Mapping[str, Any]]) -> list[Chart]:

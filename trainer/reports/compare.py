@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,14 +12,14 @@ from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.evaluation.comparison import ScoreRow
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.reports.page import Evaluation, find_template, numbers, read_evaluations
+from trainer.reports.numbers import numbers, show_duration
+from trainer.reports.page import Evaluation, find_template, read_evaluations
 from trainer.reports.pictures import Picture, UnusablePictureError, embed, encoded, find_grids
 from trainer.runs.config import flatten
 from trainer.runs.rundir import RunDir
 
 MOST_BYTES = 10_000_000
 """Of the page."""
-_LONGEST_S = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class ComparedRun:
     @property
     def time(self) -> str:
         """h:mm:ss, or a dash."""
-        return "-" if self.time_s is None else str(timedelta(seconds=round(min(self.time_s, _LONGEST_S))))
+        return "-" if self.time_s is None else show_duration(self.time_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,8 @@
 """report.html: one page about a run, complete in itself, that opens anywhere without a network."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -14,21 +13,41 @@ import jinja2
 from sharding.console import command_line, counted, printable
 from sharding.storage.files import write_atomically
 from trainer.evaluation.comparison import ScoreRow, compare
-from trainer.evaluation.confusion_pictures import TITLES
 from trainer.evaluation.group_tables import GroupTable, group_tables
 from trainer.monitoring.metrics_file import read_metrics
-from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, is_number, left_out, make_charts
+from trainer.reports.charts import HEIGHT, LARGEST, WIDTH, left_out, make_charts
+from trainer.reports.data_card import data_card
 from trainer.reports.noticed import noticed
-from trainer.reports.pictures import Picture, UnusablePictureError, choose_grids, embed
-from trainer.runs.config import flatten
+from trainer.reports.numbers import cost, numbers, show_duration
+from trainer.reports.pictures import MOST_EMBEDDED
+from trainer.reports.run_pictures import RunPictures, read_pictures
+from trainer.reports.settings import read_settings
 from trainer.runs.rundir import RunDir
 
 _LONGEST_TEXT = 20_000  # characters of one value
-_LONGEST_TIME_S = 10**9
+MOST_BYTES = 10_000_000
+"""Of the page: it is to be sent on."""
+_FEWEST_BYTES = 2000
+"""Of a picture on it."""
 _MOST_VERSIONS = 100
 _MOST_SPLITS = 8
 _MOST_SCORES = 2000
 """Of one split and its baselines: those of 255 classes have their place."""
+
+
+_PARTS = {
+    "left-out": "Left out",
+    "scores": "Scores",
+    "pictures": "Held-out images",
+    "samples": "Samples over time",
+    "curves": "Curves",
+    "doctor": "Doctor",
+    "cost": "What it took",
+    "data": "Data",
+    "configuration": "How it was made",
+    "go-on": "Go on",
+}
+"""Of the page, in its order, with what its list of them calls each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,36 +100,64 @@ def check_report(run: RunDir) -> None:
 
 
 def render_report(run: RunDir) -> str:
-    """The page. A run that has only begun gives a page that says so."""
+    """The page, of at most `MOST_BYTES`. A run that has only begun gives a page that says so."""
+    values = _values(run)
+    pictures = read_pictures(run, position=values["position"])
+    page = _draw(values, pictures)
+    if (size := len(page.encode())) > MOST_BYTES:  # the pictures take what the text leaves
+        room = MOST_BYTES - (size - pictures.size)
+        most = max(_FEWEST_BYTES, min(MOST_EMBEDDED, room * 7 // 10 // pictures.number))
+        page = _draw(values, read_pictures(run, position=values["position"], most=most))
+    return page
+
+
+def _draw(values: Mapping[str, Any], pictures: RunPictures) -> str:
+    there = {
+        "left-out": values["notes"] or pictures.notes,
+        "scores": True,
+        "pictures": pictures.comparison,
+        "samples": pictures.grids,
+        "curves": True,
+        "doctor": values["noticed"] or values["is_measured"],
+        "cost": values["cost"],
+        "data": True,
+        "configuration": True,
+        "go-on": True,
+    }
+    parts = {part: _PARTS[part] for part, is_there in there.items() if is_there}
+    notes = values["notes"] + pictures.notes
+    return find_template("page.html").render(**{**values, "notes": notes, "pictures": pictures, "parts": parts})
+
+
+def _values(run: RunDir) -> dict[str, Any]:
+    """All that the page shows, but for pictures."""
     record, metrics = run.record(), read_metrics(run.metrics_file)
     evaluations, notes = read_evaluations(run)
     position = max([line["position"] for line in metrics] + [entry.position for entry in evaluations], default=0)
     total = run.config().train.total_images
     charts = make_charts(metrics)
-    notes += left_out(metrics)
-    comparison, confusions, grids = _pictures(run, position=position, notes=notes)
-    return find_template("page.html").render(
-        run=run,
-        record=record,
-        versions=dict(list(record["versions"].items())[:_MOST_VERSIONS]),
-        command=command_line(*record["command"]),
-        commands=_commands(run),
-        started=datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
-        position=position,
-        total=total,
-        early_stop=run.early_stop(),
-        tiles=_tiles(metrics, evaluations, position=position, total=total),
-        evaluations=evaluations,
-        comparison=comparison,
-        confusions=confusions,
-        noticed=noticed(metrics),
-        charts=charts,
-        hover=[chart.hover() for chart in charts],
-        chart_size=(WIDTH, HEIGHT),
-        grids=grids,
-        settings=list(flatten(record["config"]).items()),
-        notes=notes,
-    )
+    return {
+        "run": run,
+        "record": record,
+        "versions": dict(list(record["versions"].items())[:_MOST_VERSIONS]),
+        "command": command_line(*record["command"]),
+        "commands": _commands(run),
+        "started": datetime.fromisoformat(record["started"]).strftime("%d %B %Y, %H:%M %Z"),
+        "position": position,
+        "total": total,
+        "early_stop": run.early_stop(),
+        "tiles": _tiles(metrics, evaluations, position=position, total=total),
+        "evaluations": evaluations,
+        "noticed": noticed(metrics),
+        "is_measured": any(key.startswith("game/") for line in metrics for key in line),
+        "charts": charts,
+        "hover": [chart.hover() for chart in charts],
+        "chart_size": (WIDTH, HEIGHT),
+        "settings": read_settings(record),
+        "data": data_card(run, record),
+        "cost": cost(metrics, record),
+        "notes": notes + left_out(metrics),
+    }
 
 
 def find_template(name: str, *, folder: Path | None = None) -> jinja2.Template:
@@ -146,28 +193,6 @@ def _commands(run: RunDir) -> dict[str, str]:
     }
 
 
-def _pictures(
-    run: RunDir, *, position: int, notes: list[str]
-) -> tuple[Picture | None, dict[str, Picture], list[Picture]]:
-    """The evaluated images, if any, confusion matrices by heading, the sample grids; the notes get what is unusable."""
-
-    def try_embed(path: Path, position: int) -> Picture | None:
-        try:
-            return embed(path, position=position)
-        except UnusablePictureError as error:
-            notes.append(f"{path.relative_to(run.path)} {error}.")
-            return None
-
-    if run.samples.is_symlink():
-        notes.append(f"{run.samples.name} is a link, which is not followed.")
-    comparison = try_embed(run.evaluation_picture, position) if os.path.lexists(run.evaluation_picture) else None
-    drawn = {title: run.evaluation_picture.with_name(f"evaluation-{kind}.png") for kind, title in TITLES.items()}
-    matrices = {title: try_embed(path, position) for title, path in drawn.items() if os.path.lexists(path)}
-    grids = [try_embed(path, int(path.stem)) for path in choose_grids(run)]
-    confusions = {title: matrix for title, matrix in matrices.items() if matrix is not None}
-    return comparison, confusions, [grid for grid in grids if grid is not None]
-
-
 def read_evaluations(run: RunDir) -> tuple[list[Evaluation], list[str]]:
     """The test split first; and notes about splits and scores that are too many or too large."""
     entries = run.evaluations()
@@ -200,16 +225,11 @@ def _tiles(
     tiles = [Tile(label="images seen", value=f"{position:,}", note=f"of {total:,}")]
     for row in evaluations[0].rows if evaluations else []:
         if row.score.is_headline:
-            note = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
+            margin = "" if row.margin is None else f"{row.show(row.margin, signed=True)} over the better baseline"
+            note = ". ".join(filter(None, [row.show_interval(), margin]))
             tiles.append(Tile(label=row.title, value=row.show(row.translation), note=note))
-    times, speeds = numbers(metrics, "time_s"), numbers(metrics, "throughput/images_per_s")
-    if times:
+    if times := numbers(metrics, "time_s"):
+        speeds = numbers(metrics, "throughput/images_per_s")
         speed = f"{median(speeds):.1f} images/s" if speeds else ""
-        seconds = min(max(0, round(max(times))), _LONGEST_TIME_S)
-        tiles.append(Tile(label="time", value=str(timedelta(seconds=seconds)), note=speed))
+        tiles.append(Tile(label="time", value=show_duration(max(times)), note=speed))
     return tiles
-
-
-def numbers(metrics: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    """The values of a key, of the lines that have a number there."""
-    return [line[key] for line in metrics if is_number(line.get(key))]

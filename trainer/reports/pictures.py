@@ -18,6 +18,8 @@ _MOST_PIXELS = 2**26
 """Of a picture: 64 samples of 16 columns in the largest cells."""
 _LARGEST_SIDE = 2000  # pixels, on the page
 _WEBP_QUALITY = 88
+MOST_EMBEDDED = 450_000
+"""Bytes of a picture on the page, unless it has less room."""
 
 
 class UnusablePictureError(ValueError):
@@ -51,19 +53,32 @@ def choose_grids(run: RunDir) -> list[Path]:
     return [grids[place * (len(grids) - 1) // (MOST_GRIDS - 1)] for place in range(MOST_GRIDS)]
 
 
-def embed(path: Path, *, position: int) -> Picture:
-    """Embed as WebP, a tenth of the PNG's size, so that the page stays small. Raises as `open_picture`."""
+def embed(path: Path, *, position: int, most: int = MOST_EMBEDDED) -> Picture:
+    """Embed as WebP, a tenth of the PNG's size, so that the page stays small. Raises as `open_picture`.
+
+    Args:
+        most: bytes; a picture that has more is made smaller.
+    """
     picture = open_picture(path)
     picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
-    return encoded(picture, position=position)
+    return encoded(picture, position=position, most=most)
 
 
-def encoded(picture: Image.Image, *, position: int) -> Picture:
-    """An RGB picture as part of the page."""
+def encoded(picture: Image.Image, *, position: int, most: int = MOST_EMBEDDED) -> Picture:
+    """An RGB picture as part of the page; `most` as in `embed`."""
+    content = _webp(picture)
+    while len(content) > most and max(picture.size) > 1:
+        scale = min(0.9, (most / len(content)) ** 0.5)
+        picture = picture.resize(tuple(max(1, int(side * scale)) for side in picture.size), Image.Resampling.LANCZOS)
+        content = _webp(picture)
+    uri = "data:image/webp;base64," + base64.b64encode(content).decode()
+    return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
+
+
+def _webp(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
-    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Picture(position=position, uri=uri, width=picture.width, height=picture.height)
+    return buffer.getvalue()
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -59,6 +59,8 @@ class _RunRecord:
     """What was changed when the run was continued, and after how many images: see `trainer.runs.changes`."""
     origin: Annotated[_Origin | None, Field(alias="from")] = None
     """The checkpoint whose weights the run began with; None if they were drawn by chance."""
+    machines: Annotated[list[_Name], Field(max_length=100)] = field(default_factory=list)
+    """What it was trained on; empty until ranks have started, and in runs of earlier versions."""
     encoders: dict[_Name, Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]] = field(default_factory=dict)
     """SHA-256 of the file with the weights of each encoder that has one."""
     held_out: Annotated[dict[_Name, Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=2)]

@@ -49,7 +49,7 @@ def open_run(run: RunDir, *, data_path: Place | None = None, needs_data: bool = 
     record = run.record()
     config = config_from_dict(record["config"])
     folder = Path(record.get("folder", ""))
-    place = _place(config.data.path, folder=folder) if data_path is None else data_path
+    place = find_place(config.data.path, folder=folder) if data_path is None else data_path
     config = replace(config, data=replace(config.data, path=place), evaluate=_found(config.evaluate, folder=folder))
     manifest, is_same = _manifest(run, record, place, needs_data=needs_data)
     held_out = record["held_out"] if is_same else {}
@@ -58,7 +58,7 @@ def open_run(run: RunDir, *, data_path: Place | None = None, needs_data: bool = 
     return OpenRun(run=run, config=config, subject=subject, encoders=record.get(ENCODERS_KEY, {}))
 
 
-def _place(path: Place, *, folder: Path) -> Place:
+def find_place(path: Place, *, folder: Path) -> Place:
     """A relative path begins here or, if it leads nowhere, in the folder where the run was started."""
     if not isinstance(path, Path) or path.is_absolute() or (path / FILE_NAME).exists():
         return path

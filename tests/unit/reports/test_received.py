@@ -38,7 +38,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.pictures += tag == "img"
         for name, value in attrs:
-            if name.startswith("on") or (name in ("src", "href") and not (value or "").startswith("data:")):
+            if name.startswith("on") or (name in ("src", "href") and not (value or "").startswith(("data:", "#"))):
                 self.active.append((name, value))
 
     def handle_data(self, data):
