@@ -69,7 +69,8 @@ def encoded(picture: Image.Image, *, position: int, most: int = MOST_EMBEDDED) -
     content = _webp(picture)
     while len(content) > most and max(picture.size) > 1:
         scale = min(0.9, (most / len(content)) ** 0.5)
-        picture = picture.resize(tuple(max(1, int(side * scale)) for side in picture.size), Image.Resampling.LANCZOS)
+        width, height = (max(1, int(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         content = _webp(picture)
     uri = "data:image/webp;base64," + base64.b64encode(content).decode()
     return Picture(position=position, uri=uri, width=picture.width, height=picture.height)

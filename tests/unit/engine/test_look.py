@@ -76,6 +76,7 @@ def test_losses_are_the_same_to_the_last_bit_whether_steps_are_looked_at(tiny_da
         "output/fake_b/distance",
         "output/fake_a/real_to_given",
         "memory/process_gib",
+        "time/processor_s",
         "disk/free_gib",
         "compute/gflops_per_image",
         "compute/utilisation",
