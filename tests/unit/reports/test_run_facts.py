@@ -89,7 +89,7 @@ def test_the_page_has_room_for_any_pictures(tiny_run, monkeypatch) -> None:
         Image.effect_noise((160, 160), 90).convert("RGB").save(tiny_run.sample_file(position))
     Image.effect_noise((200, 100), 90).convert("RGB").save(tiny_run.evaluation_picture)
     whole = render_report(tiny_run)
-    pictures = sum(map(len, re.findall("data:image/webp[^\"]*", whole)))
+    pictures = sum(map(len, re.findall('data:image/webp[^"]*', whole)))
     room = len(whole.encode()) - pictures // 2
     monkeypatch.setattr(pages, "MOST_BYTES", room)
     small = render_report(tiny_run)
