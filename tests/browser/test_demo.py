@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import PHONE
 from tests.served import Server, start_command
+from tests.shrink import shrink_section
 from tests.tiny_run import CLASSES, tiny_config, write_map_dataset, write_tiny_run
+from tests.unit.labelled import SIDE, config_of, write_labelled_dataset, write_run
+from trainer.methods.bigan.config import BiGANConfig
+from trainer.methods.caae.config import CAAEConfig
 from trainer.runs.rundir import RunDir
 
 _PATIENCE_MS = 120_000
@@ -26,6 +31,24 @@ OTHER = "before => document.getElementById('after').src !== before"
 
 
 @pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Of runs on labelled pictures: `caae`, which changes one label and keeps another, and `bigan`, which has codes."""
+    folder = tmp_path_factory.mktemp("labelled")
+    write_labelled_dataset(folder / "data")
+    configs = {
+        "caae": config_of(folder / "data", CAAEConfig(num_filters=4, second_label="stripe")),
+        "bigan": config_of(folder / "data", shrink_section(BiGANConfig()), label=None),
+    }
+    servers = {
+        name: start_command("demo", str(write_run(RunDir(folder / name), config).path))
+        for name, config in configs.items()
+    }
+    yield servers
+    for server in servers.values():
+        server.interrupt()
+
+
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Of a run map -> photo."""
     folder = tmp_path_factory.mktemp("demo")
@@ -38,9 +61,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.interrupt()
 
 
-def _shown(page: Page, name: str) -> str:
-    """The address of a picture once it is there, 32 pixels wide."""
-    page.wait_for_function("name => document.getElementById(name).naturalWidth === 32", arg=name)
+def _shown(page: Page, name: str, *, side: int = 32) -> str:
+    """The address of a picture once it is there, `side` pixels wide."""
+    page.wait_for_function("([name, side]) => document.getElementById(name).naturalWidth === side", arg=[name, side])
     return page.locator(f"#{name}").get_attribute("src") or ""
 
 
@@ -79,5 +102,52 @@ def test_a_stroke_is_drawn_and_a_picture_shown(chromium: Browser, server: Server
     (tmp_path / "none.png").write_bytes(b"no picture")
     page.locator("#upload").set_input_files(tmp_path / "none.png")
     expect(page.locator("#status")).to_have_text("this is no picture that the browser can show")
+    assert wrong == []
+    page.close()
+
+
+def _open(chromium: Browser, server: Server, wrong: list[str], **context: object) -> Page:
+    page = chromium.new_page(**context)  # type: ignore[arg-type]
+    page.set_default_timeout(_PATIENCE_MS)
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(server.url)
+    return page
+
+
+def test_a_second_label_is_chosen_beside_the_first(chromium: Browser, labelled: dict[str, Server]) -> None:
+    wrong: list[str] = []
+    page = _open(chromium, labelled["caae"], wrong)
+    page.locator("#example").click()
+    first = _shown(page, "after", side=SIDE)
+    page.locator("#further select").select_option("standing")
+    page.wait_for_function(OTHER, arg=first)
+    second = _shown(page, "after", side=SIDE)
+    page.locator("#label").fill("2")
+    expect(page.locator("#label-name")).to_have_text("blue")
+    page.wait_for_function(OTHER, arg=second)
+    assert wrong == []
+    page.close()
+
+
+def test_two_pictures_have_others_between_them_on_a_phone(chromium: Browser, labelled: dict[str, Server]) -> None:
+    wrong: list[str] = []
+    page = _open(chromium, labelled["bigan"], wrong, **PHONE)
+    page.locator("#example").click()
+    alone = _shown(page, "after", side=SIDE)
+    expect(page.locator("#weight")).to_be_hidden()
+    page.locator("#far-example").click()
+    page.wait_for_function(OTHER, arg=alone)
+    first = _shown(page, "after", side=SIDE)
+    page.locator("#weight").fill("100")
+    page.wait_for_function(OTHER, arg=first)
+    second = _shown(page, "after", side=SIDE)
+    page.locator("#sheet").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")  # the end that has no weight is drawn on
+    page.wait_for_function(OTHER, arg=second)
+    page.locator("#far-clear").click()
+    expect(page.locator("#far")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert wrong == []
     page.close()

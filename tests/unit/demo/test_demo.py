@@ -16,9 +16,11 @@ from tests.shrink import shrink_section
 from tests.tiny_run import CLASSES, POSITION, png_bytes, sample_views, tiny_config, write_tiny_run
 from tests.unit.labelled import config_of, write_run
 from trainer.config.errors import ConfigError
+from trainer.demo import server
 from trainer.demo.server import demo_app
 from trainer.demo.service import DemoService
 from trainer.inference.translator import load_translator
+from trainer.methods.bigan.config import BiGANConfig
 from trainer.methods.caae.config import CAAEConfig
 from trainer.methods.gan.config import GANConfig
 from trainer.runs.opened import open_run
@@ -117,6 +119,49 @@ def test_a_label_is_chosen_by_its_number(labelled_dataset: Path, tmp_path: Path)
     made = [client.post(f"/api/translate?label={n}", content=content, headers=PNG) for n in range(4)]
     assert [answer.status_code for answer in made] == [200, 200, 200, 422]
     assert made[0].content != made[1].content
+
+
+def test_a_label_that_is_kept_is_told_with_the_picture(labelled_dataset: Path, tmp_path: Path):
+    method = CAAEConfig(num_filters=4, second_label="stripe")
+    client = client_of(write_run(RunDir(tmp_path / "run"), config_of(labelled_dataset, method)))
+    assert client.get("/api/facts").json()["further"] == [{"name": "stripe", "values": ["lying", "standing"]}]
+    content = png_bytes(np.full((16, 16, 3), 90, np.uint8))
+    made = {
+        kept: client.post(f"/api/translate?kept={kept}", content=content, headers=PNG)
+        for kept in ("", "0", "1", "2", "0,0", "x")
+    }
+    assert [answer.status_code for answer in made.values()] == [200, 200, 200, 422, 422, 422]
+    assert made[""].content == made["0"].content != made["1"].content
+
+
+def test_codes_have_pictures_between_them(labelled_dataset: Path, tmp_path: Path):
+    config = config_of(labelled_dataset, shrink_section(BiGANConfig()), label=None)
+    client = client_of(write_run(RunDir(tmp_path / "run"), config))
+    facts = client.get("/api/facts").json()
+    assert (facts["goesBetween"], facts["labels"], facts["directions"]) == (True, [], ["a2b"])
+    one, two = (client.get(f"/api/example/{number}").content for number in (0, 1))
+
+    def between(first: bytes, second: bytes, weight: int) -> bytes:
+        address = f"/api/translate?first={len(first)}&weight={weight}"
+        answer = client.post(address, content=first + second, headers=PNG)
+        assert answer.status_code == 200
+        return answer.content
+
+    assert between(one, two, 0) == between(one, one, 30) == between(two, one, 100)
+    assert between(one, two, 100) == between(two, two, 0)
+    assert between(one, two, 50) not in (between(one, two, 0), between(one, two, 100))
+    refused = [
+        client.post(f"/api/translate?first={len(one)}", content=one, headers=PNG),
+        client.post("/api/translate?first=-1", content=one + two, headers=PNG),
+    ]
+    assert [answer.status_code for answer in refused] == [422, 422]
+
+
+def test_more_pictures_than_it_can_hold_are_turned_away(tiny_run: RunDir, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "_MOST_WAITING", 0)
+    full = client_of(tiny_run)
+    answer = full.post("/api/translate", content=png_bytes(np.zeros((2, 2, 3), np.uint8)), headers=PNG)
+    assert (answer.status_code, answer.json()["error"]) == (503, "Others are being served; try again.")
 
 
 def test_what_translates_nothing_has_no_page(labelled_dataset: Path, tmp_path: Path):

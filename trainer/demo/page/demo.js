@@ -9,6 +9,9 @@ let color = [0, 0, 0];
 let last = null; // where the stroke was
 let asked = 0; // requests so far: an older answer does not replace a newer one
 let shown = 0; // examples so far
+let far = null; // the picture at the other end, if one was given
+let under = new AbortController(); // the request that is under way
+let cursor = null; // of the keyboard, in pixels of the sheet
 
 const say = (text) => { byId("status").textContent = text; };
 const css = (rgb) => `rgb(${rgb.join(",")})`;
@@ -49,6 +52,8 @@ function settings() {
     direction: byId("direction").value || "a2b",
     label: byId("label").value,
     seed: byId("seed").value,
+    weight: byId("weight").value,
+    kept: [...byId("further").querySelectorAll("select")].map((select) => select.value).join(","),
   });
 }
 
@@ -57,15 +62,26 @@ function show(image, blob) {
   image.src = URL.createObjectURL(blob);
 }
 
+// What a request gives. Raises an Error with what the server has to say.
+async function ask(address, options = {}) {
+  const answer = await fetch(address, options);
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new Error(told.error ?? `the server answers ${answer.status} ${answer.statusText}`);
+}
+
 async function translate() {
   const number = asked += 1;
+  under.abort(); // what is asked for now is all that is wanted
+  under = new AbortController();
   say("translating …");
   const drawn = await new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  const sent = far ? new Blob([drawn, far]) : drawn;
+  const first = far ? drawn.size : 0;
   try {
-    const answer = await fetch(`api/translate?${settings()}`, {
-      method: "POST", body: drawn, headers: { "content-type": "image/png" },
+    const answer = await ask(`api/translate?${settings()}&first=${first}`, {
+      method: "POST", body: sent, headers: { "content-type": "image/png" }, signal: under.signal,
     });
-    if (!answer.ok) throw new Error((await answer.json()).error);
     const made = await answer.blob();
     if (number !== asked) return;
     show(byId("before"), drawn);
@@ -78,15 +94,44 @@ async function translate() {
   }
 }
 
-async function put(blob) {
-  const picture = await createImageBitmap(blob);
+// The picture of a file as PNG, on a canvas that is not larger than the server takes.
+async function drawOn(canvas, blob) {
+  let picture;
+  try { picture = await createImageBitmap(blob); } catch { throw new Error("this is no picture that the browser can show"); }
   const scale = Math.min(1, MOST_SIDE / Math.max(picture.width, picture.height));
-  sheet.width = Math.max(1, Math.round(picture.width * scale));
-  sheet.height = Math.max(1, Math.round(picture.height * scale));
-  fill([255, 255, 255]);
-  pen.imageSmoothingEnabled = scale < 1;
-  pen.drawImage(picture, 0, 0, sheet.width, sheet.height);
+  canvas.width = Math.max(1, Math.round(picture.width * scale));
+  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  const on = canvas.getContext("2d");
+  on.fillStyle = css([255, 255, 255]);
+  on.fillRect(0, 0, canvas.width, canvas.height);
+  on.imageSmoothingEnabled = scale < 1;
+  on.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  picture.close();
+}
+
+async function putFar(blob) {
+  const canvas = document.createElement("canvas");
+  await drawOn(canvas, blob);
+  setFar(await new Promise((resolve) => canvas.toBlob(resolve, "image/png")));
   await translate();
+}
+
+function setFar(blob) {
+  far = blob;
+  byId("far-clear").hidden = byId("weight-label").hidden = blob === null;
+  if (blob) show(byId("far"), blob);
+  else byId("far").removeAttribute("src");
+}
+
+async function put(blob) {
+  await drawOn(sheet, blob);
+  await translate();
+}
+
+async function example() {
+  const number = shown % facts.numExamples;
+  shown += 1;
+  return (await ask(`api/example/${number}?${settings()}`)).blob();
 }
 
 function clear() {
@@ -108,6 +153,10 @@ function addBrush({ name, color: rgb }) {
   ink.fillStyle = css(rgb);
   ink.fillRect(0, 0, 1, 1);
   button.setAttribute("role", "radio");
+  button.addEventListener("keydown", (event) => {
+    const next = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[event.key];
+    if (next && button[next]) { button[next].focus(); button[next].click(); }
+  });
   button.append(dot, name);
   button.addEventListener("click", () => choose(button, rgb));
   byId("palette").append(button);
@@ -137,6 +186,15 @@ function build() {
   byId("label").max = String(Math.max(0, facts.labels.length - 1));
   byId("seed-label").hidden = !facts.varies;
   byId("example").hidden = facts.numExamples === 0;
+  for (const { name, values } of facts.further) {
+    const label = byId("further").appendChild(document.createElement("label"));
+    const select = document.createElement("select");
+    values.forEach((value, place) => select.append(new Option(value, String(place))));
+    select.addEventListener("change", translate);
+    label.append(name, select);
+  }
+  byId("far-part").hidden = !facts.goesBetween;
+  byId("far-example").hidden = facts.numExamples === 0;
   nameLabel();
   clear();
 }
@@ -151,19 +209,50 @@ sheet.addEventListener("pointerup", translate);
 byId("clear").addEventListener("click", clear);
 byId("split").addEventListener("input", split);
 byId("label").addEventListener("input", nameLabel);
-for (const id of ["label", "seed", "direction"]) byId(id).addEventListener("change", translate);
-byId("upload").addEventListener("change", async (event) => {
-  const [file] = event.target.files;
-  if (!file) return;
-  try { await put(file); } catch { say("this is no picture that the browser can show"); }
+for (const id of ["label", "seed", "direction", "weight"]) byId(id).addEventListener("change", translate);
+// With the keyboard: arrow keys move a ring by the brush's size, the space bar draws there.
+function point() {
+  byId("cursor").hidden = cursor === null;
+  if (cursor === null) return;
+  byId("cursor").style.left = `${100 * (cursor[0] + 0.5) / sheet.width}%`;
+  byId("cursor").style.top = `${100 * (cursor[1] + 0.5) / sheet.height}%`;
+}
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+sheet.addEventListener("keydown", (event) => {
+  const way = WAYS[event.key];
+  if (!way && event.key !== " ") return;
+  event.preventDefault();
+  cursor ??= [Math.floor(sheet.width / 2), Math.floor(sheet.height / 2)];
+  const step = Math.max(1, Math.floor(Number(byId("brush").value) * sheet.width / 512));
+  if (way) {
+    cursor = [
+      Math.min(sheet.width - 1, Math.max(0, cursor[0] + way[0] * step)),
+      Math.min(sheet.height - 1, Math.max(0, cursor[1] + way[1] * step)),
+    ];
+  } else {
+    dab(...cursor);
+  }
+  point();
 });
-byId("example").addEventListener("click", async () => {
-  const number = shown % facts.numExamples;
-  shown += 1;
-  await put(await (await fetch(`api/example/${number}?${settings()}`)).blob());
-});
+sheet.addEventListener("keyup", (event) => { if (event.key === " ") translate(); });
+sheet.addEventListener("blur", () => { cursor = null; point(); });
 
-fetch("api/facts").then((answer) => answer.json()).then((found) => {
+// What becomes of a picture that was chosen, or why nothing does.
+async function take(getting, into) {
+  try { await into(await getting); } catch (error) { say(error.message); }
+}
+for (const [id, into] of [["upload", put], ["far-upload", putFar]]) {
+  byId(id).addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    event.target.value = ""; // the same file may be chosen again
+    if (file) take(file, into);
+  });
+}
+byId("example").addEventListener("click", () => take(example(), put));
+byId("far-clear").addEventListener("click", () => { setFar(null); translate(); });
+byId("far-example").addEventListener("click", () => take(example(), putFar));
+
+ask("api/facts").then((answer) => answer.json()).then((found) => {
   facts = found;
   build();
-});
+}).catch((error) => say(error.message));
