@@ -1,5 +1,6 @@
-"""compare.html in a real browser: two runs' pictures are wiped over each other, and nothing leaves the file."""
+"""Pages of runs in a real browser: compare.html wipes pictures, report.html is read, and nothing leaves the file."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from launch.commands.compare import main
+from tests.browser.conftest import PHONE
 from tests.tiny_run import tiny_config, write_map_dataset, write_tiny_run
+from trainer.reports.page import write_report
 from trainer.runs.rundir import RunDir
 
 
@@ -44,6 +47,48 @@ def test_two_runs_are_wiped_over_each_other(chromium: Browser, tmp_path: Path) -
     sizes = page.locator("#wiper img").evaluate_all("all => all.map(each => [each.naturalWidth, each.clientWidth])")
     assert sizes[0] == sizes[1] and sizes[0][0] == 96 and sizes[0][1] >= 96
     assert page.locator("#differences tr").count() == 2
+    assert wrong == []
+    assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
+    page.close()
+
+
+def test_a_report_is_read_with_the_keyboard_on_a_phone_in_the_dark(chromium: Browser, tmp_path: Path) -> None:
+    write_map_dataset(tmp_path / "data")
+    run = RunDir(tmp_path / "run")
+    write_tiny_run(run, tiny_config(tmp_path / "data"))
+    lines = [
+        {"position": 100 * step, "loss/generator/l1": 9.0 - step, "game/d/score_real": 0.5} for step in range(1, 6)
+    ]
+    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for position in (100, 500):
+        Image.new("RGB", (96, 64), (position % 256, 0, 0)).save(run.sample_file(position))
+    write_report(run)
+
+    page = chromium.new_page(**{**PHONE, "color_scheme": "dark"})  # type: ignore[arg-type]
+    wrong: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(run.report_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
+    assert max(dark) < 60
+    for link in page.locator("nav a").all():
+        link.press("Enter")
+        part = page.locator(link.get_attribute("href") or "")
+        assert part.evaluate("part => part.getBoundingClientRect().top < innerHeight"), part
+    slider = page.locator("#grids input")
+    slider.press("ArrowLeft")
+    assert page.locator("#grids output").text_content() == "after 100 images"
+    assert page.locator("#grids img:visible").count() == 1
+    plot = page.locator(".plot").first
+    plot.press("Home")
+    assert (plot.locator(".tip").text_content() or "").split() == ["0.1", "kimg", "l1", "8"]
+    plot.press("ArrowRight")
+    assert (plot.locator(".tip").text_content() or "").split() == ["0.2", "kimg", "l1", "7"]
+    plot.press("Escape")
+    assert plot.locator(".tip").is_hidden()
     assert wrong == []
     assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
     page.close()

@@ -14,6 +14,7 @@ from rich.text import Text
 from sharding.console import one_line
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
+from trainer.evaluation.case_pictures import draw_cases
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
@@ -86,10 +87,12 @@ def evaluate_run(
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     title = table_title(run, split=entry, position=position)
-    drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=f"{entry} after {position} images")]
+    extremes, about = evaluator.extremes, f"{entry} after {position} images"
+    drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=about)]
+    drawn += draw_cases(opened, translator, split=split, extremes=extremes, beside=picture, world=world)
     groups = _take_groups(scores, evaluator.intervals, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
-    told |= {"intervals": evaluator.intervals, "extremes": evaluator.extremes}
+    told |= {"intervals": evaluator.intervals, "extremes": extremes}
     write_evaluation(run, split=entry, position=position, scores=scores, **told)
     console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * kept.is_read)
     for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):

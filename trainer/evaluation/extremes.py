@@ -6,12 +6,19 @@ Imports no torch.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from trainer.evaluation.scores import find_key
 
 NUM = 8
 """Worst images that are kept of a score, and best ones: half of the images of a small split each."""
+
+
+ENDS = ("worst", "best")
+"""Of the list of all images, as in the names of their pictures."""
+_MOST_DRAWN = 4
+"""Of each end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,3 +98,17 @@ def chief(extremes: Mapping[str, Extremes], *, wanted: str | None = None) -> str
         return wanted
     headlines = [key for key in extremes if find_key(key).is_headline]
     return next(iter([*headlines, *extremes]), None)
+
+
+def drawn_cases(extremes: Mapping[str, Extremes], *, wanted: str | None) -> tuple[str, dict[str, tuple[Case, ...]]]:
+    """The `chief` score, and by each of `ENDS` the images that there is a picture of; empty where none has one."""
+    key = chief(extremes, wanted=wanted)
+    if key is None:
+        return "", {}
+    found = {end: getattr(extremes[key], end)[:_MOST_DRAWN] for end in ENDS}
+    return key, {end: cases for end, cases in found.items() if cases}
+
+
+def case_picture(beside: Path, end: str) -> Path:
+    """`evaluation.png` has `evaluation-worst.png` and `evaluation-best.png` beside it."""
+    return beside.with_name(f"{beside.stem}-{end}.png")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from trainer.config.encoders import EncoderName
+from trainer.evaluation.case_pictures import draw_cases
 from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
@@ -99,7 +100,10 @@ class HeldOut:
         judged = self.subject.knows_truth and not self.subject.method.draws
         evaluator = self._evaluator_of(split, self._wanted.at_the_end(judged=judged), ends=True)
         scores = evaluator(self.translator)
-        open_pictures(self.opened, split=split, world=self.world).draw(self.translator, self.run.evaluation_picture)
+        picture = self.run.evaluation_picture
+        open_pictures(self.opened, split=split, world=self.world).draw(self.translator, picture)
+        drawn = {"split": split, "extremes": evaluator.extremes, "beside": picture, "world": self.world}
+        draw_cases(self.opened, self.translator, **drawn)
         if self.world.is_main:
             num_images = self.subject.num_images(split)
             write_evaluation(
@@ -113,7 +117,7 @@ class HeldOut:
                 extremes=evaluator.extremes,
             )
             about = f"{split} after {position} images"
-            draw_confusions(evaluator.confusions, beside=self.run.evaluation_picture, about=about)
+            draw_confusions(evaluator.confusions, beside=picture, about=about)
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)
             write_report(self.run)

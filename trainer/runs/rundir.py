@@ -6,7 +6,7 @@ runs/<name>/
     samples/        00001000.png: the sample grid after 1000 images
     checkpoints/    00002000/: complete or absent
     evaluation.json scores of each evaluated split (`test`, as a rule), beside the baselines'
-    evaluation.png  translations of a few of its images; -00001000: of an earlier checkpoint, -classes, -fcn: confusion
+    evaluation.png  translations of a few of its images; -00001000: of an earlier checkpoint; -worst; -best; -classes
     early_stop.json where training ended and why, if that was before its last image
     report.html     all of it on one page
     wandb/          what W&B keeps locally

@@ -104,3 +104,22 @@ def test_parts_are_linked_and_only_those_that_are_there(tiny_run) -> None:
     there = [part for part in pages._PARTS if f'id="{part}"' in source]
     assert linked == there == ["scores", "curves", "doctor", "data", "configuration", "go-on"]
     assert "none of its alarms rang" in source
+
+
+def test_the_worst_and_best_are_those_of_the_newest_scores_that_stand_for_the_run(tiny_run) -> None:
+    def entry(key: str, evaluated: str) -> dict:
+        worst, best = ({"key": f"{end} {key}", "place": 0, "value": value} for end, value in (("w", 9.5), ("b", 21.0)))
+        extremes = {"eval/psnr": {"worst": [worst], "best": [best]}}
+        scores = {"eval/psnr": 15.0}
+        return {"position": 2000, "num_images": 2, "evaluated": evaluated, "scores": scores, "extremes": extremes}
+
+    entries = {"val": entry("old", "2031-01-01"), "test": entry("new", "2031-01-02")}
+    entries["test after 1000 images"] = entry("earlier", "2031-01-03")
+    tiny_run.evaluation_file.write_text(json.dumps(entries))
+    for end in ("worst", "best"):
+        Image.new("RGB", (40, 30)).save(tiny_run.path / f"evaluation-{end}.png")
+    source = render_report(tiny_run)
+    assert "<h2>Worst images by PSNR</h2>" in source
+    assert "<li>9.50 dB: w new</li>" in source
+    assert "<li>21.00 dB: b new</li>" in source
+    assert source.count("data:image/webp") == 2
