@@ -12,7 +12,7 @@ import time
 
 from sharding.console import make_console
 from trainer.config.errors import ConfigError
-from trainer.engine.compiled_op import load_read_only
+from trainer.engine.compiled_op import load_op
 from trainer.engine.extensions import COMMUNICATION_OP, extensions_dir, use_extensions
 
 
@@ -24,11 +24,8 @@ def build_communication_op() -> float:
         RuntimeError: the compiler failed; the message holds what it said.
     """
     os.environ["DS_ACCELERATOR"] = "cpu"  # read when deepspeed is imported; on a GPU it would offer other ops
-    from deepspeed.ops.op_builder.cpu import ShareMemCommBuilder
-
     start = time.monotonic()
-    load_read_only(extensions_dir())
-    ShareMemCommBuilder().load(verbose=False)
+    load_op(extensions_dir())
     return time.monotonic() - start
 
 

@@ -15,7 +15,7 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.accumulation import MicroBatch, seed_step
 from trainer.engine.buffers import BuffersOfFirst
-from trainer.engine.compiled_op import load_read_only
+from trainer.engine.compiled_op import load_op
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
 from trainer.engine.look import Look
@@ -44,7 +44,7 @@ class Engine:
         quieten_deepspeed()
         extensions = use_extensions()
         if world.device.type == "cpu":
-            load_read_only(extensions)
+            load_op(extensions)
         self.method = method
         self.world = world
         self.zero_stage = config.zero_stage

@@ -1,44 +1,41 @@
 """The optimizer of one player."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
 from trainer.config.optimizer import Algorithm, OptimizerConfig
+from trainer.engine.eager_optimizers import eager
 from trainer.engine.fused_adam import FusedAdam
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of the networks of one player, by its own settings; its rate is set anew before each step."""
-    return _ALGORITHMS[config.algorithm](parameters, config)
+def make_optimizer(
+    parameters: Iterable[nn.Parameter], config: OptimizerConfig, *, is_eager: bool = False
+) -> torch.optim.Optimizer:
+    """The optimizer of the networks of one player, by its own settings; its rate is set anew before each step.
+
+    Args:
+        is_eager: it need not be known to `torch.compile`, nor to ZeRO, which looks for torch's own classes; then it
+            loads nothing of the compiler, which takes seconds.
+    """
+    known: Any = _KINDS[config.algorithm]
+    kind: Any = eager(known) if is_eager else known
+    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, **_own_options(config))
 
 
-def _adam(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
-    return FusedAdam(
-        parameters,
-        lr=config.lr,
-        betas=(config.beta1, config.beta2),
-        weight_decay=config.weight_decay,
-        decouples_decay=config.algorithm == "adamw",
-    )
+def _own_options(config: OptimizerConfig) -> dict[str, Any]:
+    if config.algorithm in ("adam", "adamw"):
+        return {"betas": (config.beta1, config.beta2), "decouples_decay": config.algorithm == "adamw"}
+    return {"foreach": True} | ({"alpha": config.rmsprop_decay} if config.algorithm == "rmsprop" else {})
 
 
-def _rmsprop(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
-    decay = config.weight_decay
-    return torch.optim.RMSprop(parameters, lr=config.lr, alpha=config.rmsprop_decay, weight_decay=decay, foreach=True)
-
-
-def _adagrad(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
-    return torch.optim.Adagrad(parameters, lr=config.lr, weight_decay=config.weight_decay, foreach=True)
-
-
-_ALGORITHMS: dict[Algorithm, Callable[[Iterable[nn.Parameter], OptimizerConfig], torch.optim.Optimizer]] = {
-    "adam": _adam,
-    "adamw": _adam,
-    "rmsprop": _rmsprop,
-    "adagrad": _adagrad,
+_KINDS: dict[Algorithm, Any] = {
+    "adam": FusedAdam,
+    "adamw": FusedAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
 }
 
 

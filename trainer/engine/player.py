@@ -78,7 +78,9 @@ class PlayerEngine:
 
         _prepare(player.networks, config, world)
         router = _Router(player.networks).to(world.device)
-        stepper = make_optimizer(trained(router), optimizer)
+        # DDP loads the compiler by itself.
+        is_eager = config.zero_stage == 0 and config.compile == "off" and world.size == 1
+        stepper = make_optimizer(trained(router), optimizer, is_eager=is_eager)
         engine: Any
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
             engine, *_ = deepspeed.initialize(

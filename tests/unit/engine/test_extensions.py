@@ -10,6 +10,7 @@ import pytest
 
 import trainer.engine.extensions
 from tests.unprivileged import run_unprivileged, shared_folder
+from trainer.engine.compiled_op import is_made_for_this, note_made_for_this
 from trainer.engine.extensions import COMMUNICATION_OP, extensions_dir, use_extensions
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,14 +51,16 @@ def test_an_abandoned_lock_does_not_block_the_build() -> None:
 
 
 LOAD = """
-from trainer.engine.compiled_op import load_read_only
+from trainer.engine.compiled_op import load_op
 from trainer.engine.extensions import use_extensions
 
-load_read_only(use_extensions())
+load_op(use_extensions())
 """
 START = """
+import sys
 import torch
 from trainer.config.engine import EngineConfig
+from trainer.data.batch import Batch
 from trainer.config.method import Task
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import OptimizerConfig
@@ -71,8 +74,11 @@ config = Pix2PixConfig(
     generator=GeneratorConfig(num_filters=4, num_downs=4), discriminator=PatchGANConfig(num_filters=4, num_layers=2)
 )
 method = build_method(config, Task(channels_a=3, channels_b=3, side=32))
-Engine(method, config=EngineConfig(), optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
+engine = Engine(method, config=EngineConfig(), optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
+pixels = torch.zeros(1, 3, 32, 32)
+engine.train_step(Batch(a=pixels, b=pixels, index=torch.zeros(1, dtype=torch.int64), keys=["x"]), step=0)
 import deepspeed
+print(sorted({"torch._dynamo", "torch._inductor", "torch.utils.cpp_extension", "sympy"} & {*sys.modules}))
 print(deepspeed.comm.comm.cdb.shm_comm_op.__file__)
 """
 
@@ -84,8 +90,24 @@ def test_a_read_only_installation_starts_with_the_op_that_is_there() -> None:
         shutil.copy(use_extensions() / COMMUNICATION_OP / library.name, library)
         done = run_unprivileged("-c", START, cwd=folder, TORCH_EXTENSIONS_DIR=str(folder / "installed"))
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == str(library)
+        assert done.stdout.splitlines()[-2:] == ["[]", str(library)]
         assert [path.name for path in library.parent.iterdir()] == [library.name]
+
+
+def test_an_op_is_loaded_as_it_is_only_by_the_versions_that_it_was_made_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "op.so"
+    assert not is_made_for_this(library)
+    library.write_bytes(b"machine code")
+    assert not is_made_for_this(library)  # a former version's, which noted nothing
+    note_made_for_this(library)
+    assert is_made_for_this(library)
+    library.write_bytes(b"half of it")
+    assert not is_made_for_this(library)
+    note_made_for_this(library)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.99")
+    assert not is_made_for_this(library)
 
 
 @pytest.mark.parametrize(("content", "told"), [(None, "is not compiled there"), (b"of another torch", "does not load")])
