@@ -1,4 +1,4 @@
-"""Which packages a command loads: what makes it answer late, whatever the speed of the machine."""
+"""Which packages a command loads, and which of our own: what makes it answer late, whatever the machine's speed."""
 
 import os
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 
 HEAVY = {
     *("torch", "torchvision", "torchmetrics", "deepspeed", "nvidia.dali", "pynvml"),
-    *("ray", "optuna", "wandb", "scipy", "matplotlib"),
+    *("ray", "optuna", "wandb", "scipy", "matplotlib", "torch._dynamo"),
+    "launch.ways.table",
 }
 
 

@@ -17,7 +17,6 @@ from launch.starting import (
     same_origin,
     start_new,
 )
-from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console
 from trainer.data.subject import FINAL_SPLITS
@@ -41,6 +40,8 @@ def main(argv: list[str]) -> int:
         run=expected_run(options, preset).path,
         in_run=partial(_in_run, options, preset),
     )
+    from launch.ways.table import train_on_machines  # ssh, Slurm, Ray: not for who is told of a mistake
+
     return train_on_machines(request)
 
 

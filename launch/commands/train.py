@@ -21,7 +21,6 @@ from launch.starting import (
     start_new,
     tell_watched,
 )
-from launch.ways.table import train_on_machines
 from launch.ways.way import Request
 from sharding.console import make_console, one_line
 from sharding.storage.place import Place, parse_place, store_problem
@@ -73,6 +72,12 @@ def main(argv: list[str]) -> int:
         run=new_run(options, preset=preset).path,
         in_run=partial(_in_new_run, options, preset),
     )
+    return _train(request)
+
+
+def _train(request: Request) -> int:
+    from launch.ways.table import train_on_machines  # ssh, Slurm, Ray: not for who is told of a mistake
+
     return train_on_machines(request)
 
 
@@ -94,7 +99,7 @@ def _resume(argv: list[str]) -> int:
         run=run.path,
         in_run=partial(_in_old_run, run, options, find_changes(before, options.config)),
     )
-    return train_on_machines(request)
+    return _train(request)
 
 
 def _in_old_run(run: RunDir, options: ResumeOptions, changes: dict[str, Any], train: Callable[[RunDir], int]) -> int:
