@@ -134,6 +134,7 @@ def measure_lines(run_folder: Path) -> list[float]:
 
 def make_run(folder: Path, *, data: Path, num_lines: int) -> None:
     """A run of the default preset that has logged so much: lines as they are written, one in ten with scores."""
+    from trainer.config.shrink import shrink
     from trainer.presets import DEFAULT, load_preset
     from trainer.runs.config import RunConfig
     from trainer.runs.rundir import RunDir
@@ -141,7 +142,8 @@ def make_run(folder: Path, *, data: Path, num_lines: int) -> None:
     config: RunConfig = load_preset(DEFAULT)
     run = RunDir(folder)
     small = replace(config.data, path=data, view_a="a", view_b="b", load_size=_SIDE, crop_size=_SIDE)
-    run.create(replace(config, data=small), preset=DEFAULT, command=["diptych", "train"])
+    method = shrink(config.method, {"num_downs": 4, "num_layers": 2})
+    run.create(replace(config, data=small, method=method), preset=DEFAULT, command=["diptych", "train"])
     with run.metrics_file.open("w") as file:
         for number in range(1, num_lines + 1):
             file.write(json.dumps(_line(number)) + "\n")
