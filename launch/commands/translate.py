@@ -1,6 +1,5 @@
 """`diptych translate RUN`: translate a folder of images of any size, or change their label."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -69,6 +68,9 @@ class TranslateOptions:
     """Where the run's data set lies now, if it was moved."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
+    num_procs: int | None = None
+    """Processes that share the pictures, each with its own networks and part of the cores; the files are the same with
+    any number. None: one, or where there are GPUs one on each, which has not been tried yet."""
     seed: int = 0
     """Of the method's noise: another seed gives another variation, where the method has any."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
@@ -80,6 +82,8 @@ class TranslateOptions:
     def __post_init__(self) -> None:
         if self.num < 1:
             raise ConfigError("num", self.num, "use 1 or more.")
+        if self.num_procs is not None and self.num_procs < 1:
+            raise ConfigError("num_procs", self.num_procs, "use 1 or more.")
         if self.uncertainty == "dropout" and self.usage.dropout == "off":
             raise ConfigError("dropout", "off", "is what uncertainty = 'dropout' draws by; use on or auto.")
 
@@ -91,7 +95,7 @@ class TranslateOptions:
     @property
     def journal(self) -> Journal:
         """That of the folder to write to. Raises ConfigError if it cannot be read."""
-        apart = {"source", "destination", "data_path", "device", "overwrite", "skip_bad", "run"}
+        apart = {"source", "destination", "data_path", "device", "overwrite", "skip_bad", "run", "num_procs"}
         settings = {each.name: str(getattr(self, each.name)) for each in fields(self) if each.name not in apart}
         journal = Journal(
             self.destination, settings | {"run": str(self.run.resolve()), "in": str(self.source.resolve())}
@@ -114,9 +118,10 @@ def main(argv: list[str]) -> int:
 def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     opened, own_labels = _checked(options)
+    from trainer.inference.processes import ProcessError
     from trainer.inference.translate import translate_folder
 
-    console, began = make_console(), time.monotonic()
+    console = make_console()
     try:
         result = translate_folder(
             opened,
@@ -134,12 +139,13 @@ def translate(options: TranslateOptions) -> int:
             manner=options.manner,
             overwrite=options.overwrite,
             journal=options.journal,
+            num_procs=options.num_procs,
             console=console,
         )
-    except OSError as error:
-        console.error(error.strerror or error)
+    except (OSError, ProcessError) as error:
+        console.error(getattr(error, "strerror", None) or error)
         return 1
-    _print_result(result, options=options, seconds=time.monotonic() - began, console=console)
+    _print_result(result, options=options, console=console)
     return 0 if options.skip_bad or not result.failed else 1
 
 
@@ -163,15 +169,12 @@ def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
     return opened, own_labels
 
 
-def _print_result(
-    result: "TranslationResult", *, options: TranslateOptions, seconds: float, console: PlainConsole
-) -> None:
+def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
     is_varied = options.num > 1 and options.uncertainty == "none"
     kind = "variation" if is_varied else "picture"
     written, seen = counted(len(result.written), kind), counted(result.position, "image")
     made = "made" if is_varied else "translated"
-    speed = f" at {len(result.written) / seconds:.1f} a second" if len(result.written) > 1 else ""
-    console.print(f"{written} {made}{speed}, after {seen} of training, to {options.destination}")
+    console.print(f"{written} {made}{_speed(result)}, after {seen} of training, to {options.destination}")
     if result.kept:
         console.print(f"{counted(len(result.kept), 'picture was', 'pictures were')} translated before, and not again")
     _print_names(
@@ -189,8 +192,18 @@ def _print_result(
     cut = [f"{path} ({share:.1%})" for path, share in result.cut.items()]
     beyond = "values beyond the range of the run's view, which were cut"
     _print_names(f"picture holds {beyond}", f"pictures hold {beyond}", cut, console=console)
+    for path, note in result.notes.items():
+        console.print(one_line(f"{path} {note}"))
     for path, reason in result.failed.items():
         console.print(one_line(f"not translated: {path} {reason}"))
+
+
+def _speed(result: "TranslationResult") -> str:
+    """Of the translating, without the start."""
+    if len(result.written) < 2 or not result.seconds:
+        return ""
+    megapixels = result.pixels / 1e6 / result.seconds
+    return f" at {len(result.written) / result.seconds:.1f} a second ({megapixels:.3g} megapixel/s)"
 
 
 def _print_names(one: str, many: str, paths: Sequence[object], *, console: PlainConsole) -> None:

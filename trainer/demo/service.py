@@ -20,9 +20,10 @@ from trainer.data.randomness import seeded
 from trainer.exports.pictures import read_stored
 from trainer.inference.examples import read_example
 from trainer.inference.operation import Operation, choose_operation
+from trainer.inference.padding import translate_image
 from trainer.inference.plan import Direction
-from trainer.inference.translate import is_out_of_memory, translate_image
 from trainer.inference.translator import Translator
+from trainer.inference.work import is_out_of_memory
 from trainer.methods.base import Encodes, Relabels, Translates, TranslatesBack, Varies
 from trainer.methods.codes import map_codes
 from trainer.pictures.files import UnreadablePictureError, read_picture

@@ -1,10 +1,10 @@
 """Pictures of one size pass through the networks together, while those after them are read and those before written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -34,7 +34,8 @@ def is_of_each_image(translator: Translator) -> bool:
 class Picture:
     """A picture that was read."""
 
-    file: Path
+    source: Any
+    """A file, or a sample of a shard."""
     target: Path
     image: Tensor
     """(C, H, W) in [-1, 1]."""
@@ -45,7 +46,7 @@ class Picture:
 class Steps(Protocol):
     """What is done to pictures. A fault of one of them is noted, and is no fault of the others."""
 
-    def read(self, file: Path, target: Path) -> Picture | None:
+    def read(self, source: Any, target: Path) -> Picture | None:
         """None if it cannot be read. Called by one thread."""
         ...
 
@@ -58,8 +59,9 @@ class Steps(Protocol):
         ...
 
 
-def translate_together(files: Mapping[Path, Path], steps: Steps, *, most: int = AT_ONCE) -> None:
-    """Translate files to their targets. Of neighbours of one size `at_once` pass together; three such groups are kept.
+def translate_together(blocks: Sequence[Mapping[Any, Path]], steps: Steps, *, most: int = AT_ONCE) -> None:
+    """Translate sources to their targets. Of neighbours of one size in a block `at_once` pass together; three such
+    groups are kept.
 
     Args:
         most: pictures that pass together; 1 where what becomes of one is not to depend on others.
@@ -69,7 +71,7 @@ def translate_together(files: Mapping[Path, Path], steps: Steps, *, most: int = 
     """
     written: Future[None] | None = None
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        for group in _ahead(_groups(files, steps, most=most), reader):
+        for group in _ahead(_groups(blocks, steps, most=most), reader):
             translated = steps.translate(group)
             if written is not None:
                 written.result()
@@ -86,17 +88,18 @@ def _ahead(groups: Iterator[_T], thread: ThreadPoolExecutor) -> Iterator[_T]:
         yield group
 
 
-def _groups(files: Mapping[Path, Path], steps: Steps, *, most: int) -> Iterator[list[Picture]]:
-    group: list[Picture] = []
-    for file, target in files.items():
-        picture = steps.read(file, target)
-        if picture is None:
-            continue
-        height, width = picture.image.shape[-2:]
-        is_full = len(group) >= min(most, at_once(height, width))
-        if group and (is_full or picture.image.shape != group[0].image.shape):
+def _groups(blocks: Sequence[Mapping[Any, Path]], steps: Steps, *, most: int) -> Iterator[list[Picture]]:
+    for block in blocks:
+        group: list[Picture] = []
+        for source, target in block.items():
+            picture = steps.read(source, target)
+            if picture is None:
+                continue
+            height, width = picture.image.shape[-2:]
+            is_full = len(group) >= min(most, at_once(height, width))
+            if group and (is_full or picture.image.shape != group[0].image.shape):
+                yield group
+                group = []
+            group.append(picture)
+        if group:
             yield group
-            group = []
-        group.append(picture)
-    if group:
-        yield group

@@ -189,6 +189,7 @@ def load_translator(
     device: torch.device,
     checkpoint: Path | None = None,
     usage: Usage = AS_THE_METHOD,
+    quiet: bool = False,
 ) -> tuple[Translator, int]:
     """The translator of a run's newest whole checkpoint, and the position (images) it was made at.
 
@@ -204,7 +205,7 @@ def load_translator(
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
     _require_takers(average.networks, usage, method=config.method.name)
-    make_console(stderr=True).print(f"checkpoint: {folder}")
+    make_console(stderr=True, quiet=quiet).print(f"checkpoint: {folder}")
     try:
         load_average(folder, average, device=torch.device("cpu"))
     except CheckpointError as error:

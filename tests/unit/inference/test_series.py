@@ -22,6 +22,34 @@ def write_video(path, *, num=5, size=(50, 34)):
         container.mux(stream.encode(None))
 
 
+def write_tone(path, codec):
+    """Half a second of a video with a tone of 440 Hz."""
+    tone = (np.sin(np.arange(8000) * 2 * np.pi * 440 / 16000) * 20000).astype(np.int16)
+    with av.open(str(path), "w") as container:
+        pictures, sound = container.add_stream("mpeg4", rate=10), container.add_stream(codec, rate=16000)
+        pictures.width = pictures.height = 32
+        sound.layout = "mono"
+        for _ in range(5):
+            black = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            container.mux(pictures.encode(black))
+        size = sound.frame_size or 1000
+        for start in range(0, len(tone) - size + 1, size):
+            frame = av.AudioFrame.from_ndarray(tone[None, start : start + size], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+            container.mux(sound.encode(frame))
+        container.mux(pictures.encode(None))
+        container.mux(sound.encode(None))
+
+
+def packets(path):
+    """What the first track of sound holds, undecoded, and when."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return []
+        found = [each for each in container.demux(container.streams.audio[0]) if each.dts is not None]
+        return [(bytes(each), float(each.pts * each.time_base)) for each in found]
+
+
 def frames(path):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -50,6 +78,23 @@ def test_a_video_keeps_its_rate_times_and_size(call, tmp_path, size):
     assert rate == wanted_rate == RATE
     assert times == pytest.approx(wanted_times, abs=1e-3)
     assert first.shape == (even[1], even[0], 3)
+
+
+def test_the_sound_is_copied_as_it_is(call, tmp_path):
+    write_tone(tmp_path / "in" / "x.mkv", "aac")
+    call()
+    wanted, made = packets(tmp_path / "in" / "x.mkv"), packets(tmp_path / "out" / "x.mp4")
+    assert [content for content, _ in made] == [content for content, _ in wanted] != []
+    assert [when for _, when in made] == pytest.approx([when for _, when in wanted], abs=2e-3)
+    assert len(frames(tmp_path / "out" / "x.mp4")[1]) == 5
+
+
+def test_sound_that_an_mp4_cannot_hold_is_told(call, tmp_path, capsys):
+    write_tone(tmp_path / "in" / "x.avi", "pcm_mulaw")
+    call()
+    assert "x.avi lost 1 track of its sound (pcm_mulaw), which an MP4 cannot hold" in capsys.readouterr().out
+    assert packets(tmp_path / "out" / "x.mp4") == []
+    assert len(frames(tmp_path / "out" / "x.mp4")[1]) == 5
 
 
 def test_a_damaged_video_is_told(call, tmp_path, capsys):

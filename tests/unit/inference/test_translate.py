@@ -14,11 +14,12 @@ from sharding.console import make_console
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest, write_manifest
 from tests.tiny_run import POSITION, tiny_config, write_map_dataset, write_tiny_run
-from trainer.inference import translate as translate_module
+from trainer.inference import share, work
 from trainer.inference.operation import Operation
 from trainer.inference.padding import pad_to_multiple, translate_image, translate_images
-from trainer.inference.translate import is_out_of_memory, translate_folder
+from trainer.inference.translate import translate_folder
 from trainer.inference.usage import Usage
+from trainer.inference.work import is_out_of_memory
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -213,16 +214,16 @@ def test_pictures_of_one_size_pass_together_and_have_the_same_files(tiny_run, tm
             seen.append(len(images))
             return translate_images(operation, images, **kwargs)
 
-        monkeypatch.setattr(translate_module, "translate_images", noted)
-        monkeypatch.setattr(translate_module, "AT_ONCE", most)
+        monkeypatch.setattr(work, "translate_images", noted)
+        monkeypatch.setattr(share, "AT_ONCE", most)
         result = translate(tiny_run, tmp_path, overwrite=True, usage=usage)
         assert list(result.failed) == [tmp_path / "in" / "03.png"]
         return {path.name: np.asarray(Image.open(path), dtype=int) for path in result.written}
 
     together = files(16)
-    assert seen == [16, 1, 1, 2]
+    assert seen == [3, 2, 3, 3, 3, 3, 1, 2]  # in blocks of an eighth, of which one holds no picture, one another size
     alone = files(1)
-    assert seen[4:] == [1] * 20
+    assert seen[8:] == [1] * 20
     assert [*together] == [*alone] == sorted(alone)
     assert max(abs(together[name] - alone[name]).max() for name in alone) <= 1  # of 255
 
@@ -237,6 +238,6 @@ def test_what_does_not_fit_together_is_tried_alone(tiny_run, tmp_path, monkeypat
             raise torch.OutOfMemoryError
         return translate_images(operation, images, **kwargs)
 
-    monkeypatch.setattr(translate_module, "translate_images", scarce)
+    monkeypatch.setattr(work, "translate_images", scarce)
     result = translate(tiny_run, tmp_path, usage=Usage(dropout="off", batch_statistics="off"))
     assert [path.name for path in result.written] == ["0.png", "1.png", "2.png"]

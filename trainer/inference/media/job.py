@@ -30,6 +30,18 @@ from trainer.pictures.tensors import to_picture
 
 
 @dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was made of one source."""
+
+    pixels: int
+    """Of all that was written."""
+    beyond: float
+    """How many of the source's values lay beyond the view's range, of 1."""
+    note: str = ""
+    """What people should know of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """How files are translated in one call."""
 
@@ -47,11 +59,8 @@ class Job:
         """The targets of each translation of a file: one file, or with uncertainty all."""
         return [targets] if self.manner.uncertainty != "none" else [[target] for target in targets]
 
-    def write(self, file: Path, targets: Sequence[Path], *, operation: Operation) -> float:
+    def write(self, file: Path, targets: Sequence[Path], *, operation: Operation) -> Made:
         """Translate one file to its targets, one translation and perhaps a map of its uncertainty.
-
-        Returns:
-            How many of the file's values lay beyond the view's range, of 1.
 
         Raises:
             UnreadablePictureError, OSError: as `read_picture` and `written_atomically`.
@@ -68,31 +77,34 @@ class Job:
                 write_rows(target, rows, size=size)
             else:
                 self._write_both(target, targets[1], rows, size=size)
-            return picture.beyond
+            return Made(pixels=size[0] * size[1], beyond=picture.beyond)
 
-    def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, is_video: bool) -> float:
+    def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, is_video: bool) -> Made:
         """Each frame or slice by itself, all with the same noise, so that nothing flickers that did not before."""
         if self.manner.uncertainty != "none":
             raise UnreadablePictureError("has many pictures, and uncertainty is written of one; give them as files")
         if operation.source.content == "classes":
             raise UnreadablePictureError("has no class numbers, which the run's view holds; give pictures of classes")
         beyond: list[float] = []
+        num_pixels = 0
         devices = [self.device] if self.device.type == "cuda" else []
 
         def each(pixels: np.ndarray) -> np.ndarray:
+            nonlocal num_pixels
             picture = PictureRows(fit_view(pixels, operation.source, has_alpha=False), operation.source)
             with torch.random.fork_rng(devices=devices):
                 made = torch.cat([*self.translated(picture, operation)], dim=1)
             beyond.append(picture.beyond)
+            num_pixels += made[0].numel()
             if is_video:
                 return np.asarray(to_picture(made).convert("RGB"))
             return result_pixels(made, view=operation.result, classes=self.classes)
 
         try:
-            (translate_video if is_video else translate_volume)(file, targets[0], each)
+            note = (translate_video if is_video else translate_volume)(file, targets[0], each)
         except DatasetError as error:
             raise UnreadablePictureError(str(error)) from error
-        return sum(beyond) / max(1, len(beyond))
+        return Made(pixels=num_pixels, beyond=sum(beyond) / max(1, len(beyond)), note=note)
 
     def translated(self, picture: PictureRows, operation: Operation) -> Iterator[Tensor]:
         """Rows (C, h, width) of a picture's translation; with uncertainty its deviation is one more channel."""

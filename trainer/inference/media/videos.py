@@ -8,21 +8,25 @@ from typing import Any
 import numpy as np
 
 from sharding.storage.files import written_atomically
+from trainer.inference.media.sound import Sound
 from trainer.pictures.files import UnreadablePictureError
 
 _QUALITY = "16"
 """Constant rate factor of H.264: 18 is said to look like the source, and less is better."""
 
 
-def translate_video(source: Path, target: Path, each: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Write an MP4 (H.264, without sound) of what `each` makes of the frames: uint8 (H, W, 3) of any one size.
+def translate_video(source: Path, target: Path, each: Callable[[np.ndarray], np.ndarray]) -> str:
+    """Write an MP4 (H.264) of what `each` makes of the frames: uint8 (H, W, 3) of any one size; the sound is copied.
+
+    Returns:
+        What was left out of it, for people; empty if nothing was.
 
     Raises:
         UnreadablePictureError: the file holds no video that can be read.
         OSError: the target cannot be written.
     """
     import av
-    from av.error import FFmpegError, InvalidDataError
+    from av.error import FFmpegError
 
     try:
         container = av.open(str(source))
@@ -31,19 +35,36 @@ def translate_video(source: Path, target: Path, each: Callable[[np.ndarray], np.
     with container, written_atomically(target) as file, av.open(file, "w", format="mp4") as made:
         if not container.streams.video:
             raise UnreadablePictureError("holds no video")
-        stream: Any = None
-        taken = container.streams.video[0]
+        sound = Sound(container, made)
         try:
-            for frame in container.decode(taken):
-                picture = av.VideoFrame.from_ndarray(each(frame.to_ndarray(format="rgb24")), format="rgb24")
-                stream = stream or _stream(made, picture, rate=taken.average_rate, time_base=taken.time_base)
-                picture.pts, picture.time_base = frame.pts, taken.time_base
-                made.mux(stream.encode(picture))
-        except InvalidDataError as error:
+            _copy(container, made, sound, each)
+        except FFmpegError as error:
+            if isinstance(error, OSError):  # of the disk, not of what was read
+                raise
             raise UnreadablePictureError(f"is damaged: {error}") from error
-        if stream is None:
-            raise UnreadablePictureError("holds no frame")
-        made.mux(stream.encode(None))
+        return sound.note
+
+
+def _copy(container: Any, made: Any, sound: Sound, each: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Frames and sound as they come, so that neither waits in memory for the other."""
+    import av
+
+    stream: Any = None
+    taken = container.streams.video[0]
+    for packet in container.demux(taken, *sound.taken):
+        if packet.stream is not taken:
+            sound.pass_on(packet)
+            continue
+        for frame in packet.decode():
+            picture = av.VideoFrame.from_ndarray(each(frame.to_ndarray(format="rgb24")), format="rgb24")
+            if stream is None:
+                stream = _stream(made, picture, rate=taken.average_rate, time_base=taken.time_base)
+                sound.begin()
+            picture.pts, picture.time_base = frame.pts, taken.time_base
+            made.mux(stream.encode(picture))
+    if stream is None:
+        raise UnreadablePictureError("holds no frame")
+    made.mux(stream.encode(None))
 
 
 def _stream(made: Any, picture: Any, *, rate: Fraction | None, time_base: Fraction | None) -> Any:

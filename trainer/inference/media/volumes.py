@@ -10,11 +10,14 @@ from sharding.storage.files import write_atomically
 from trainer.pictures.files import UnreadablePictureError
 
 
-def translate_volume(source: Path, target: Path, each: Callable[[np.ndarray], np.ndarray]) -> None:
+def translate_volume(source: Path, target: Path, each: Callable[[np.ndarray], np.ndarray]) -> str:
     """Write a .nii.gz of what `each` makes of the slices (H, W, 1); affine and units are the source's.
 
     A slice is volume[:, :, k]: the first axis runs down, the second to the right. Of more axes, such as time, each
     slice is taken. Several channels become the fifth axis, as the format has vectors.
+
+    Returns:
+        What was left out of it, for people: nothing.
 
     Raises:
         UnreadablePictureError: the file is no volume that can be read.
@@ -39,6 +42,7 @@ def translate_volume(source: Path, target: Path, each: Callable[[np.ndarray], np
     header.set_data_dtype(made.dtype)
     result = nibabel.Nifti1Image(made.reshape(shape), image.affine, header)
     write_atomically(target, _packed(result))
+    return ""
 
 
 def _typed(image: Any) -> np.ndarray:
