@@ -8,6 +8,7 @@ from sharding.inputs.labels import LabelOptions
 from sharding.work.problems import InputError
 from trainer.config.errors import ConfigError
 from trainer.inference.own_labels import OwnLabels
+from trainer.inference.sources import Source
 
 _CONSTANT = re.compile(r"([^=:,]+=[^=,]+)(,[^=:,]+=[^=,]+)*")
 
@@ -32,12 +33,14 @@ def read_own_labels(text: str) -> OwnLabels:
         ) from error
     assert read is not None
 
-    def labels_of(file: Path) -> dict[str, str]:
+    def labels_of(file: Source) -> dict[str, str]:
+        from trainer.pictures.files import UnreadablePictureError
+
+        if not isinstance(file, Path):
+            raise UnreadablePictureError("lies in a tar, of which --own-labels takes NAME=VALUE alone")
         try:
             return dict(read(file, file.stem))
         except InputError as error:
-            from trainer.pictures.files import UnreadablePictureError
-
             raise UnreadablePictureError(f"has no label: {error.reason}") from error
 
     return labels_of

@@ -10,7 +10,7 @@ import tyro
 from launch.machine.devices import Device, choose_device
 from sharding.console import counted, make_console
 from trainer.config.errors import ConfigError
-from trainer.inference.plan import find_pictures
+from trainer.inference.finding import find_pictures
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -1,33 +1,32 @@
 """`diptych translate RUN`: translate a folder of images of any size, or change their label."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from launch.extras import require_modules
 from launch.machine.devices import Device, choose_device
 from launch.own_labels import read_own_labels
-from sharding.console import PlainConsole, counted, make_console, one_line
+from launch.packing import Packing, packing_of
+from launch.translation_shown import print_result
+from sharding.console import make_console
+from sharding.storage.place import Place, place_problem
+from sharding.writing.options import WriteOptions
 from trainer.checkpoints.given import require_given
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.inference.journal import Journal
 from trainer.inference.manner import Manner, Uncertainty, parse_manner
 from trainer.inference.media.kinds import MODULES, medium_of
-from trainer.inference.own_labels import OwnLabels, check_own_labels
-from trainer.inference.plan import plan_translation, result_view
+from trainer.inference.own_labels import OwnLabels, check_own_labels, labels_of_samples
+from trainer.inference.plan import plan_translation, result_view, view_names
+from trainer.inference.shards.listing import Listing, Split, is_shards, list_shards
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.kinds import result_suffix
 from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
-
-if TYPE_CHECKING:
-    from trainer.inference.result import TranslationResult
-
-_NUM_OTHERS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +35,22 @@ class TranslateOptions:
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of the run, e.g. runs/NAME."""
-    source: Annotated[Path, tyro.conf.arg(name="in")]
-    """Folder of pictures, with its sub-folders, one picture, or a pattern in quotes: 'photos/**/*_day.jpg'. 0.4 GB of
-    memory a megapixel at 64 filters, if not by --tile."""
+    source: Annotated[DataPlace, tyro.conf.arg(name="in")]
+    """Folder of pictures, with its sub-folders, one picture, or a pattern in quotes: 'photos/**/*_day.jpg'; or a data
+    set, in a folder or at an address, or WebDataset tars: 'shards-{000..009}.tar'. 0.4 GB of memory a megapixel at 64
+    filters, if not by --tile."""
     destination: Annotated[Path, tyro.conf.arg(name="out")]
     """Folder to write to; made if it is not there. The same command goes on where it was stopped: what was made of an
     unchanged picture by the same checkpoint is left as it is."""
+    split: Split | None = None
+    """Of a data set: which of its samples; `test`, if not given."""
+    view: str | None = None
+    """Of a data set: which view of its samples, if not the one that the run translates. Of tars: which files, e.g.
+    input.jpg."""
+    out_format: Literal["files", "shards"] = "files"
+    """`shards`: a data set, whose samples are those of --in with the translation as one more view."""
+    out_view: str | None = None
+    """Name of that view; `translated_` before that of the run's, if not given."""
     checkpoint: Path | None = None
     """A folder in RUN/checkpoints, or best (see checkpoint.keep-best of `diptych train`); the newest if not given."""
     direction: Literal["a2b", "b2a"] = "a2b"
@@ -82,10 +91,24 @@ class TranslateOptions:
     def __post_init__(self) -> None:
         if self.num < 1:
             raise ConfigError("num", self.num, "use 1 or more.")
+        if (problem := place_problem(self.source)) is not None:
+            raise ConfigError("in", str(self.source), problem)
+        if self.out_format == "shards" and (self.num > 1 or self.uncertainty != "none"):
+            raise ConfigError(
+                "out_format", "shards", "takes one translation of each sample: leave num and uncertainty out."
+            )
+        if self.out_format == "files" and self.out_view is not None:
+            raise ConfigError("out_view", self.out_view, "is of out_format = 'shards'; leave it out.")
         if self.num_procs is not None and self.num_procs < 1:
             raise ConfigError("num_procs", self.num_procs, "use 1 or more.")
         if self.uncertainty == "dropout" and self.usage.dropout == "off":
             raise ConfigError("dropout", "off", "is what uncertainty = 'dropout' draws by; use on or auto.")
+
+    @property
+    def folder(self) -> Path:
+        """Where translations are written; those of shards wait beside it until they are packed."""
+        out = self.destination
+        return out if self.out_format == "files" else out.with_name(f"{out.name}.translated")
 
     @property
     def manner(self) -> Manner:
@@ -93,13 +116,16 @@ class TranslateOptions:
         return parse_manner(tile=self.tile, overlap=self.overlap, uncertainty=self.uncertainty, num=self.num)
 
     @property
+    def settings(self) -> dict[str, str]:
+        """All that decides what a picture becomes, beside the run and its checkpoint."""
+        apart = {"source", "destination", "data_path", "device", "overwrite", "skip_bad", "run", "num_procs"}
+        names = {each.name for each in fields(self)} - apart - {"out_format", "out_view"}
+        return {name: str(getattr(self, name)) for name in sorted(names)}
+
+    @property
     def journal(self) -> Journal:
         """That of the folder to write to. Raises ConfigError if it cannot be read."""
-        apart = {"source", "destination", "data_path", "device", "overwrite", "skip_bad", "run", "num_procs"}
-        settings = {each.name: str(getattr(self, each.name)) for each in fields(self) if each.name not in apart}
-        journal = Journal(
-            self.destination, settings | {"run": str(self.run.resolve()), "in": str(self.source.resolve())}
-        )
+        journal = Journal(self.folder, self.settings | {"run": _absolute(self.run), "in": _absolute(self.source)})
         if self.overwrite:
             journal.forget()
         return journal
@@ -110,6 +136,10 @@ class TranslateOptions:
         return replace(self.usage, dropout="on") if self.uncertainty == "dropout" else self.usage
 
 
+def _absolute(place: Place) -> str:
+    return str(place.resolve() if isinstance(place, Path) else place)
+
+
 def main(argv: list[str]) -> int:
     """Translate pictures. Returns the exit status. Raises as `translate`."""
     return translate(tyro.cli(TranslateOptions, args=argv, prog="diptych translate"))
@@ -117,16 +147,20 @@ def main(argv: list[str]) -> int:
 
 def translate(options: TranslateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
-    opened, own_labels = _checked(options)
+    opened, listing, own_labels = _checked(options)
+    packing = None if listing is None or options.out_format == "files" else _packing(options, opened, listing)
     from trainer.inference.processes import ProcessError
     from trainer.inference.translate import translate_folder
 
     console = make_console()
+    if packing is not None and packing.is_done():
+        console.print(f"{options.destination} is there already, made by the same run of the same samples")
+        return 0
     try:
         result = translate_folder(
             opened,
             source=options.source,
-            destination=options.destination,
+            destination=options.folder,
             device=choose_device(options.device),
             checkpoint=options.checkpoint,
             direction=options.direction,
@@ -140,74 +174,75 @@ def translate(options: TranslateOptions) -> int:
             overwrite=options.overwrite,
             journal=options.journal,
             num_procs=options.num_procs,
+            listing=listing,
             console=console,
         )
     except (OSError, ProcessError) as error:
         console.error(getattr(error, "strerror", None) or error)
         return 1
-    _print_result(result, options=options, console=console)
-    return 0 if options.skip_bad or not result.failed else 1
+    is_varied = options.num > 1 and options.uncertainty == "none"
+    print_result(result, is_varied=is_varied, folder=options.folder, console=console)
+    if result.failed and not options.skip_bad:
+        return 1
+    if packing is not None:
+        packing.pack(console)
+    return 0
 
 
-def _checked(options: TranslateOptions) -> tuple[OpenRun, OwnLabels | None]:
-    """The run, and what tells the pictures' own labels: all that can be known before torch is loaded is in order."""
+def _packing(options: TranslateOptions, opened: OpenRun, listing: Listing) -> Packing:
+    """How translations become a data set. Raises ConfigError, OptionError or DatasetError if they cannot."""
+    settings = options.settings | {"run": _absolute(options.run)}
+    return packing_of(
+        listing,
+        opened,
+        waiting=options.folder,
+        direction=options.direction,
+        label=options.label,
+        out_view=options.out_view,
+        checkpoint=options.checkpoint,
+        settings=settings,
+        options=WriteOptions(out=options.destination, overwrite=options.overwrite, skip_bad=options.skip_bad),
+    )
+
+
+def _checked(options: TranslateOptions) -> tuple[OpenRun, Listing | None, OwnLabels | None]:
+    """The run, the samples of shards, and what tells the pictures' own labels.
+
+    All that can be known before torch is loaded is in order.
+    """
     opened = open_run(RunDir(options.run), data_path=options.data_path, needs_data=False)
     require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
-    check_own_labels(opened.subject, label=options.label, own=options.own_labels)
+    listing = _listed(options, opened)
     own_labels = None if options.own_labels is None else read_own_labels(options.own_labels)
+    if own_labels is None and listing is not None and options.label is not None:
+        own_labels = labels_of_samples(listing.manifest, opened.subject)
+    if own_labels is None or options.own_labels is not None:
+        check_own_labels(opened.subject, label=options.label, own=options.own_labels)
     view = result_view(opened.subject, direction=options.direction)
     plan = plan_translation(
         options.source,
-        options.destination,
+        options.folder,
         suffix=result_suffix(view),
         overwrite=options.overwrite,
         num=options.num,
         manner=options.manner,
         journal=options.journal,
+        listing=listing,
     )
     require_modules(*{MODULES[medium] for medium in map(medium_of, plan.targets) if medium in MODULES})
-    return opened, own_labels
+    return opened, listing, own_labels
 
 
-def _print_result(result: "TranslationResult", *, options: TranslateOptions, console: PlainConsole) -> None:
-    is_varied = options.num > 1 and options.uncertainty == "none"
-    kind = "variation" if is_varied else "picture"
-    written, seen = counted(len(result.written), kind), counted(result.position, "image")
-    made = "made" if is_varied else "translated"
-    console.print(f"{written} {made}{_speed(result)}, after {seen} of training, to {options.destination}")
-    if result.kept:
-        console.print(f"{counted(len(result.kept), 'picture was', 'pictures were')} translated before, and not again")
-    _print_names(
-        "other file is no picture by its name",
-        "other files are no pictures by their names",
-        result.others,
-        console=console,
-    )
-    _print_names(
-        "hidden file or folder is passed over",
-        "hidden files and folders are passed over",
-        result.hidden,
-        console=console,
-    )
-    cut = [f"{path} ({share:.1%})" for path, share in result.cut.items()]
-    beyond = "values beyond the range of the run's view, which were cut"
-    _print_names(f"picture holds {beyond}", f"pictures hold {beyond}", cut, console=console)
-    for path, note in result.notes.items():
-        console.print(one_line(f"{path} {note}"))
-    for path, reason in result.failed.items():
-        console.print(one_line(f"not translated: {path} {reason}"))
-
-
-def _speed(result: "TranslationResult") -> str:
-    """Of the translating, without the start."""
-    if len(result.written) < 2 or not result.seconds:
-        return ""
-    megapixels = result.pixels / 1e6 / result.seconds
-    return f" at {len(result.written) / result.seconds:.1f} a second ({megapixels:.3g} megapixel/s)"
-
-
-def _print_names(one: str, many: str, paths: Sequence[object], *, console: PlainConsole) -> None:
-    if paths:
-        names = ", ".join(one_line(path) for path in paths[:_NUM_OTHERS_SHOWN])
-        more = ", …" if len(paths) > _NUM_OTHERS_SHOWN else ""
-        console.print(f"{counted(len(paths), one, many)}: {names}{more}")
+def _listed(options: TranslateOptions, opened: OpenRun) -> Listing | None:
+    """The samples of shards; None of files. Raises ConfigError for what belongs to shards alone, and DatasetError."""
+    if is_shards(options.source):
+        wanted, _ = view_names(opened.subject, direction=options.direction, label=options.label)
+        data = opened.config.data
+        return list_shards(options.source, split=options.split, view=options.view, wanted=wanted, data=data)
+    for name, value in (("split", options.split), ("view", options.view)):
+        if value is not None:
+            raise ConfigError(name, value, f"{options.source} is no data set and no tar; leave it out.")
+    if options.out_format == "shards":
+        remedy = "takes a data set or tars as --in: translate to files, then use `diptych shard pairs`."
+        raise ConfigError("out_format", "shards", remedy)
+    return None

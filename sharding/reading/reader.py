@@ -106,6 +106,11 @@ class ShardReader:
         self._indexes = [index for _, index in taken if index.keys]
 
     @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Those that are read, in order."""
+        return tuple(self._shards)
+
+    @property
     def shard_sizes(self) -> list[int]:
         """Number of samples in each shard."""
         return [len(index.keys) for index in self._indexes]

@@ -63,7 +63,7 @@ def make_dataset(
     """
     out = options.out.resolve()
     try:
-        made_by = _made_by(source, options)
+        made_by = recipe_of(source, options)
         if is_already_there(out, made_by=made_by, overwrite=options.overwrite):
             return read_manifest(out), False
         check_neighbours(out)
@@ -92,7 +92,7 @@ def make_dataset(
         raise DatasetError(blame(error, out)) from error
 
 
-def _made_by(source: Source, options: WriteOptions) -> dict[str, Any]:
+def recipe_of(source: Source, options: WriteOptions) -> dict[str, Any]:
     """All that the bytes of the data set follow from."""
     shards = {"max_samples": options.shard_samples, "mb": options.shard_mb}
     recipe = {**source.made_by(), "shards": shards, "skip_bad": options.skip_bad, "versions": software_versions()}

@@ -1,15 +1,17 @@
 """What is told of files while they are translated, by whichever process does it. Imports no torch."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from trainer.inference.sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
     """A source passes through the networks from now on; of several that do together, the first."""
 
-    source: Hashable
+    source: Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Written:
 class Failed:
     """A source that could not be read, or is too large for the memory."""
 
-    source: Hashable
+    source: Source
     reason: str
 
 
@@ -32,7 +34,7 @@ class Failed:
 class Translated:
     """What was found in a source that was translated."""
 
-    source: Hashable
+    source: Source
     pixels: int
     """Of all that was made of it."""
     beyond: float
@@ -45,7 +47,7 @@ class Translated:
 class Done:
     """Nothing more becomes of a source."""
 
-    source: Hashable
+    source: Source
 
 
 Event = Begun | Written | Failed | Translated | Done

@@ -15,7 +15,7 @@ from trainer.data.batch import Batch
 from trainer.data.subject import Subject
 from trainer.inference.attributes import AttributeVectors
 from trainer.inference.examples import read_example
-from trainer.inference.plan import Direction, result_view
+from trainer.inference.plan import Direction, view_names
 from trainer.inference.translator import Translator
 from trainer.methods.base import Encodes, Relabels, Samples, TakesStyle, Translates, TranslatesBack, Varies
 from trainer.pictures.files import UnreadablePictureError
@@ -66,7 +66,7 @@ def choose_operation(
         DatasetError: attribute vectors are wanted, and cannot be made.
     """
     data, method = subject.data, subject.method
-    source = view_b = subject.manifest.views[data.view_b]
+    source, result = (subject.manifest.views[each] for each in view_names(subject, direction=direction, label=label))
     if label is not None:
         _require_nothing_else(label, direction=direction, num=num, style=style)
         apply = _relabelling(translator, subject, label=label, device=device)
@@ -79,11 +79,10 @@ def choose_operation(
             apply = _translation(translator, method, back=back, num=num)
         else:
             apply = _styled(translator, subject, style=style, back=back, num=num, device=device)
-        source = view_b if back or subject.pairing == "single" else subject.manifest.views[data.view_a]
     return Operation(
         apply=apply,
         source=source,
-        result=result_view(subject, direction=direction),
+        result=result,
         stride=method.stride,
         side=min(data.crop_shape) if method.fixed_size else None,
     )

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sharding.errors import DatasetError
+from sharding.format.manifest import Manifest
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
+from trainer.inference.sources import Source
 
-OwnLabels = Callable[[Path], Mapping[str, str]]
+OwnLabels = Callable[[Source], Mapping[str, str]]
 """A picture -> the text of each of its labels. Raises UnreadablePictureError if it has none."""
 
 
@@ -35,7 +38,26 @@ def check_own_labels(subject: Subject, *, label: str | None, own: str | None) ->
         )
 
 
-def own_numbers(file: Path, subject: Subject, own_labels: OwnLabels) -> dict[str, int]:
+def labels_of_samples(manifest: Manifest | None, subject: Subject) -> OwnLabels | None:
+    """What tells the labels of a data set's samples that the method keeps; None where the set does not have them."""
+    names = tuple(subject.method.further_labels.values())
+    if manifest is None or not names or not set(names) <= manifest.labels.keys():
+        return None
+
+    def of(source: Source) -> Mapping[str, str]:
+        assert not isinstance(source, Path)
+        try:
+            numbers = source.labels(names)
+        except DatasetError as error:
+            from trainer.pictures.files import UnreadablePictureError
+
+            raise UnreadablePictureError(f"has no labels: {error}") from error
+        return {name: manifest.labels[name].names[number] for name, number in numbers.items()}
+
+    return of
+
+
+def own_numbers(file: Source, subject: Subject, own_labels: OwnLabels) -> dict[str, int]:
     """The numbers of a picture's own labels that the method keeps. Raises UnreadablePictureError if it lacks one."""
     texts, numbers = own_labels(file), {}
     for name in subject.method.further_labels.values():

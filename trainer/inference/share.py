@@ -15,6 +15,7 @@ from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.job import Job, check_tiling
 from trainer.inference.operation import choose_operation
 from trainer.inference.plan import Direction
+from trainer.inference.sources import Source
 from trainer.inference.together import AT_ONCE, is_of_each_image, translate_together
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -45,7 +46,7 @@ class Call:
 class Item:
     """One source."""
 
-    source: Any
+    source: Source
     targets: Sequence[Path]
     own: Mapping[str, int] = field(default_factory=dict)
     """Numbers of its own labels that the method keeps."""
@@ -67,7 +68,7 @@ class Shares:
         return sum(map(len, self.together)) + len(self.alone)
 
 
-def share_out(items: Sequence[Item], *, is_plain: Sequence[bool], wanted: set[Any]) -> Shares:
+def share_out(items: Sequence[Item], *, is_plain: Sequence[bool], wanted: set[Source]) -> Shares:
     """Blocks follow from all sources of a call, not from what is left to do nor from the number of processes: what
     passes through the networks together does not depend on it.
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainer.inference.sources import Source
 from trainer.inference.translator import Translator
 
 AT_ONCE = 16  # images
@@ -34,7 +35,7 @@ def is_of_each_image(translator: Translator) -> bool:
 class Picture:
     """A picture that was read."""
 
-    source: Any
+    source: Source
     """A file, or a sample of a shard."""
     target: Path
     image: Tensor
@@ -46,7 +47,7 @@ class Picture:
 class Steps(Protocol):
     """What is done to pictures. A fault of one of them is noted, and is no fault of the others."""
 
-    def read(self, source: Any, target: Path) -> Picture | None:
+    def read(self, source: Source, target: Path) -> Picture | None:
         """None if it cannot be read. Called by one thread."""
         ...
 
@@ -59,7 +60,7 @@ class Steps(Protocol):
         ...
 
 
-def translate_together(blocks: Sequence[Mapping[Any, Path]], steps: Steps, *, most: int = AT_ONCE) -> None:
+def translate_together(blocks: Sequence[Mapping[Source, Path]], steps: Steps, *, most: int = AT_ONCE) -> None:
     """Translate sources to their targets. Of neighbours of one size in a block `at_once` pass together; three such
     groups are kept.
 
@@ -88,7 +89,7 @@ def _ahead(groups: Iterator[_T], thread: ThreadPoolExecutor) -> Iterator[_T]:
         yield group
 
 
-def _groups(blocks: Sequence[Mapping[Any, Path]], steps: Steps, *, most: int) -> Iterator[list[Picture]]:
+def _groups(blocks: Sequence[Mapping[Source, Path]], steps: Steps, *, most: int) -> Iterator[list[Picture]]:
     for block in blocks:
         group: list[Picture] = []
         for source, target in block.items():

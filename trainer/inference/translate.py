@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from sharding.console import PlainConsole
+from sharding.storage.place import Place
 from trainer.inference.events import Done, Failed
 from trainer.inference.journal import Journal
 from trainer.inference.manner import PLAIN, Manner
@@ -15,6 +16,7 @@ from trainer.inference.own_labels import OwnLabels, own_numbers
 from trainer.inference.plan import Direction, plan_translation, result_view
 from trainer.inference.processes import Crew, devices_of
 from trainer.inference.result import Ledger, TranslationResult, progress_bar
+from trainer.inference.shards.listing import Listing
 from trainer.inference.share import Call, Item, share_out
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.files import UnreadablePictureError
@@ -25,7 +27,7 @@ from trainer.runs.opened import OpenRun
 def translate_folder(
     opened: OpenRun,
     *,
-    source: Path,
+    source: Place,
     destination: Path,
     device: torch.device,
     checkpoint: Path | None = None,
@@ -40,6 +42,7 @@ def translate_folder(
     overwrite: bool = False,
     journal: Journal | None = None,
     num_procs: int | None = 1,
+    listing: Listing | None = None,
     console: PlainConsole,
 ) -> TranslationResult:
     """Translate each picture in `source` with a run's newest (or the given) checkpoint, to files of the target view.
@@ -57,6 +60,7 @@ def translate_folder(
         journal: of `destination`: what an earlier call has made is not made again.
         manner: by tiles or whole, once or to see how sure a translation is.
         num_procs: processes that share the pictures; files are the same with any number. None: one, or one on each GPU.
+        listing: of the samples to be translated, where `source` is shards.
 
     Raises:
         ConfigError: see `load_translator`, `plan_translation` and `choose_operation`.
@@ -66,7 +70,14 @@ def translate_folder(
     subject = opened.subject
     suffix = result_suffix(result_view(subject, direction=direction))
     plan = plan_translation(
-        source, destination, suffix=suffix, overwrite=overwrite, num=num, manner=manner, journal=journal
+        source,
+        destination,
+        suffix=suffix,
+        overwrite=overwrite,
+        num=num,
+        manner=manner,
+        journal=journal,
+        listing=listing,
     )
     call = Call(
         opened=opened,

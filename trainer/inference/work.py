@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from trainer.inference.events import Begun, Done, Failed, Tell, Translated, Writ
 from trainer.inference.media.job import Job, Made
 from trainer.inference.operation import Operation
 from trainer.inference.padding import translate_image, translate_images
-from trainer.inference.sources import read_source
+from trainer.inference.sources import Source, read_source
 from trainer.inference.together import Picture
 from trainer.pictures.files import UnreadablePictureError
 from trainer.pictures.stored import encode_result, from_stored, share_beyond
@@ -31,7 +30,7 @@ class Work:
     """Of a target."""
     tell: Tell
 
-    def do(self, source: Any, targets: Sequence[Path], *, own: Mapping[str, int]) -> None:
+    def do(self, source: Source, targets: Sequence[Path], *, own: Mapping[str, int]) -> None:
         """Write all that becomes of one source, by itself. Args: own: the picture's own labels."""
         self.tell(Begun(source=source))
         with self._noting(source):
@@ -41,7 +40,7 @@ class Work:
             self.tell(Translated(source=source, pixels=made.pixels, beyond=made.beyond, note=made.note))
         self.tell(Done(source=source))
 
-    def _by_itself(self, source: Any, targets: Sequence[Path], operation: Operation) -> Made:
+    def _by_itself(self, source: Source, targets: Sequence[Path], operation: Operation) -> Made:
         pixels = read_source(source, view=operation.source, classes=self.job.classes)
         image = from_stored(pixels, operation.source)
         num_pixels = 0
@@ -52,7 +51,7 @@ class Work:
             num_pixels += translated[0].numel()
         return Made(pixels=num_pixels, beyond=share_beyond(pixels, operation.source))
 
-    def _by_job(self, source: Any, targets: Sequence[Path], operation: Operation) -> Made:
+    def _by_job(self, source: Source, targets: Sequence[Path], operation: Operation) -> Made:
         """The same of what is more than a plain picture, or not treated as one."""
         all_made: list[Made] = []
         for made in self.job.sets(targets):
@@ -63,7 +62,7 @@ class Work:
         last = all_made[-1]
         return Made(pixels=sum(made.pixels for made in all_made), beyond=last.beyond, note=last.note)
 
-    def read(self, source: Any, target: Path) -> Picture | None:
+    def read(self, source: Source, target: Path) -> Picture | None:
         with self._noting(source):
             pixels = read_source(source, view=self.operation.source, classes=self.job.classes)
             image, beyond = from_stored(pixels, self.operation.source), share_beyond(pixels, self.operation.source)
@@ -102,7 +101,7 @@ class Work:
         self.tell(Written(targets=(target,)))
 
     @contextmanager
-    def _noting(self, source: Any) -> Iterator[None]:
+    def _noting(self, source: Source) -> Iterator[None]:
         """A fault of this source alone is told; any other says where it happened."""
         try:
             yield

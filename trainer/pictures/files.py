@@ -1,6 +1,7 @@
 """Image files of any kind, read as the type that a view of a data set has. Imports no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from sharding.format.bounds import MOST_PIXELS
 from sharding.format.codec import SUFFIXES, read_header
 from sharding.format.codec.channels import fit_channels
 from sharding.format.codec.decoding import decode, decode_indices
-from sharding.format.codec.header import pillow_formats
+from sharding.format.codec.header import header_of, pillow_formats
+from sharding.format.codec.kinds import Header
 from sharding.format.manifest import ClassInfo, View
 from sharding.storage.files import open_regular
 
@@ -55,14 +57,29 @@ def read_picture(path: Path, *, view: View, classes: Sequence[ClassInfo] = ()) -
         UnreadablePictureError: as its docstring says.
     """
     try:
-        has_alpha = _look(path)
+        has_alpha = _alpha_of(partial(read_header, path))
         with open_regular(path, follow_links=True) as file:
             content = file.read()
-        if view.content == "classes":
-            return _class_colors(content, classes=classes, has_alpha=has_alpha)
-        return fit_view(decode(content, name=path.name), view, has_alpha=has_alpha)
+        return _decoded(content, path.name, view, classes, has_alpha=has_alpha)
     except (OSError, DatasetError) as error:
         raise UnreadablePictureError(f"cannot be read: {error}") from error
+
+
+def decode_picture(content: bytes, *, name: str, view: View, classes: Sequence[ClassInfo] = ()) -> np.ndarray:
+    """The same of a file's content. Raises UnreadablePictureError."""
+    try:
+        has_alpha = _alpha_of(partial(header_of, content, name=name))
+        return _decoded(content, name, view, classes, has_alpha=has_alpha)
+    except (OSError, DatasetError) as error:
+        raise UnreadablePictureError(f"cannot be read: {error}") from error
+
+
+def _decoded(
+    content: bytes, name: str, view: View, classes: Sequence[ClassInfo], *, has_alpha: bool | None
+) -> np.ndarray:
+    if view.content == "classes":
+        return _class_colors(content, classes=classes, has_alpha=has_alpha)
+    return fit_view(decode(content, name=name), view, has_alpha=has_alpha)
 
 
 def fit_view(pixels: np.ndarray, view: View, *, has_alpha: bool | None) -> np.ndarray:
@@ -94,10 +111,10 @@ def _check_depth(pixels: np.ndarray, view: View) -> None:
         )
 
 
-def _look(path: Path) -> bool | None:
-    """Whether the last channel is alpha; None where the header does not tell."""
+def _alpha_of(look: Callable[[], Header]) -> bool | None:
+    """Whether the last channel is alpha, by the header; None where it does not tell."""
     try:
-        header = read_header(path)
+        header = look()
     except DatasetError:
         return None  # of another format that Pillow reads, or damaged, which decoding will tell
     if header.size[0] * header.size[1] > MOST_PIXELS:

@@ -59,6 +59,7 @@ def test_two_make_what_one_makes(tiny_run, inputs, tmp_path):
     assert [path.name for path in again.written] == ["1.png"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_ends_all_of_them(tiny_run, inputs, tmp_path):
     (inputs / "sub").mkdir()
     (inputs / "0.png").rename(inputs / "sub" / "0.png")
@@ -68,6 +69,7 @@ def test_what_cannot_be_written_ends_all_of_them(tiny_run, inputs, tmp_path):
         translate(tiny_run, inputs, "out", num_procs=2)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_told(tiny_run, inputs, monkeypatch):
     def send(self, shares, original=Connection.send):
         os.kill(active_children()[0].pid, signal.SIGKILL)

@@ -21,6 +21,7 @@ from trainer.inference.media.videos import translate_video
 from trainer.inference.media.volumes import translate_volume
 from trainer.inference.operation import Operation
 from trainer.inference.padding import apply_padded, translate_image
+from trainer.inference.sources import Source
 from trainer.inference.tiles.bands import translate_by_tiles
 from trainer.inference.tiles.grid import fitted
 from trainer.inference.uncertainty import spreading
@@ -51,7 +52,7 @@ class Job:
     classes: Sequence[ClassInfo]
     device: torch.device
 
-    def takes(self, file: Path) -> bool:
+    def takes(self, file: Source) -> bool:
         """Whether a file is not simply read, translated and written."""
         return not self.manner.is_plain or medium_of(file) != "picture"
 
@@ -59,16 +60,16 @@ class Job:
         """The targets of each translation of a file: one file, or with uncertainty all."""
         return [targets] if self.manner.uncertainty != "none" else [[target] for target in targets]
 
-    def write(self, file: Path, targets: Sequence[Path], *, operation: Operation) -> Made:
+    def write(self, file: Source, targets: Sequence[Path], *, operation: Operation) -> Made:
         """Translate one file to its targets, one translation and perhaps a map of its uncertainty.
 
         Raises:
             UnreadablePictureError, OSError: as `read_picture` and `written_atomically`.
         """
         medium = medium_of(file)
-        if medium in ("video", "volume"):
+        if isinstance(file, Path) and medium in ("video", "volume"):
             return self._write_series(file, targets, operation, is_video=medium == "video")
-        tags = place_tags(file) if medium == "map" else []
+        tags = place_tags(file) if isinstance(file, Path) and medium == "map" else []
         with open_picture(file, view=operation.source, classes=self.classes) as picture:
             rows = self.translated(picture, operation)
             size = picture.size if operation.side is None else (operation.side, operation.side)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import place_tags
+from trainer.inference.sources import Source
 from trainer.pictures.files import picture_suffixes
 
 Medium = Literal["picture", "map", "video", "volume"]
@@ -28,8 +29,13 @@ def _is_volume(file: Path) -> bool:
     return file.name.lower().endswith((_PACKED_VOLUME, _VOLUME))
 
 
-def medium_of(file: Path) -> Medium:
-    """By its name, and of a TIFF by its tags too; a damaged one is a picture, whose reading says what is wrong."""
+def medium_of(file: Source) -> Medium:
+    """By its name, and of a TIFF by its tags too; a damaged one is a picture, whose reading says what is wrong.
+
+    What lies in a shard is a picture.
+    """
+    if not isinstance(file, Path):
+        return "picture"
     if _is_volume(file):
         return "volume"
     if file.suffix.lower() in _VIDEOS:

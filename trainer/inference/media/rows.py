@@ -13,6 +13,7 @@ from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import ExtraTag, TiffRows, encode_rows, open_rows
 from sharding.format.manifest import ClassInfo, View
 from sharding.storage.files import written_atomically
+from trainer.inference.sources import Source, read_source
 from trainer.pictures.files import UnreadablePictureError, fit_view, read_picture
 from trainer.pictures.stored import encode_stored, from_stored, result_pixels, share_beyond
 
@@ -52,10 +53,10 @@ class PictureRows:
 
 
 @contextmanager
-def open_picture(path: Path, *, view: View, classes: Sequence[ClassInfo]) -> Iterator[PictureRows]:
+def open_picture(path: Source, *, view: View, classes: Sequence[ClassInfo]) -> Iterator[PictureRows]:
     """A picture, read by rows where its file allows it: a TIFF of strips or tiles. Raises UnreadablePictureError."""
-    if path.suffix.lower() not in (".tif", ".tiff") or view.content == "classes":
-        yield PictureRows(read_picture(path, view=view, classes=classes), view)
+    if not isinstance(path, Path) or path.suffix.lower() not in (".tif", ".tiff") or view.content == "classes":
+        yield PictureRows(read_source(path, view=view, classes=classes), view)
         return
     try:
         with open_rows(path) as rows:
