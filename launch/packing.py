@@ -24,6 +24,8 @@ class Packing:
     options: WriteOptions
     waiting: Path
     """The folder of translations."""
+    checkpoint: Path
+    """By which they are made."""
 
     def is_done(self) -> bool:
         """Whether the data set is there. Raises DatasetError if another is, and is not to be replaced."""
@@ -62,7 +64,7 @@ def packing_of(
     files = {member: waiting / place.with_name(f"{place.name}{suffix}") for member, place in places}
     from trainer.inference.translator import chosen_checkpoint  # torch: what is wrong above has been told
 
-    position = chosen_checkpoint(opened.run, checkpoint).name
-    recipe = {"position": position, **settings}
+    chosen = chosen_checkpoint(opened.run, checkpoint)
+    recipe = {"position": chosen.name, **settings}
     source = TranslatedSet(listing=listing, files=files, views=views, classes=classes, recipe=recipe)
-    return Packing(source=source, options=options, waiting=waiting)
+    return Packing(source=source, options=options, waiting=waiting, checkpoint=chosen)

@@ -1,6 +1,6 @@
 """Translates folders of pictures of any size with a trained run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from trainer.inference.journal import Journal
 from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.kinds import medium_of
 from trainer.inference.own_labels import OwnLabels, own_numbers
-from trainer.inference.plan import Direction, plan_translation, result_view
+from trainer.inference.plan import Direction, TranslationPlan, plan_translation, result_view
 from trainer.inference.processes import Crew, devices_of
 from trainer.inference.result import Ledger, TranslationResult, progress_bar
 from trainer.inference.shards.listing import Listing
-from trainer.inference.share import Call, Item, share_out
+from trainer.inference.share import Call, Item, Shares, share_out
+from trainer.inference.sources import Source
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.pictures.files import UnreadablePictureError
 from trainer.pictures.kinds import result_suffix
@@ -67,12 +68,10 @@ def translate_folder(
         OSError: a result cannot be written; those before it are whole.
         ProcessError: one of the processes has ended.
     """
-    subject = opened.subject
-    suffix = result_suffix(result_view(subject, direction=direction))
     plan = plan_translation(
         source,
         destination,
-        suffix=suffix,
+        suffix=result_suffix(result_view(opened.subject, direction=direction)),
         overwrite=overwrite,
         num=num,
         manner=manner,
@@ -91,20 +90,40 @@ def translate_folder(
         usage=usage,
         manner=manner,
     )
-    with Crew(call, devices=devices_of(device, num_procs)) as crew, progress_bar(console) as progress:
-        position = crew.position
-        result = TranslationResult(position=position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden)
-        targets = plan.targets if journal is None else journal.begin(plan.targets, position=position)
+    devices = devices_of(device, num_procs)
+    return _carry_out(call, plan, devices=devices, own_labels=own_labels, journal=journal, console=console)
+
+
+def _carry_out(
+    call: Call,
+    plan: TranslationPlan,
+    *,
+    devices: Sequence[torch.device],
+    own_labels: OwnLabels | None,
+    journal: Journal | None,
+    console: PlainConsole,
+) -> TranslationResult:
+    may_pass = call.num == 1 and own_labels is None and call.manner.is_plain
+    with Crew(call, devices=devices) as crew, progress_bar(console) as progress:
+        result = TranslationResult(
+            position=crew.position, failed=dict(plan.failed), others=plan.others, hidden=plan.hidden
+        )
+        targets = plan.targets if journal is None else journal.begin(plan.targets, position=crew.position)
         result.kept.extend(plan.targets.keys() - targets.keys())
         ledger = Ledger(result, journal=journal, progress=progress, total=len(targets))
-        items = [Item(source=file, targets=made) for file, made in plan.targets.items()]
-        may_pass = num == 1 and own_labels is None and manner.is_plain
-        is_plain = [may_pass and medium_of(file) == "picture" for file in plan.targets]
-        shares = share_out(items, is_plain=is_plain, wanted=set(targets))
+        shares = _shared_out(plan, targets, may_pass=may_pass)
         if own_labels is not None:
-            shares = replace(shares, alone=_labelled(shares.alone, opened, own_labels=own_labels, ledger=ledger))
+            labelled = _labelled(shares.alone, call.opened, own_labels=own_labels, ledger=ledger)
+            shares = replace(shares, alone=labelled)
         crew.work(shares, ledger.take)
     return result
+
+
+def _shared_out(plan: TranslationPlan, wanted: Collection[Source], *, may_pass: bool) -> Shares:
+    """Args: may_pass: whether plain pictures may pass through the networks together."""
+    items = [Item(source=source, targets=made) for source, made in plan.targets.items()]
+    is_plain = [may_pass and medium_of(source) == "picture" for source in plan.targets]
+    return share_out(items, is_plain=is_plain, wanted=set(wanted))
 
 
 def _labelled(items: Sequence[Item], opened: OpenRun, *, own_labels: OwnLabels, ledger: Ledger) -> list[Item]:

@@ -1,9 +1,8 @@
 """Several processes make what one makes, share by position, and end together."""
 
-import os
-import signal
 from multiprocessing import active_children
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ def test_what_cannot_be_written_ends_all_of_them(tiny_run, inputs, tmp_path):
 @pytest.mark.slow
 def test_a_process_that_is_killed_is_told(tiny_run, inputs, monkeypatch):
     def send(self, shares, original=Connection.send):
-        os.kill(active_children()[0].pid, signal.SIGKILL)
+        active_children()[0].kill()
         original(self, shares)
 
     monkeypatch.setattr(Connection, "send", send)
@@ -82,18 +81,17 @@ def test_a_process_that_is_killed_is_told(tiny_run, inputs, monkeypatch):
 
 
 def test_shares_follow_from_places_and_not_from_what_is_left():
-    items = [Item(source=number, targets=()) for number in range(40)]
-    whole = share_out(items, is_plain=[number < 30 for number in range(40)], wanted=set(range(40)))
-    left = share_out(items, is_plain=[number < 30 for number in range(40)], wanted={0, 5, 29, 35})
+    files = [Path(f"{number:02d}") for number in range(40)]
+    items = [Item(source=file, targets=()) for file in files]
+    is_plain = [number < 30 for number in range(40)]
+    whole = share_out(items, is_plain=is_plain, wanted=set(files))
+    left = share_out(items, is_plain=is_plain, wanted={files[number] for number in (0, 5, 29, 35)})
     assert [len(block) for block in whole.together] == [4] * 7 + [2]
-    assert [[item.source for item in block] for block in left.together] == [[0], [5], [29]]
+    assert [[item.source for item in block] for block in left.together] == [[files[0]], [files[5]], [files[29]]]
     shares = [whole.of(number, 3) for number in range(3)]
-    assert sorted(item.source for share in shares for block in share.together for item in block) == [*range(30)]
-    assert [[item.source for item in share.alone] for share in shares] == [
-        [30, 33, 36, 39],
-        [31, 34, 37],
-        [32, 35, 38],
-    ]
+    passed = [str(item.source) for share in shares for block in share.together for item in block]
+    assert sorted(passed) == [str(file) for file in files[:30]]
+    assert [[item.source for item in share.alone] for share in shares] == [files[30::3], files[31::3], files[32::3]]
     assert sum(map(len, shares)) == 40
 
 

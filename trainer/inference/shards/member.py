@@ -75,8 +75,10 @@ class Member:
 
     def labels(self, names: tuple[str, ...]) -> Mapping[str, int]:
         """The sample's labels of these names, as numbers. Raises DatasetError."""
+        if not names:
+            return {}
         assert isinstance(self.origin, SetSplit)
-        return dict(zip(names, reader_of(self.origin, names).labels(*self.place), strict=True)) if names else {}
+        return dict(zip(names, reader_of(self.origin, names).labels(*self.place), strict=True))
 
 
 class _Opened:
