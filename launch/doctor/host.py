@@ -21,6 +21,7 @@ from sharding.errors import AbsentError, DatasetError
 from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.place import Place, Url
 from sharding.storage.records import checked
+from trainer.ranks.room import free_memory
 from trainer.runs.provenance import commit, versions
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -88,7 +89,7 @@ def look_at_host(name: str, *, run: Path, data: Place | None = None, address: st
         versions={"Python": platform.python_version(), "commit": commit() or "none", **versions()},
         gpus=describe_gpus(),
         num_cores=count_cores(),
-        memory_gb=_free_memory() / 1e9,
+        memory_gb=free_memory() / 1e9,
         shared_memory_gb=_free_bytes(SHARED_MEMORY) / 1e9,
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         run_free_gb=free / 1e9,
@@ -140,11 +141,3 @@ def _free_bytes(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return 0
-
-
-def _free_memory() -> int:
-    """MemAvailable of /proc/meminfo, in bytes."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0

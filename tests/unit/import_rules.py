@@ -49,7 +49,7 @@ FLOORS = (
         ("trainer.reports", "trainer.exports"),
         ("trainer.received", "trainer.demo"),
         ("trainer.loop",),
-        ("trainer.main",),
+        ("trainer.main", "trainer.planning"),
     ),
 )
 """Each building from the ground up: a room imports from the floors below, and no other room of its own floor."""
@@ -157,6 +157,9 @@ RULES = (
             "trainer.checkpoints.remote.fetch",
             "trainer.checkpoints.remote.inspection",
             "trainer.checkpoints.source",
+            "trainer.planning.forecast",
+            "trainer.planning.request",
+            "trainer.planning.text",
             "trainer.study.answers",
             "trainer.study.mturk",
             "trainer.study.report",

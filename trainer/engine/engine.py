@@ -1,6 +1,7 @@
 """Trains a method's players with DeepSpeed. The hazards of a step have their home here."""
 
 import contextlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from trainer.engine.buffers import BuffersOfFirst
 from trainer.engine.compiled_op import load_op
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
-from trainer.engine.look import Look
+from trainer.engine.look import StepWatcher
 from trainer.engine.pauses import paused_players
 from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
@@ -82,10 +83,15 @@ class Engine:
             for name, player in self.method.players.items()
         }
 
+    @property
+    def turn(self) -> int:
+        """Steps until each player has stepped: players with a period take turns."""
+        return math.lcm(*(player.period for player in self.method.players.values()))
+
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
 
-    def train_step(self, *batches: Batch, step: int, look: Look | None = None) -> dict[str, Tensor]:
+    def train_step(self, *batches: Batch, step: int, look: StepWatcher | None = None) -> dict[str, Tensor]:
         """One step of every player that is due, on as many micro-batches as the engine accumulates.
 
         Of one micro-batch the generators' pass is made once: its fakes, detached, teach the discriminators, and its
@@ -117,7 +123,7 @@ class Engine:
         return {f"paused/{name}": torch.tensor(float(name in paused), device=self.world.device) for name in due}
 
     def _step_on_one(
-        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: Look | None
+        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: StepWatcher | None
     ) -> dict[str, Tensor]:
         (batch,) = batches
         seed_step(batch)
@@ -133,7 +139,7 @@ class Engine:
         return logged
 
     def _step_on_many(
-        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: Look | None
+        self, batches: Sequence[Batch], due: Mapping[str, PlayerEngine], look: StepWatcher | None
     ) -> dict[str, Tensor]:
         """Player after player, each over all micro-batches, as that many ranks would step on one each."""
         micro_batches = [MicroBatch(batch) for batch in batches]
@@ -241,7 +247,7 @@ class Engine:
             player.load(folder / name, saved_ranks=saved_ranks, is_cut_anew=is_cut_anew)
 
 
-def _looked_at(look: Look | None, name: str, player: PlayerEngine) -> contextlib.AbstractContextManager[None]:
+def _looked_at(look: StepWatcher | None, name: str, player: PlayerEngine) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if look is None else look.at_player(name, player)
 
 

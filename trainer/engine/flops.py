@@ -40,8 +40,10 @@ class FlopCount:
     """
 
     def __init__(self) -> None:
-        self._total = 0
+        self.total = 0
+        """Of all steps that were counted."""
         self._num_images = 0
+        self._so_far = lambda: 0
 
     @contextmanager
     def step(self, num_images: int) -> Iterator[None]:
@@ -49,14 +51,20 @@ class FlopCount:
         from torch.utils.flop_counter import FlopCounterMode  # brings Triton's parts, which take seconds
 
         with uncompiled(), FlopCounterMode(display=False) as counter:
+            self._so_far = counter.get_total_flops
             yield
-        self._total += counter.get_total_flops()
+        self.total += counter.get_total_flops()
         self._num_images += num_images
+
+    @property
+    def so_far(self) -> int:
+        """Of the step that is being counted, or was last."""
+        return self._so_far()
 
     @property
     def per_image(self) -> float:
         """Of all players; 0 before a step was counted."""
-        return self._total / max(1, self._num_images)
+        return self.total / max(1, self._num_images)
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:

@@ -4,8 +4,9 @@ All of it stays on the device until a line is due, and nothing is drawn: losses 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,23 @@ from torch import Tensor, nn
 from trainer.config.adversarial import AdversarialConfig
 from trainer.data.batch import Batch
 from trainer.engine.outputs import OutputStatistics, made_images
-from trainer.engine.player import PlayerEngine
+from trainer.engine.player import PlayerEngine, Watcher
 from trainer.losses.verdicts import Logits, listening, verdicts
 
 _MOST_OF_A_WEIGHT = 2**16
 """Numbers of each weight that are kept over a step to see how far it moves: memory must not grow with the network."""
+
+
+class StepWatcher(Watcher, Protocol):
+    """What the engine tells of a step while it makes it."""
+
+    def at_player(self, name: str, player: PlayerEngine) -> AbstractContextManager[None]:
+        """Around a player's losses and its step, of all micro-batches."""
+        ...
+
+    def at_outputs(self, fakes: Mapping[str, Tensor], batch: Batch) -> None:
+        """What the generators' pass has made of a micro-batch."""
+        ...
 
 
 @dataclass(eq=False)

@@ -55,8 +55,7 @@ class Measures:
         self._flops = FlopCount()
         self._steps = 0
         self._images = 0
-        periods = [player.period for player in engine.method.players.values()]
-        self._turn = math.lcm(*periods)
+        self._turn = engine.turn
         self._processor = (0, time.process_time())
         self._before = engine.phases.totals()
         self._read = (time.monotonic(), loader.source.reading_s)

@@ -8,6 +8,7 @@ long it takes without waiting, and what would be sent are right. The backend is 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -18,15 +19,17 @@ _VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "DS_ACCELERATOR")
 
 
 @contextmanager
-def fake_world(size: int) -> Iterator[World]:
-    """The first of `size` ranks, on the CPU. There must be no process group yet; there is none afterwards."""
+def fake_world(size: int, device: Literal["auto", "cpu", "cuda"] = "cpu") -> Iterator[World]:
+    """The first of `size` ranks. There must be no process group yet; there is none afterwards."""
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
     former = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE=str(size), DS_ACCELERATOR="cpu")
+    use_cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"
+    kind = "cuda" if use_cuda else "cpu"
+    os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE=str(size), DS_ACCELERATOR=kind)
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=size)
     try:
-        yield World(rank=0, local_rank=0, size=size, device=torch.device("cpu"))
+        yield World(rank=0, local_rank=0, size=size, device=torch.device(kind, 0) if use_cuda else torch.device(kind))
     finally:
         close_world()
         for name, value in former.items():
