@@ -5,13 +5,12 @@ Rajbhandari et al. 2020 (arXiv:1910.02054, section 3 and 5): of each weight, flo
 """
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
-from torch import Tensor
 
 from benchmarks import feature_maps
 from benchmarks.engines import make_engine, make_method
@@ -21,13 +20,14 @@ from benchmarks.step import CASES
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
 from trainer.engine.player import PlayerEngine
+from trainer.planning.held import KINDS, held_by_kind
+from trainer.planning.process import memory_needed
 from trainer.ranks.world import World
 
 OUT = Path(__file__).parents[1] / "docs" / "memory.md"
 CASE = CASES[0]
 MIB = 2**20
 NUM_STEPS = 2
-KINDS = ("weights", "copies", "gradients", "buckets", "state")
 STAGES: tuple[Literal[0, 1, 2, 3], ...] = (0, 1, 2, 3)
 
 
@@ -58,7 +58,7 @@ def _measure(world: World, config: EngineConfig) -> Measured:
             for player in engine.players.values():
                 _count_before_step(player, found)
         engine.train_step(batch, step=step)
-    found.peak = _peak_of_process()
+    found.peak = memory_needed(world.device, base=0)
     return found
 
 
@@ -66,65 +66,11 @@ def _count_before_step(player: PlayerEngine, found: Measured) -> None:
     step = player.engine.step
 
     def count_and_step() -> None:
-        for kind, num_bytes in _count(player).items():
+        for kind, num_bytes in held_by_kind(player).items():
             found.bytes[kind] += num_bytes
         step()
 
     player.engine.step = count_and_step
-
-
-def _count(player: PlayerEngine) -> dict[str, int]:
-    """Bytes of one player by kind; what several tensors share counts once, for the first kind."""
-    seen: set[int] = set()
-    optimizer = player.engine.optimizer
-    parameters = list(player.networks.parameters())
-    held = [getattr(parameter, "ds_tensor", parameter) for parameter in parameters]
-    kinds: dict[str, Iterable[Any]] = {
-        "weights": [*held, *parameters],
-        "copies": [*_lists(optimizer, "single_partition_of_fp32_groups", "fp32_partitioned_groups_flat")],
-        "gradients": [
-            *(parameter.grad for parameter in parameters),
-            *(getattr(parameter, "grad_accum", None) for parameter in parameters),
-            *_lists(optimizer, "averaged_gradients", "grad_partitions_flat_buffer"),
-        ],
-        "buckets": [bucket.buffer for bucket in getattr(optimizer, "ipg_buckets", {}).values()],
-        "state": optimizer.state.values(),
-    }
-    counted = {kind: _bytes(_tensors(values), seen) for kind, values in kinds.items()}
-    if player._ddp is not None:
-        sizes = player._ddp._get_ddp_logging_data()["bucket_sizes"]
-        counted["buckets"] += sum(int(size) for size in sizes.split(",") if size)
-    return counted
-
-
-def _lists(optimizer: Any, *names: str) -> list[Any]:
-    return [getattr(optimizer, name) for name in names if getattr(optimizer, name, None) is not None]
-
-
-def _tensors(values: Any) -> Iterable[Tensor]:
-    """All tensors in lists and tables, however deep."""
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, dict):
-        yield from _tensors(list(values.values()))
-    elif isinstance(values, Iterable) and not isinstance(values, str):
-        for value in values:
-            yield from _tensors(value)
-
-
-def _bytes(tensors: Iterable[Tensor], seen: set[int]) -> int:
-    total = 0
-    for tensor in tensors:
-        storage = tensor.untyped_storage()
-        if storage.nbytes() and storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            total += storage.nbytes()
-    return total
-
-
-def _peak_of_process() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def formula(num_weights: int, *, stage: int, num_ranks: int) -> int:

@@ -1,5 +1,6 @@
 """Images of one rank that are no numbers: all ranks end at once, say where it began, and keep what was good."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,5 +72,7 @@ def test_a_loss_that_is_no_number_on_one_rank_ends_all(tiny_dataset: Path, tmp_p
     assert (status, steps) == (FAILED, GOOD_STEPS + 1)
     assert words.startswith("loss/discriminator/")
     assert f" is nan on rank 1 (host {own_host()}) after {(GOOD_STEPS + 1) * images} images. " in words
+    keys = r"in the batch that begins with [\w/-]+, [\w/-]+, [\w/-]+, on rank 1\. "
+    assert re.search(rf"The images of view a were no numbers already, {keys}", words)
     assert f"The checkpoint of {GOOD_STEPS * images} images is good." in words
     assert [int(folder.name) for folder in checkpoint_folders(run.checkpoints)] == [GOOD_STEPS * images]

@@ -1,5 +1,6 @@
 """Losses that are no numbers end a run, which says what there is to go on from."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from trainer.runs.rundir import RunDir
         (True, r"The checkpoint of 0 images is good\..* diptych train --resume .*/run --optimizer\.lr 5e\+29"),
     ],
 )
-def test_a_run_that_diverges_says_what_to_go_on_from(
+def test_a_run_that_diverges_says_where_and_what_to_go_on_from(
     is_saved: bool, way_out: str, tiny_dataset: Path, tmp_path: Path
 ) -> None:
     small = shrink(load_preset(DEFAULT), dataset=tiny_dataset)
@@ -29,7 +30,7 @@ def test_a_run_that_diverges_says_what_to_go_on_from(
     run.create(replace(small, optimizer=replace(small.optimizer, lr=1e30)), preset=DEFAULT, command=[])
     trainer = open_trainer(open_run(run), world=init_world("cpu"), to_console=False)
     try:
-        with pytest.raises(TrainingDivergedError, match=way_out):
+        with pytest.raises(TrainingDivergedError, match=way_out) as caught:
             if is_saved:
                 trainer.save()
                 trainer.checkpoints.wait()
@@ -37,3 +38,7 @@ def test_a_run_that_diverges_says_what_to_go_on_from(
                 trainer.step()
     finally:
         trainer.close()
+    found = re.search(r"after \d+ images\. The output of ([\w.]+) was the first that is no number", str(caught.value))
+    assert found is not None, caught.value
+    networks = [player.networks for player in trainer.engine.players.values()]
+    assert found[1] in {name for each in networks for name, _ in each.named_modules()}

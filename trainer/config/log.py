@@ -19,6 +19,9 @@ class LogConfig(Section):
     peak_tflops: NumberOrOff = 0.0
     """What a rank's device can do, in 1e12 operations a second, for `compute/utilisation`. 0: what is known of the GPU,
     or what a matrix product shows of the CPU."""
+    trace_losses: bool = False
+    """On a GPU, wait for each player's loss before its step: if one is no number, the module is named in which that
+    began. On a CPU that costs nothing, and is always so."""
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     """`auto`: online when there is an API key and a network, else offline."""
     wandb_project: str | None = None

@@ -1,7 +1,6 @@
 """Trains a method's players with DeepSpeed. The hazards of a step have their home here."""
 
 import contextlib
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from trainer.engine.compiled_op import load_op
 from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.extensions import use_extensions
 from trainer.engine.look import StepWatcher
+from trainer.engine.loss_trace import LossTrace
 from trainer.engine.pauses import paused_players
 from trainer.engine.phases import Phases, count_communication
 from trainer.engine.player import PlayerEngine
@@ -65,6 +65,7 @@ class Engine:
         self._modules = {name: network for player in self.players.values() for name, network in player.networks.items()}
         self._all_networks = nn.ModuleList(self._modules.values())
         self._plain = {name: self._cast(network) for name, network in self._modules.items()}
+        self.trace = LossTrace(method, Networks(self._plain, self._modules), config=config, world=world)
 
     def _make_players(
         self, config: EngineConfig, *, optimizer: OptimizerConfig, batch_size_per_gpu: int
@@ -82,11 +83,6 @@ class Engine:
             )
             for name, player in self.method.players.items()
         }
-
-    @property
-    def turn(self) -> int:
-        """Steps until each player has stepped: players with a period take turns."""
-        return math.lcm(*(player.period for player in self.method.players.values()))
 
     def _cast(self, network: Network) -> Network:
         return autocasting(network, device=self.world.device, dtype=self.dtype)
@@ -112,8 +108,7 @@ class Engine:
         pauses = self._pauses(batches, due)
         due = {name: player for name, player in due.items() if not pauses.get(f"paused/{name}")}
         step_on = self._step_on_one if len(batches) == 1 else self._step_on_many
-        logged = step_on(batches, due, look)
-        return logged | pauses
+        return step_on(batches, due, look) | pauses
 
     def _pauses(self, batches: Sequence[Batch], due: Iterable[str]) -> dict[str, Tensor]:
         """Of each player that is due, 1 if the method lets it sit out the step and 0 if not; empty if it never does."""
@@ -132,7 +127,7 @@ class Engine:
         for name, player in due.items():
             with self._rivals_frozen(player), _looked_at(look, name, player):
                 losses = self.method.losses(name, self._networks_for(player), batch, fakes)
-                player.step(torch.stack(list(losses.values())).sum(), look)
+                player.step(self.trace.total(name, losses, batch), look)
             logged |= _logged(name, losses)
         if look is not None:
             look.at_outputs(fakes, batch)
@@ -149,7 +144,7 @@ class Engine:
             with self._rivals_frozen(player), _looked_at(look, name, player):
                 for micro_batch in micro_batches:
                     losses = micro_batch.losses(name, self.method, networks, own=player.networks)
-                    player.step(torch.stack(list(losses.values())).sum(), look)
+                    player.step(self.trace.total(name, losses, micro_batch.batch), look)
                     buffers.end_one()
                     for key, loss in _logged(name, losses).items():
                         logged[key].append(loss)

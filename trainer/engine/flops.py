@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 import torch
@@ -50,7 +50,9 @@ class FlopCount:
         """Inside, one step on so many images of this rank."""
         from torch.utils.flop_counter import FlopCounterMode  # brings Triton's parts, which take seconds
 
-        with uncompiled(), FlopCounterMode(display=False) as counter:
+        counter = FlopCounterMode(display=False)
+        counter.mod_tracker = _NoModules()  # pyright: ignore[reportAttributeAccessIssue]
+        with uncompiled(), counter:
             self._so_far = counter.get_total_flops
             yield
         self.total += counter.get_total_flops()
@@ -65,6 +67,15 @@ class FlopCount:
     def per_image(self) -> float:
         """Of all players; 0 before a step was counted."""
         return self.total / max(1, self._num_images)
+
+
+class _NoModules(AbstractContextManager[None]):
+    """In place of what tells torch's counter which module is at work: its hooks fail under a gradient penalty, whose
+    `autograd.grad` ends in images, which are leaves."""
+
+    parents = ("Global",)
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:

@@ -43,7 +43,7 @@ class LossWatch:
     """Looks at this rank's losses after each step without waiting for a GPU: there it learns of them a little later."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._pending: deque[_Step] = deque(maxlen=_MOST_PENDING)
         self._lost: _Step | None = None
         self._newest = 0
@@ -72,7 +72,7 @@ class LossWatch:
             return None
         step = self._lost
         losses = dict(zip(step.names, step.values.tolist(), strict=True))
-        for order, player in enumerate(self._engine.players):
+        for order, player in enumerate(self.engine.players):
             own = {name: value for name, value in losses.items() if name.startswith(f"loss/{player}/")}
             for name, value in own.items():
                 if not isfinite(value):
@@ -83,15 +83,25 @@ class LossWatch:
         raise AssertionError(losses)
 
     def _lost_weight(self, player: str) -> str | None:
-        lost = self._engine.lost_weights(player)
+        lost = self.engine.lost_weights(player)
         return lost[0] if lost else None
 
 
-def require_finite(losses: dict[str, float], *, position: int, way_out: str) -> None:
-    """Raise TrainingDivergedError if a mean over ranks is no number."""
+def require_finite(losses: dict[str, float], *, position: int, engine: Engine, way_out: str) -> None:
+    """Raise TrainingDivergedError, on all ranks, if a mean over ranks is no number. All ranks call it."""
     for name, value in losses.items():
         if not isfinite(value):
-            raise TrainingDivergedError(f"{name} is {value} after {position} images. {way_out}")
+            raise TrainingDivergedError(f"{name} is {value} after {position} images. {_where(engine)}{way_out}")
+
+
+def _where(engine: Engine) -> str:
+    """The module in which it began, as one of the ranks has found it. All ranks call it."""
+    world = engine.world
+    found = [(rank, words) for rank, words in enumerate(world.gather(engine.trace.lost_at)) if words]
+    if not found:
+        return "" if world.device.type == "cpu" else "With --log.trace-losses True the module is named. "
+    rank, words = found[0]
+    return f"{words}, on rank {rank}. " if world.size > 1 else f"{words}. "
 
 
 def way_out(checkpoints: Checkpoints, *, lr: float) -> str:
@@ -104,11 +114,11 @@ def way_out(checkpoints: Checkpoints, *, lr: float) -> str:
 
 
 def first_origin(watch: LossWatch, world: World) -> str:
-    """Where it began on all ranks, in words with the rank. All ranks call it."""
+    """Where it began on all ranks, in sentences with the rank. All ranks call it."""
     origins = [(origin, rank) for rank, origin in enumerate(world.gather(watch.origin())) if origin is not None]
     origin, rank = min(origins)
     where = f" on rank {rank} (host {world.hosts[rank]})" if world.size > 1 else ""
-    return f"{origin.what}{where} after {origin.position} images"
+    return f"{origin.what}{where} after {origin.position} images. {_where(watch.engine)}"
 
 
 def require_weights(engine: Engine, *, world: World, position: int, way_out: str) -> None:

@@ -19,6 +19,7 @@ from trainer.engine.outputs import OutputStatistics
 from trainer.engine.phases import PHASES
 from trainer.loop.events import every
 from trainer.loop.meter import Meter
+from trainer.methods.base import steps_of_turn
 from trainer.monitoring import Metrics
 from trainer.ranks.world import World
 
@@ -55,7 +56,7 @@ class Measures:
         self._flops = FlopCount()
         self._steps = 0
         self._images = 0
-        self._turn = engine.turn
+        self._turn = steps_of_turn(engine.method.players)
         self._processor = (0, time.process_time())
         self._before = engine.phases.totals()
         self._read = (time.monotonic(), loader.source.reading_s)

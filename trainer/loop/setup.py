@@ -140,6 +140,8 @@ def _make_engine(config: RunConfig, method: Method, *, world: World) -> tuple[En
         batch_size_per_gpu=config.train.batch_size_per_gpu,
         world=world,
     )
+    if config.log.trace_losses:
+        engine.trace.turn_on()
     with engine.gathered() as networks:
         return engine, MovingAverage(networks, half_life_kimg=config.train.ema_half_life_kimg)
 

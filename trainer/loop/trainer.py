@@ -100,7 +100,7 @@ class Trainer:
         self.engine.phases.enter("communication")
         request = self.requests.agreed(in_trouble=self.losses.has_lost)
         if request is None:
-            raise TrainingDivergedError(f"{first_origin(self.losses, self.world)}. {self._way_out()}")
+            raise TrainingDivergedError(f"{first_origin(self.losses, self.world)}{self._way_out()}")
         return request
 
     def advance(self, num_images: int) -> Metrics:
@@ -148,7 +148,7 @@ class Trainer:
     def log_metrics(self) -> None:
         """Losses since the last line, and speed. Raises TrainingDivergedError if a loss is not finite."""
         losses = self.meter.means(self.world)
-        require_finite(losses, position=self.position, way_out=self._way_out())
+        self._require_finite(losses)
         balance = self.balance.tell(self.step_number, self.loggers, position=self.position)
         speed = self.clock.lap(self.position)
         measures = self.measures.line(speed["throughput/images_per_s"])
@@ -219,7 +219,7 @@ class Trainer:
         """Begin a checkpoint, unless this position has one. Raises TrainingDivergedError instead of keeping NaN."""
         if self.checkpoints.newest == self.position:
             return
-        require_finite(self.meter.peek(self.world), position=self.position, way_out=self._way_out())
+        self._require_finite(self.meter.peek(self.world))
         require_weights(self.engine, world=self.world, position=self.position, way_out=self._way_out())
         with self._aside():
             self.checkpoints.save(
@@ -231,6 +231,9 @@ class Trainer:
         """Wait, on all ranks, until the last save is durable. Raises CheckpointError if it failed."""
         with self.patience.long():
             self.checkpoints.wait()
+
+    def _require_finite(self, losses: dict[str, float]) -> None:
+        require_finite(losses, position=self.position, engine=self.engine, way_out=self._way_out())
 
     def _way_out(self) -> str:
         return way_out(self.checkpoints, lr=self.config.optimizer.lr)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from math import lcm
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
@@ -84,6 +85,11 @@ class Player:
     """It steps once in this many steps of the run; generators wait for their critics so, or they for them."""
     weight_clip: float = 0.0
     """After each of its steps, weights are cut to plus or minus this; 0 is off."""
+
+
+def steps_of_turn(players: Mapping[str, Player]) -> int:
+    """Steps until each player has stepped: those with a period take turns."""
+    return lcm(*(player.period for player in players.values()))
 
 
 class Method(Protocol):

@@ -14,6 +14,7 @@ from trainer.data.subject import Subject
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.frozen import freeze
+from trainer.methods.base import steps_of_turn
 from trainer.methods.registry import build_method
 from trainer.planning.account import StepAccount
 from trainer.planning.batches import made_up_batch
@@ -46,16 +47,16 @@ class Bench:
         )
         with self.engine.gathered() as networks:
             self.average = MovingAverage(networks, half_life_kimg=config.train.ema_half_life_kimg)
-        self._number = 0
+        self._number, self._turn = 0, steps_of_turn(self._method.players)
 
     def probe(self, batch_size: int) -> StepAccount:
         """Steps until each player has stepped, watched; optimizer states and histories of images are there by then."""
         batches = [self._made_up(batch_size) for _ in range(self._config.engine.gradient_accumulation_steps)]
-        for _ in range(self.engine.turn):
+        for _ in range(self._turn):
             self._step(batches)
         self._fill_pools()
         account = StepAccount(self.engine, batch_size=batch_size)
-        for _ in range(self.engine.turn):
+        for _ in range(self._turn):
             account.step(batches, number=self._number)
             self._number += 1
         return account
@@ -65,7 +66,7 @@ class Bench:
         try:
             with ExitStack() as stack:
                 fetch = self._source(subject, stack)
-                for _ in range(max(_WARM_UP, self.engine.turn)):
+                for _ in range(max(_WARM_UP, self._turn)):
                     self._step(fetch())
                 return self._times(fetch, num_steps), ""
         except torch.cuda.OutOfMemoryError as error:
@@ -73,11 +74,11 @@ class Bench:
 
     def _times(self, fetch: Fetch, num_steps: int) -> list[float]:
         times: list[float] = []
-        while len(times) < num_steps or len(times) % self.engine.turn:
+        while len(times) < num_steps or len(times) % self._turn:
             began = time.perf_counter()
             self._step(fetch())
             times.append(time.perf_counter() - began)
-            if sum(times) > _LONG_S and len(times) % self.engine.turn == 0:
+            if sum(times) > _LONG_S and len(times) % self._turn == 0:
                 break
         return times
 

@@ -1,5 +1,7 @@
 """Batch normalisation over the batch of all ranks (torch's own SyncBatchNorm needs a GPU)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -70,3 +72,16 @@ def stop_synchronising(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, SyncBatchNorm):
             module.synchronises = False
+
+
+@contextmanager
+def alone(network: nn.Module) -> Iterator[None]:
+    """Inside, one rank can call a network by itself: its batch norms use the statistics of what they are given."""
+    norms = [module for module in network.modules() if isinstance(module, SyncBatchNorm) and module.synchronises]
+    for norm in norms:
+        norm.synchronises = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.synchronises = True
