@@ -7,7 +7,15 @@ from pathlib import Path
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Begin": ("docs/tutorials", "docs/faq", "docs/migration", "docs/troubleshooting"),
     "Your data": ("docs/data", "docs/remote"),
-    "Training": ("docs/runs", "docs/fine-tuning", "docs/monitoring", "docs/order", "docs/memory", "docs/engine"),
+    "Training": (
+        "docs/runs",
+        "docs/fine-tuning",
+        "docs/monitoring",
+        "docs/order",
+        "docs/plan",
+        "docs/memory",
+        "docs/engine",
+    ),
     "Many machines": ("docs/cluster", "docs/slurm", "docs/ray", "docs/scaling"),
     "How good it is": ("docs/scores", "docs/segmentation", "docs/study", "docs/results"),
     "Sweeps": ("docs/sweeps",),

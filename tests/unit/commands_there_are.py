@@ -16,7 +16,7 @@ from sweeps.tables.papers import TABLES
 from trainer.presets import DEFAULT, load_preset, preset_names
 
 ROOT = Path(__file__).resolve().parents[2]
-WITH_PRESET = ("launch", "train", "sweep")
+WITH_PRESET = ("launch", "train", "sweep", "plan")
 PRESETS = frozenset(preset_names())
 _FLAGS = re.compile(r"^[\s│]*((?:-{1,2}[a-z][\w.-]*(?:(?: [A-Z{][^\s,]*)?, )?)+)", re.MULTILINE)
 

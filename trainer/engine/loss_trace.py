@@ -35,8 +35,10 @@ class LossTrace:
         self._method, self._networks = method, networks
         self._can = config.zero_stage < 3
         self._is_on = self._can and world.device.type == "cpu"
-        self.lost_at = ""
-        """A sentence on where this rank's first loss that is no number began; empty if there is none."""
+        self._calls = 0
+        self.found: tuple[int, str] | None = None
+        """Where this rank's first loss that is no number began: how many losses before it were looked at, which all
+        ranks do in one order, and a sentence. Others' are soon lost as well, by its gradients."""
 
     def turn_on(self) -> None:
         """On a GPU, too."""
@@ -45,8 +47,9 @@ class LossTrace:
     def total(self, player: str, losses: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """The sum of a player's losses."""
         loss = torch.stack(list(losses.values())).sum()
-        if self._is_on and not self.lost_at and not torch.isfinite(loss):
-            self.lost_at = where_lost(player, self._method, self._networks, batch)
+        if self._is_on and self.found is None and not torch.isfinite(loss):
+            self.found = self._calls, where_lost(player, self._method, self._networks, batch)
+        self._calls += 1
         return loss
 
 

@@ -97,10 +97,11 @@ def require_finite(losses: dict[str, float], *, position: int, engine: Engine, w
 def _where(engine: Engine) -> str:
     """The module in which it began, as one of the ranks has found it. All ranks call it."""
     world = engine.world
-    found = [(rank, words) for rank, words in enumerate(world.gather(engine.trace.lost_at)) if words]
+    found = [(*each, rank) for rank, each in enumerate(world.gather(engine.trace.found)) if each is not None]
     if not found:
-        return "" if world.device.type == "cpu" else "With --log.trace-losses True the module is named. "
-    rank, words = found[0]
+        can_look = world.device.type == "cuda" and engine.zero_stage < 3
+        return "" if not can_look else "With --log.trace-losses True the module is named. "
+    _, words, rank = min(found)
     return f"{words}, on rank {rank}. " if world.size > 1 else f"{words}. "
 
 
