@@ -39,14 +39,14 @@ _PARTS = {
     "left-out": "Left out",
     "scores": "Scores",
     "pictures": "Held-out images",
-    "cases": "Worst and best",
     "samples": "Samples over time",
-    "curves": "Curves",
+    "cases": "Worst and best",
     "doctor": "Doctor",
+    "curves": "Curves",
     "cost": "What it took",
     "data": "Data",
-    "configuration": "How it was made",
     "go-on": "Go on",
+    "configuration": "How it was made",
 }
 """Of the page, in its order, with what its list of them calls each."""
 
@@ -113,20 +113,15 @@ def render_report(run: RunDir) -> str:
 
 
 def _draw(values: Mapping[str, Any], pictures: RunPictures) -> str:
-    there = {
+    may_lack = {
         "left-out": values["notes"] or pictures.notes,
-        "scores": True,
         "pictures": pictures.comparison,
-        "cases": pictures.cases,
         "samples": pictures.grids,
-        "curves": True,
+        "cases": pictures.cases,
         "doctor": values["noticed"] or values["is_measured"],
         "cost": values["cost"],
-        "data": True,
-        "configuration": True,
-        "go-on": True,
     }
-    parts = {part: _PARTS[part] for part, is_there in there.items() if is_there}
+    parts = {part: title for part, title in _PARTS.items() if may_lack.get(part, True)}
     notes = values["notes"] + pictures.notes
     return find_template("page.html").render(**{**values, "notes": notes, "pictures": pictures, "parts": parts})
 
