@@ -1,4 +1,4 @@
-"""`diptych doctor`: whether this machine, or each host of a file, is fit for training, and how fast ranks exchange."""
+"""`diptych doctor [DATA]`: whether this machine, or each host of a file, is fit for training; or a data set."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from launch.ranks.job import Job, Restarts, run_here, run_job
 from launch.ranks.ssh import make_ssh
 from launch.ranks.ssh_agents import SshAgents
 from launch.ways.on_hosts import here, visible_devices
-from sharding.console import command_line
+from sharding.console import command_line, make_console
 from sharding.storage.place import Place, parse_place
 from trainer.ranks.exits import FINISHED
 
@@ -30,8 +30,20 @@ from trainer.ranks.exits import FINISHED
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
     """Look at this machine, or at each host of a file: versions and commit, devices, data and runs, room, shared
-    memory, clock, port; then time an all-reduce of all ranks. Nothing is left behind. Exit status: 0 fit, 2 not fit."""
+    memory, clock, port; then time an all-reduce of all ranks. Or, given DATA, look at all samples of a data set: twins
+    across splits, views that do not fit, pictures of nothing, classes, labels. Nothing is left behind. Exit status: 0
+    fit, 2 not fit; of a data set 0, or 1 where something is wrong."""
 
+    dataset: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    """A data set to look at: the folder with dataset.json, or its address (s3://, gs://, http://, https://)."""
+    limit: int | None = None
+    """Of a data set: look at no more samples of each split, evenly spread. All, if not given."""
+    most_shift: float = 2.0
+    """Of a data set: pixels by which a view of a sample may be off before it is named."""
+    html: Path | None = None
+    """Of a data set: a page to write, with the pictures that are named."""
+    json: Path | None = None
+    """A file to write all figures to, as JSON."""
     hosts: Annotated[Path | None, tyro.conf.arg(aliases=("--hostfile",))] = None
     """Look at the hosts of this file, over ssh: lines of `host slots=n`."""
     include: str = ""
@@ -57,6 +69,8 @@ def main(argv: list[str]) -> int:
         ConfigError: no such hostfile, a host that does not answer, or one that is not fit.
     """
     options = tyro.cli(DoctorOptions, args=argv, prog="diptych doctor")
+    if options.dataset is not None:
+        return _look_at_dataset(parse_place(options.dataset), options)
     data = None if options.data is None else parse_place(options.data)
     with tempfile.TemporaryDirectory(prefix="diptych-doctor-") as folder:
         run = Path(folder) / "run"
@@ -64,6 +78,19 @@ def main(argv: list[str]) -> int:
         if options.hosts is not None:
             return _look_at_hosts(options.hosts, options, data, run)
         return _look_here(options, data, run)
+
+
+def _look_at_dataset(place: Place, options: DoctorOptions) -> int:
+    from launch.doctor.data import look_at_data  # a machine is looked at without NumPy
+
+    return look_at_data(
+        place,
+        make_console(),
+        limit=options.limit,
+        most_shift=options.most_shift,
+        page=options.html,
+        record=options.json,
+    )
 
 
 def _look_here(options: DoctorOptions, data: Place | None, run: Path) -> int:

@@ -35,7 +35,7 @@ FLOORS = (
         ("sharding.reading", "sharding.work"),
         ("sharding.inputs", "sharding.writing"),
         ("sharding.rendering",),
-        ("sharding.sources", "sharding.verifying", "sharding.bars", "sharding.public"),
+        ("sharding.sources", "sharding.verifying", "sharding.examining", "sharding.bars", "sharding.public"),
         ("sharding.cli",),
     ),
     (
