@@ -13,6 +13,7 @@ from tests.shrink import shrink
 from trainer.data.batch import Batch, Batches
 from trainer.loop import balance
 from trainer.loop.setup import open_trainer
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World
 from trainer.runs.opened import open_run
@@ -53,6 +54,8 @@ class Heard:
 
     def picture(self, path: Path, position: int) -> None: ...
 
+    def alarm(self, key: str, text: str, position: int) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -77,7 +80,7 @@ def test_a_slow_rank_is_named_and_the_other_waits_for_it(stage: int, tiny_datase
         small,
         train=replace(small.train, total_kimg=4 * images / 1000),
         engine=replace(small.engine, zero_stage=stage),
-        log=replace(small.log, period_kimg=4 * images / 1000),
+        log=replace(small.log, period_kimg=4 * images / 1000, measures=True),
     )
     run.create(config, preset=DEFAULT, command=[])
     (metrics, notes), _ = run_ranks(_train, 2, run.path, timeout_s=300)
@@ -87,3 +90,6 @@ def test_a_slow_rank_is_named_and_the_other_waits_for_it(stage: int, tiny_datase
     assert metrics["ranks/communication_s/0"] > SLEEP_S / 2
     assert all(metrics[f"ranks/{phase}_s/0"] > 0 for phase in ("forward", "backward", "update"))
     assert notes[-1].startswith("slowest of 2 ranks: 1 on ")
+    alarms = {key: text for line in read_metrics(run.metrics_file) for key, text in line.items() if "alarm/" in key}
+    assert list(alarms) == ["alarm/slow-rank"]
+    assert "rank 1 takes" in str(alarms["alarm/slow-rank"])
