@@ -106,7 +106,7 @@ def _pair(pair: PairFound) -> Iterator[Finding]:
             f"{counted(pair.swapped.num, 'sample')} of {pair.num} look as if views {first!r} and {second!r} had "
             "changed places, by their brightness, contrast, colour and detail. Look at them."
         )
-        yield Finding(kind="swapped views", text=text, is_wrong=True, samples=pair.swapped.samples)
+        yield Finding(kind="swapped views", text=text, is_wrong=False, samples=pair.swapped.samples)
     yield from _red_blue(pair)
 
 

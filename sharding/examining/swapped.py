@@ -7,8 +7,8 @@ _LEAST_SPREAD = 2.0
 """Of 255: so far a figure of a picture may lie from most before it counts as odd."""
 _MOST = 25.0
 """Squared deviations: one odd figure alone decides nothing."""
-_CLEAR = 20.0
-"""Squared deviations, of two pictures: by so much the views must fit better with their places changed."""
+_CLEAR = 8.0
+"""Squared deviations: by so much each of both pictures must fit better in the other's place."""
 LEAST_SAMPLES = 16
 """Fewer do not tell what is usual."""
 
@@ -33,9 +33,9 @@ def find_swapped(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         for each, middle in zip(both, middles, strict=True)
     ]
 
-    def oddness(figures: np.ndarray, view: int) -> np.ndarray:
-        return np.minimum(((figures - middles[view]) / widths[view]) ** 2, _MOST).sum(axis=1)
+    def oddness(picture: int, *, among: int) -> np.ndarray:
+        deviations = (both[picture] - middles[among]) / widths[among]
+        return np.minimum(deviations**2, _MOST).sum(axis=1)
 
-    in_place = oddness(both[0], 0) + oddness(both[1], 1)
-    changed = oddness(both[0], 1) + oddness(both[1], 0)
-    return rows[in_place - changed > _CLEAR]
+    gains = [oddness(view, among=view) - oddness(view, among=1 - view) for view in (0, 1)]
+    return rows[np.minimum(*gains) > _CLEAR]
