@@ -9,9 +9,11 @@ from typing import Annotated
 
 import tyro
 
-from launch.doctor.check import check_hosts, require_fit
+from launch.doctor.check import check_hosts
 from launch.doctor.compare import Heard
 from launch.doctor.host import look_at_host
+from launch.doctor.lines import lines_of
+from launch.doctor.lines_text import print_lines, write_lines
 from launch.doctor.verdict import say_verdict
 from launch.hosts.address import address_seen
 from launch.hosts.environment import forwarded
@@ -26,13 +28,17 @@ from sharding.console import command_line, make_console
 from sharding.storage.place import Place, parse_place
 from trainer.ranks.exits import FINISHED
 
+NOT_FIT = 1
+"""Exit status where training on this machine would stop."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
     """Look at this machine, or at each host of a file: versions and commit, devices, data and runs, room, shared
-    memory, clock, port; then time an all-reduce of all ranks. Or, given DATA, look at all samples of a data set: twins
-    across splits, views that do not fit, pictures of nothing, classes, labels. Nothing is left behind. Exit status: 0
-    fit, 2 not fit; of a data set 0, or 1 where something is wrong."""
+    memory, clock, port, and of this machine DALI, NCCL, bf16, W&B and the compiled op, too; then time an all-reduce of
+    all ranks. Or, given DATA, look at all samples of a data set: twins across splits, views that do not fit, pictures
+    of nothing, classes, labels. Nothing is left behind. Exit status: 0 fit; 1 this machine is not fit, or something is
+    wrong with the data; 2 a host of the file is not fit, or what was asked is not possible."""
 
     dataset: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
     """A data set to look at: the folder with dataset.json, or its address (s3://, gs://, http://, https://)."""
@@ -94,9 +100,18 @@ def _look_at_dataset(place: Place, options: DoctorOptions) -> int:
 
 
 def _look_here(options: DoctorOptions, data: Place | None, run: Path) -> int:
+    from launch.doctor.machine import look_here
+
     number = options.num_procs or count_gpus() or min(2, count_cores())
     report = look_at_host(socket.gethostname(), run=options.runs, data=data)
-    require_fit(say_verdict([Heard(report=report, num_ranks=number, skew_s=0.0)]))
+    fatal = say_verdict([Heard(report=report, num_ranks=number, skew_s=0.0)])
+    lines = lines_of(look_here(report, fatal, runs=options.runs, data=data))
+    print_lines(make_console(), lines)
+    if options.json is not None:
+        write_lines(options.json, report, lines)
+    if any(line.state == "wrong" for line in lines):
+        make_console(stderr=True).error("this machine is not fit. No rank was started.")
+        return NOT_FIT
     return run_here(_probe(run, [Host(report.host, number)])) if number > 1 else FINISHED
 
 

@@ -1,5 +1,6 @@
 """`diptych doctor` on this machine, as a user calls it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -15,17 +16,26 @@ def doctor(*words: str, temporary: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_two_ranks_time_an_all_reduce_and_leave_nothing(tmp_path: Path) -> None:
-    done = doctor("--runs", str(tmp_path / "runs"), "--num-procs", "2", temporary=tmp_path)
+    record = tmp_path / "machine.json"
+    words = "--runs", str(tmp_path / "runs"), "--num-procs", "2", "--json", str(record)
+    done = doctor(*words, temporary=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"all-reduce over 2 ranks: 16 MiB in [\d.]+ ms, [\d.]+ GB/s", done.stdout)
     assert " fit " in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    found = json.loads(record.read_text())
+    assert found["is_fit"]
+    lines = {line["name"]: line for line in found["lines"]}
+    assert {lines[name]["state"] for name in ("versions", "DALI", "ports", "W&B")} == {"fine"}
+    assert lines["clock"]["state"] == "skipped"
+    assert f"fine    DALI           {lines['DALI']['what']}" in done.stdout
+    assert list(tmp_path.iterdir()) == [record]
 
 
 def test_what_a_training_would_fail_of_is_told_without_starting_any_rank(tmp_path: Path) -> None:
     done = doctor("--data", str(tmp_path / "photos"), "--num-procs", "2", temporary=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "not fit" in done.stdout
-    assert "photos" in done.stderr
+    assert re.search("^wrong   this machine .*photos", done.stdout, re.MULTILINE)
+    assert "not fit" in done.stderr
     assert "all-reduce" not in done.stdout
     assert list(tmp_path.iterdir()) == []
