@@ -132,9 +132,9 @@ def _varied(target: Path, num: int) -> list[Path]:
     if num == 1:
         return [target]
     digits = len(str(num))
-    stem, _, ending = target.name.partition(".nii") if target.name.endswith(".nii.gz") else (target.stem, "", "")
-    suffix = f".nii{ending}" if ending else target.suffix
-    return [target.with_name(f"{stem}-{number:0{digits}d}{suffix}") for number in range(1, num + 1)]
+    packed = next((each for each in (".nii.gz", ".ome.tif") if target.name.endswith(each)), target.suffix)
+    stem = target.name.removesuffix(packed)
+    return [target.with_name(f"{stem}-{number:0{digits}d}{packed}") for number in range(1, num + 1)]
 
 
 def _reject_collisions(targets: dict[Source, list[Path]]) -> None:

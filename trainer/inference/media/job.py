@@ -1,6 +1,6 @@
 """What is done to files that are more than plain pictures, or are not to be treated as such."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import encode_rows, place_tags
-from sharding.format.manifest import ClassInfo
+from sharding.format.manifest import ClassInfo, View
 from sharding.storage.files import written_atomically
 from trainer.config.errors import ConfigError
 from trainer.inference.manner import Manner
-from trainer.inference.media.kinds import medium_of
+from trainer.inference.media.kinds import Medium, medium_of
 from trainer.inference.media.rows import Aside, PictureRows, Target, open_picture, write_rows
+from trainer.inference.media.stacks import translate_stack
 from trainer.inference.media.videos import translate_video
 from trainer.inference.media.volumes import translate_volume
 from trainer.inference.operation import Operation
@@ -67,8 +68,8 @@ class Job:
             UnreadablePictureError, OSError: as `read_picture` and `written_atomically`.
         """
         medium = medium_of(file)
-        if isinstance(file, Path) and medium in ("video", "volume"):
-            return self._write_series(file, targets, operation, is_video=medium == "video")
+        if isinstance(file, Path) and medium in ("stack", "video", "volume"):
+            return self._write_series(file, targets, operation, medium=medium)
         tags = place_tags(file) if isinstance(file, Path) and medium == "map" else []
         with open_picture(file, view=operation.source, classes=self.classes) as picture:
             rows = self.translated(picture, operation)
@@ -80,8 +81,8 @@ class Job:
                 self._write_both(target, targets[1], rows, size=size)
             return Made(pixels=size[0] * size[1], beyond=picture.beyond)
 
-    def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, is_video: bool) -> Made:
-        """Each frame or slice by itself, all with the same noise, so that nothing flickers that did not before."""
+    def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, medium: Medium) -> Made:
+        """Each frame, plane or slice by itself, all with the same noise, so that nothing flickers that did not before."""
         if self.manner.uncertainty != "none":
             raise UnreadablePictureError("has many pictures, and uncertainty is written of one; give them as files")
         if operation.source.content == "classes":
@@ -97,12 +98,12 @@ class Job:
                 made = torch.cat([*self.translated(picture, operation)], dim=1)
             beyond.append(picture.beyond)
             num_pixels += made[0].numel()
-            if is_video:
+            if medium == "video":
                 return np.asarray(to_picture(made).convert("RGB"))
             return result_pixels(made, view=operation.result, classes=self.classes)
 
         try:
-            note = (translate_video if is_video else translate_volume)(file, targets[0], each)
+            note = _writer_of(medium, operation.source)(file, targets[0], each)
         except DatasetError as error:
             raise UnreadablePictureError(str(error)) from error
         return Made(pixels=num_pixels, beyond=sum(beyond) / max(1, len(beyond)), note=note)
@@ -130,6 +131,16 @@ class Job:
         write_rows(target, aside.split(rows, scale=(high - low) / 2), size=size)
         with written_atomically(map_path) as file:
             encode_rows(file, aside.parts(), size=size, channels=1, dtype="float32", tags=list(target.tags))
+
+
+def _writer_of(medium: Medium, view: View) -> Callable[[Path, Path, Callable[[np.ndarray], np.ndarray]], str]:
+    match medium:
+        case "video":
+            return translate_video
+        case "volume":
+            return translate_volume
+        case _:
+            return partial(translate_stack, channels=view.channels)
 
 
 def check_tiling(operation: Operation, manner: Manner, *, label: str | None, method: str) -> None:

@@ -6,11 +6,12 @@ from typing import Literal
 
 from sharding.errors import DatasetError
 from sharding.format.codec.tiff_rows import place_tags
+from trainer.inference.media.stacks import is_stack
 from trainer.inference.sources import Source
 from trainer.pictures.files import picture_suffixes
 
-Medium = Literal["picture", "map", "video", "volume"]
-"""`map`: a TIFF that says where it lies on Earth."""
+Medium = Literal["picture", "map", "stack", "video", "volume"]
+"""`map`: a TIFF that says where it lies on Earth. `stack`: one of several planes, or an OME-TIFF."""
 
 MODULES: Mapping[Medium, str] = {"video": "av", "volume": "nibabel"}
 """What reads and writes those that need a package of their own."""
@@ -42,7 +43,9 @@ def medium_of(file: Source) -> Medium:
         return "video"
     if file.suffix.lower() in _TIFF:
         try:
-            return "map" if place_tags(file) else "picture"
+            if place_tags(file):
+                return "map"
+            return "stack" if is_stack(file) else "picture"
         except DatasetError:
             pass
     return "picture"
@@ -57,6 +60,9 @@ def result_name(file: Path, *, suffix: str) -> str:
     match medium_of(file):
         case "map":
             return file.with_suffix(".tif").name
+        case "stack":
+            is_ome = Path(file.stem).suffix.lower() == ".ome"
+            return f"{Path(file.stem).stem}.ome.tif" if is_ome else f"{file.stem}.tif"
         case "video":
             return file.with_suffix(".mp4").name
         case "volume":
