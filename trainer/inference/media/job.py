@@ -82,7 +82,7 @@ class Job:
             return Made(pixels=size[0] * size[1], beyond=picture.beyond)
 
     def _write_series(self, file: Path, targets: Sequence[Path], operation: Operation, *, medium: Medium) -> Made:
-        """Each frame, plane or slice by itself, all with the same noise, so that nothing flickers that did not before."""
+        """Each frame, plane or slice by itself, all with the same noise: nothing flickers that did not before."""
         if self.manner.uncertainty != "none":
             raise UnreadablePictureError("has many pictures, and uncertainty is written of one; give them as files")
         if operation.source.content == "classes":

@@ -18,7 +18,8 @@ _ONE_PICTURE = ("YX", "YXS", "SYX", "CYX")
 """Axes of a file that is a plain picture, as the codec reads it."""
 _KEPT = ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ", "TimeIncrement")
 """Attributes of `Pixels` in OME-XML that a translation does not change; each may have a unit."""
-_MICROMETRES = "µm"
+_UNITS = {"micron": "µm", "um": "µm", "\\u00B5m": "µm", "µm": "µm", "nm": "nm", "mm": "mm"}
+"""Of ImageJ, which knows several names of one, in OME-XML."""
 _BIG = 2**31
 
 
@@ -40,7 +41,7 @@ def is_stack(path: Path) -> bool:
 
 
 def translate_stack(source: Path, target: Path, each: Callable[[np.ndarray], np.ndarray], *, channels: int) -> str:
-    """Write a TIFF of what `each` makes of the planes (H, W, C) -> (H, W, C'): C are the channels of a time and a depth.
+    """Write a TIFF of what `each` makes of planes (H, W, C) -> (H, W, C'): C are the channels of a time and a depth.
 
     Axes and their lengths are the source's but for the channels, which stand behind times and depths, or in each pixel
     where they are three. OME-XML keeps physical sizes, the time step and, where they are as many, channels' names.
@@ -94,7 +95,7 @@ class _Stack:
         return self.series.shape[self.series.axes.index(axis)] if axis in self.series.axes else 1
 
     def check(self, channels: int) -> None:
-        """Raises UnreadablePictureError unless a plane's channels are those of the view, or one, or a pixel's colours."""
+        """Raises UnreadablePictureError unless a plane's channels are those of the view, or one."""
         num = self.length("C")
         if num in (1, channels) and not (num > 1 and self.length("S") > 1):
             return
@@ -170,9 +171,7 @@ def _kept(stack: _Stack, channels: int) -> dict[str, Any]:
 def _of_imagej(tif: Any) -> dict[str, Any]:
     """Sizes of pixels as ImageJ says them, where it says of what unit."""
     said, page = tif.imagej_metadata or {}, tif.pages.first
-    unit = {"micron": _MICROMETRES, "um": _MICROMETRES, "\\u00B5m": _MICROMETRES, "nm": "nm", "mm": "mm"}.get(
-        said.get("unit", "")
-    )
+    unit = _UNITS.get(said.get("unit", ""))
     if unit is None:
         return {}
     kept: dict[str, Any] = {}
