@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,16 +51,21 @@ class Spent:
     processor: float
 
 
-def _diptych(tree: Path, *words: str, cache: Path) -> Spent:
-    """Raises RuntimeError with its own words if it fails."""
-    command = [sys.executable, "-P", "-m", "launch.cli", *words]
-    environment = {**os.environ, "PYTHONPATH": str(tree), CACHE_FOLDER: str(cache)}
+def spend(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> Spent:
+    """What a command takes, with `environment` added to this one. Raises RuntimeError with its words if it fails."""
     before, start = _of_children(), time.perf_counter()
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    surroundings = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, cwd=cwd, env=surroundings, capture_output=True, text=True, check=False)
     spent = Spent(time.perf_counter() - start, _of_children() - before)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr or done.stdout}")
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
     return spent
+
+
+def _diptych(tree: Path, *words: str, cache: Path) -> Spent:
+    """Raises as `spend`."""
+    command = [sys.executable, "-P", "-m", "launch.cli", *words]
+    return spend(command, cwd=tree, environment={"PYTHONPATH": str(tree), CACHE_FOLDER: str(cache)})
 
 
 def _of_children() -> float:
