@@ -55,7 +55,7 @@ class Operations(TorchDispatchMode):
         super().__init__()
         self.by_kind: dict[str, Spent] = defaultdict(Spent)
         self.by_layer: dict[str, Spent] = defaultdict(Spent)
-        """Convolutions alone, e.g. `conv 4x4 / 2, 64 -> 128, 32 px, backward`."""
+        """Convolutions alone, e.g. `conv 4x4 / 2, 64 to 128, 32 px, backward`."""
 
     @property
     def flops(self) -> int:
@@ -105,7 +105,7 @@ def _layer(args: tuple[Any, ...], *, is_backward: bool) -> str:
     title = "transposed conv" if is_transposed else "conv"
     direction = "backward" if is_backward else "forward"
     size = "x".join(str(side) for side in weight.shape[2:])
-    return f"{title} {size} / {stride}, {channels_in} -> {channels_out}, {args[0].shape[-1]} px in, {direction}"
+    return f"{title} {size} / {stride}, {channels_in} to {channels_out}, {args[0].shape[-1]} px in, {direction}"
 
 
 def product_rate(dtype: torch.dtype, *, sides: tuple[int, ...] = (512, 1024, 2048), tries: int = 3) -> float:

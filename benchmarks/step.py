@@ -3,10 +3,7 @@
 Variants take turns, so that all meet the same state of the machine; the figures are medians and their ratios.
 """
 
-import importlib
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ import torch.nn.functional as F
 import tyro
 from torch import Tensor
 
+from benchmarks.incumbent import incumbent
 from benchmarks.machine import command_line, describe_machine
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
@@ -25,6 +23,8 @@ from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.data.batch import Batch
 from trainer.engine.engine import Engine
+from trainer.engine.few_pixels import use_products
+from trainer.engine.fused_adam import FusedAdam
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision
 from trainer.methods.base import Method, Networks
 from trainer.methods.pix2pix.config import Pix2PixConfig
@@ -99,14 +99,19 @@ def ours(case: Case, world: World) -> Step:
 
 
 def without_deepspeed(case: Case, world: World) -> Step:
-    """The same step (precision, memory format, fused Adam, one graph) in plain torch: what DeepSpeed costs."""
+    """The same step (precision, layout, products, fused Adam, one graph) in plain torch: what DeepSpeed costs."""
     dtype = resolve_precision(EngineConfig(), world.device)
     layout = fastest_format(dtype, world.device)
     method = build_method(case.config(), Task(channels_a=3, channels_b=3, side=case.side))
     players = {name: player.networks for name, player in method.players.items()}
     for networks in players.values():
         networks.to(device=world.device).to(memory_format=layout)
-    adams = {name: torch.optim.Adam(nets.parameters(), **ADAM, fused=True) for name, nets in players.items()}
+        if world.device.type == "cpu":
+            use_products(networks)
+    adams = {
+        name: FusedAdam(nets.parameters(), **ADAM, weight_decay=0.0, decouples_decay=False)
+        for name, nets in players.items()
+    }
     modules = {name: network for networks in players.values() for name, network in networks.items()}
     calls = {name: autocasting(network, device=world.device, dtype=dtype) for name, network in modules.items()}
     networks = Networks(calls, modules)
@@ -153,33 +158,6 @@ def plain(case: Case, world: World) -> Step:
         adam_g.step()
 
     return step
-
-
-def incumbent(case: Case, world: World, clone: Path) -> Step:
-    """The step of the user's own clone of junyanz/pytorch-CycleGAN-and-pix2pix, driven as its train.py does."""
-    sys.path.insert(0, str(clone))
-    arguments = (
-        f"train.py --dataroot . --name bench --checkpoints_dir {tempfile.mkdtemp()} --model pix2pix"
-        f" --netG {case.unet} --ngf {case.num_filters} --ndf {case.num_filters} --batch_size {case.batch_size}"
-        f" --load_size {case.side} --crop_size {case.side}"
-    ).split()
-    if "--gpu_ids" in (clone / "options" / "base_options.py").read_text():  # its newest version has no such flag
-        arguments += ["--gpu_ids", "0" if world.device.type == "cuda" else "-1"]
-    former, sys.argv = sys.argv, arguments
-    try:
-        options = importlib.import_module("options.train_options").TrainOptions().parse()
-        # Its newest train.py asks the machine for the device and sets it so; versions with --gpu_ids never look at it.
-        options.device = world.device
-        model = importlib.import_module("models").create_model(options)
-        # In its newest version this is what draws weights and moves networks; in all, it prints and makes schedulers.
-        model.setup(options)
-    finally:
-        sys.argv = former
-        sys.path.remove(str(clone))
-    batch = case.batch(world.device)
-    paths = [""] * case.batch_size
-    model.set_input({"A": batch.a, "B": batch.b, "A_paths": paths, "B_paths": paths})
-    return model.optimize_parameters
 
 
 def in_format(batch: Batch, layout: torch.memory_format) -> Batch:

@@ -15,6 +15,7 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
 from trainer.engine.compiled import compile_networks
 from trainer.engine.deepspeed_config import to_deepspeed
+from trainer.engine.few_pixels import use_products
 from trainer.engine.frozen import trained
 from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
 from trainer.engine.optimizers import clip_after_each_step, make_optimizer
@@ -195,6 +196,8 @@ def _prepare(networks: nn.ModuleDict, config: EngineConfig, world: World) -> Non
     """Change in place how networks compute, before an engine takes them."""
     if config.sync_batch_norm:
         synchronise(networks)
+    if world.device.type == "cpu":
+        use_products(networks)
     if config.activation_checkpointing:
         recompute_activations(networks)
     if config.compile != "off":

@@ -78,7 +78,32 @@ class UNet(nn.Module):
     def _join(self, decoded: Tensor, skip: Tensor) -> Tensor:
         if self.skips == "add":
             return decoded + skip
-        return decoded if self.skips == "none" else torch.cat([decoded, skip], dim=1)
+        return decoded if self.skips == "none" else torch.cat([_with_whole_gradient(decoded), skip], dim=1)
+
+
+class _WholeGradient(torch.autograd.Function):
+    """The identity of channels_last features; their gradient comes without gaps.
+
+    That of a concatenation is a part of each pixel's channels. Batch norm on a CPU takes such a gradient value by
+    value: 40 of 820 ms of a step (256 px, ngf 64, bf16) for the outermost norm alone.
+    """
+
+    @staticmethod
+    def forward(features: Tensor) -> Tensor:
+        return features.view_as(features)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous(memory_format=torch.channels_last)
+
+
+def _with_whole_gradient(features: Tensor) -> Tensor:
+    is_channels_last = not features.is_contiguous() and features.is_contiguous(memory_format=torch.channels_last)
+    return _WholeGradient.apply(features) if is_channels_last and features.requires_grad else features
 
 
 def _skip_channels(widths: list[int], level: int, config: GeneratorConfig) -> int:
