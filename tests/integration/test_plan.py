@@ -22,7 +22,11 @@ from trainer.runs.config import RunConfig, config_to_dict
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
-PRESETS = ("earth-relief2satellite", "unpaired-cyclegan", "unpaired-dualgan")
+PRESETS = (
+    "earth-relief2satellite",
+    pytest.param("unpaired-cyclegan", marks=pytest.mark.slow),
+    "unpaired-dualgan",
+)
 BATCH_SIZE = 9
 """Of another size than those that a plan looks at."""
 
@@ -66,6 +70,7 @@ def test_memory_and_checkpoints_are_those_of_the_run(preset: str, tiny_dataset: 
     assert found.flops >= sum(player.flops for player in found.players) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [2, 3])
 def test_zero_shares_what_it_shares_among_more_ranks_than_there_are(stage: int) -> None:
     config = small("earth-relief2satellite", Path("nowhere"))
@@ -78,9 +83,10 @@ def test_zero_shares_what_it_shares_among_more_ranks_than_there_are(stage: int) 
     (found,) = run_ranks(_measure, 1, request)
     for player in found.players:
         assert player.held["state"] == pytest.approx(8 * player.num_weights / 4, rel=0.05)
-        assert player.held["weights"] == pytest.approx(4 * player.num_weights / (4 if stage == 3 else 1), rel=0.3)
+        assert player.held["copies"] == pytest.approx(4 * player.num_weights / 4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_command_refuses_what_cannot_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     flags = ["--data.path", str(tmp_path / "none"), "--memory-gib", "0.1", "--runs", str(tmp_path / "runs"), "--json"]
     small_words = ["--method.generator.num-filters", "4", "--method.discriminator.num-filters", "4"]
