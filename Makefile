@@ -137,7 +137,7 @@ lock: ## Resolve pyproject.toml in a clean environment and write requirements.lo
 	@$(PYTHON) -I launch/machine/preflight.py
 	$(PYTHON) -m venv --clear .cache/lock
 	.cache/lock/bin/pip install --quiet "setuptools>=77" wheel
-	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[train,data,remote,sweep,study,wandb,demo,encoders,onnx,hub,video,volume,workspaces,dev,docs]'
+	.cache/lock/bin/pip install --quiet --use-pep517 --no-build-isolation --editable '.[train,data,remote,sweep,study,wandb,tensorboard,prometheus,demo,encoders,onnx,hub,video,volume,workspaces,dev,docs]'
 	@{ grep -E '^#|;' requirements.lock; .cache/lock/bin/pip freeze --all --exclude pip --exclude-editable; } > .cache/lock.new
 	@mv .cache/lock.new requirements.lock
 	@rm -r .cache/lock

@@ -25,6 +25,8 @@ EXTRAS: Mapping[str, str] = {
     "starlette": "study",
     "uvicorn": "study",
     "wandb": "wandb",
+    "tensorboardX": "tensorboard",
+    "prometheus_client": "prometheus",
     "wandb_workspaces": "workspaces",
     "av": "video",
     "nibabel": "volume",

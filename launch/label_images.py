@@ -52,7 +52,7 @@ def score_label_images(folder: Path, asked: LabelImages) -> int:
         raise ConfigError("run", str(folder), what)
     classes = _classes(asked.classes, example=next(iter(true.values())))
     from trainer.evaluation.comparison import compare
-    from trainer.evaluation.evaluate import plain_table
+    from trainer.evaluation.tables import plain_table
 
     confusion = _count([(made[name], true[name]) for name in true], classes)
     scores, console = confusion.compute(), make_console()

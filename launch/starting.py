@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from launch.arguments import parse_on_preset, split_preset
+from launch.extras import require_modules
 from launch.folders import new_folder
 from launch.hosts.options import Machines
 from sharding.console import make_console, one_line
@@ -59,7 +60,10 @@ def check_dataset(config: RunConfig) -> Subject:
 
 
 def check_subject(subject: Subject, config: RunConfig) -> None:
-    """Raises ConfigError or DatasetError if the data lack what the run wants of them."""
+    """Raises ConfigError or DatasetError if the data lack what the run wants of them, ModuleNotFoundError if this
+    installation does."""
+    log = config.log
+    require_modules(*["tensorboardX"] * log.tensorboard, *["prometheus_client"] * bool(log.prometheus_port))
     check_task(subject)
     wanted = config.evaluate
     require_file(wanted.encoder_weights, field="evaluate.encoder_weights")

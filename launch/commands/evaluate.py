@@ -1,6 +1,7 @@
 """`diptych evaluate RUN`: score a run on held-out images, beside two baselines."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +18,8 @@ from trainer.config.errors import ConfigError
 from trainer.data.subject import check_scored
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.inference.usage import AS_THE_METHOD, Usage
-from trainer.runs.opened import open_run
+from trainer.monitoring.evaluated import Evaluated
+from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
 RUN = LabelImages()
@@ -41,6 +43,9 @@ class EvaluateOptions:
     """Network by whose features sets of images are compared; evaluate.encoder of the run if not given."""
     encoder_weights: Path | None = None
     """File with the weights of an encoder that needs one (docs/scores.md); that of the run if not given."""
+    wandb: bool = False
+    """Tell W&B the scores, the worst and best images and which checkpoint they are of, as a run of its own beside the
+    training; where and whether online, run.json's `log` says."""
     device: Device = "auto"
     """`auto`: a GPU if there is one."""
     usage: Annotated[Usage, tyro.conf.arg(name="")] = AS_THE_METHOD
@@ -67,9 +72,8 @@ def evaluate(options: EvaluateOptions) -> int:
     from trainer.evaluation.evaluate import evaluate_run
     from trainer.reports.page import check_report, write_report
 
-    console = make_console()
     check_report(run)
-    with progress_bars(console) as new_bar:
+    with progress_bars(console := make_console()) as new_bar:
         evaluate_run(
             opened,
             split=options.split,
@@ -81,10 +85,19 @@ def evaluate(options: EvaluateOptions) -> int:
             encoder_weights=options.encoder_weights,
             console=console,
             tell=new_bar("images"),
+            hear=partial(_tell_wandb, opened, options.wandb),
         )
     write_report(run)
     console.print(f"report:   {run.report_file}")
     return 0
+
+
+def _tell_wandb(opened: OpenRun, wanted: bool, found: Evaluated) -> None:
+    if not wanted:
+        return
+    from trainer.evaluation.wandb_run import tell_wandb
+
+    tell_wandb(opened, found)
 
 
 def _score_images(options: EvaluateOptions) -> int:

@@ -121,9 +121,21 @@ RULES = (
     ),
     Rule(
         of=OURS,
-        besides=("trainer.monitoring.wandb", "trainer.monitoring.wandb_workspace", "tests"),
+        besides=(
+            "trainer.monitoring.wandb",
+            "trainer.monitoring.wandb_mode",
+            "trainer.monitoring.wandb_parts",
+            "trainer.monitoring.wandb_workspace",
+            "tests",
+        ),
         forbidden=("wandb", "wandb_workspaces"),
-        reason="W&B has two homes, for runs and for what shows them, which may be absent or offline",
+        reason="W&B is known where runs are sent to it, and where workspaces are made of them; it may be absent",
+    ),
+    Rule(
+        of=OURS,
+        besides=("trainer.monitoring.tensorboard", "trainer.monitoring.prometheus", "tests"),
+        forbidden=("tensorboardX", "prometheus_client"),
+        reason="each has one home, and may be absent",
     ),
     Rule(
         of=OURS,

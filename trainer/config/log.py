@@ -1,16 +1,16 @@
 """Which figures of a run are written down, how often and where."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from trainer.config.bounds import NumberOrOff, Period
+from trainer.config.bounds import AtLeast, NumberOrOff, Period
 from trainer.config.errors import require
 from trainer.config.section import Section
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogConfig(Section):
-    """Losses and speed while a run trains, in metrics.jsonl and at W&B."""
+    """Losses and speed while a run trains, in metrics.jsonl, and for W&B, TensorBoard and Prometheus."""
 
     period_kimg: Period = 0.1
     """Thousands of training images from one line of them to the next; 0 is never."""
@@ -30,6 +30,15 @@ class LogConfig(Section):
     """Runs of one group are shown together; sweeps set it."""
     wandb_name: str | None = None
     """What the run is called at W&B. Unless given: as its folder; trials of sweeps say what they change."""
+
+    wandb_checkpoints: bool = False
+    """Send the averaged weights of the last checkpoint to W&B; otherwise it is told their checksum alone."""
+    tensorboard: bool = False
+    """Write event files into the run's tensorboard/, with all that metrics.jsonl has, and the samples."""
+    prometheus_port: Annotated[int, AtLeast(0, "use 1 to 65535, or 0 (off).", most=65535)] = 0
+    """Where the main rank serves `/metrics` for Prometheus while it trains, e.g. 9400; 0 is nowhere."""
+    prometheus_host: str = "127.0.0.1"
+    """The address of that port: of this machine alone, unless another, or 0.0.0.0, is given."""
 
     def check_fields(self) -> None:
         """Raise ConfigError for a project that W&B refuses."""

@@ -21,7 +21,13 @@ _AHEAD = 2
 
 
 def split_images(
-    subject: Subject, *, split: str, world: World, batch_size: int = 1, most: int | None = None
+    subject: Subject,
+    *,
+    split: str,
+    world: World,
+    batch_size: int = 1,
+    most: int | None = None,
+    places: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
     """This rank's share of one pass in stored order, cut from the centre, not flipped; with labels where there are any.
 
@@ -36,6 +42,7 @@ def split_images(
 
     Args:
         most: images of the split that are seen, over all ranks: those whose names' hashes come first.
+        places: in the stored order, ascending: these images alone, one at a time, on every rank.
 
     Raises:
         DatasetError: at the call: the data set is damaged, or lacks the split or the label.
@@ -54,6 +61,7 @@ def split_images(
         flat_target=True,
         labels=subject.labels,
         class_views=subject.method.class_views,
+        places=places,
     )
 
 
@@ -88,12 +96,18 @@ def _one_pass(
     flat_target: bool,
     labels: Sequence[str],
     class_views: Sequence[str],
+    places: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
     readers = open_readers(subject, split=split, pairing=pairing, labels=labels, most=most)
     num_samples = min(sum(reader.shard_sizes) for reader in readers)
     share = rank_share(num_samples, rank=world.rank, world_size=world.size)
 
+    if places is not None:
+        share = range(places[0], places[-1] + 1) if places else range(0)
+
     def positions(number: int) -> range:
+        if places is not None:
+            return range(places[number], places[number] + 1) if number < len(places) else range(0)
         return share[number * batch_size : (number + 1) * batch_size]
 
     def strand(reader: ShardReader) -> Strand:

@@ -1,12 +1,13 @@
 """The ear of the doctor: hears a run's metrics, and tells the other loggers of what is wrong, once."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.doctor.alarms import findings
 from trainer.doctor.signs import MANY
 from trainer.monitoring import Logger, Metrics
+from trainer.monitoring.evaluated import Evaluated
 
 _SILENCE = 20
 """Lines without it, after which the same finding is told again."""
@@ -39,6 +40,12 @@ class Doctor:
 
     def picture(self, path: Path, position: int) -> None:
         """It has no eyes."""
+
+    def histograms(self, values: Mapping[str, Sequence[float]], position: int) -> None:
+        """Their means are among the metrics."""
+
+    def evaluated(self, found: Evaluated) -> None:
+        """It hears lines of training alone."""
 
     def note(self, text: str, position: int) -> None:
         """It is of what metrics say, too."""

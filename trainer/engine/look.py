@@ -15,8 +15,9 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.data.batch import Batch
 from trainer.engine.outputs import OutputStatistics, made_images
 from trainer.engine.player import PlayerEngine, Watcher
-from trainer.losses.verdicts import Logits, listening, verdicts
+from trainer.losses.verdicts import Logits, listening, single_verdicts, verdicts
 
+MOST_VERDICTS = 4096
 _MOST_OF_A_WEIGHT = 2**16
 """Numbers of each weight that are kept over a step to see how far it moves: memory must not grow with the network."""
 
@@ -40,7 +41,10 @@ class Look:
     outputs: OutputStatistics
     is_paired: bool
     scalars: dict[str, Tensor] = field(default_factory=dict)
+    values: dict[str, Tensor] = field(default_factory=dict)
+    """Single verdicts, at most `MOST_VERDICTS` of a player and kind: `game/<player>/verdicts_real`."""
     _verdicts: list[dict[str, Tensor]] = field(default_factory=list)
+    _each: dict[str, list[Tensor]] = field(default_factory=dict)
     _before: list[Tensor] = field(default_factory=list)
     _name: str = ""
 
@@ -58,9 +62,14 @@ class Look:
                 mean = torch.stack([each[key] for each in self._verdicts]).mean()
                 self.scalars[f"game/{name}/{key}"] = mean
         self._verdicts = []
+        for kind, parts in self._each.items():
+            self.values[f"game/{name}/verdicts_{kind}"] = torch.cat(parts)[:MOST_VERDICTS]
+        self._each = {}
 
     def _hear(self, config: AdversarialConfig, real: Logits, fake: Logits) -> None:
         self._verdicts.append(verdicts(config, real=real, fake=fake))
+        for kind, logits in (("real", real), ("fake", fake)):
+            self._each.setdefault(kind, []).append(single_verdicts(config, logits))
 
     @torch.no_grad()
     def before_update(self, player: PlayerEngine) -> None:

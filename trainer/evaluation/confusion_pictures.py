@@ -22,21 +22,21 @@ _LARGEST_WITH_NUMBERS = 20
 _DPI = 100
 
 
-def draw_confusions(confusions: Sequence["Confusion"], *, beside: Path, about: str) -> list[Path]:
-    """Write a picture of each matrix that has something to show. Returns where they lie.
+def draw_confusions(confusions: Sequence["Confusion"], *, beside: Path, about: str) -> dict[str, Path]:
+    """Write a picture of each matrix that has something to show. Returns where they lie, by what they show.
 
     Args:
         beside: `evaluation.png` has `evaluation-classes.png` and `evaluation-fcn.png` beside it.
         about: which images they are of, for the pictures.
     """
-    written = []
+    written: dict[str, Path] = {}
     for confusion in confusions:
         if not 2 <= len(confusion.names) <= MOST_CLASSES or not confusion.totals.sum():
             continue
         kind = confusion.prefix.rstrip("_") or "classes"
         path = beside.with_name(f"{beside.stem}-{kind}.png")
         write_atomically(path, _picture(confusion, title=f"{TITLES[kind]}: {about}"))
-        written.append(path)
+        written[kind] = path
     return written
 
 

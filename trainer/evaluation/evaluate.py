@@ -1,6 +1,6 @@
 """Scores of a run: computed, written down, shown."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -9,14 +9,10 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sharding.console import one_line
 from trainer.config.encoders import EncoderName
 from trainer.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
-from trainer.evaluation.case_pictures import draw_cases
-from trainer.evaluation.comparison import compare
-from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.evaluator import SplitEvaluator, scored_view
@@ -27,8 +23,11 @@ from trainer.evaluation.judges.group_judge import take_groups
 from trainer.evaluation.judges.opened import open_judges
 from trainer.evaluation.kept_translations import KeptTranslations
 from trainer.evaluation.samples import SamplePictures
+from trainer.evaluation.shown import show_evaluation
+from trainer.evaluation.tables import plain_table, scores_table, table_title
 from trainer.inference.translator import chosen_checkpoint, load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
+from trainer.monitoring.evaluated import Evaluated
 from trainer.ranks.world import World, lone_world
 from trainer.runs import formats
 from trainer.runs.opened import OpenRun
@@ -53,8 +52,9 @@ def evaluate_run(
     encoder_weights: Path | None = None,
     console: Console,
     tell: Tell = None,
+    hear: Callable[[Evaluated], None] = lambda found: None,
 ) -> dict[str, float]:
-    """Score a run's newest (or the given) checkpoint, write evaluation.json and a picture.
+    """Score a run's newest (or the given) checkpoint, write evaluation.json and pictures.
 
     Scores of an earlier checkpoint than the one that stands for the split, and of networks used otherwise than the
     method has it, get an entry and a picture of their own.
@@ -65,6 +65,7 @@ def evaluate_run(
         encoder: by whose features images are compared; that of the run unless given.
         encoder_weights: its file, where it needs one; that of the run unless given.
         tell: hears how many images have passed, and of how many.
+        hear: is told what was found.
 
     Raises:
         ConfigError: see `load_translator` and `open_judges`.
@@ -87,19 +88,23 @@ def evaluate_run(
     picture = run.evaluation_picture_of(position, is_newest=is_newest, variant=own)
     open_pictures(opened, split=split, world=world).draw(translator, picture)
     title = table_title(run, split=entry, position=position)
-    extremes, about = evaluator.extremes, f"{entry} after {position} images"
-    drawn = [picture, *draw_confusions(evaluator.confusions, beside=picture, about=about)]
-    drawn += draw_cases(opened, translator, split=split, extremes=extremes, beside=picture, world=world)
+    about = {"split": entry, "position": position, "beside": picture, "checkpoint": folder}
+    found = show_evaluation(opened, evaluator, translator, scores, **about)
     groups = _take_groups(scores, evaluator.intervals, asked.by, opened)
     told: dict[str, Any] = {"num_images": subject.num_images(split), "notes": evaluator.notes, "groups": groups}
-    told |= {"intervals": evaluator.intervals, "extremes": extremes}
-    write_evaluation(run, split=entry, position=position, scores=scores, **told)
-    console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * kept.is_read)
+    told |= {"scores": scores, "intervals": evaluator.intervals, "extremes": evaluator.extremes}
+    write_evaluation(run, split=entry, position=position, **told)
+    _tell_pictures((picture, *found.pictures.values()), as_before=kept.is_read, console=console)
     for table in (scores_table(scores, title=title, intervals=evaluator.intervals), *_tables_of(groups)):
         console.print(table)
     for note in evaluator.notes.values():
         console.print(one_line(note))
+    hear(found)
     return scores
+
+
+def _tell_pictures(drawn: Iterable[Path], *, as_before: bool, console: Console) -> None:
+    console.print(f"pictures: {', '.join(map(str, drawn))}" + "; translations as made before" * as_before)
 
 
 def _take_groups(
@@ -200,42 +205,3 @@ def _known_intervals(entry: Mapping[str, Any]) -> dict[str, Interval]:
 def _stands_for(known: Mapping[str, Mapping[str, Any]], split: str, position: int) -> bool:
     """Whether scores of this position stand for the run: none of a later one are known."""
     return split not in known or position >= known[split]["position"]
-
-
-def table_title(run: RunDir, *, split: str, position: int) -> str:
-    """Which images of which run were scored, and when."""
-    return f"{run.path}: split {split} after {position} images"
-
-
-def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, title: str) -> Table:
-    """A table of text, its first column on the left."""
-    table = Table(title=Text(one_line(title)), title_justify="left")
-    for place, name in enumerate(titles):
-        table.add_column(Text(one_line(name)), justify="right" if place else "left")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    return table
-
-
-def scores_table(
-    scores: dict[str, float], *, title: str, intervals: Mapping[str, Interval] = MappingProxyType({})
-) -> Table:
-    """Translation, with intervals if given, against baselines, the margin over the better one, and real images."""
-    table = Table(title=Text(title), title_justify="left")
-    rows = compare(scores, intervals)
-    has_real = any(row.real is not None for row in rows)
-    has_ends = [f"{LEVEL:.0%} interval"] * any(row.interval is not None for row in rows)
-    for name in ("score", "translation", *has_ends, "mean image", "identity", *["real images"] * has_real, "margin"):
-        table.add_column(name, justify="left" if name == "score" else "right")
-    for row in rows:
-        wins = row.margin is not None and row.margin > 0
-        table.add_row(
-            Text(one_line(row.title)),
-            row.show(row.translation),
-            *[row.show_interval()] * len(has_ends),
-            row.show(row.mean),
-            row.show(row.identity),
-            *[row.show(row.real)] * has_real,
-            Text(row.show(row.margin, signed=True), style="green" if wins else "red"),
-        )
-    return table

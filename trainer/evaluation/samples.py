@@ -1,6 +1,5 @@
 """Sample grids: what the translation makes of the same few images as a run goes on."""
 
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -18,12 +17,11 @@ _LARGEST_SEARCH = 512  # images
 
 
 def _pick(subject: Subject, *, num: int, split: str, world: World) -> list[Batch]:
-    """Evenly spaced images of a split; only its first ones are looked at if it is large."""
+    """Evenly spaced images of a split; of its first ones if it is large."""
     num_images = min(subject.num_images(split), _LARGEST_SEARCH)
     num_picks = min(num, num_images)
-    picks = {pick * num_images // num_picks for pick in range(num_picks)}
-    images = split_images(subject, split=split, world=lone_world(world.device))
-    return [image for place, image in enumerate(islice(images, max(picks) + 1)) if place in picks]
+    picks = [pick * num_images // num_picks for pick in range(num_picks)]
+    return list(split_images(subject, split=split, world=lone_world(world.device), places=picks))
 
 
 class SamplePictures:

@@ -1,17 +1,18 @@
 """What images that are not trained on say of a run: scores and pictures, on the way and at the end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.config.encoders import EncoderName
-from trainer.evaluation.case_pictures import draw_cases
-from trainer.evaluation.confusion_pictures import draw_confusions
 from trainer.evaluation.encoders.encoder import Encoder
 from trainer.evaluation.encoders.load import open_encoder
 from trainer.evaluation.encoders.weights_file import WeightsFile
 from trainer.evaluation.evaluate import open_pictures, write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.judges.fcn_judge import FcnJudge
+from trainer.evaluation.shown import show_evaluation
 from trainer.inference.translator import Translator
+from trainer.monitoring import Logger
 from trainer.ranks.world import World
 from trainer.reports.page import write_report
 from trainer.runs.encoder_files import note_encoder
@@ -89,11 +90,12 @@ class HeldOut:
         self._pictures.draw(self.translator, path)
         return path
 
-    def finish(self, position: int, *, early_stop: str = "") -> dict[str, float]:
+    def finish(self, position: int, *, loggers: Sequence[Logger] = (), early_stop: str = "") -> dict[str, float]:
         """Score the test split (where there is none, see `Subject.final_split`) and write evaluation and report.
 
         Args:
             position: images that were trained on.
+            loggers: are told what was found.
             early_stop: why they are fewer than planned.
         """
         split = self.subject.final_split
@@ -102,8 +104,6 @@ class HeldOut:
         scores = evaluator(self.translator)
         picture = self.run.evaluation_picture
         open_pictures(self.opened, split=split, world=self.world).draw(self.translator, picture)
-        drawn = {"split": split, "extremes": evaluator.extremes, "beside": picture, "world": self.world}
-        draw_cases(self.opened, self.translator, **drawn)
         if self.world.is_main:
             num_images = self.subject.num_images(split)
             write_evaluation(
@@ -116,8 +116,11 @@ class HeldOut:
                 intervals=evaluator.intervals,
                 extremes=evaluator.extremes,
             )
-            about = f"{split} after {position} images"
-            draw_confusions(evaluator.confusions, beside=picture, about=about)
+            about = {"split": split, "position": position, "beside": picture}
+            checkpoint = self.run.checkpoints / f"{position:08d}"
+            found = show_evaluation(self.opened, evaluator, self.translator, scores, checkpoint=checkpoint, **about)
+            for logger in loggers:
+                logger.evaluated(found)
             if early_stop:
                 self.run.write_early_stop(position=position, reason=early_stop)
             write_report(self.run)

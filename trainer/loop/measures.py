@@ -3,7 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from trainer.engine.phases import PHASES
 from trainer.loop.events import every
 from trainer.loop.meter import Meter
 from trainer.methods.base import steps_of_turn
-from trainer.monitoring import Metrics
+from trainer.monitoring import Logger, Metrics
 from trainer.ranks.world import World
 
 _WARM_UP = 10
@@ -54,6 +54,7 @@ class Measures:
         self._outputs = OutputStatistics()
         self._meter = Meter()
         self._flops = FlopCount()
+        self._values: dict[str, torch.Tensor] = {}
         self._steps = 0
         self._images = 0
         self._turn = steps_of_turn(engine.method.players)
@@ -85,6 +86,7 @@ class Measures:
             with self._engine.gathered() as networks:
                 look.at_average(self._average.networks, networks)
             self._meter.add(look.scalars)
+            self._values |= look.values
 
     def line(self, images_per_s: float) -> Metrics:
         """Values of a line. All ranks call it."""
@@ -100,6 +102,14 @@ class Measures:
             **self._machine(),
             **self._arithmetic(images_per_s),
         }
+
+    def tell(self, loggers: Sequence[Logger], *, position: int) -> None:
+        """Let loggers hear the single verdicts of this rank's last looks, since the call before."""
+        seen, self._values = self._values, {}
+        if loggers and seen:
+            values = {key: found.tolist() for key, found in seen.items()}
+            for logger in loggers:
+                logger.histograms(values, position)
 
     def _ratio(self, seen: Metrics) -> Metrics:
         """Gradients of discriminators against those of all others."""

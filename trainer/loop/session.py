@@ -2,7 +2,7 @@
 
 from sharding.console import PlainConsole, command_line
 from trainer.engine.deepspeed_config import forget_world
-from trainer.evaluation.evaluate import scores_table, table_title
+from trainer.evaluation.tables import scores_table, table_title
 from trainer.loop.errors import failures_recorded
 from trainer.loop.requests import forget_old_requests
 from trainer.loop.setup import open_trainer

@@ -11,29 +11,27 @@ from trainer.checkpoints.store import Checkpoints
 from trainer.data.loader import Loader
 from trainer.data.randomness import seed_torch
 from trainer.data.subject import Subject
-from trainer.doctor.ear import Doctor
 from trainer.engine.average import MovingAverage
 from trainer.engine.engine import Engine
 from trainer.engine.frozen import freeze
-from trainer.evaluation.scores import check_kept_score, summaries
+from trainer.evaluation.scores import check_kept_score
 from trainer.inference.translator import averaged_translator
 from trainer.loop.clock import Clock
 from trainer.loop.events import Event, every
 from trainer.loop.held_out import HeldOut
 from trainer.loop.keepers import make_keepers
+from trainer.loop.loggers import make_loggers
 from trainer.loop.measures import Measures
 from trainer.loop.meter import Meter
 from trainer.loop.status import StatusWriter
 from trainer.loop.trainer import Trainer
 from trainer.methods.base import Method
 from trainer.methods.registry import build_method
-from trainer.monitoring import Logger
-from trainer.monitoring.console import ConsoleLogger
-from trainer.monitoring.metrics_file import JsonlLogger, read_metrics
+from trainer.monitoring.metrics_file import read_metrics
 from trainer.ranks.world import World
 from trainer.reports.page import check_report
 from trainer.runs.batches import note_global_batch, planned
-from trainer.runs.config import RunConfig, config_to_dict, flatten
+from trainer.runs.config import RunConfig
 from trainer.runs.contents import checked_rank_states
 from trainer.runs.machine import describe_ranks, note_machine
 from trainer.runs.opened import OpenRun
@@ -53,7 +51,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         CheckpointError: it has checkpoints, and none can be loaded.
     """
     config = _shared(opened, world=world, to_console=to_console)
-    _check(opened)
+    _check(opened, world)
     engine, average = _make_engine(config, _make_method(opened, world=world, to_console=to_console), world=world)
     checkpoints = _make_checkpoints(opened, engine=engine, average=average, world=world)
     progress, elapsed_s = _resume(checkpoints, meter := Meter())
@@ -68,7 +66,7 @@ def open_trainer(opened: OpenRun, *, world: World, to_console: bool = True) -> T
         loader=loader,
         held_out=HeldOut(opened, world=world, translator=translator),
         checkpoints=checkpoints,
-        loggers=_make_loggers(opened, world=world, position=position, to_console=to_console),
+        loggers=make_loggers(opened, world=world, position=position, to_console=to_console),
         meter=meter,
         measures=_make_measures(opened, engine, average, loader=loader, world=world),
         clock=Clock(position=position, elapsed_s=elapsed_s),
@@ -100,8 +98,12 @@ def _shared(opened: OpenRun, *, world: World, to_console: bool) -> RunConfig:
     return config
 
 
-def _check(opened: OpenRun) -> None:
-    """What is damaged or impossible is told by all ranks before anything is loaded."""
+def _check(opened: OpenRun, world: World) -> None:
+    """What is damaged or impossible is told before anything is loaded."""
+    if world.is_main and opened.config.log.prometheus_port:
+        from trainer.monitoring.prometheus import require_port
+
+        require_port(opened.config.log)
     read_metrics(opened.run.metrics_file)
     check_report(opened.run)
     config = opened.config
@@ -184,26 +186,3 @@ def _make_measures(
 ) -> Measures:
     config, folder, is_paired = opened.config.log, opened.run.path, opened.subject.pairing == "paired"
     return Measures(engine, average, config=config, world=world, loader=loader, folder=folder, is_paired=is_paired)
-
-
-def _make_loggers(opened: OpenRun, *, world: World, position: int, to_console: bool) -> list[Logger]:
-    if not world.is_main:
-        return []
-    run, config = opened.run, opened.config
-    loggers: list[Logger] = [JsonlLogger(run.metrics_file, position=position)]
-    if to_console:
-        loggers.append(ConsoleLogger(total=config.train.total_images, position=position))
-    if config.log.wandb != "disabled":
-        from trainer.monitoring.wandb import WandbLogger
-
-        wandb = WandbLogger(
-            config.log,
-            folder=run.path,
-            run_id=run.record()["wandb_id"],
-            values=flatten(config_to_dict(config)),
-            summaries=summaries(),
-        )
-        loggers.append(wandb)
-        if wandb.notice and to_console:
-            make_console(stderr=True).print(wandb.notice)
-    return [*loggers, Doctor(loggers)]

@@ -154,6 +154,7 @@ class Trainer:
         measures = self.measures.line(speed["throughput/images_per_s"])
         speed |= {**self.checkpoints.times(), **balance}
         self._emit({**losses, "lr": self._learning_rate(), **self.engine.loss_scales(), **speed, **measures})
+        self.measures.tell(self.loggers, position=self.position)
 
     def evaluate(self) -> None:
         """Score the watched split."""
@@ -181,7 +182,7 @@ class Trainer:
     def finish(self) -> dict[str, float]:
         """Score the held-out images once and for all, and write evaluation and report."""
         with self._pause():
-            return self.held_out.finish(self.position, early_stop=self.stop.reason)
+            return self.held_out.finish(self.position, loggers=self.loggers, early_stop=self.stop.reason)
 
     @contextmanager
     def _pause(self) -> Iterator[None]:
@@ -211,8 +212,7 @@ class Trainer:
 
     def _emit_times(self) -> None:
         """Those of the last save, for which no other line comes."""
-        times = self.checkpoints.times()
-        if times:
+        if times := self.checkpoints.times():
             self._emit(times)
 
     def save(self) -> None:

@@ -12,6 +12,9 @@ from trainer.config.adversarial import AdversarialConfig
 Logits = Tensor | Sequence[Tensor]
 """Of one discriminator, or of each of several."""
 
+_LOGARITHMIC = ("minimax", "non-saturating")
+_MOST_OF_A_SCALE = 1024
+
 Listener = Callable[[AdversarialConfig, Logits, Logits], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -48,9 +51,17 @@ def verdicts(config: AdversarialConfig, *, real: Logits, fake: Logits) -> dict[s
     return {name: torch.stack([values[name] for values in each]).mean() for name in each[0]}
 
 
+@torch.no_grad()
+def single_verdicts(config: AdversarialConfig, logits: Logits) -> Tensor:
+    """float32 (N,): each verdict, of all scales one after the other, evenly spaced where they are very many."""
+    parts = [scale.detach().float().flatten() for scale in _as_list(logits)]
+    flat = torch.cat([part[:: max(1, len(part) // _MOST_OF_A_SCALE)] for part in parts])
+    return flat.sigmoid() if config.objective in _LOGARITHMIC else flat
+
+
 def _of_one(objective: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     middle = 0.0
-    if objective in ("minimax", "non-saturating"):
+    if objective in _LOGARITHMIC:
         real, fake, middle = real.sigmoid(), fake.sigmoid(), 0.5
     elif objective == "least-squares":
         middle = 0.5

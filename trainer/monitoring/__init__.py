@@ -1,7 +1,10 @@
-"""Where a run writes what happens: console, metrics.jsonl, W&B. The main rank only."""
+"""Where a run writes what happens: console, metrics.jsonl, W&B, TensorBoard, Prometheus. The main rank only."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+from trainer.monitoring.evaluated import Evaluated
 
 Metrics = dict[str, Any]
 
@@ -15,6 +18,14 @@ class Logger(Protocol):
 
     def picture(self, path: Path, position: int) -> None:
         """A sample grid was written to `path`."""
+        ...
+
+    def histograms(self, values: Mapping[str, Sequence[float]], position: int) -> None:
+        """Single numbers of which the metrics have means: `game/discriminators/verdicts_real`."""
+        ...
+
+    def evaluated(self, found: Evaluated) -> None:
+        """A split was scored, for good: its scores are in evaluation.json."""
         ...
 
     def note(self, text: str, position: int) -> None:

@@ -1,12 +1,14 @@
 """Progress for people: a live bar on a terminal, a plain line now and then elsewhere."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sharding.console import PlainConsole, make_console, one_line
 from trainer.monitoring import Metrics
+from trainer.monitoring.evaluated import Evaluated
 
 _PLAIN_PERIOD_S = 10.0
 _SHORT_NAMES = {"generator": "G", "generators": "G", "discriminator": "D", "discriminators": "D"}
@@ -55,6 +57,12 @@ class ConsoleLogger:
     def picture(self, path: Path, position: int) -> None:
         if not self.console.is_live or position == 0:
             self.console.print(f"{position:>8} images  picture: {path}")
+
+    def histograms(self, values: Mapping[str, Sequence[float]], position: int) -> None:
+        """Their means are among the metrics."""
+
+    def evaluated(self, found: Evaluated) -> None:
+        """Whoever ends the run says it."""
 
     def note(self, text: str, position: int) -> None:
         self.console.print(f"{position:>8} images  {text}")

@@ -1,6 +1,7 @@
 """metrics.jsonl: one JSON object per line, appended and flushed at once."""
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sharding.storage.files import open_to_append, write_atomically
 from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json, read_record
 from trainer.config.errors import ConfigError
 from trainer.monitoring import Metrics
+from trainer.monitoring.evaluated import Evaluated
 
 LARGEST_METRICS = 256 * MEBIBYTE
 """Some hundred thousand lines."""
@@ -71,6 +73,12 @@ class JsonlLogger:
 
     def picture(self, path: Path, position: int) -> None:
         """Pictures lie in samples/; nothing to add."""
+
+    def histograms(self, values: Mapping[str, Sequence[float]], position: int) -> None:
+        """Their means are among the metrics."""
+
+    def evaluated(self, found: Evaluated) -> None:
+        """It is in evaluation.json; nothing to add."""
 
     def note(self, text: str, position: int) -> None:
         """For people; nothing to add."""

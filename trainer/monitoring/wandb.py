@@ -1,22 +1,18 @@
-"""Weights & Biases. The only importer of wandb; no network and no home neither stop nor stall training."""
+"""Weights & Biases: a run that it is told of; no network and no home neither stop nor stall training."""
 
-import contextlib
-import netrc
-import os
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 from sharding.console import command_line, make_console, printable
-from trainer.config.errors import ConfigError
-from trainer.config.log import LogConfig, require_project
+from trainer.config.log import LogConfig
 from trainer.monitoring import Metrics
+from trainer.monitoring.attempts import Attempts, off
+from trainer.monitoring.evaluated import Evaluated, Lineage
 from trainer.monitoring.wandb_folder import Steps, refuse_links
+from trainer.monitoring.wandb_mode import asked_mode, choose_mode, project
 
-_PROBE_TIMEOUT_S = 3.0
 _INIT_TIMEOUT_S = 15
 _FINISH_TIMEOUT_S = 20
 _FLUSH_PERIOD_S = 1
@@ -24,19 +20,6 @@ _FLUSH_PERIOD_S = 1
 
 _LONGEST_NAME = 128
 """Characters of a run's name."""
-
-Mode = Literal["online", "offline", "disabled"]
-
-_FROM_MOST_PRIVATE: tuple[Mode, ...] = ("disabled", "offline", "online")
-_ENVIRONMENT: dict[str, Mode] = {
-    "disabled": "disabled",
-    "offline": "offline",
-    "dryrun": "offline",
-    "online": "online",
-    "run": "online",
-    "shared": "online",
-}
-"""Values of WANDB_MODE, old ones too."""
 
 
 class WandbLogger:
@@ -49,6 +32,9 @@ class WandbLogger:
         values: the resolved configuration, to be shown: each field by its path, so that W&B's plots of hyperparameters
             take it without clicks.
         summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
+        job: what is done; runs at W&B can be grouped by it.
+        used: what it is done with.
+        tells_sync: whether the end of an offline run says how to send it.
 
     Raises:
         ConfigError: the folder, which may be a stranger's, would lead what is written or sent elsewhere; or the
@@ -63,16 +49,22 @@ class WandbLogger:
         run_id: str,
         values: dict[str, Any],
         summaries: Mapping[str, Literal["max", "min"]] = MappingProxyType({}),
+        job: Literal["train", "evaluate"] = "train",
+        used: Sequence[Lineage] = (),
+        tells_sync: bool = False,
     ) -> None:
         self.notice: str | None = None
         """Why the run is offline although it was to be online, or not with W&B at all; else None."""
         self._run: Any = None
-        if _asked(config) == "disabled":
+        self._folder, self._tells_sync, self._is_offline = folder, tells_sync, False
+        self._job, self._attempt = job, Attempts("W&B")
+        if asked_mode(config) == "disabled":
             return
         refuse_links(folder)
         settings = {
             "project": project(config),
             "group": config.wandb_group,
+            "job_type": job,
             "name": printable(config.wandb_name or folder.name)[:_LONGEST_NAME],
             "id": run_id,
             "resume": "allow",
@@ -83,15 +75,15 @@ class WandbLogger:
         try:
             self._run = self._start(config, settings)
             self._steps = Steps(folder / "wandb" / "next_step", least=self._run.step)
-            self._define(summaries)
+            self._begin(summaries, used)
         except Exception as error:  # whatever it is: a run can do without
-            self._run, self.notice = None, _off(error)
+            self._run, self.notice = None, off("W&B", error)
 
     def _start(self, config: LogConfig, settings: dict[str, Any]) -> Any:
         mode, self.notice = choose_mode(config)
+        self._is_offline = mode == "offline"
         if self.notice:
-            parts = command_line("wandb", "sync", Path(settings["dir"], "wandb"))
-            self.notice += f" Send the run later: {parts}/offline-run-*"
+            self.notice += f" Send the run later: {self._sync}"
         import wandb
 
         try:
@@ -100,7 +92,7 @@ class WandbLogger:
             if mode != "online":
                 raise
             # A server that answers the probe may still refuse the key or the project.
-            self.notice = f"W&B is offline: {error}"
+            self.notice, self._is_offline = f"W&B is offline: {error} Send the run later: {self._sync}", True
             wandb.teardown()
             return wandb.init(**settings, mode="offline", settings=self._settings())
 
@@ -115,119 +107,60 @@ class WandbLogger:
             x_transaction_log_flush_interval=_FLUSH_PERIOD_S,
         )
 
-    def _define(self, summaries: Mapping[str, Literal["max", "min"]]) -> None:
-        self._run.define_metric("position")
-        self._run.define_metric("*", step_metric="position")
-        for key, value in summaries.items():
-            self._run.define_metric(key, step_metric="position", summary=value)
+    def _begin(self, summaries: Mapping[str, Literal["max", "min"]], used: Sequence[Lineage]) -> None:
+        from trainer.monitoring import wandb_parts as parts
+
+        parts.define(self._run, summaries)
+        for lineage in used:
+            parts.send(self._run, lineage, is_used=True)
 
     def log(self, metrics: Metrics) -> None:
-        with self._or_without():
-            if self._run is not None:
-                # At once: what waits for more of the same step is lost when the run is killed.
-                self._run.log(metrics, step=self._steps.take(metrics["position"]), commit=True)
+        # At once: what waits for more of the same step is lost when the run is killed.
+        self._with(lambda run: run.log(metrics, step=self._steps.take(metrics["position"]), commit=True))
 
     def picture(self, path: Path, position: int) -> None:
-        with self._or_without():
-            if self._run is not None:
-                import wandb
+        self._log_parts(position, lambda parts: {"samples": parts.picture(path)})
 
-                self.log({"samples": wandb.Image(str(path)), "position": position})
+    def histograms(self, values: Mapping[str, Sequence[float]], position: int) -> None:
+        if values:
+            self._log_parts(position, lambda parts: parts.histograms(values))
+
+    def evaluated(self, found: Evaluated) -> None:
+        self._log_parts(found.position, lambda parts: parts.evaluation(found))
+        if found.checkpoint is not None and self._run is not None:
+            self._send_checkpoint(found.checkpoint)
+
+    def _send_checkpoint(self, checkpoint: Lineage) -> None:
+        from trainer.monitoring import wandb_parts as parts
+
+        self._with(lambda run: parts.send(run, checkpoint, is_used=self._job == "evaluate"))
+
+    def _log_parts(self, position: int, make: Callable[[Any], Metrics]) -> None:
+        if self._run is None:
+            return
+        from trainer.monitoring import wandb_parts as parts
+
+        self._with(lambda run: self.log({**make(parts), **parts.at(position)}))
 
     def note(self, text: str, position: int) -> None:
         """For people; nothing to add."""
 
     def alarm(self, key: str, text: str, position: int) -> None:
-        with self._or_without():
-            if self._run is not None:
-                self.log({key: 1.0, "position": position})
-                self._run.alert(title=key, text=text)
+        self.log({key: 1.0, "position": position, "kimg": position / 1000})
+        self._with(lambda run: run.alert(title=key, text=text))
 
     def close(self) -> None:
         # Losing the last upload must not turn a finished training into a failure: the files are in wandb/.
-        with self._or_without():
-            if self._run is not None:
-                self._run.finish()
+        self._with(lambda run: run.finish())
+        if self._tells_sync and self._is_offline and self._run is not None:
+            make_console().print(f"W&B:      {self._sync}")
 
-    @contextlib.contextmanager
-    def _or_without(self) -> Iterator[None]:
-        """Tell what W&B fails at, once, and leave it alone from then on."""
-        try:
-            yield
-        except Exception as error:  # as above
-            self._run = None
-            make_console(stderr=True).print(_off(error))
+    @property
+    def _sync(self) -> str:
+        """What sends all offline parts of the run."""
+        return f"{command_line('wandb', 'sync', self._folder / 'wandb')}/offline-run-*"
 
-
-def _off(error: Exception) -> str:
-    return f"W&B is off, and training goes on without: {type(error).__name__}: {error}"
-
-
-def project(config: LogConfig) -> str:
-    """The W&B project: as the run says, else as WANDB_PROJECT does, else `diptych`.
-
-    Raises:
-        ConfigError: W&B would refuse what WANDB_PROJECT says.
-    """
-    if config.wandb_project is not None:
-        return config.wandb_project
-    named = os.environ.get("WANDB_PROJECT") or "diptych"
-    require_project(named, "WANDB_PROJECT")
-    return named
-
-
-def choose_mode(config: LogConfig) -> tuple[Mode, str | None]:
-    """The mode for `wandb.init`, and a notice for the user if it is not what was asked for.
-
-    Of the run's setting and WANDB_MODE the more private one counts: a run may be a stranger's, the environment is not.
-    Online without a network, `wandb.init` blocks for up to 100 s and then raises, so the server is probed first.
-    """
-    asked = _asked(config)
-    if asked in ("disabled", "offline"):
-        return asked, None
-    if asked == "auto" and not _has_api_key():
-        return "offline", None
-    server = _base_url()
-    if not _answers(server):
-        return "offline", f"W&B is offline: {server} does not answer."
-    return "online", None
-
-
-def _asked(config: LogConfig) -> Mode | Literal["auto"]:
-    """Raises ConfigError if WANDB_MODE is no mode."""
-    environment = os.environ.get("WANDB_MODE", "")
-    if not environment:
-        return config.wandb
-    if environment not in _ENVIRONMENT:
-        raise ConfigError("WANDB_MODE", environment, "in the environment; use online, offline or disabled.")
-    own = _ENVIRONMENT[environment]
-    if config.wandb == "auto":
-        return own
-    return next(mode for mode in _FROM_MOST_PRIVATE if mode in (own, config.wandb))
-
-
-def _base_url() -> str:
-    """The server that the environment and W&B's own settings files name."""
-    import wandb
-
-    return wandb.setup().settings.base_url
-
-
-def _has_api_key() -> bool:
-    """Whether a key is in the environment, or where `wandb login` puts it."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc().authenticators(urlparse(_base_url()).hostname or "") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
-
-
-def _answers(url: str) -> bool:
-    parsed = urlparse(url)
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    try:
-        with socket.create_connection((parsed.hostname or "", port), timeout=_PROBE_TIMEOUT_S):
-            return True
-    except OSError:
-        return False
+    def _with(self, use: Callable[[Any], object]) -> None:
+        """Use the run at W&B, if there is one."""
+        if self._run is not None:
+            self._attempt(lambda: use(self._run))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from trainer.config.errors import ConfigError
 from trainer.config.log import LogConfig
-from trainer.monitoring.wandb import choose_mode, project
+from trainer.monitoring.wandb_mode import choose_mode, project
 
 INSTALL = "pip install 'diptych[workspaces]'"
 
@@ -53,7 +53,7 @@ def save_workspace(
         project=project(config),
         name=group,
         sections=_sections(fields, scores),
-        settings=ws.WorkspaceSettings(x_axis="position"),
+        settings=ws.WorkspaceSettings(x_axis="kimg"),
         runset_settings=ws.RunsetSettings(filters=[ws.Metric("Group") == group]),
     )
     with redirect_stderr(io.StringIO()):  # it says the URL itself, in a form of its own
@@ -79,7 +79,7 @@ def _sections(fields: Mapping[str, bool], scores: Mapping[str, Literal["max", "m
     ]
     found = {
         "Search": [parts.ParallelCoordinatesPlot(columns=columns), parts.ParameterImportancePlot(next(iter(scores)))],
-        "Scores": [parts.LinePlot(x="position", y=[key]) for key in scores],
+        "Scores": [parts.LinePlot(x="kimg", y=[key]) for key in scores],
         "Samples": [parts.MediaBrowser(media_keys=["samples"])],
     }
     return [ws.Section(name=name, panels=panels, is_open=True) for name, panels in found.items()]

@@ -23,7 +23,7 @@ def sample_grid(columns: Mapping[str, Tensor]) -> Image.Image:
     Returns:
         RGB. Small images are enlarged by whole factors, large ones reduced: see `trainer.pictures.cells`.
     """
-    cells = {title: [_cell(to_picture(image)) for image in images] for title, images in columns.items()}
+    cells = {title: [cell(to_picture(image)) for image in images] for title, images in columns.items()}
     first = next(iter(cells.values()))
     width, height = first[0].size
     grid = Image.new(
@@ -35,12 +35,13 @@ def sample_grid(columns: Mapping[str, Tensor]) -> Image.Image:
     for x, (title, column) in enumerate(cells.items()):
         left = x * (width + GAP)
         draw.text((left + width / 2, HEADER / 2), title, fill=_INK, font=font, anchor="mm")
-        for y, cell in enumerate(column):
-            grid.paste(cell, (left, HEADER + y * (height + GAP)))
+        for y, each in enumerate(column):
+            grid.paste(each, (left, HEADER + y * (height + GAP)))
     return grid
 
 
-def _cell(picture: Image.Image) -> Image.Image:
+def cell(picture: Image.Image) -> Image.Image:
+    """RGB, as large as in a grid."""
     size = cell_size(*picture.size)
     how = Image.Resampling.LANCZOS if size[0] < picture.width else Image.Resampling.NEAREST
     return picture.convert("RGB").resize(size, how)

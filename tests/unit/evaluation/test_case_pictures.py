@@ -17,7 +17,7 @@ def test_rows_are_the_images_that_are_named(tiny_run):
     opened = open_run(tiny_run)
     translator, _ = load_translator(opened, device=torch.device("cpu"))
     two, none = (Case(key=f"val-{place}", place=place, value=float(place)) for place in (2, 0))
-    found = draw_cases(
+    found, shown = draw_cases(
         opened,
         translator,
         split="val",
@@ -25,9 +25,10 @@ def test_rows_are_the_images_that_are_named(tiny_run):
         beside=tiny_run.evaluation_picture,
         world=lone_world(torch.device("cpu")),
     )
-    assert [path.name for path in found] == ["evaluation-worst.png"]
+    assert [path.name for path in found.values()] == ["evaluation-worst.png"]
+    assert [(case.key, case.end, case.value) for case in shown] == [("val-2", "worst", 2.0), ("val-0", "worst", 0.0)]
     side, _ = cell_size(32, 32)
-    grid = Image.open(found[0])
+    grid = Image.open(found["worst"])
     for row, place in enumerate((2, 0)):
         top = HEADER + row * (side + GAP)
         shown = grid.crop((0, top, side, top + side)).resize((32, 32), Image.Resampling.NEAREST)

@@ -27,7 +27,7 @@ def middle(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
 
 def test_rows_are_the_truth_and_absent_classes_are_grey(tmp_path: Path):
     wrong = confusion([0, 7], [0, 0], names=["$a_", "b"])
-    (path,) = draw_confusions([wrong], beside=tmp_path / "evaluation.png", about="test")
+    path = draw_confusions([wrong], beside=tmp_path / "evaluation.png", about="test")["classes"]
     assert path == tmp_path / "evaluation-classes.png"
     picture = np.asarray(Image.open(path).convert("RGB"))
     dark, grey = middle(picture, DARKEST), middle(picture, ABSENT)
@@ -45,5 +45,5 @@ def test_there_is_none_without_pixels_or_of_too_many_classes(tmp_path: Path):
     empty = confusion([0, 0], [0, 0], names=["a", "b"])
     many = Confusion([str(number) for number in range(MOST_CLASSES + 1)])
     many.totals += 1
-    assert draw_confusions([empty, many, Confusion([])], beside=tmp_path / "e.png", about="") == []
+    assert draw_confusions([empty, many, Confusion([])], beside=tmp_path / "e.png", about="") == {}
     assert not list(tmp_path.iterdir())

@@ -22,7 +22,7 @@ from trainer.config.errors import ConfigError
 from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.evaluation.comparison import compare
 from trainer.evaluation.contestants import make_metrics
-from trainer.evaluation.evaluate import scores_table, write_evaluation
+from trainer.evaluation.evaluate import write_evaluation
 from trainer.evaluation.evaluator import SplitEvaluator
 from trainer.evaluation.metrics.base import ScoredView
 from trainer.evaluation.metrics.psnr import LARGEST_DB
@@ -37,6 +37,7 @@ from trainer.evaluation.scores import (
     objectives,
     summaries,
 )
+from trainer.evaluation.tables import scores_table
 from trainer.inference.translator import Translator
 from trainer.methods.base import Networks
 from trainer.methods.cyclegan.config import CycleGANConfig

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,8 +25,9 @@ from trainer.config.errors import ConfigError
 from trainer.config.log import LogConfig
 from trainer.config.section import check_section
 from trainer.evaluation.scores import SCORES, summaries
-from trainer.monitoring.wandb import WandbLogger, choose_mode, project
+from trainer.monitoring.wandb import WandbLogger
 from trainer.monitoring.wandb_folder import is_own_link
+from trainer.monitoring.wandb_mode import choose_mode, project
 from trainer.presets import DEFAULT, load_preset
 from trainer.runs.config import config_to_dict, flatten
 
@@ -122,7 +123,7 @@ def test_the_more_private_mode_counts(monkeypatch: pytest.MonkeyPatch, configure
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_MODE", environment)
     # Not the real server, which answers where there is a network.
-    monkeypatch.setattr("trainer.monitoring.wandb._answers", lambda server: True)
+    monkeypatch.setattr("trainer.monitoring.wandb_mode._answers", lambda server: True)
     assert choose_mode(LogConfig(wandb=configured)) == (mode, None)
 
 
@@ -176,13 +177,18 @@ def test_a_server_that_does_not_answer_is_told_at_once(monkeypatch: pytest.Monke
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A server that is there, and refuses everything."""
+    """A server that is there, and refuses everything, or says nothing at all."""
 
     asked: ClassVar[list[str]] = []
+    status: ClassVar[int | None] = 401
+    ended: ClassVar[threading.Event] = threading.Event()
 
     def do_POST(self) -> None:
         self.asked.append(self.path)
-        self.send_response(401)
+        if self.status is None:
+            self.ended.wait()
+            return
+        self.send_response(self.status)
         self.end_headers()
 
     def do_GET(self) -> None:
@@ -195,29 +201,36 @@ class Refusing(BaseHTTPRequestHandler):
 @pytest.fixture
 def refusing_server() -> Iterator[str]:
     Refusing.asked.clear()
-    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    Refusing.ended.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    Refusing.ended.set()
     server.shutdown()
 
 
-def test_a_server_that_refuses_does_not_stop_the_run(
-    refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    "status", [401, pytest.param(500, marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)]
+)
+def test_a_server_that_refuses_or_hangs_does_not_stop_the_run(
+    refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int | None
 ):
+    monkeypatch.setattr(Refusing, "status", status)
+    monkeypatch.setattr("trainer.monitoring.wandb._INIT_TIMEOUT_S", 5)
     monkeypatch.setenv("WANDB_BASE_URL", refusing_server)
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    began = time.monotonic()
     logger = log_a_little(LogConfig(wandb="online"), tmp_path / "run")
+    assert Refusing.asked
     assert logger.notice is not None
+    assert "wandb sync" in logger.notice
     assert "12.5" in records(tmp_path / "run")
-    assert time.monotonic() - began < 60
 
 
 LOG_A_LITTLE = """
 import sys
 from pathlib import Path
 from trainer.config.log import LogConfig
-from trainer.monitoring.wandb import WandbLogger, choose_mode, project
+from trainer.monitoring.wandb import WandbLogger
 
 logger = WandbLogger(LogConfig(wandb=sys.argv[1]), folder=Path.cwd(), run_id="abc123", values={})
 logger.log({"position": 4})
