@@ -90,7 +90,7 @@ def _dali() -> dict[str, Any]:
 
 def _wandb() -> dict[str, Any]:
     from trainer.config.log import LogConfig
-    from trainer.monitoring.wandb import choose_mode
+    from trainer.monitoring.wandb_mode import choose_mode
 
     mode, notice = choose_mode(LogConfig())
     return {"mode": mode, "notice": notice}
