@@ -9,6 +9,8 @@ from PIL import Image
 from launch.commands.translate import main
 from launch.own_labels import read_own_labels
 from sharding.errors import DatasetError
+from sharding.format.manifest_file import read_manifest
+from sharding.reading.reader import ShardReader
 from tests.unit.labelled import STRIPES, config_of, pixels, write_run
 from trainer.config.errors import ConfigError
 from trainer.methods.caae.config import CAAEConfig
@@ -48,6 +50,26 @@ def test_each_picture_keeps_its_own_as_its_name_tells(keeping: RunDir, folder: P
         right, wrong = (lying, standing) if name.startswith("lying") else (standing, lying)
         assert np.array_equal(image, right[name])
         assert not np.array_equal(image, wrong[name])
+
+
+def test_samples_of_a_data_set_have_theirs(keeping: RunDir, labelled_dataset: Path, tmp_path: Path):
+    flags = ("--split", "test", "--label", "blue")
+    own = translated(keeping, labelled_dataset, tmp_path / "own", *flags)
+    by_stripe = {
+        stripe: translated(keeping, labelled_dataset, tmp_path / stripe, *flags, "--own-labels", f"stripe={stripe}")
+        for stripe in STRIPES
+    }
+    manifest = read_manifest(labelled_dataset)
+    reader = ShardReader(labelled_dataset, manifest, split="test", views=(), labels=("stripe",))
+    seen = set()
+    for shard, num in enumerate(reader.shard_sizes):
+        for index in range(num):
+            stripe = manifest.labels["stripe"].names[reader.labels(shard, index)[0]]
+            name = f"{reader.key(shard, index)}.png"
+            assert np.array_equal(own[name], by_stripe[stripe][name])
+            seen.add(stripe)
+    assert len(own) == sum(reader.shard_sizes) and seen == set(STRIPES)
+    assert any(not np.array_equal(by_stripe[STRIPES[0]][name], by_stripe[STRIPES[1]][name]) for name in own)
 
 
 def test_a_picture_of_no_or_unknown_label_is_listed(keeping: RunDir, folder: Path, tmp_path: Path, capsys):
