@@ -90,6 +90,4 @@ def test_a_slow_rank_is_named_and_the_other_waits_for_it(stage: int, tiny_datase
     assert metrics["ranks/communication_s/0"] > SLEEP_S / 2
     assert all(metrics[f"ranks/{phase}_s/0"] > 0 for phase in ("forward", "backward", "update"))
     assert notes[-1].startswith("slowest of 2 ranks: 1 on ")
-    alarms = {key: text for line in read_metrics(run.metrics_file) for key, text in line.items() if "alarm/" in key}
-    assert list(alarms) == ["alarm/slow-rank"]
-    assert "rank 1 takes" in str(alarms["alarm/slow-rank"])
+    assert {key for line in read_metrics(run.metrics_file) for key in line if "alarm/" in key} == {"alarm/slow-rank"}
