@@ -198,15 +198,18 @@ def _rows(spent: Mapping[str, Spent], found: Measured, rate: float) -> Iterable[
         ]
 
 
-def main(*, num_steps: int = 5, methods: bool = True, out: Path = OUT) -> str:
+def main(*, num_steps: int = 5, num_threads: int = 0, methods: bool = True, out: Path = OUT) -> str:
     """Say how near the processor's limit a step is.
 
     Args:
+        num_threads: 0 leaves it to torch; with one, what other programs of the machine do counts least.
         num_steps: steps that are timed, and as many whose operations are noted.
         methods: also a line for each method.
         out: the report.
     """
     world = init_world("cpu")
+    if num_threads:
+        torch.set_num_threads(num_threads)
     lines = ["# How near the limit a step is", "", describe_machine("torch", "deepspeed"), ""]
     lines += [f"Command: `{command_line('benchmarks.limits')}`; {torch.get_num_threads()} threads."]
     for case in CASES:
