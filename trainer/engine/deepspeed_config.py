@@ -11,6 +11,7 @@ from torch import nn
 
 from trainer.config.deepspeed_keys import ZERO, read_raw
 from trainer.config.engine import EngineConfig
+from trainer.engine.fused_adam import FusedAdam
 
 _LARGEST_BUCKET = 500_000_000
 """DeepSpeed's own."""
@@ -70,15 +71,19 @@ def _zero(config: EngineConfig, *, dtype: torch.dtype, weights: Sequence[nn.Para
 
 
 def quieten_deepspeed() -> None:
-    """Keep information lines out of the user's progress display; DeepSpeed's warnings stay.
+    """Keep information lines out of the user's progress display; DeepSpeed's warnings stay, but for one.
 
+    With ZeRO it calls any optimizer untested whose class it does not know: `FusedAdam` is torch's Adam, which it knows.
     torch warns that there is no CUDA when it loads DeepSpeed's CPU operator, for which none is needed; and, in every
     step at ZeRO 3, that DeepSpeed calls some of its collectives by former names.
     """
     warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    from deepspeed.runtime.zero.utils import ZERO_SUPPORTED_OPTIMIZERS
     from deepspeed.utils import logger
 
+    if FusedAdam not in ZERO_SUPPORTED_OPTIMIZERS:
+        ZERO_SUPPORTED_OPTIMIZERS.append(FusedAdam)
     logger.setLevel(logging.WARNING)
 
 

@@ -1,11 +1,13 @@
 """The fused Adam steps as Adam does, however weights, gradients and averages lie in memory."""
 
 import copy
+import sys
 
 import pytest
 import torch
 from torch import nn
 
+from trainer.engine.deepspeed_config import quieten_deepspeed
 from trainer.engine.fused_adam import FusedAdam
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -84,3 +86,8 @@ def test_a_weight_with_gaps_is_refused():
     weight.grad = torch.randn(4, 3)
     with pytest.raises(RuntimeError, match=r"\(4, 3\) has strides \(6, 2\)"):
         FusedAdam([weight], **ADAM, decouples_decay=False).step()
+
+
+def test_deepspeed_calls_it_no_untested_optimizer() -> None:
+    quieten_deepspeed()
+    assert FusedAdam in sys.modules["deepspeed.runtime.zero.utils"].ZERO_SUPPORTED_OPTIMIZERS
