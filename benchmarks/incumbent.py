@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import patch
 
 import torch
 
@@ -44,8 +45,10 @@ def incumbent(case: Case, world: World, clone: Path) -> Callable[[], object]:
         # Its newest train.py asks the machine for the device and sets it so; versions with --gpu_ids never look at it.
         options.device = world.device
         model = importlib.import_module("models").create_model(options)
-        # In its newest version this is what draws weights and moves networks; in all, it prints and makes schedulers.
-        model.setup(options)
+        # In its newest version this draws weights and moves networks, and where there is a process group wraps them
+        # for several GPUs. Its train.py makes a group for several processes only, the benchmark has one of one.
+        with patch("torch.distributed.is_initialized", return_value=False):
+            model.setup(options)
     finally:
         sys.argv = former
         sys.path.remove(str(clone))

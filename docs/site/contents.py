@@ -23,7 +23,14 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Methods": ("docs/methods", "docs/methods/*"),
     "Reference": ("docs/configuration", "docs/api", "docs/api/*"),
     "Inside": ("docs/architecture", "docs/map", "docs/glossary", "CONTRIBUTING", "SECURITY"),
-    "What was measured": ("docs/log", "benchmarks/step", "benchmarks/data", "benchmarks/scale", "CHANGELOG"),
+    "What was measured": (
+        "docs/log",
+        "benchmarks/step",
+        "benchmarks/data",
+        "benchmarks/limits",
+        "benchmarks/scale",
+        "CHANGELOG",
+    ),
     "More": (),
 }
 """Pages without `.md`, by the heading above them; `*` stands for all that are made of code."""

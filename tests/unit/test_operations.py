@@ -15,7 +15,7 @@ def _train() -> None:
     features = F.batch_norm(F.conv2d(image, conv, stride=2, padding=1), None, None, training=True)
     made: Tensor = F.conv_transpose2d(F.leaky_relu(features, 0.2), back, stride=2, padding=1)
     made.square().mean().backward()
-    torch._foreach_mul_([conv.detach(), back.detach()], 0.9)  # as optimizers do
+    torch._foreach_mul_([conv.detach(), back.detach()], 0.9)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def test_arithmetic_is_counted_as_torch_does_and_given_to_layers():
