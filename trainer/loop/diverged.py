@@ -100,7 +100,7 @@ def _where(engine: Engine) -> str:
     found = [(*each, rank) for rank, each in enumerate(world.gather(engine.trace.found)) if each is not None]
     if not found:
         can_look = world.device.type == "cuda" and engine.zero_stage < 3
-        return "" if not can_look else "With --log.trace-losses True the module is named. "
+        return "" if not can_look else "With --log.trace-losses the module is named. "
     _, words, rank = min(found)
     return f"{words}, on rank {rank}. " if world.size > 1 else f"{words}. "
 
