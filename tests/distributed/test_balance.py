@@ -13,6 +13,7 @@ from tests.shrink import shrink
 from trainer.data.batch import Batch, Batches
 from trainer.loop import balance
 from trainer.loop.setup import open_trainer
+from trainer.monitoring import Logger
 from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import DEFAULT, load_preset
 from trainer.ranks.world import World
@@ -40,8 +41,8 @@ class Slow:
 
 
 @dataclass
-class Heard:
-    """What a logger is told."""
+class Heard(Logger):
+    """What a logger is told; of the rest it takes no notice."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -51,12 +52,6 @@ class Heard:
 
     def note(self, text: str, position: int) -> None:
         self.notes.append(text)
-
-    def picture(self, path: Path, position: int) -> None: ...
-
-    def alarm(self, key: str, text: str, position: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def _train(world: World, path: Path) -> tuple[dict[str, Any], list[str]]:
