@@ -13,6 +13,7 @@ from trainer.ranks.world import World
 from trainer.reports.pictures import find_grids
 from trainer.runs.config import config_to_dict, flatten
 from trainer.runs.opened import OpenRun
+from trainer.runs.provenance import changes
 
 
 def make_loggers(opened: OpenRun, *, world: World, position: int, to_console: bool) -> list[Logger]:
@@ -68,6 +69,7 @@ def _wandb(opened: OpenRun, *, to_console: bool) -> Logger:
         values=flatten(config_to_dict(opened.config)) | {"commit": record["commit"]},
         summaries=summaries(),
         used=[data_lineage(opened)],
+        changes=changes(),
         tells_sync=to_console,
     )
     if logger.notice and to_console:

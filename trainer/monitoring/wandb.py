@@ -34,6 +34,7 @@ class WandbLogger:
         summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
         job: what is done; runs at W&B can be grouped by it.
         used: what it is done with.
+        changes: a diff of the code against its commit, to be kept as `changes.diff`; with WANDB_DISABLE_CODE it is not.
         tells_sync: whether the end of an offline run says how to send it.
 
     Raises:
@@ -51,6 +52,7 @@ class WandbLogger:
         summaries: Mapping[str, Literal["max", "min"]] = MappingProxyType({}),
         job: Literal["train", "evaluate"] = "train",
         used: Sequence[Lineage] = (),
+        changes: str = "",
         tells_sync: bool = False,
     ) -> None:
         self.notice: str | None = None
@@ -75,7 +77,7 @@ class WandbLogger:
         try:
             self._run = self._start(config, settings)
             self._steps = Steps(folder / "wandb" / "next_step", least=self._run.step)
-            self._begin(summaries, used)
+            self._begin(summaries, used, changes)
         except Exception as error:  # whatever it is: a run can do without
             self._run, self.notice = None, off("W&B", error)
 
@@ -107,8 +109,11 @@ class WandbLogger:
             x_transaction_log_flush_interval=_FLUSH_PERIOD_S,
         )
 
-    def _begin(self, summaries: Mapping[str, Literal["max", "min"]], used: Sequence[Lineage]) -> None:
+    def _begin(self, summaries: Mapping[str, Literal["max", "min"]], used: Sequence[Lineage], changes: str) -> None:
         from trainer.monitoring import wandb_parts as parts
+
+        if changes and not self._run.settings.disable_code:
+            parts.save_text(self._run, "changes.diff", changes)
 
         parts.define(self._run, summaries)
         for lineage in used:

@@ -55,6 +55,13 @@ def _cases(found: Evaluated) -> Any:
     return table
 
 
+def save_text(run: Any, name: str, text: str) -> None:
+    """A file of the run at W&B."""
+    path = Path(run.dir) / name
+    path.write_text(text)
+    run.save(str(path), base_path=run.dir, policy="now")
+
+
 def send(run: Any, lineage: Lineage, *, is_used: bool) -> None:
     """Let W&B know an artifact by its content: its files, too, if there is a folder of them, else their checksums.
 

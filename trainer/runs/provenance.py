@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _FILE = Path(__file__)
+_MOST_CHANGES = 10**6
 _PACKAGES = (
     "torch",
     "deepspeed",
@@ -37,6 +38,11 @@ def commit() -> str | None:
     if _git("ls-files", "--error-unmatch", _FILE.name) is None:
         return None
     return _git("describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*")
+
+
+def changes() -> str:
+    """The diff of Diptych's checkout against its commit, at most a million characters; empty if there is none."""
+    return (_git("diff", "HEAD") or "")[:_MOST_CHANGES] if (commit() or "").endswith("+") else ""
 
 
 def _git(*arguments: str) -> str | None:

@@ -103,7 +103,7 @@ def test_the_commit_is_not_that_of_a_repository_in_which_we_lie(tmp_path: Path) 
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
-    asked = [sys.executable, "-c", "from trainer.runs.provenance import commit; print(commit())"]
+    asked = [sys.executable, "-c", "from trainer.runs.provenance import changes, commit; print(commit(), changes())"]
     environment = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin:/usr/local/bin"}
 
     def told() -> str:
@@ -114,6 +114,9 @@ def test_the_commit_is_not_that_of_a_repository_in_which_we_lie(tmp_path: Path) 
     subprocess.run([*git, "add", "trainer/runs/provenance.py"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "ours"], check=True)
     assert re.fullmatch("[0-9a-f]{40}", told())
+    with (tmp_path / "trainer" / "runs" / "provenance.py").open("a") as file:
+        file.write("# one line more")
+    assert re.fullmatch(r"[0-9a-f]{40}\+ diff --git .*\n\+# one line more\n.*", told(), flags=re.DOTALL)
 
 
 OF_A_RUN = [

@@ -82,6 +82,20 @@ def test_an_offline_run_keeps_metrics_config_group_and_pictures(tmp_path: Path):
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*/files/media/images/*.png"))
 
 
+@pytest.mark.parametrize("disabled", [False, True])
+def test_what_the_commit_lacks_is_a_file_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disabled: bool):
+    if disabled:
+        monkeypatch.setenv("WANDB_DISABLE_CODE", "true")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    options: dict[str, Any] = {"run_id": "abc123", "values": {}, "changes": "+one line more"}
+    WandbLogger(LogConfig(wandb="offline"), folder=folder, **options).close()
+    files = [file["path"] for record in parsed(folder) for file in record.get("files", {}).get("files", [])]
+    assert ("changes.diff" in files) is not disabled
+    if not disabled:
+        assert (only_part(folder) / "files" / "changes.diff").read_text() == "+one line more"
+
+
 def test_the_best_value_of_a_score_stands_for_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(SCORES, ABSOLUTE_ERROR.name, ABSOLUTE_ERROR)
     folder = tmp_path / "run"

@@ -120,3 +120,8 @@ def test_trials_have_no_patience_of_their_own():
     asked = ["--train.patience-kimg", "1", "--checkpoint.keep-best", "eval/psnr", "--evaluate.period-kimg", "1"]
     with pytest.raises(ConfigError, match=r"^train\.patience_kimg = 1.*use 0 \(off\)"):
         check_options(parse_sweep(asked))
+
+
+def test_trials_serve_no_port():
+    with pytest.raises(ConfigError, match=r"^log\.prometheus_port = 9400.*use 0 \(off\)"):
+        check_options(parse_sweep(["--log.prometheus-port", "9400"]))
