@@ -118,8 +118,8 @@ def test_each_player_has_the_optimizer_that_it_is_given(zero_stage: int):
     train(engine, step=0)
     optimizers = {name: player.engine.optimizer for name, player in engine.players.items()}
     inner = {name: getattr(optimizer, "optimizer", optimizer) for name, optimizer in optimizers.items()}
-    kinds = {name: type(optimizer) for name, optimizer in inner.items()}
-    assert kinds == {"discriminator": torch.optim.RMSprop, "generator": FusedAdam}
+    assert isinstance(inner["discriminator"], torch.optim.RMSprop)
+    assert isinstance(inner["generator"], FusedAdam)
     critic, generator = (inner[name].param_groups[0] for name in ("discriminator", "generator"))
     assert (critic["lr"], critic["alpha"], critic["weight_decay"]) == (pytest.approx(5e-4), 0.95, 0)
     assert (generator["lr"], generator["betas"]) == (pytest.approx(1e-5), (0.9, 0.999))
