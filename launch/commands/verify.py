@@ -20,8 +20,9 @@ from trainer.runs.rundir import RunDir
 from trainer.runs.status import read_status
 
 _KNOWN = re.compile(
-    r"run\.json|metrics\.jsonl|evaluation\.json|evaluation(-\d{8,})?\.png|early_stop\.json|report\.html|\.lock"
+    r"run\.json|metrics\.jsonl|evaluation\.json|evaluation(-[\w.]+)*\.png|early_stop\.json|report\.html|\.lock"
     r"|checkpoints|samples(/\d{8,}\.png)?|wandb|status\.json|control(/(save|stop))?"
+    r"|tensorboard(/events\.out\.tfevents\.[\w.-]+)?"
     r"|logs(/\d{8}-\d{6}-\d+(/rank-\d{5,}\.log)?)?"
 )
 _LEFT_OVER = re.compile(r"(.*/)?\.(diptych-[0-9a-f]+|\d+(\.rank-\d+)?)\.tmp")

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event
 
+from launch.commands.verify import verify_run
 from tests.shrink import shrink
 from trainer.config.errors import ConfigError
 from trainer.loop.setup import open_trainer
@@ -99,6 +100,11 @@ def events(folder: Path) -> list[Any]:
         found.append(Event.FromString(record))
         at += length + 16
     return found
+
+
+def test_what_they_write_is_known_as_the_runs(heard: Heard):
+    assert (heard.run.path / "evaluation-worst.png").is_file()
+    assert list(verify_run(heard.run)) == []
 
 
 def test_tensorboard_has_each_line_of_metrics_once(heard: Heard):
