@@ -29,9 +29,10 @@ An Intel Xeon gives the same for two steps; then they part, by up to 1e-4 at the
 
 
 def presets() -> list[Any]:
-    """Those of the papers' own settings and of photos are in the soak tier: others train each of these methods, too."""
+    """Those of the papers' own settings, of photos and of restoration are in the soak tier, and those that compare
+    generators, losses and patches of pix2pix: others train each of these methods, too."""
     soak = [pytest.mark.slow, pytest.mark.soak]
-    kinds = ("papers-", "photos-")
+    kinds = ("papers-", "photos-", "restore-", "pix2pix-")
     return [pytest.param(name, marks=soak if name.startswith(kinds) else ()) for name in preset_names()]
 
 

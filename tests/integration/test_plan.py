@@ -25,7 +25,7 @@ from trainer.runs.rundir import RunDir
 PRESETS = (
     "earth-relief2satellite",
     pytest.param("unpaired-cyclegan", marks=pytest.mark.slow),
-    "unpaired-dualgan",
+    pytest.param("unpaired-dualgan", marks=pytest.mark.slow),
 )
 BATCH_SIZE = 9
 """Of another size than those that a plan looks at."""

@@ -84,7 +84,7 @@ def test_what_is_read_is_what_was_stored(whole, damages):
             assert stored[key] == (files, label)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(damage=file_damages(suffixes=(".tar", ".idx")))
 def test_so_it_is_where_checksums_were_made_of_damaged_files(whole, damage):
     """As by a faulty writer: then the tars' own checksums are what is left."""

@@ -75,7 +75,7 @@ def trained(*, has_latent_term: bool, recomputes: bool, zero_stage: int) -> dict
         }
 
 
-@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("recomputes", [False, True])
 def test_gradients_pass_through_a_frozen_network_of_ones_own(recomputes: bool, zero_stage: int):
     with_term, without = (

@@ -24,7 +24,7 @@ def losses(engine: Engine, *, step: int) -> dict[str, float]:
     return {name: loss.item() for name, loss in train(engine, step=step).items()}
 
 
-@pytest.mark.parametrize("zero_stage", [2, 3])
+@pytest.mark.parametrize("zero_stage", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_it_trains_and_is_restored_as_without_zero(zero_stage: int, tmp_path: Path) -> None:
     plain, other = (make_engine(config_of(METHOD, zero_stage=stage)) for stage in (0, zero_stage))
     with plain.gathered() as networks:

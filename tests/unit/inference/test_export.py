@@ -16,7 +16,7 @@ from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
 
-@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("config", [Pix2PixConfig(), CoGANConfig()], ids=["pix2pix", "cogan"])
 def test_exported_weights_are_those_that_were_saved(zero_stage: int, config, tiny_dataset: Path, tmp_path: Path):
     """CoGAN's networks share layers: each file has all that its network needs."""
