@@ -24,7 +24,7 @@ from trainer.runs.rundir import RunDir
 
 PRESETS = (
     "earth-relief2satellite",
-    pytest.param("unpaired-cyclegan", marks=pytest.mark.slow),
+    pytest.param("unpaired-cyclegan", marks=[pytest.mark.slow, pytest.mark.soak]),
     pytest.param("unpaired-dualgan", marks=pytest.mark.slow),
 )
 BATCH_SIZE = 9
@@ -71,7 +71,7 @@ def test_memory_and_checkpoints_are_those_of_the_run(preset: str, tiny_dataset: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [2, 3])
+@pytest.mark.parametrize("stage", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_zero_shares_what_it_shares_among_more_ranks_than_there_are(stage: int) -> None:
     config = small("earth-relief2satellite", Path("nowhere"))
     request = PlanRequest(

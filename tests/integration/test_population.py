@@ -14,7 +14,7 @@ from trainer.checkpoints.layout import folder_of, read_state
 from trainer.engine.stored_weights import read_weights
 from trainer.monitoring.metrics_file import read_metrics
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 PERIOD, TOTAL = 8, 32
 RATE = "optimizer.lr"

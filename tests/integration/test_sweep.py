@@ -218,6 +218,7 @@ def test_a_search_by_earlier_scores_trains_what_it_proposed_and_reads_no_test(
     assert again == trials
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(3 * PATIENCE_S)
 def test_what_fails_ends_no_sweep_and_every_cell_is_run_in_the_end(start, tmp_path: Path, tiny_dataset: Path) -> None:
     folder = SweepDir(tmp_path / "grid")

@@ -26,7 +26,9 @@ def bare(name: EncoderName, **kwargs: Any) -> Any:
 
 @pytest.mark.slow
 @torch.no_grad()
-@pytest.mark.parametrize(("name", "features"), [("dinov2_vits14", 384), ("clip_vitb32", 512)])
+@pytest.mark.parametrize(
+    ("name", "features"), [pytest.param("dinov2_vits14", 384, marks=pytest.mark.soak), ("clip_vitb32", 512)]
+)
 def test_features_are_those_of_timms_network(tmp_path: Path, name: EncoderName, features: int) -> None:
     import timm
     from safetensors.torch import save_file

@@ -224,7 +224,8 @@ def refusing_server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "status", [401, pytest.param(500, marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)]
+    "status",
+    [401, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.soak]), pytest.param(None, marks=pytest.mark.slow)],
 )
 def test_a_server_that_refuses_or_hangs_does_not_stop_the_run(
     refusing_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int | None
