@@ -25,6 +25,15 @@ def write_hosts(folder: Path, machines: Sequence[Machine]) -> Path:
     return path
 
 
+SAME_ARITHMETIC = [
+    word
+    for name in ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA")
+    for word in ("--env", name)
+]
+"""Options that pass on what `tests/conftest.py` sets and ssh does not: a processor with wider vectors would give other
+digits there than here."""
+
+
 def resume(run: RunDir, hostfile: Path, *options: str) -> list[str]:
     """The command that trains a run on the hosts of a file."""
     return diptych("train", "--resume", run.path, "--hostfile", hostfile, *options)

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.namespaces import Machine
-from tests.cluster.on_hosts import ENVIRONMENT, assert_nothing_is_left, logs, resume, start, write_hosts
+from tests.cluster.on_hosts import (
+    ENVIRONMENT,
+    SAME_ARITHMETIC,
+    assert_nothing_is_left,
+    logs,
+    resume,
+    start,
+    write_hosts,
+)
 from tests.cluster.training import PATIENCE_S, assert_same, make_run, train_here
 from trainer.runs.rundir import RunDir
 
@@ -39,9 +47,8 @@ def test_two_hosts_over_ssh_train_as_two_ranks_of_one_machine(
 ) -> None:
     key, said = secrets.token_hex(20), tmp_path / "said"
     changes = {"WANDB_API_KEY": key, "NOT_FOR_OTHERS": "1", "MY_SETTING": "x y"}
-    launcher = start(
-        machines[0], resume(run, hostfile, "--exclude", "n3", "--env", "MY_SETTING"), said, WANDB_MODE="off", **changes
-    )
+    command = resume(run, hostfile, "--exclude", "n3", "--env", "MY_SETTING", *SAME_ARITHMETIC)
+    launcher = start(machines[0], command, said, WANDB_MODE="off", **changes)
     ranks = wait_for_ranks(machines, launcher, said)
     assert sorted(rank["DIPTYCH_HOST"] for rank in ranks) == ["n1", "n2"]
     on_n2 = next(rank for rank in ranks if rank["DIPTYCH_HOST"] == "n2")
