@@ -37,6 +37,7 @@ def training(machines: list[Machine], tiny_dataset: Path, tmp_path: Path) -> Ite
     training.close()
 
 
+@pytest.mark.soak  # of one machine, `tests/integration/test_ranks.py` has it
 def test_a_killed_rank(training: Training, undisturbed: RunDir) -> None:
     training.disturb(lambda: training.rank(1).kill(), within_s=GRACE_S)
     assert training.end() == FINISHED, training.said
@@ -98,6 +99,7 @@ def test_a_killed_launcher(training: Training, undisturbed: RunDir) -> None:
     assert_same(training.run, undisturbed)
 
 
+@pytest.mark.soak
 def test_preempted_twice(training: Training, undisturbed: RunDir) -> None:
     """By signals of batch systems: one to the launcher, and one to one machine's agent."""
     launcher, agent = (lambda: training.launcher.pid), (lambda: training.agent("n2").pid)
