@@ -69,7 +69,7 @@ def _wandb(opened: OpenRun, *, to_console: bool) -> Logger:
         values=flatten(config_to_dict(opened.config)) | {"commit": record["commit"]},
         summaries=summaries(),
         used=[data_lineage(opened)],
-        changes=changes(),
+        changes=changes,
         tells_sync=to_console,
     )
     if logger.notice and to_console:

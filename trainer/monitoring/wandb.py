@@ -34,7 +34,8 @@ class WandbLogger:
         summaries: which value of a metric stands for the run, the largest or the smallest; else it is the last.
         job: what is done; runs at W&B can be grouped by it.
         used: what it is done with.
-        changes: a diff of the code against its commit, to be kept as `changes.diff`; with WANDB_DISABLE_CODE it is not.
+        changes: gives a diff of the code against its commit, to be kept as `changes.diff`; it is asked only if W&B
+            hears the run, and not with WANDB_DISABLE_CODE.
         tells_sync: whether the end of an offline run says how to send it.
 
     Raises:
@@ -52,7 +53,7 @@ class WandbLogger:
         summaries: Mapping[str, Literal["max", "min"]] = MappingProxyType({}),
         job: Literal["train", "evaluate"] = "train",
         used: Sequence[Lineage] = (),
-        changes: str = "",
+        changes: Callable[[], str] | None = None,
         tells_sync: bool = False,
     ) -> None:
         self.notice: str | None = None
@@ -109,12 +110,16 @@ class WandbLogger:
             x_transaction_log_flush_interval=_FLUSH_PERIOD_S,
         )
 
-    def _begin(self, summaries: Mapping[str, Literal["max", "min"]], used: Sequence[Lineage], changes: str) -> None:
+    def _begin(
+        self,
+        summaries: Mapping[str, Literal["max", "min"]],
+        used: Sequence[Lineage],
+        changes: Callable[[], str] | None,
+    ) -> None:
         from trainer.monitoring import wandb_parts as parts
 
-        if changes and not self._run.settings.disable_code:
-            parts.save_text(self._run, "changes.diff", changes)
-
+        if changes is not None and not self._run.settings.disable_code and (diff := changes()):
+            parts.save_text(self._run, "changes.diff", diff)
         parts.define(self._run, summaries)
         for lineage in used:
             parts.send(self._run, lineage, is_used=True)

@@ -21,11 +21,7 @@ def answer(
         accounts: of steps with two sizes of micro-batches: what differs between them is of the images.
         measured: entries of `Found` that are neither of players, networks nor the device.
     """
-    device, networks = (
-        engine.world.device,
-        [_network(accounts, player, name) for player, each in engine.players.items() for name in each.networks],
-    )
-    account = accounts[-1]
+    device, account = engine.world.device, accounts[-1]
     pools = [image for pool in engine.method.pools.values() for image in pool.images]
     averaged = [tensor for net in average.networks.values() for tensor in (*net.parameters(), *net.buffers())]
     return Found(
@@ -33,7 +29,9 @@ def answer(
         dtype=str(engine.dtype).removeprefix("torch."),
         num_threads=torch.get_num_threads(),
         players=[_player(engine, account, name) for name in engine.players],
-        networks=networks,
+        networks=[
+            _network(accounts, player, name) for player, each in engine.players.items() for name in each.networks
+        ],
         flops=account.flops / account.num_images,
         averages=num_bytes(averaged),
         pools=num_bytes(pools),
@@ -49,7 +47,7 @@ def _network(accounts: tuple[StepAccount, StepAccount], player: str, name: str) 
     return NetworkFound(
         player=player,
         name=name,
-        num_weights=sum(getattr(weight, "ds_numel", weight.numel()) for weight in network.parameters()),
+        num_weights=sum(map(_numel, network.parameters())),
         calls=account.calls[name] / account.num_steps,
         forward_flops=account.forward_flops[name] / account.num_images,
         maps_bytes=more / (account.batch_size - small.batch_size),

@@ -88,7 +88,7 @@ def test_what_the_commit_lacks_is_a_file_of_the_run(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("WANDB_DISABLE_CODE", "true")
     folder = tmp_path / "run"
     folder.mkdir()
-    options: dict[str, Any] = {"run_id": "abc123", "values": {}, "changes": "+one line more"}
+    options: dict[str, Any] = {"run_id": "abc123", "values": {}, "changes": lambda: "+one line more"}
     WandbLogger(LogConfig(wandb="offline"), folder=folder, **options).close()
     files = [file["path"] for record in parsed(folder) for file in record.get("files", {}).get("files", [])]
     assert ("changes.diff" in files) is not disabled
