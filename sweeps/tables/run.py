@@ -44,6 +44,8 @@ class TableOptions:
     """Folder of all runs: those of this table are in TABLE/ inside it."""
     seeds: AtLeastOne = 1
     """Runs of each row: with the preset's own seed, 0, then 1, 2, ... What there is of an earlier call is kept."""
+    rows: tuple[str, ...] = ()
+    """Train these only, by their titles or presets; all are shown. Unless given, all are trained."""
     num_procs: int = 0
     """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
     show: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -67,10 +69,12 @@ def table_command(argv: list[str]) -> int:
     table = find_table(options.table)
     options.given.fits(table, name=options.table)
     folder = options.runs / options.table
+    chosen = _chosen(table, options.rows)
     asked = [_asked(table, row, number, options=options) for number in range(options.seeds) for row in table.rows]
+    due = [] if options.show else [one for one in asked if one.row in chosen]
     options.given.check(table, [one.config for one in asked], name=options.table, trains=not options.show)
     failed = []
-    for one in [] if options.show else asked:
+    for one in due:
         status = _finish(one, table, folder=folder, options=options)
         if was_stopped(status):
             return status  # told to stop
@@ -79,6 +83,16 @@ def table_command(argv: list[str]) -> int:
     if failed:
         _console.print(f"failed: {', '.join(failed)}; the same command continues them.")
     return 1 if failed else 0
+
+
+def _chosen(table: Table, names: Sequence[str]) -> Sequence[PaperRow]:
+    """Rows by title or preset, in whatever case; all of no names. Raises ConfigError for a name that is none."""
+    known = {name.casefold(): row for row in table.rows for name in (row.title, row.preset)}
+    for name in names:
+        if name.casefold() not in known:
+            titles = ", ".join(f"'{row.title}'" for row in table.rows)
+            raise ConfigError("rows", name, f"is no row of this table; choose from {titles}, or their presets.")
+    return [known[name.casefold()] for name in names] or table.rows
 
 
 def _print(table: Table, asked: Sequence["_Asked"], *, folder: Path, seeds: int) -> None:

@@ -179,6 +179,15 @@ def test_the_length_can_be_changed_for_all_rows_but_not_of_begun_ones(runs: Path
     assert trainings.commands == []
 
 
+def test_rows_can_be_chosen_by_title_or_preset(runs: Path, trainings: Trainings, capsys):
+    assert table_command([TABLE, "--rows", "l1+cgan", ROWS[1], "--seeds", "2"]) == 0
+    chosen = [ROWS[1], ROWS[4]]
+    assert started(trainings) == [*chosen, *(f"{row}-seed1" for row in chosen)]
+    assert "L1+GAN" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"rows = 'WGAN': is no row of this table; choose from 'L1', 'GAN'"):
+        table_command([TABLE, "--rows", "GAN", "WGAN"])
+
+
 def test_all_rows_are_trained_with_one_seed_before_the_next(runs: Path, trainings: Trainings):
     assert table_command([TABLE]) == 0
     trainings.commands = []
