@@ -11,7 +11,10 @@ _MIDDLE = 127.5
 
 
 def structure_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """1 - SSIM, the mean over windows, channels and images (Zhao et al. 2017, arXiv:1511.08861, equation 7).
+    """1 - SSIM in grey, the mean over windows and images (Zhao et al. 2017, arXiv:1511.08861, equation 7).
+
+    SSIM is defined on grey images, here the mean of channels. Channel by channel this loss draws each line's colours
+    by themselves, and they fray at its edges (`docs/log.md`). Hue is left to the other losses.
 
     A line that differs by ten levels from a flat ground hardly counts for L1; here each window is measured by its own
     contrast, so that the line counts nearly as a black one would.
@@ -20,7 +23,7 @@ def structure_loss(fake: Tensor, real: Tensor) -> Tensor:
         fake: (N, C, H, W) in [-1, 1], sides of at least 11 pixels.
         real: likewise.
     """
-    luminance, structure = compared((fake + 1) * _MIDDLE, (real + 1) * _MIDDLE)
+    luminance, structure = compared(*((image.mean(dim=1, keepdim=True) + 1) * _MIDDLE for image in (fake, real)))
     return 1 - (luminance * structure).mean()
 
 

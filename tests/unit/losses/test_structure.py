@@ -23,9 +23,15 @@ def test_flat_images_lose_luminance_alone() -> None:
     assert structure_loss(grey(100), grey(150)).item() == pytest.approx(1 - similarity, abs=5e-5)
 
 
-def test_it_is_what_the_score_lacks_of_one() -> None:
+def test_it_is_what_the_score_of_grey_images_lacks_of_one() -> None:
     fake, real = torch.rand(2, 2, 3, 20, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    assert structure_loss(fake, real).item() == pytest.approx(1 - ssim(fake, real, eight_bits=False).mean().item())
+    score = ssim(fake.mean(1, keepdim=True), real.mean(1, keepdim=True), eight_bits=False)
+    assert structure_loss(fake, real).item() == pytest.approx(1 - score.mean().item())
+
+
+def test_hue_is_left_to_other_losses() -> None:
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5
+    assert structure_loss(image.roll(1, dims=1), image).item() == pytest.approx(0, abs=1e-5)
 
 
 def test_a_faint_line_that_is_missing_weighs_more_than_a_ground_that_is_off() -> None:

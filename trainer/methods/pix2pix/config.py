@@ -37,8 +37,8 @@ class Pix2PixConfig(MethodConfig):
     """Weight of the L1 distance to the target (lambda of equation 4); 0 leaves the GAN alone."""
 
     weight_structure: LossWeight = 0.0
-    """Weight of 1 - SSIM to the target (Zhao et al. 2017, arXiv:1511.08861), which sees faint lines that L1 hardly
-    does; 0 is off, as in the paper. A run's own SSIM is then what it was trained for."""
+    """Weight of 1 - SSIM to the target, in grey (Zhao et al. 2017, arXiv:1511.08861), which sees faint lines that L1
+    hardly does; 0 is off, as in the paper. A run's own SSIM is then what it was trained for."""
     weight_feature: LossWeight = 0.0
     """Weight of the L1 distance to the target in the features of `pretrained` (a perceptual loss, as of Johnson et al.
     2016, arXiv:1603.08155, but of one layer and not squared); 0 is off, as in the paper, and loads nothing."""
