@@ -3,8 +3,9 @@
 from sharding.storage.records import RecordError
 from trainer.checkpoints.layout import checkpoint_folders, read_state
 from trainer.runs.batches import BatchPlan, batch_plan, first_global_batch
+from trainer.runs.begun import GLOBAL_BATCH_KEY
 from trainer.runs.config import RunConfig
-from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
+from trainer.runs.rundir import RunDir
 
 
 def kept_global_batch(run: RunDir) -> int | None:

@@ -1,11 +1,7 @@
 """Writes a run around networks that were not trained here: run.json and one checkpoint."""
 
-import hashlib
 import json
-import sys
-import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -19,10 +15,10 @@ from trainer.data.subject import Subject
 from trainer.engine.average import MovingAverage
 from trainer.methods.registry import build_method
 from trainer.runs import formats
-from trainer.runs.config import RunConfig, config_to_dict
+from trainer.runs.begun import begun_record
+from trainer.runs.config import RunConfig
 from trainer.runs.new_folder import check_place, new_folder
-from trainer.runs.provenance import commit, versions
-from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
+from trainer.runs.rundir import RunDir
 from trainer.runs.task import resolve_task
 
 NO_DATA = Path("no-data-set")
@@ -62,22 +58,8 @@ def write_received(
         files = {EMA_FILE: describe_file(checkpoint / EMA_FILE)}
         state = CheckpointState(position=position, step=position, world_size=1, ranks=[{}], files=files)
         write_state(checkpoint, state)
-        described = describe(manifest)
-        record = {
-            "preset": preset,
-            "command": command,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit(),
-            "python": sys.version.split()[0],
-            "versions": versions(),
-            "wandb_id": uuid.uuid4().hex[:12],
-            "dataset_sha256": hashlib.sha256(json.dumps(described).encode()).hexdigest(),
-            "config": config_to_dict(config),
-            GLOBAL_BATCH_KEY: None,
-            "held_out": {},
-            "folder": str(Path.cwd()),
-            "dataset": described,
-        }
+        content = json.dumps(describe(manifest)).encode()
+        record = begun_record(config, preset=preset, command=command, manifest=manifest, content=content, held_out={})
         formats.RUN.write(run.run_file, record)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from trainer.config.errors import ConfigError
 from trainer.runs import formats
+from trainer.runs.begun import GLOBAL_BATCH_KEY
 from trainer.runs.config import RunConfig
-from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
+from trainer.runs.rundir import RunDir
 
 
 @dataclass(frozen=True, kw_only=True)

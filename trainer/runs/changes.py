@@ -7,8 +7,9 @@ from typing import Any
 
 from trainer.config.errors import ConfigError
 from trainer.runs import formats
+from trainer.runs.begun import GLOBAL_BATCH_KEY
 from trainer.runs.config import RunConfig, changed, config_to_dict, flatten
-from trainer.runs.rundir import GLOBAL_BATCH_KEY, RunDir
+from trainer.runs.rundir import RunDir
 
 CHANGEABLE = (
     "train.total_kimg",

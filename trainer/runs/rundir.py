@@ -13,35 +13,29 @@ runs/<name>/
 """
 
 import contextlib
-import hashlib
 import shutil
-import sys
-import uuid
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sharding.console import command_line
 from sharding.format.manifest import FILE_NAME, Manifest
-from sharding.format.manifest_file import describe, manifest_bytes, parse_manifest
+from sharding.format.manifest_file import manifest_bytes, parse_manifest
 from sharding.storage.files import refuse_link
 from sharding.storage.lock import LOCK_FILE, only_process
 from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
 from trainer.runs import formats
-from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.begun import begun_record
+from trainer.runs.config import RunConfig, config_from_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
-from trainer.runs.provenance import commit, versions
 from trainer.runs.status import FILE_NAME as STATUS_FILE
 
 ORIGIN_KEY = "from"
 """In run.json: the checkpoint of another run whose weights the run began with; see `trainer.runs.origin`."""
-GLOBAL_BATCH_KEY = "global_batch"
-"""In run.json: images of one optimizer step; None until ranks have started; see `trainer.runs.batches`."""
 
 
 @dataclass(frozen=True)
@@ -208,22 +202,12 @@ class RunDir:
         subject = Subject.begin(data=config.data, method=config.method, manifest=manifest)
         self.samples.mkdir(parents=True, exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
-        record = {
-            "preset": preset,
-            "command": command,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit(),
-            "python": sys.version.split()[0],
-            "versions": versions(),
-            "wandb_id": uuid.uuid4().hex[:12],
-            "dataset_sha256": hashlib.sha256(content).hexdigest(),
-            "config": config_to_dict(config),
-            GLOBAL_BATCH_KEY: None,
-            "held_out": dict(subject.held_out),
-            "folder": str(Path.cwd()),
-            "dataset": describe(manifest),
-            "num_samples": count_samples(manifest),
-        } | ({} if origin is None else {ORIGIN_KEY: origin})
+        record = begun_record(
+            config, preset=preset, command=command, manifest=manifest, content=content, held_out=subject.held_out
+        )
+        record["num_samples"] = count_samples(manifest)
+        if origin is not None:
+            record[ORIGIN_KEY] = origin
         formats.RUN.write(self.run_file, record)
         return subject
 
