@@ -17,6 +17,7 @@ from trainer.engine.compiled import compile_networks
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.few_pixels import use_products
 from trainer.engine.frozen import trained
+from trainer.engine.instance_norm import keep_layout
 from trainer.engine.loss_scale import follow_step, make_loss_scale, take_over_scaling
 from trainer.engine.optimizers import clip_after_each_step, make_optimizer
 from trainer.engine.phases import Phases
@@ -198,6 +199,8 @@ def _prepare(networks: nn.ModuleDict, config: EngineConfig, world: World) -> Non
         synchronise(networks)
     if world.device.type == "cpu":
         use_products(networks)
+        if config.compile == "off":
+            keep_layout(networks)
     if config.activation_checkpointing:
         recompute_activations(networks)
     if config.compile != "off":

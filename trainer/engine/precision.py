@@ -41,8 +41,7 @@ def use_tf32(allowed: bool) -> None:
 def fastest_format(dtype: torch.dtype, device: torch.device) -> torch.memory_format:
     """The layout of images and weights in which convolutions are fastest.
 
-    `channels_last` is what tensor cores and a CPU's bf16 units want. In float32 on a CPU it is no faster, and instance
-    norm copies each of its feature maps back and forth.
+    `channels_last` is what tensor cores and a CPU's bf16 units want. In float32 on a CPU it is no faster.
     """
     lowered = device.type == "cuda" or dtype != torch.float32
     return torch.channels_last if lowered else torch.contiguous_format

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainer.config.networks import GeneratorConfig
 from trainer.networks.layers import Block, activations_at, init_network, needs_bias, norm_layer
+from trainer.networks.reflection import ReflectingConv
 from trainer.networks.scaling import BlurPool, doubling
 
 
@@ -37,7 +38,7 @@ class ResNet(nn.Module):
         for wide, narrow in pairwise(reversed(widths)):
             double = doubling(wide, narrow, 3, how=config.upsampling, bias=needs_bias(config.norm))
             layers += [double, norm_layer(config.norm, narrow), nn.ReLU(inplace=True)]
-        last = nn.Conv2d(widths[0], out_channels, 7, padding=3, padding_mode="reflect")
+        last = ReflectingConv(widths[0], out_channels, 7)
         self.decoder = nn.Sequential(*layers, last, nn.Tanh())
         init_network(self, norm=config.norm, spectral_norm=config.spectral_norm)
         if config.norm == "none" and not config.spectral_norm:  # which bounds what blocks add, too
@@ -84,9 +85,7 @@ def _layer(convolution: nn.Conv2d, config: GeneratorConfig) -> list[nn.Module]:
 
 
 def _reflecting(channels_in: int, channels_out: int, *, kernel: int, config: GeneratorConfig) -> nn.Conv2d:
-    """Keeps the size: "reflection padding was used to reduce artifacts"."""
-    bias = needs_bias(config.norm)
-    return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+    return ReflectingConv(channels_in, channels_out, kernel, bias=needs_bias(config.norm))
 
 
 def _halving(channels_in: int, channels_out: int, config: GeneratorConfig) -> list[nn.Module]:
