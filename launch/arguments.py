@@ -6,6 +6,7 @@ from typing import TypeVar
 import tyro
 
 from trainer.presets import DEFAULT, describe_preset, load_preset, preset_names
+from trainer.ranks.collector import collector_paused
 from trainer.runs.config import RunConfig
 
 _Options = TypeVar("_Options")
@@ -55,15 +56,17 @@ def parse_on_preset(
         ConfigError: no such preset, or an impossible value. A misspelt flag ends the process, with suggestions.
     """
     preset, flags = split_preset(argv)
-    default = begin(load_preset(preset))
     is_help = not {"-h", "--help"}.isdisjoint(flags)
-    return tyro.cli(
-        type(default),
-        args=flags,
-        default=default,
-        prog=f"{prog} [PRESET]",
-        description="\n\n".join(filter(None, (about, _about(preset), after))) if is_help else None,
-    )
+    with collector_paused():
+        default = begin(load_preset(preset))
+        return tyro.cli(
+            type(default),
+            args=flags,
+            default=default,
+            prog=f"{prog} [PRESET]",
+            description="\n\n".join(filter(None, (about, _about(preset), after))) if is_help else None,
+            config=(tyro.conf.HelptextFromCommentsOff,),  # in comments there are reasons
+        )
 
 
 def _about(preset: str) -> str:

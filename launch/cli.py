@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from importlib import import_module
-from importlib.abc import SourceLoader
+from importlib.machinery import SourceFileLoader
 
 import launch.commands
 
@@ -34,14 +34,14 @@ def _answer(arguments: list[str]) -> int:
     return 0 if arguments else 2
 
 
-def commands() -> dict[str, str]:
-    """All commands in alphabetical order, each with the source of its file, which is not imported."""
-    return {info.name.replace("_", "-"): _source(info) for info in pkgutil.iter_modules(launch.commands.__path__)}
+def commands() -> dict[str, pkgutil.ModuleInfo]:
+    """All commands in alphabetical order, each with its file, which is not imported."""
+    return {info.name.replace("_", "-"): info for info in pkgutil.iter_modules(launch.commands.__path__)}
 
 
 def help_text() -> str:
     """A line for each command, by the docstring of its file: help waits for nothing."""
-    usages = dict(_usage(name, source) for name, source in commands().items())
+    usages = dict(_usage(name, _source(info)) for name, info in commands().items())
     width = max(map(len, usages))
     lines = [f"  {usage:{width}}  {text}" for usage, text in usages.items()]
     return "\n".join(["usage: diptych COMMAND [ARGUMENTS]; each command has --help; diptych --version", "", *lines])
@@ -59,7 +59,7 @@ def version_text() -> str:
 def _source(info: pkgutil.ModuleInfo) -> str:
     spec = info.module_finder.find_spec(info.name, None)
     assert spec is not None
-    assert isinstance(spec.loader, SourceLoader)
+    assert isinstance(spec.loader, SourceFileLoader)
     return spec.loader.get_source(info.name) or ""
 
 
@@ -73,23 +73,22 @@ def _usage(name: str, source: str) -> tuple[str, str]:
 
 def _run(arguments: list[str]) -> int:
     # Not above: help waits for nothing.
-    from launch.extras import NEEDED, remedy, require_modules
-    from sharding.console import guard_terminal, make_console
-    from sharding.errors import AbsentError, DatasetError
-    from trainer.config.errors import ConfigError
-    from trainer.ranks.threads import share_cores
+    from trainer.ranks.collector import collector_paused
 
+    with collector_paused():
+        from launch.extras import remedy
+        from sharding.console import guard_terminal, make_console
+        from sharding.errors import AbsentError, DatasetError
+        from trainer.config.errors import ConfigError
+        from trainer.ranks.threads import share_cores
     share_cores()
     guard_terminal()
     console = make_console(stderr=True)
-    name, known = arguments[0], commands()
-    if name not in known:
-        console.error(f"no command {name!r}; there are: {', '.join(known)}.")
+    if arguments[0] not in (known := commands()):
+        console.error(f"no command {arguments[0]!r}; there are: {', '.join(known)}.")
         return 2
     try:
-        if not {"-h", "--help"} & {*arguments}:
-            require_modules(*NEEDED.get(name, ()))
-        return import_module(f"{launch.commands.__name__}.{name.replace('-', '_')}").main(arguments[1:])
+        return _run_command(*arguments)
     except (ConfigError, DatasetError) as error:
         console.error(error)
         return 2 if isinstance(error, ConfigError | AbsentError) else 1
@@ -101,6 +100,20 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; what is written is whole.", title="stopped:")
         return 128 + signal.SIGINT
+
+
+def _run_command(name: str, *arguments: str) -> int:
+    from launch.extras import NEEDED, require_modules
+    from launch.quick_tyro import quick_tyro
+    from trainer.ranks.collector import collector_paused
+
+    is_help = not {"-h", "--help"}.isdisjoint(arguments)
+    if not is_help:
+        require_modules(*NEEDED.get(name, ()))
+    with collector_paused():
+        command = import_module(f"{launch.commands.__name__}.{name.replace('-', '_')}")
+    with quick_tyro(is_help=is_help):
+        return command.main([*arguments])
 
 
 if __name__ == "__main__":

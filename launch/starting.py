@@ -1,23 +1,18 @@
-"""What the commands that start a run share: the options of a new run, the checks before it, its folder."""
+"""What the commands that start a run share beside its options: the checks before it, its folder."""
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from launch.arguments import parse_on_preset, split_preset
 from launch.extras import require_modules
 from launch.folders import new_folder
-from launch.hosts.options import Machines
+from launch.run_options import TrainOptions
 from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
 from trainer.checkpoints.remote.copy import begin_copy, copy_of
 from trainer.checkpoints.source import find_origin
 from trainer.config.encoders import require_file
-from trainer.config.errors import ConfigError, require
+from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.judges.asked import check_fcn
 from trainer.evaluation.scores import check_kept_score
@@ -26,30 +21,6 @@ from trainer.runs.origin import origin_of
 from trainer.runs.preset_file import preset_title
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """A new run, as a preset with changes."""
-
-    config: Annotated[RunConfig, tyro.conf.arg(name="")]
-    name: str | None = None
-    """Of the run's folder; the preset's name, numbered if that is taken, if not given."""
-    runs: Path = Path("runs")
-    """Folder of all runs."""
-    machines: Annotated[Machines, tyro.conf.arg(name="")] = field(default_factory=Machines)
-    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Begin with the weights of another run, or of one of its checkpoints: those whose names and shapes fit."""
-
-
-def parse_train(argv: list[str], *, prog: str, after: str = "") -> tuple[str, TrainOptions]:
-    """The preset, which may come first, and the options that change it. Raises as `parse_on_preset`."""
-    options = parse_on_preset(argv, begin=lambda config: TrainOptions(config=config), prog=prog, after=after)
-    wanted = options.config.evaluate
-    remedy = "judges the watched split each evaluate.period_kimg, which is 0: set that to more."
-    require(wanted.fcn is None or wanted.period_kimg > 0, "evaluate.fcn", str(wanted.fcn), remedy)
-    options.config.data.share_cache()
-    return split_preset(argv)[0], options
 
 
 def check_dataset(config: RunConfig) -> Subject:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from sharding.storage.count import Count
 from sharding.storage.files import write_atomically
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json, read_record
+from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
 from trainer.config.adapters import adapter_of

@@ -1,27 +1,6 @@
 """`diptych launch [PRESET]`: make the embedded data set if needed, train, evaluate: the whole job."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-
-from launch.embedded import ensure_dataset
-from launch.folders import newest_folder
-from launch.starting import (
-    TrainOptions,
-    check_dataset,
-    check_upload,
-    new_run,
-    new_subject,
-    parse_train,
-    same_config,
-    same_origin,
-    start_new,
-)
-from launch.ways.way import Request
-from sharding.console import make_console
-from trainer.data.subject import FINAL_SPLITS
-from trainer.runs.preset_file import preset_title
-from trainer.runs.rundir import RunDir
+from launch.run_options import parse_train
 
 
 def main(argv: list[str]) -> int:
@@ -32,53 +11,6 @@ def main(argv: list[str]) -> int:
         DatasetError: the data set is missing or damaged, or could not be made.
     """
     preset, options = parse_train(argv, prog="diptych launch")
-    request = Request(
-        command="launch",
-        words=tuple(argv),
-        config=options.config,
-        machines=options.machines,
-        run=expected_run(options, preset).path,
-        in_run=partial(_in_run, options, preset),
-    )
-    from launch.ways.table import train_on_machines  # ssh, Slurm, Ray: not for who is told of a mistake
+    from launch.whole_job import do_whole_job  # which loads what starts ranks: not for who is told of a mistake
 
-    return train_on_machines(request)
-
-
-def _in_run(options: TrainOptions, preset: str, train: Callable[[RunDir], int]) -> int:
-    ensure_dataset(options.config.data.path)
-    check_dataset(options.config)
-    unfinished = unfinished_run(options, preset)
-    if unfinished is None:
-        return start_new(options, train, preset=preset)
-    make_console().print(f"{unfinished.path} is not finished: continuing it.")
-    check_upload(unfinished, options.config)
-    return train(unfinished)
-
-
-def expected_run(options: TrainOptions, preset: str) -> RunDir:
-    """The run that `unfinished_run` finds, or the new one, as far as can be told without the data set."""
-    run = _same_run(options, preset)
-    if run is None or run.early_stop() is not None:
-        return new_run(options, preset=preset)
-    total = options.config.train.total_images
-    known = run.evaluations()  # those of another usage, such as "test, dropout off", end no run
-    is_scored = any(known[split]["position"] >= total for split in FINAL_SPLITS if split in known)
-    return new_run(options, preset=preset) if is_scored else run
-
-
-def unfinished_run(options: TrainOptions, preset: str) -> RunDir | None:
-    """The preset's newest run, if it has the same configuration and first weights, and was not finished."""
-    run = _same_run(options, preset)
-    if run is None:
-        return None
-    # `diptych evaluate` scores stopped runs, too: scores alone do not tell that a run is finished.
-    subject = replace(new_subject(options.config), held_out=run.held_out())
-    return None if run.is_finished(subject.final_split) else run
-
-
-def _same_run(options: TrainOptions, preset: str) -> RunDir | None:
-    newest = newest_folder(options.runs, asked=options.name, otherwise=preset_title(preset))
-    if newest is None or not (run := RunDir(newest)).run_file.is_file():
-        return None
-    return run if same_config(run, options.config) and same_origin(run, options.source) else None
+    return do_whole_job(argv, options, preset=preset)

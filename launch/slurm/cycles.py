@@ -9,7 +9,8 @@ from pydantic import Field, TypeAdapter
 
 from launch.slurm.decision import count_idle
 from launch.slurm.script import FOLDER
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, read_record
+from sharding.storage.count import Count
+from sharding.storage.records import MEBIBYTE, RecordError, checked, read_record
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.config.errors import ConfigError
 from trainer.runs.formats import Format

@@ -7,7 +7,6 @@ waited for without end, and opening a device may do something.
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +37,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 @contextmanager
 def written_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A file to write to, which takes its place when all is written. Raises as `write_atomically`."""
-    temporary = path.with_name(TEMPORARY.format(secrets.token_hex(8)))
+    temporary = path.with_name(TEMPORARY.format(os.urandom(8).hex()))
     try:
         with create(temporary) as file:
             yield file

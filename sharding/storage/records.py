@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-from pydantic import Field, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sharding.storage.files import NotRegularError, open_regular, read_regular
 from sharding.storage.strict_json import load_json
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 T = TypeVar("T")
 
 MEBIBYTE = 2**20
-Count = Annotated[int, Field(ge=0, le=2**53)]
-"""A number of things, in a file: no more than JSON's readers agree on."""
 _LONGEST_VALUE = 60  # characters of a wrong value that are shown
 
 
@@ -68,12 +67,14 @@ def parse_json(content: bytes) -> Any:
     return value
 
 
-def checked(value: Any, adapter: Callable[[], TypeAdapter[T]]) -> T:
+def checked(value: Any, adapter: "Callable[[], TypeAdapter[T]]") -> T:
     """A value of `parse_json` as what `adapter()` makes of it.
 
     Raises:
         RecordError: naming the first entry that is not as it should be.
     """
+    from pydantic import ValidationError  # not before there is a file to be read: it takes a tenth of a second
+
     try:
         # As JSON: there, and not from a dict, pydantic makes a dataclass without turning "1" into 1 as well.
         return adapter().validate_json(json.dumps(value), strict=True)

@@ -27,8 +27,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from sharding.storage.count import Count
 from sharding.storage.files import refuse_link, write_atomically
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, open_record, parse_json, read_record
+from sharding.storage.records import MEBIBYTE, RecordError, checked, open_record, parse_json, read_record
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
 from trainer.checkpoints.progress import Standing
 from trainer.runs.formats import FORMAT_KEY, STATE

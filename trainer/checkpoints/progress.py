@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from sharding.storage.records import Count
+from sharding.storage.count import Count
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import PlainSerializer, PlainValidator
-
 from sharding.storage.place import PLACE_ARGUMENT, Url, parse_place, store_problem
 from trainer.config.bounds import AtLeastOne, Period
 from trainer.config.errors import require
 from trainer.config.section import Section
+from trainer.config.stored import Stored
 
 _StoreFolder = Annotated[
     Annotated[Url, PLACE_ARGUMENT] | None,
-    PlainValidator(lambda value: parse_place(value) if isinstance(value, str) else value),
-    PlainSerializer(lambda value: None if value is None else str(value)),
+    Stored(
+        read=lambda value: parse_place(value) if isinstance(value, str) else value,
+        write=lambda value: None if value is None else str(value),
+    ),
 ]
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator
-
 from sharding.storage.place import PLACE_ARGUMENT, Place, parse_place, place_problem
 from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
 from trainer.config.errors import ConfigError, require
 from trainer.config.section import Section
+from trainer.config.stored import Stored
 
 Size = int | tuple[int, int]
 """Pixels: the side of a square, or height and width."""
@@ -25,8 +24,7 @@ Pairing = Literal["paired", "unpaired", "single"]
 
 DataPlace = Annotated[
     Place,
-    PlainValidator(lambda value: parse_place(value) if isinstance(value, str) else value),
-    PlainSerializer(str),
+    Stored(read=lambda value: parse_place(value) if isinstance(value, str) else value, write=str),
     PLACE_ARGUMENT,
 ]
 """A place that is text on the command line and in run.json."""
@@ -36,8 +34,10 @@ CACHE_FOLDER, CACHE_GB = "DIPTYCH_CACHE", "DIPTYCH_CACHE_GB"
 """Variables of the machine. They come from its user, never from a run, which a stranger may have made."""
 _DEFAULT_GB = 50.0
 
-_NOT_STORED = (Field(exclude=True), PlainValidator(lambda value: None))
-"""Not in run.json; what an older one, or one from a stranger, says there has no effect."""
+_FORGOTTEN = Stored(read=lambda value: None, write=str)
+"""What an older run.json, or one from a stranger, says there has no effect."""
+_NOT_STORED = {"exclude": True}
+"""Of a field, which pydantic then leaves out of run.json."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +119,13 @@ class DataConfig(Section):
     """Samples are shuffled within this many shards; more is more random, fewer reads more sequentially."""
     num_threads: AtLeastOne = 4
     """DALI's decoding threads for each rank; twice its cores is best, as they wait for each other."""
-    cache_dir: Annotated[Path | None, *_NOT_STORED] = None
+    cache_dir: Annotated[Path | None, _FORGOTTEN] = field(default=None, metadata=_NOT_STORED)
     """Where shards of remote data sets are kept on this machine: a folder for nothing else. Unless given: what the
     variable DIPTYCH_CACHE says, else ~/.cache/diptych. Not stored with the run: --resume and other commands go by the
     variable."""
-    cache_gb: Annotated[float | None, *_NOT_STORED, MoreThan(0, "use a positive number.")] = None
+    cache_gb: Annotated[float | None, _FORGOTTEN, MoreThan(0, "use a positive number.")] = field(
+        default=None, metadata=_NOT_STORED
+    )
     """Gigabytes: the most that the cache may hold; what was not used for longest goes first. Unless given: what the
     variable DIPTYCH_CACHE_GB says, else 50. Not stored with the run, either."""
 

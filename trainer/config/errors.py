@@ -1,6 +1,9 @@
 """How a configuration says what is wrong with it."""
 
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class ConfigError(ValueError):
@@ -17,7 +20,7 @@ def require(condition: bool, name: str, value: object, remedy: str) -> None:
         raise ConfigError(name, value, remedy)
 
 
-def first_error(error: ValidationError, *, within: str = "") -> ConfigError:
+def first_error(error: "ValidationError", *, within: str = "") -> ConfigError:
     """What a stored configuration failed on first, named by its whole path.
 
     Args:

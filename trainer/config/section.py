@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
-
-from pydantic import ConfigDict
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from trainer.config.bounds import Bound
 from trainer.config.errors import ConfigError, require
@@ -22,7 +20,7 @@ _Extra = TypeVar("_Extra")
 class Section:
     """Some fields of a configuration, with their bounds in their annotations; other sections may be among them."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # an unknown field in a stored configuration is an error
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # an unknown field in run.json is an error
 
     def check_fields(self) -> None:
         """Raise ConfigError where fields contradict each other, naming one as it is called here. Bounds hold already.

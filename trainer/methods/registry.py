@@ -10,11 +10,9 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SerializationInfo, ValidationError
-
 import trainer.methods
-from trainer.config.adapters import adapter_of
-from trainer.config.errors import ConfigError, first_error
+from trainer.config.adapters import adapter_of, read_values
+from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig, Task
 
 if TYPE_CHECKING:
@@ -45,16 +43,12 @@ def parse_method(values: Any) -> MethodConfig:
         return values
     if not isinstance(values, dict):
         raise ConfigError("method", values, "must be a section with a name and the fields of that method.")
-    section = config_class(values.get("name"))
-    try:
-        return adapter_of(section).validate_python(values)
-    except ValidationError as error:
-        raise first_error(error, within="method") from error
+    return read_values(config_class(values.get("name")), values, within="method")
 
 
-def dump_method(config: MethodConfig, info: SerializationInfo) -> dict[str, Any]:
-    """All fields of a section by their types, whatever it is declared as; `parse_method` is the inverse."""
-    return adapter_of(type(config)).dump_python(config, mode="json" if info.mode_is_json() else "python")
+def dump_method(config: MethodConfig) -> dict[str, Any]:
+    """All fields of a section as plain JSON values, whatever it is declared as; `parse_method` is the inverse."""
+    return adapter_of(type(config)).dump_python(config, mode="json")
 
 
 def build_method(config: MethodConfig, task: Task) -> "Method":

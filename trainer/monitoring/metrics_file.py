@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sharding.storage.count import Count
 from sharding.storage.files import open_to_append, write_atomically
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, parse_json, read_record
+from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
 from trainer.config.errors import ConfigError
 from trainer.monitoring import Metrics
 from trainer.monitoring.evaluated import Evaluated

@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator, ValidationError
-
-from trainer.config.adapters import adapter_of
+from trainer.config.adapters import adapter_of, read_values
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig
-from trainer.config.errors import first_error, require
+from trainer.config.errors import require
 from trainer.config.evaluate import EvaluateConfig
 from trainer.config.log import LogConfig
 from trainer.config.method import MethodConfig
 from trainer.config.optimizer import OptimizerConfig
 from trainer.config.samples import SamplesConfig
 from trainer.config.section import Section, check_section
+from trainer.config.stored import Stored
 from trainer.config.train import TrainConfig
 from trainer.methods.registry import dump_method, parse_method
 
@@ -33,7 +32,7 @@ def _default_method() -> MethodConfig:
 class RunConfig(Section):
     """All of one training run."""
 
-    method: Annotated[MethodConfig, PlainValidator(parse_method), PlainSerializer(dump_method)] = field(
+    method: Annotated[MethodConfig, Stored(read=parse_method, write=dump_method)] = field(
         default_factory=_default_method
     )
     data: DataConfig = field(default_factory=DataConfig)
@@ -174,10 +173,7 @@ def config_to_dict(config: RunConfig) -> dict[str, Any]:
 
 def config_from_dict(values: dict[str, Any]) -> RunConfig:
     """Raises ConfigError naming the first field that is unknown, missing or impossible."""
-    try:
-        return adapter_of(RunConfig).validate_python(values)
-    except ValidationError as error:
-        raise first_error(error) from error
+    return read_values(RunConfig, values)
 
 
 def changed(config: RunConfig, *, since: RunConfig) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked
+from sharding.storage.count import Count
+from sharding.storage.records import MEBIBYTE, RecordError, checked
 from trainer.runs import formats
 
 LARGEST_RECORD = 4 * MEBIBYTE

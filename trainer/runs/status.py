@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from sharding.storage.records import MEBIBYTE, Count, RecordError, checked, read_record
+from sharding.storage.count import Count
+from sharding.storage.records import MEBIBYTE, RecordError, checked, read_record
 from trainer.config.errors import ConfigError
 from trainer.runs.formats import FORMAT_KEY, STATUS
 

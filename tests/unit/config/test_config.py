@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import tyro
 
-from launch.starting import parse_train
+from launch.run_options import parse_train
 from trainer import config as config_module
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig, DegradeConfig, JitterConfig

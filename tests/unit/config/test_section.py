@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import pytest
 import tyro
 
-from launch.starting import TrainOptions
+from launch.run_options import TrainOptions
 from sweeps.spaces.overrides import apply
 from trainer.config.bounds import AtLeast, Bound, MoreThan, NumberOrOff
 from trainer.config.errors import ConfigError, require

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from launch.cli import main as diptych
-from launch.starting import parse_train, same_config
+from launch.run_options import parse_train
+from launch.starting import same_config
 from sharding.errors import DatasetError
 from sharding.format.manifest_file import read_manifest
 from sharding.reading.reader import ShardReader

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from launch.commands.launch import expected_run, unfinished_run
 from launch.embedded import embedded_command, ensure_dataset
 from launch.machine.devices import count_gpus
 from launch.ranks.local import choose_num_procs
-from launch.starting import TrainOptions, check_dataset, parse_train, tell_watched
+from launch.run_options import TrainOptions, parse_train
+from launch.starting import check_dataset, tell_watched
+from launch.whole_job import expected_run, unfinished_run
 from sharding.format.manifest_file import read_manifest, write_manifest
 from sharding.storage.files import write_atomically
 from tests.loaded import answer_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from launch.commands.sweep import main as sweep_main
-from launch.starting import new_run, parse_train
+from launch.run_options import parse_train
+from launch.starting import new_run
 from sweeps.best.finals import finals_of, run_finals
 from sweeps.cli import plan_sweep
 from sweeps.plan import SweepDir

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from launch.starting import parse_train
+from launch.run_options import parse_train
 from sharding.format.manifest import ClassInfo, LabelInfo, Manifest, Shard, View
 from sharding.format.manifest_file import write_manifest
 from sweeps.cli import SweepOptions, plan_options, plan_sweep

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from launch.starting import parse_train
+from launch.run_options import parse_train
 from sweeps.plan import Sweep, SweepDir
 from sweeps.report import full_command, write_report
 from sweeps.resources import Resources

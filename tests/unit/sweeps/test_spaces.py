@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launch.starting import parse_train
+from launch.run_options import parse_train
 from sweeps.spaces.catalogue import FIXED
 from sweeps.spaces.overrides import apply, as_flags
 from sweeps.spaces.space import Space, check_space, draw, grid, own_values

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from launch.starting import check_subject, parse_train
+from launch.run_options import parse_train
+from launch.starting import check_subject
 from sweeps.metrics import available_metrics
 from tests.integration.test_best_of_sets import config_of
 from tests.tiny_run import CHANNELS, tiny_config, write_tiny_run
