@@ -63,7 +63,6 @@ class Engine:
             for name in player.networks
         }
         self._modules = {name: network for player in self.players.values() for name, network in player.networks.items()}
-        self._all_networks = nn.ModuleList(self._modules.values())
         self._plain = {name: self._cast(network) for name, network in self._modules.items()}
         self.trace = LossTrace(method, Networks(self._plain, self._modules), config=config, world=world)
 
@@ -140,7 +139,7 @@ class Engine:
         micro_batches = [MicroBatch(batch) for batch in batches]
         logged: dict[str, list[Tensor]] = defaultdict(list)
         for name, player in due.items():
-            networks, buffers = self._networks_for(player), BuffersOfFirst(self._all_networks)
+            networks, buffers = self._networks_for(player), BuffersOfFirst(nn.ModuleList(self._modules.values()))
             with self._rivals_frozen(player), _looked_at(look, name, player):
                 for micro_batch in micro_batches:
                     losses = micro_batch.losses(name, self.method, networks, own=player.networks)
@@ -169,7 +168,8 @@ class Engine:
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         calls = self._plain | {name: self._training[name] for name in player.networks}
-        return Networks(calls, self._modules, plain=self._plain, mean_over_ranks=mean_over_ranks)
+        joins = self.dtype != torch.float32  # in which nothing is cast
+        return Networks(calls, self._modules, plain=self._plain, mean_over_ranks=mean_over_ranks, joins_calls=joins)
 
     @contextlib.contextmanager
     def _rivals_frozen(self, player: PlayerEngine) -> Iterator[None]:

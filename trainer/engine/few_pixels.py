@@ -14,6 +14,8 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 FEW_PIXELS = 64
 """Of the smaller of both maps, of all images of a batch: up to here products were faster in float32 and in bf16."""
 MANY_WEIGHTS = 2**18
+FEWEST_PIXELS = 16
+"""Up to here products in float32 were faster than in bf16, as weights and their gradients need no cast."""
 
 
 class FewPixelsConv(nn.Conv2d):
@@ -27,7 +29,7 @@ class FewPixelsConv(nn.Conv2d):
         columns = F.unfold(input, KERNEL, padding=PADDING, stride=STRIDE)
         if _is_channels_last(self.weight):
             columns = columns.unflatten(1, (-1, KERNEL**2)).transpose(1, 2).flatten(1, 2)
-        product = _matrix(self.weight) @ columns.transpose(0, 1).flatten(1)
+        product = _product(_matrix(self.weight), columns.transpose(0, 1).flatten(1))
         made = product.view(-1, images, height // STRIDE, width // STRIDE).transpose(0, 1)
         return _finished(made, self)
 
@@ -40,7 +42,7 @@ class FewPixelsTransposedConv(nn.ConvTranspose2d):
         if output_size is not None or images * height * width > FEW_PIXELS:
             return super().forward(input, output_size)
         pixels = input.transpose(0, 1).reshape(channels, -1)
-        product = (_matrix(self.weight).t() @ pixels).view(-1, images, height * width).transpose(0, 1)
+        product = _product(_matrix(self.weight).t(), pixels).view(-1, images, height * width).transpose(0, 1)
         if _is_channels_last(self.weight):
             product = product.unflatten(1, (KERNEL**2, -1)).transpose(1, 2).flatten(1, 2)
         size = (STRIDE * height, STRIDE * width)
@@ -73,6 +75,14 @@ def _is_channels_last(weight: Tensor) -> bool:
 def _matrix(weight: Tensor) -> Tensor:
     """(first channels, rest), as the weight lies in memory."""
     return (weight.permute(0, 2, 3, 1) if _is_channels_last(weight) else weight).flatten(1)
+
+
+def _product(weights: Tensor, pixels: Tensor) -> Tensor:
+    """Of (M, K) and (K, pixels), in the format of the weights where pixels are fewest, else in that of autocast."""
+    if not torch.is_autocast_enabled("cpu") or pixels.shape[1] > FEWEST_PIXELS:
+        return weights @ pixels
+    with torch.autocast("cpu", enabled=False):
+        return (weights @ pixels.to(weights.dtype)).to(torch.get_autocast_dtype("cpu"))
 
 
 def _finished(made: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:

@@ -12,6 +12,7 @@ from trainer.data.batch import Batch
 from trainer.losses.pool import ImagePool
 from trainer.methods.codes import Codes
 from trainer.methods.freezing import without_gradients
+from trainer.methods.joining import joined, keeps_images_apart
 
 Network = Callable[..., Any]
 """Tensors to a tensor, or a tuple of them; float32 in and out."""
@@ -25,6 +26,8 @@ class Networks(Mapping[str, Network]):
         modules: each network as a plain module.
         plain: each network as it is to be called where its weights take no gradient; `calls` unless given.
         mean_over_ranks: a tensor to its mean over all processes that train together; one process has its own.
+        joins_calls: whether `each` may give a network several batches at once: faster where its weights are cast at
+            each call; gradients are sums in another order.
     """
 
     def __init__(
@@ -34,11 +37,13 @@ class Networks(Mapping[str, Network]):
         *,
         plain: Mapping[str, Network] | None = None,
         mean_over_ranks: Callable[[Tensor], Tensor] = lambda values: values,
+        joins_calls: bool = False,
     ) -> None:
         self._calls = calls
         self._modules = modules
         self._plain = calls if plain is None else plain
         self._mean_over_ranks = mean_over_ranks
+        self._joins_calls = joins_calls
 
     def __getitem__(self, name: str) -> Network:
         return self._calls[name]
@@ -52,6 +57,12 @@ class Networks(Mapping[str, Network]):
     def module(self, name: str) -> nn.Module:
         """The network itself: for gradients of gradients, which no engine can wrap, and for its state."""
         return self._modules[name]
+
+    def each(self, name: str, *batches: Tensor) -> tuple[Any, ...]:
+        """What a network makes of each of several batches of images, which differ in their number alone."""
+        if len(batches) > 1 and self._joins_calls and keeps_images_apart(self._modules[name]):
+            return joined(self[name], batches)
+        return tuple(self[name](batch) for batch in batches)
 
     def frozen(self, name: str) -> Network:
         """The network as a fixed function, also where it is the player's own: gradients reach what it is given, not its

@@ -85,3 +85,18 @@ def test_layers_with_few_weights_or_another_geometry_stay_as_they_are():
     before = [type(layer) for layer in layers]
     use_products(layers)
     assert [type(layer) for layer in layers] == before
+
+
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize(("pixels", "is_cast"), [(16, False), (64, True)])
+def test_weights_meet_the_fewest_pixels_as_they_are(kind: str, pixels: int, is_cast: bool):
+    """Their gradient then has more digits than bf16."""
+    layer = layer_of(kind).to(memory_format=torch.channels_last)
+    use_products(layer)
+    side = int(pixels**0.5) * (2 if kind == "conv" else 1)
+    image = torch.randn(1, MADE[kind][2][0], side, side).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = layer(image.bfloat16())
+    (gradient,) = torch.autograd.grad(made.float().square().sum(), layer.weight)
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(gradient, gradient.bfloat16().float()) == is_cast

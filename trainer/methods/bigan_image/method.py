@@ -57,9 +57,10 @@ class BiGANImage(Method):
     def _discriminator(
         self, networks: Networks, batch: Batch, *, inferred: Tensor, generated: Tensor
     ) -> dict[str, Tensor]:
-        adversarial, discriminator = self.config.adversarial, networks["discriminator"]
+        adversarial = self.config.adversarial
         real, fake = self.pools["inferred"].query(inferred), self.pools["generated"].query(generated)
-        terms = discriminator_losses(adversarial, real=discriminator(real), fake=discriminator(fake))
+        of_real, of_fake = networks.each("discriminator", real, fake)
+        terms = discriminator_losses(adversarial, real=of_real, fake=of_fake)
         terms |= penalties(adversarial, networks, "discriminator", real=real, fake=fake, batch=batch)
         return {name: 0.5 * term for name, term in terms.items()}  # as CycleGAN's (models/bigan_model.lua)
 

@@ -54,8 +54,9 @@ class CUT(Method):
         return self._generator(networks, batch, fakes["fake_b"])
 
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
-        adversarial, judge = self.config.adversarial, networks["discriminator"]
-        terms = discriminator_losses(adversarial, real=judge(batch.b), fake=judge(fake_b))
+        adversarial = self.config.adversarial
+        real, fake = networks.each("discriminator", batch.b, fake_b)
+        terms = discriminator_losses(adversarial, real=real, fake=fake)
         terms |= penalties(adversarial, networks, "discriminator", real=batch.b, fake=fake_b, batch=batch)
         return {name: 0.5 * term for name, term in terms.items()}  # as the authors' code does, after CycleGAN's
 

@@ -53,9 +53,7 @@ class CycleGAN(Method):
         """The terms of equations 1 (GAN) and 2 (cycle), and of section 5.2 (identity)."""
         if player == "discriminators":
             return self._discriminators(networks, batch, fakes)
-        return (
-            self._adversarial(networks, fakes) | self._cycle(networks, batch, fakes) | self._identity(networks, batch)
-        )
+        return self._adversarial(networks, fakes) | self._restored(networks, batch, fakes)
 
     def _discriminators(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {}
@@ -72,32 +70,22 @@ class CycleGAN(Method):
             "gan_b": generator_loss(adversarial, fake=networks["discriminator_b"](fakes["fake_b"])),
         }
 
-    def _cycle(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """There and back: F(G(x)) near x, and G(F(y)) near y."""
-        given = {"a": fakes["fake_b"], "b": fakes["fake_a"]}
-        return self._restored("cycle", networks, batch, given=given, weights=self.config.cycle_weights)
+    def _restored(self, networks: Networks, batch: Batch, fakes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """L1 between each view and what the generator into it makes of the fake and of the view itself.
 
-    def _identity(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        """F(x) near x, and G(y) near y."""
-        weights = {view: weight * self.config.weight_identity for view, weight in self.config.cycle_weights.items()}
-        return self._restored("identity", networks, batch, given={"a": batch.a, "b": batch.b}, weights=weights)
-
-    def _restored(
-        self,
-        term: str,
-        networks: Networks,
-        batch: Batch,
-        *,
-        given: Mapping[str, Tensor],
-        weights: Mapping[str, float],
-    ) -> dict[str, Tensor]:
-        """L1 between each view and what the generator into it makes of what it is given."""
-        terms = {}
-        for view, image, generator in (("a", batch.a, "generator_b2a"), ("b", batch.b, "generator_a2b")):
-            if weights[view] > 0:
-                made = apply_aside(networks, generator, given[view])
-                terms[f"{term}_{view}"] = weights[view] * F.l1_loss(made, image)
-        return terms
+        The round trip: F(G(x)) near x, and G(F(y)) near y. The identity: F(x) near x, and G(y) near y.
+        """
+        terms: dict[str, dict[str, Tensor]] = {"cycle": {}, "identity": {}}
+        for view, image, fake, generator in (
+            ("a", batch.a, fakes["fake_b"], "generator_b2a"),
+            ("b", batch.b, fakes["fake_a"], "generator_a2b"),
+        ):
+            weight = self.config.cycle_weights[view]
+            weights = {"cycle": weight, "identity": weight * self.config.weight_identity}
+            given = {name: {"cycle": fake, "identity": image}[name] for name in weights if weights[name] > 0}
+            for name, made in zip(given, apply_aside(networks, generator, *given.values()), strict=True):
+                terms[name][f"{name}_{view}"] = weights[name] * F.l1_loss(made, image)
+        return terms["cycle"] | terms["identity"]
 
     def columns(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         """Both round trips."""

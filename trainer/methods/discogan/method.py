@@ -97,10 +97,9 @@ class DiscoGAN(Method):
         weight = self.const_share(batch.step_position) / 4
         if weight == 0:
             return {}
-        return {
-            "const_a": weight * F.mse_loss(apply_aside(networks, "generator_b2a", fakes["fake_b"]), batch.a),
-            "const_b": weight * F.mse_loss(apply_aside(networks, "generator_a2b", fakes["fake_a"]), batch.b),
-        }
+        (back_a,) = apply_aside(networks, "generator_b2a", fakes["fake_b"])
+        (back_b,) = apply_aside(networks, "generator_a2b", fakes["fake_a"])
+        return {"const_a": weight * F.mse_loss(back_a, batch.a), "const_b": weight * F.mse_loss(back_b, batch.b)}
 
     def const_share(self, position: int) -> float:
         """Share of L_CONST in the generators' loss after `position` images."""

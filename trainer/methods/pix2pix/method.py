@@ -66,10 +66,9 @@ class Pix2Pix(Method):
         return self._generator(networks, batch, fakes["fake_b"])
 
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
-        config, judge = self.config.adversarial, networks["discriminator"]
-        losses = discriminator_losses(
-            config, real=judge(self._judged(batch, batch.b)), fake=judge(self._judged(batch, fake_b))
-        )
+        config = self.config.adversarial
+        real, fake = networks.each("discriminator", self._judged(batch, batch.b), self._judged(batch, fake_b))
+        losses = discriminator_losses(config, real=real, fake=fake)
         losses |= penalties(
             config,
             networks,

@@ -60,8 +60,9 @@ class Pix2PixHD(Method):
         return self._generator(networks, batch, fakes["fake_b"])
 
     def _discriminator(self, networks: Networks, batch: Batch, fake_b: Tensor) -> dict[str, Tensor]:
-        config, judge = self.config.adversarial, networks["discriminator"]
-        real, fake = (_logits(judge(torch.cat([batch.a, b], dim=1))) for b in (batch.b, fake_b))
+        config = self.config.adversarial
+        pairs = (torch.cat([batch.a, b], dim=1) for b in (batch.b, fake_b))
+        real, fake = map(_logits, networks.each("discriminator", *pairs))
         losses = discriminator_losses(config, real=real, fake=fake)
         losses |= penalties(
             config,

@@ -48,13 +48,13 @@ def translate_both(networks: Networks, batch: Batch) -> dict[str, Tensor]:
     return {"fake_b": networks["generator_a2b"](batch.a), "fake_a": networks["generator_b2a"](batch.b)}
 
 
-def apply_aside(networks: Networks, name: str, image: Tensor) -> Tensor:
-    """What a generator makes of images that it will not meet when it is used: fakes, on the way back.
+def apply_aside(networks: Networks, name: str, *batches: Tensor) -> tuple[Tensor, ...]:
+    """What a generator makes of images that it will not meet when it is used: fakes on the way back, or its own view.
 
     Batch norms normalise them as ever, but keep running statistics of the others alone.
     """
     with _statistics_as_they_are(networks.module(name)):
-        return networks[name](image)
+        return networks.each(name, *batches)
 
 
 @contextmanager
@@ -80,7 +80,8 @@ def discriminator_terms(
         fake: detached.
     """
     name = f"discriminator_{view}"
-    terms = discriminator_losses(config, real=_logits(networks[name](real)), fake=_logits(networks[name](fake)))
+    of_real, of_fake = map(_logits, networks.each(name, real, fake))
+    terms = discriminator_losses(config, real=of_real, fake=of_fake)
     terms |= penalties(
         config,
         networks,
