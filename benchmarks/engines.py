@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.step import Case
+from benchmarks.cases import Case
 from trainer.config.engine import EngineConfig
 from trainer.config.method import Task
 from trainer.config.optimizer import OptimizerConfig

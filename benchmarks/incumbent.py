@@ -24,17 +24,24 @@ class Case(Protocol):
     @property
     def batch_size(self) -> int: ...
     @property
-    def unet(self) -> str: ...
+    def generator(self) -> str: ...
+    @property
+    def method(self) -> str: ...
 
     def batch(self, device: torch.device) -> Batch: ...
+
+
+_MODELS = {"pix2pix": "pix2pix", "cyclegan": "cycle_gan"}
+"""Its names for methods. Their settings are its defaults, which are the papers'."""
 
 
 def incumbent(case: Case, world: World, clone: Path) -> Callable[[], object]:
     """The step of the user's own clone of junyanz/pytorch-CycleGAN-and-pix2pix, driven as its train.py does."""
     sys.path.insert(0, str(clone))
     arguments = (
-        f"train.py --dataroot . --name bench --checkpoints_dir {tempfile.mkdtemp()} --model pix2pix"
-        f" --netG {case.unet} --ngf {case.num_filters} --ndf {case.num_filters} --batch_size {case.batch_size}"
+        f"train.py --dataroot . --name bench --checkpoints_dir {tempfile.mkdtemp()}"
+        f" --model {_MODELS[case.method]} --netG {case.generator}"
+        f" --ngf {case.num_filters} --ndf {case.num_filters} --batch_size {case.batch_size}"
         f" --load_size {case.side} --crop_size {case.side}"
     ).split()
     if "--gpu_ids" in (clone / "options" / "base_options.py").read_text():  # its newest version has no such flag

@@ -13,10 +13,11 @@ from typing import Literal
 import torch
 import tyro
 
+from benchmarks.cases import CASES, CYCLEGAN, Case
 from benchmarks.engines import make_engine
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.operations import Operations, Spent, product_rate
-from benchmarks.step import CASES, Case, in_format
+from benchmarks.step import in_format
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
 from trainer.config.method import MethodConfig, Task
@@ -79,8 +80,8 @@ def formats(world: World) -> dict[Literal["fp32", "bf16"], torch.dtype]:
 
 
 def case_report(case: Case, world: World, *, num_steps: int) -> list[str]:
-    """The step of pix2pix in each format: its share of the limit, where its time goes, and layer by layer."""
-    lines = ["", f"## pix2pix, {case.title}"]
+    """The step of a case in each format: its share of the limit, where its time goes, and layer by layer."""
+    lines = ["", f"## {case.method}, {case.title}"]
     for name, dtype in formats(world).items():
         engine = make_engine(case, EngineConfig(precision=name, device="cpu"), world)
         batch = in_format(case.batch(world.device), engine.memory_format)
@@ -212,7 +213,7 @@ def main(*, num_steps: int = 5, num_threads: int = 0, methods: bool = True, out:
         torch.set_num_threads(num_threads)
     lines = ["# How near the limit a step is", "", describe_machine("torch", "deepspeed"), ""]
     lines += [f"Command: `{command_line('benchmarks.limits')}`; {torch.get_num_threads()} threads."]
-    for case in CASES:
+    for case in (*CASES, CYCLEGAN):
         lines += case_report(case, world, num_steps=num_steps)
     if methods:
         lines += methods_report(world, num_steps=num_steps)

@@ -32,5 +32,7 @@ def _processor() -> str:
 
 
 def command_line(module: str) -> str:
-    """What was typed to run a benchmark's `module`, e.g. `python -m benchmarks.data --rounds 3`."""
-    return " ".join([f"python -m {module}", *sys.argv[1:]])
+    """What was typed to run a benchmark's `module`, e.g. `python -m benchmarks.data --rounds 3`; where a folder lies is
+    nobody's business: PATH.
+    """
+    return " ".join([f"python -m {module}", *("PATH" if Path(one).is_absolute() else one for one in sys.argv[1:])])

@@ -13,10 +13,10 @@ from typing import Literal
 import tyro
 
 from benchmarks import feature_maps
+from benchmarks.cases import CASES
 from benchmarks.engines import make_engine, make_method
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.processes import on_ranks
-from benchmarks.step import CASES
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig
 from trainer.engine.player import PlayerEngine

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.cases import CASES, Case
 from benchmarks.engines import make_engine, make_method
 from benchmarks.processes import on_ranks
-from benchmarks.step import ADAM, CASES, Case, Step, time_in_turns
+from benchmarks.step import ADAM, Step, time_in_turns
 from benchmarks.table import median_and_range, ratios
 from sharding.console import markdown_table
 from trainer.config.engine import EngineConfig, Precision

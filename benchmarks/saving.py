@@ -19,8 +19,8 @@ from unittest.mock import patch
 
 from s3fs import S3FileSystem
 
+from benchmarks.cases import CASES
 from benchmarks.engines import FLOAT32, make_engine
-from benchmarks.step import CASES
 from benchmarks.table import median_and_range
 from sharding.console import markdown_table
 from sharding.storage.place import Url

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import tyro
 
+from benchmarks.cases import CASES, Case
 from benchmarks.engines import FLOAT32, make_engine
 from benchmarks.groups import Group, Step
 from benchmarks.machine import command_line, describe_machine
 from benchmarks.ranks import compare_with_ddp
 from benchmarks.saving import TITLES, saving_rows
-from benchmarks.step import CASES, Case
 from benchmarks.table import median_and_range, ratios
 from benchmarks.traffic import STAGES, count_traffic, measure_wire
 from sharding.console import markdown_table

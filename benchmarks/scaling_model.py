@@ -15,8 +15,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.cases import CASES, Case
 from benchmarks.engines import FLOAT32, make_engine
-from benchmarks.step import CASES, Case
 from benchmarks.traffic import STAGES, Precision, Stage, Traffic, count_traffic
 from sharding.console import markdown_table
 from trainer.engine.deepspeed_config import forget_world

@@ -19,9 +19,9 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from benchmarks.cases import CASES, Case
 from benchmarks.engines import make_engine
 from benchmarks.processes import on_ranks
-from benchmarks.step import CASES, Case
 from trainer.config.engine import EngineConfig
 from trainer.engine.deepspeed_config import forget_world
 from trainer.ranks.fake import fake_world

@@ -4,12 +4,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from benchmarks.step import Case
+from benchmarks.cases import Case
 from benchmarks.traffic import STAGES, Stage, Traffic, count_traffic
 from tests.distributed.launcher import parent_context
 
 NUM_RANKS = 128
-TINY = Case(title="tiny", side=32, num_filters=4, num_downs=5, batch_size=1, unet="", target=0.0)
+TINY = Case(title="tiny", side=32, num_filters=4, num_downs=5, batch_size=1, generator="", target=0.0)
 
 
 def num_bytes_of_weights() -> int:

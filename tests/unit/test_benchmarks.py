@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.cases import CASES
 from benchmarks.incumbent import incumbent
-from benchmarks.step import CASES
 from trainer.ranks.world import lone_world
 
 OPTIONS = """
