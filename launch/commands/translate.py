@@ -19,6 +19,7 @@ from trainer.inference.own_labels import OwnLabels, check_own_labels, labels_of_
 from trainer.inference.plan import plan_translation, result_view, view_names
 from trainer.inference.shards.listing import Listing, is_shards, list_shards
 from trainer.pictures.kinds import result_suffix
+from trainer.ranks.collector import collector_paused
 from trainer.runs.opened import OpenRun, open_run
 from trainer.runs.rundir import RunDir
 
@@ -65,7 +66,8 @@ def _translated(
     checkpoint: Path | None,
     console: PlainConsole,
 ) -> "TranslationResult":
-    from trainer.inference.translate import translate_folder
+    with collector_paused():
+        from trainer.inference.translate import translate_folder
 
     return translate_folder(
         opened,

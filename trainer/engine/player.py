@@ -15,6 +15,7 @@ from trainer.config.optimizer import OptimizerConfig
 from trainer.engine.activations import recompute_activations
 from trainer.engine.compiled import compile_networks
 from trainer.engine.deepspeed_config import to_deepspeed
+from trainer.engine.eager_ddp import EagerDDP
 from trainer.engine.few_pixels import use_products
 from trainer.engine.frozen import trained
 from trainer.engine.instance_norm import keep_layout
@@ -80,8 +81,7 @@ class PlayerEngine:
 
         _prepare(player.networks, config, world)
         router = _Router(player.networks).to(world.device)
-        # DDP loads the compiler by itself.
-        is_eager = config.zero_stage == 0 and config.compile == "off" and world.size == 1
+        is_eager = config.zero_stage == 0 and config.compile == "off"
         stepper = make_optimizer(trained(router), optimizer, is_eager=is_eager)
         engine: Any
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
@@ -104,9 +104,9 @@ class PlayerEngine:
         take_over_scaling(engine, self.loss_scale)
         self._ddp: Any = None
         if config.zero_stage == 0:
-            self._use_own_reducer(router, world, dtype=dtype, bucket_size=config.reduce_bucket_size)
+            self._use_own_reducer(router, world, dtype=dtype, config=config)
 
-    def _use_own_reducer(self, router: _Router, world: World, *, dtype: torch.dtype, bucket_size: int) -> None:
+    def _use_own_reducer(self, router: _Router, world: World, *, dtype: torch.dtype, config: EngineConfig) -> None:
         """Let torch's DDP reduce gradients at ZeRO 0, overlapped with the backward pass.
 
         DeepSpeed's own all-reduce flattens and copies all gradients after the backward pass, with one rank too.
@@ -116,8 +116,9 @@ class PlayerEngine:
         router.to(memory_format=fastest_format(dtype, world.device))
         self.engine.enable_backward_allreduce = False
         if world.size > 1:
-            bucket_mb = bucket_size * torch.float32.itemsize / 2**20
-            self._ddp = DistributedDataParallel(router, forward_sync_buffers=False, bucket_cap_mb=bucket_mb or None)
+            bucket_mb = config.reduce_bucket_size * torch.float32.itemsize / 2**20
+            kind = EagerDDP if config.compile == "off" else DistributedDataParallel
+            self._ddp = kind(router, forward_sync_buffers=False, bucket_cap_mb=bucket_mb or None)
 
     def is_due(self, step: int) -> bool:
         """Whether it steps in step number `step` of the run, counted from 0."""
