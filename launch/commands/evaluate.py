@@ -63,9 +63,8 @@ def evaluate(options: EvaluateOptions) -> int:
     """Returns the exit status. Raises ConfigError or DatasetError with a message for the user."""
     if options.images != RUN:
         return _score_images(options)
-    run = RunDir(options.run)
-    opened = open_run(run, data_path=options.data_path)  # what is wrong is answered before torch is loaded
-    require_given(options.checkpoint, checkpoints=run.checkpoints)
+    opened = open_run(RunDir(options.run), data_path=options.data_path)  # mistakes are answered before torch is loaded
+    require_given(options.checkpoint, checkpoints=opened.run.checkpoints)
     check_scored(opened.subject, options.split or opened.subject.final_split)
     options.asked.check(opened.subject)
     wanted = opened.config.evaluate.asked_for(options.encoder, options.encoder_weights)
@@ -74,7 +73,7 @@ def evaluate(options: EvaluateOptions) -> int:
         from trainer.evaluation.evaluate import evaluate_run
         from trainer.reports.page import check_report, write_report
 
-    check_report(run)
+    check_report(opened.run)
     with progress_bars(console := make_console()) as new_bar:
         evaluate_run(
             opened,
@@ -89,8 +88,8 @@ def evaluate(options: EvaluateOptions) -> int:
             tell=new_bar("images"),
             hear=partial(_tell_wandb, opened, options.wandb),
         )
-    write_report(run)
-    console.print(f"report:   {run.report_file}")
+    write_report(opened.run)
+    console.print(f"report:   {opened.run.report_file}")
     return 0
 
 
