@@ -1,37 +1,46 @@
 """tyro without what only help needs, and without typeguard: a mistake on the command line is answered in half the time.
 
 tyro reads the docstrings of all sections for help that nobody asked for, by the source of each; and it asks typeguard
-for `Path | None`, though not for `Optional[Path]`, with asyncio and unittest behind it. It has no setting for either.
+for `Path | None`, though not for `Optional[Path]`, with asyncio and unittest behind it. It has no setting for either:
+two functions of its own are replaced, if it has them as in the version of the lock, which others may not install.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from tyro import _parsers, _resolver
-
-_asks_typeguard = _resolver.is_instance
+_parsers: Any = None
+_resolver: Any = None
+with suppress(ImportError):
+    _parsers, _resolver = (import_module(f"tyro.{name}") for name in ("_parsers", "_resolver"))
+_asks_typeguard = getattr(_resolver, "is_instance", None)
+_described = getattr(getattr(_parsers, "ParserSpecification", None), "from_callable_or_type", None)
 
 
 @contextmanager
 def quick_tyro(*, is_help: bool) -> Iterator[None]:
     """Within it command lines are read quickly. Messages stay as they are, help too, if `is_help` says that it is."""
+    if _asks_typeguard is None or _described is None:
+        yield
+        return
     specification = _parsers.ParserSpecification
-    described = specification.from_callable_or_type
     _resolver.is_instance = fits
     if not is_help:
-        specification.from_callable_or_type = staticmethod(_undescribed(described))
+        specification.from_callable_or_type = staticmethod(_undescribed(_described))
     try:
         yield
     finally:
         _resolver.is_instance = _asks_typeguard
-        specification.from_callable_or_type = staticmethod(described)
+        specification.from_callable_or_type = staticmethod(_described)
 
 
 def _undescribed(described: Callable[..., Any]) -> Callable[..., Any]:
     def undescribed(*arguments: Any, **options: Any) -> Any:
-        return described(*arguments, **{**options, "description": ""})  # of a section; options keep theirs, for errors
+        if "description" in options:
+            options["description"] = ""  # of a section; options keep theirs, for errors
+        return described(*arguments, **options)
 
     return undescribed
 
@@ -47,4 +56,5 @@ def fits(kind: Any, value: Any) -> bool:
         return all(map(fits, within, value))
     if origin is dict and isinstance(value, dict):
         return all(fits(within[0], key) and fits(within[1], each) for key, each in value.items())
+    assert _asks_typeguard is not None
     return _asks_typeguard(kind, value)

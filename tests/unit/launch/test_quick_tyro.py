@@ -86,3 +86,17 @@ def test_help_after_a_mistake_describes_sections(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     assert "Which two views of which data set" in capsys.readouterr().out
+
+
+def test_another_version_of_tyro_is_left_as_it_is() -> None:
+    program = """
+import tyro
+from tyro import _parsers, _resolver
+del _resolver.is_instance
+described = _parsers.ParserSpecification.from_callable_or_type
+from launch.quick_tyro import quick_tyro
+with quick_tyro(is_help=False):
+    assert _parsers.ParserSpecification.from_callable_or_type == described
+    assert not hasattr(_resolver, "is_instance")
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
