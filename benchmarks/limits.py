@@ -212,7 +212,8 @@ def main(*, num_steps: int = 5, num_threads: int = 0, methods: bool = True, out:
     if num_threads:
         torch.set_num_threads(num_threads)
     lines = ["# How near the limit a step is", "", describe_machine("torch", "deepspeed"), ""]
-    lines += [f"Command: `{command_line('benchmarks.limits')}`; {torch.get_num_threads()} threads."]
+    lines += [f"Command: `{command_line('benchmarks.limits')}`; threads: {torch.get_num_threads()}.", ""]
+    lines += ["Why a step is no nearer: [docs/log.md](../docs/log.md), of 2026-11-30."]
     for case in (*CASES, CYCLEGAN):
         lines += case_report(case, world, num_steps=num_steps)
     if methods:
