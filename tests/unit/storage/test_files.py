@@ -28,8 +28,8 @@ def test_a_link_under_a_name_of_ours_leads_nowhere(tmp_path: Path, victim: Path,
 
 
 def test_a_temporary_name_that_is_taken_is_not_written_through(tmp_path: Path, victim: Path, monkeypatch) -> None:
-    monkeypatch.setattr(files.secrets, "token_hex", lambda num: "guessed")
-    (tmp_path / files.TEMPORARY.format("guessed")).symlink_to(victim)
+    monkeypatch.setattr(files.os, "urandom", lambda num: b"guessed")
+    (tmp_path / files.TEMPORARY.format(b"guessed".hex())).symlink_to(victim)
     with pytest.raises(FileExistsError):
         write_atomically(tmp_path / "report.html", b"a stranger's")
     assert victim.read_text() == "the user's"
