@@ -1,11 +1,12 @@
-"""The survey's applications on a user's own photos, 128 px, one GPU. As they stand here, not yet run.
+"""The survey's applications on a user's own photos, 128 px, one GPU; each was run smaller and shorter than it is here.
 
-Small and short (64 px, narrower networks, 0.6 to 40 kimg) on two busy cores of an AMD EPYC: -aerial2map 23.34 dB in
+Small and short (64 px, narrower networks, 0.6 to 40 kimg) on two busy cores: -aerial2map 23.34 dB in
 208 s (mean image 22.11), -map2aerial 17.89 in 189 s (18.36), -edges2photo 13.35 in 140 s (13.89; shoes 13.18 in 152 s,
 10.75), -sketch2photo 18.87 in 175 s (12.20), -street-labels2photo 16.76 in 193 s (15.65), -street-photo2labels pixel
 accuracy 0.673 in 9 min (commonest class 0.616); there and back -object-transfer 20.84 dB in 20 min, -season 16.32 in
-3 min, -day2night 19.70 in 6 min, -painting-style 20.20 in 6 min; -glasses read in 0.41 of the faces that got them in
-7 min (0.10 of the same before), -hair in 1.00 (0.00) in 10 min, -smile in 0.26 (0.19) in 9 min; -age the wanted group
+3 min, -day2night 19.70 in 6 min, -painting-style 20.20 in 6 min, -from-paintings 22.32 in 4 min;
+-object-transfer-fastcut in 5 min, looked at; -glasses read in 0.41 of the faces that got them in 7 min (0.10 before),
+-hair in 1.00 (0.00) in 10 min, -smile in 0.26 (0.19) in 9 min; -age the wanted group
 read in 0.22 in 29 min (chance 0.10), -gender the wanted one read in 0.76 in 8 min (chance 0.50). Flags, data and what
 the pictures show are in `docs/methods.md`. That -aerial2map is of the preset as it was: now, at 128 px with 32
 filters, it has 24.8 dB after 13.2 kimg of 946 pairs, for 23.1; 18 min on one thread of an Intel Xeon with AMX.
