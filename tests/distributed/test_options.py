@@ -11,7 +11,6 @@ import pytest
 from tests.distributed.launcher import run_ranks
 from tests.distributed.options import (
     CLIPPED,
-    NUM_STEPS,
     STAGES,
     Options,
     Outcome,
@@ -28,7 +27,7 @@ from trainer.ranks.world import World
 
 pytestmark = pytest.mark.slow
 
-HUGE_SCALE = 2.0**19
+HUGE_SCALE, SCALED_STEPS = 2.0**20, 8
 """The first steps of both players overflow, and not all steps do."""
 CASES: dict[str, Options] = {
     **{
@@ -54,9 +53,9 @@ def skip_steps(world: World, folder: Path) -> dict[int, list[Any]]:
         options = {"precision": "fp16", "zero_stage": stage, "initial_loss_scale": HUGE_SCALE}
         engine = make_engine(options, world)
         states = [(engine.loss_scales(), whole_weights(engine))]
-        train(engine, range(NUM_STEPS))
+        train(engine, range(SCALED_STEPS))
         states.append((engine.loss_scales(), whole_weights(engine)))
-        train(engine, range(NUM_STEPS, NUM_STEPS + 1), poisoned=NUM_STEPS)
+        train(engine, range(SCALED_STEPS, SCALED_STEPS + 1), poisoned=SCALED_STEPS)
         states.append((engine.loss_scales(), whole_weights(engine)))
         engine.save(folder / f"skipping-{stage}")
         again = make_engine(options, world)
@@ -109,7 +108,7 @@ def test_steps_that_overflow_are_skipped_by_all_ranks_and_counted(stage: int, ra
     (_, first), (trained, after), (poisoned, kept), (loaded, read) = told[0]
     for player in ("generator", "discriminator"):
         skipped = trained[f"skipped_steps/{player}"]
-        assert 1 <= skipped < NUM_STEPS
+        assert 1 <= skipped < SCALED_STEPS
         assert trained[f"scale/{player}"] == HUGE_SCALE / 2**skipped
         assert poisoned[f"skipped_steps/{player}"] == skipped + 1
     assert min(largest_difference(first, after).values()) > 10 * CLOSE

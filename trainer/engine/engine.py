@@ -168,7 +168,7 @@ class Engine:
 
     def _networks_for(self, player: PlayerEngine) -> Networks:
         calls = self._plain | {name: self._training[name] for name in player.networks}
-        joins = self.dtype != torch.float32  # in which nothing is cast
+        joins = self.dtype != torch.float32 and self.zero_stage < 3  # see `joins_calls`
         return Networks(calls, self._modules, plain=self._plain, mean_over_ranks=mean_over_ranks, joins_calls=joins)
 
     @contextlib.contextmanager

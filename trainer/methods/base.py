@@ -27,7 +27,8 @@ class Networks(Mapping[str, Network]):
         plain: each network as it is to be called where its weights take no gradient; `calls` unless given.
         mean_over_ranks: a tensor to its mean over all processes that train together; one process has its own.
         joins_calls: whether `each` may give a network several batches at once: faster where its weights are cast at
-            each call; gradients are sums in another order.
+            each call; gradients are sums in another order. Not at ZeRO 3, where a network that is called once in a step
+            which is then skipped keeps its gathered weights, in 16 bits, and whoever asks for weights gets those.
     """
 
     def __init__(
