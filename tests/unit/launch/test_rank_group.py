@@ -180,7 +180,8 @@ def test_one_signal_and_its_echo_let_the_ranks_save(start, tmp_path: Path, numbe
     launcher = start("train(save_s=0.3)", settle_s=PATIENCE_S)
     ranks = ready(tmp_path, 0, 1)
     for process in (launcher, launcher, *ranks):  # a batch system signals all, a closed terminal does it twice
-        process.send_signal(number)
+        with contextlib.suppress(psutil.NoSuchProcess):  # on a busy machine a rank has saved before its turn
+            process.send_signal(number)
         time.sleep(0.05)
     assert status(launcher, tmp_path) == (STOPPED, "")
     assert {path.name for path in tmp_path.glob("saved-*")} == {"saved-0", "saved-1"}
