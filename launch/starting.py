@@ -16,11 +16,14 @@ from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject, describe_watched
 from trainer.evaluation.judges.asked import check_fcn
 from trainer.evaluation.scores import check_kept_score
-from trainer.runs.config import RunConfig, config_from_dict, config_to_dict
+from trainer.runs.config import RunConfig, changed, config_from_dict, config_to_dict, flatten
 from trainer.runs.origin import origin_of
 from trainer.runs.preset_file import preset_title
 from trainer.runs.rundir import RunDir
 from trainer.runs.task import check_task
+
+_MOST_TOLD = 3
+"""Settings that a message names."""
 
 
 def check_dataset(config: RunConfig) -> Subject:
@@ -107,6 +110,26 @@ def same_origin(run: RunDir, source: Path | None) -> bool:
     """Whether a run began with the weights that are asked for now. Raises ConfigError if its run.json is damaged."""
     origin = origin_of(run.record())
     return (None if origin is None else origin.path) == (None if source is None else source.absolute())
+
+
+def require_same_config(run: RunDir, config: RunConfig, *, field: str) -> None:
+    """Raise ConfigError, which names the first settings that are others, unless a run was started with just these.
+
+    Args:
+        field: of the command line, that led to the run.
+    """
+    if same_config(run, config):
+        return
+    try:
+        before = run.config()
+    except ConfigError as error:
+        what = f"was begun by another version ({error}); move it away."
+        raise ConfigError(field, str(run.path), what) from error
+    there, here = flatten(config_to_dict(before)), changed(config, since=before)
+    told = [f"{path} = {there.get(path)!r}, and not {value!r}" for path, value in here.items()]
+    more = f", and {len(told) - _MOST_TOLD} more" * (len(told) > _MOST_TOLD)
+    what = f"was begun with other settings: {'; '.join(told[:_MOST_TOLD])}{more}. Move it away, or give another folder."
+    raise ConfigError(field, str(run.path), what)
 
 
 def same_config(run: RunDir, config: RunConfig) -> bool:

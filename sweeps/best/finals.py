@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from launch.ranks.interpreter import module_command
-from launch.starting import same_config
+from launch.starting import require_same_config
 from sharding.console import make_console, markdown_table, markdown_text
 from sharding.storage.files import write_atomically
 from sweeps.one_by_one import run_to_end, was_stopped
@@ -18,7 +18,6 @@ from sweeps.spaces.overrides import Overrides, apply
 from sweeps.table import score_names, show_overrides
 from sweeps.tables.show import cell
 from sweeps.trials import in_group
-from trainer.config.errors import ConfigError
 from trainer.runs.config import RunConfig
 from trainer.runs.opened import open_run
 from trainer.runs.preset_file import write_preset_file
@@ -89,11 +88,10 @@ def _finish(run: RunDir, contender: _Contender, number: int, sweep: Sweep, *, nu
         file = run.path.with_suffix(".json")
         write_preset_file(file, config, about=f"{contender.name}: {contender.changes}")
         arguments = [str(file), "--name", run.path.name, "--runs", str(run.path.parent)]
-    elif not same_config(run, config):
-        raise ConfigError("sweep", str(run.path), "was begun with other settings; move it away.")
-    elif run.is_finished(open_run(run).subject.final_split):
-        return 0
     else:
+        require_same_config(run, config, field="sweep")
+        if run.is_finished(open_run(run).subject.final_split):
+            return 0
         arguments = ["--resume", str(run.path)]
     start = sweep.folder if sweep.folder.is_dir() else Path.cwd()  # relative paths of the configuration begin there
     return run_to_end(module_command("launch.cli", "train", *arguments, "--num-procs", str(num_procs)), folder=start)

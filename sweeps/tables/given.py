@@ -1,5 +1,6 @@
-"""What a user gives for tables whose rows are trained on data of their own: the data set, its views, a judge."""
+"""What a user gives for a table whose rows are trained on data of their own: the data set, its views, a judge."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -7,24 +8,81 @@ from typing import Annotated
 import tyro
 
 from launch.starting import check_dataset
+from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest
-from sweeps.tables.papers import PaperRow, Table
+from sharding.storage.place import Place
+from sweeps.tables.papers import CLASS_SCORES, IMAGE_SCORES, PaperRow, Table
 from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
+from trainer.data.subject import Subject
 from trainer.evaluation.judges.asked import Asked
+from trainer.evaluation.scores import find_key
 from trainer.runs.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnData:
+    """A data set of the user's, as all rows of a table see it."""
+
+    path: Place
+    view_a: str
+    view_b: str
+    shows_classes: bool
+    """Whether targets show classes in flat colours, so that translations can be read."""
+    size: int | None
+    """Height and width in pixels; the presets' own if None."""
+
+    @property
+    def name(self) -> str:
+        """Of the data set: the last part of its place."""
+        path = self.path
+        return (path.resolve().name if isinstance(path, Path) else str(path).rpartition("/")[2]) or "data"
+
+    def scored(self, table: Table) -> Table:
+        """The table with the scores that the data have."""
+        if table.makes is not None:
+            return table
+        own = {title: key for title, key in table.scores.items() if "classes" not in find_key(key).needs}
+        return replace(table, scores=CLASS_SCORES if self.shows_classes else own | IMAGE_SCORES)
+
+    def applied(self, table: Table, row: PaperRow, config: RunConfig) -> tuple[RunConfig, list[str]]:
+        """A row's configuration on these data, and the arguments that make it of the preset's.
+
+        Args:
+            table: as `scored` gives it.
+        """
+        data = replace(config.data, path=self.path, view_a=self.view_a, view_b=self.view_b)
+        arguments = ["--data.path", str(self.path), "--data.view-a", self.view_a, "--data.view-b", self.view_b]
+        # A table has scores of the end alone, and CoGAN's take longer than its training.
+        evaluate, arguments = replace(config.evaluate, period_kimg=0.0), [*arguments, "--evaluate.period-kimg", "0"]
+        if table.encoders:
+            evaluate, arguments = replace(evaluate, encoded="end"), [*arguments, "--evaluate.encoded", "end"]
+        if self.size is not None:
+            data = replace(data, load_size=self.size, crop_size=self.size)
+            arguments += ["--data.load-size", str(self.size), "--data.crop-size", str(self.size)]
+        for name, value in row.method.items():
+            arguments += [f"--method.{name.replace('_', '-')}", str(value)]
+        method = replace(config.method, **row.method)
+        return replace(config, data=data, method=method, evaluate=evaluate), arguments
+
+
+@dataclass(frozen=True, kw_only=True)
 class Given:
-    """For tables on data of your own; the others have theirs."""
+    """For tables on data of your own. Some have data of theirs, the embedded earth, if none are given."""
 
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
-    """Data set with photos and the classes of their pixels, on which all rows of the table are trained."""
+    """Data set of pairs on which all rows of the table are trained: photos and the classes of their pixels for tables
+    that are judged by classes alone, any two views for the others."""
+    view_a: Annotated[str | None, tyro.conf.arg(name="data.view-a")] = None
+    """Its view that rows translate. Of a data set of two views the first if neither is given; of tables of photos and
+    classes, see the next two."""
+    view_b: Annotated[str | None, tyro.conf.arg(name="data.view-b")] = None
+    """Its view that rows make; likewise the second."""
     view_photo: str | None = None
-    """Its view of photos; the only one that shows no classes if not given."""
+    """Its view of photos, where the table knows what is made of what; the only one that shows no classes if not
+    given."""
     view_labels: str | None = None
     """Its view of labels; if not given, the only one in flat colours, or, without such, of class numbers."""
     size: AtLeastOne | None = None
@@ -34,6 +92,25 @@ class Given:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    def open(self, table: Table, *, name: str) -> OwnData | None:
+        """What all rows see of the data that are given; None of a table that is trained on its own.
+
+        Raises:
+            ConfigError: something is missing, or no matter of the table; it is not known which views are meant.
+            DatasetError: there is no data set.
+        """
+        self._refuse(table, name=name)
+        if self.data_path is None:
+            return None
+        manifest = read_manifest(self.data_path)
+        if manifest.kind != "paired":
+            what = f"its images are of no pairs, and {name} compares each translation with its truth; give pairs."
+            raise ConfigError("data.path", str(self.data_path), what)
+        view_a, view_b = self._roles(table, manifest.views) if table.makes else self._two(manifest.views)
+        target = manifest.views[view_b]
+        shows_classes = bool(manifest.classes) and (target.renders_classes or target.content == "classes")
+        return OwnData(path=self.data_path, view_a=view_a, view_b=view_b, shows_classes=shows_classes, size=self.size)
 
     def check(self, table: Table, configs: list[RunConfig], *, name: str, trains: bool) -> None:
         """Find out before any training whether all rows can be trained, and judged.
@@ -45,11 +122,13 @@ class Given:
         Raises:
             ConfigError, DatasetError: they cannot; `fcn` is no network's, or knows other classes than the data.
         """
-        if table.makes is None:
+        if self.data_path is None:
             return
         subjects = [check_dataset(config) for config in configs]
-        if not table.by_fcn or not trains:
-            return
+        if table.by_fcn and trains:
+            self._check_judge(subjects, name=name)
+
+    def _check_judge(self, subjects: list[Subject], *, name: str) -> None:
         if self.fcn is None:
             raise ConfigError("fcn", None, f"{name} scores photos by one; make it with `diptych fcn train`.")
         for subject in subjects:
@@ -59,58 +138,63 @@ class Given:
         subject = subjects[0]
         open_fcn(self.fcn, subject.manifest.classes, data=str(subject.data.path))
 
-    def fits(self, table: Table, *, name: str) -> None:
+    def _refuse(self, table: Table, *, name: str) -> None:
         """Raises ConfigError for what is missing, or is no matter of the table."""
-        values = ("data.path", self.data_path), ("view_photo", self.view_photo), ("view_labels", self.view_labels)
-        others = [("size", self.size), ("fcn", self.fcn)]
-        wrong = [*values, *others] if table.makes is None else [] if table.by_fcn else others[1:]
-        for field, value in wrong:
-            if value is not None:
-                raise ConfigError(field, str(value), f"is nothing that the table {name} asks for; leave it out.")
-        if table.makes is not None and self.data_path is None:
+        roles, views = ("view_photo", "view_labels"), ("view_a", "view_b")
+        no_matter = (*(roles if table.makes is None else views), *([] if table.by_fcn else ["fcn"]))
+        for field in no_matter:
+            if (value := getattr(self, field)) is not None:
+                remedy = f"name views by {_listed(views if field in roles else roles)}." * (field != "fcn")
+                raise ConfigError(_NAMES.get(field, field), str(value), _no_matter(name, remedy))
+        if self.data_path is not None:
+            return
+        if table.makes is not None:
             remedy = "give a data set of photos and the classes of their pixels (docs/data.md)."
             raise ConfigError("data.path", None, f"{name} is trained on data of your own: {remedy}")
+        for field in (*views, "size"):
+            if (value := getattr(self, field)) is not None:
+                what = "is of data of your own: give --data.path with it, or leave it out."
+                raise ConfigError(_NAMES.get(field, field), str(value), what)
 
-    def applied(self, table: Table, row: PaperRow, config: RunConfig) -> tuple[RunConfig, list[str]]:
-        """A row's configuration on these data, and the arguments that make it of the preset's.
-
-        Raises ConfigError if it is not known which views are meant, DatasetError if there is no data set.
-        """
-        if table.makes is None or self.data_path is None:
-            return config, []
-        photo, labels = self._views()
-        view_a, view_b = (labels, photo) if table.makes == "photos" else (photo, labels)
-        data = replace(config.data, path=self.data_path, view_a=view_a, view_b=view_b)
-        arguments = ["--data.path", str(self.data_path), "--data.view-a", view_a, "--data.view-b", view_b]
-        # A table has scores of the end alone, and CoGAN's take longer than its training.
-        evaluate, arguments = replace(config.evaluate, period_kimg=0.0), [*arguments, "--evaluate.period-kimg", "0"]
-        if self.size is not None:
-            data = replace(data, load_size=self.size, crop_size=self.size)
-            arguments += ["--data.load-size", str(self.size), "--data.crop-size", str(self.size)]
-        for name, value in row.method.items():
-            arguments += [f"--method.{name.replace('_', '-')}", str(value)]
-        method = replace(config.method, **row.method)
-        return replace(config, data=data, method=method, evaluate=evaluate), arguments
-
-    def _views(self) -> tuple[str, str]:
-        """Of photos and of labels."""
-        assert self.data_path is not None
-        views = read_manifest(self.data_path).views
+    def _roles(self, table: Table, views: Mapping[str, View]) -> tuple[str, str]:
+        """What is translated, and what is made of it, by what views show."""
         colored = [name for name, view in views.items() if view.renders_classes]
         numbers = [name for name, view in views.items() if view.content == "classes"]
         photos = [name for name in views if name not in (*colored, *numbers)]
-        return (
-            self._chosen("view_photo", self.view_photo, photos, known=[*views]),
-            self._chosen("view_labels", self.view_labels, colored or numbers, known=[*views]),
-        )
+        photo = self._chosen("view_photo", fitting=photos, known=views)
+        labels = self._chosen("view_labels", fitting=colored or numbers, known=views)
+        return (labels, photo) if table.makes == "photos" else (photo, labels)
 
-    def _chosen(self, field: str, asked: str | None, fitting: list[str], *, known: list[str]) -> str:
+    def _two(self, views: Mapping[str, View]) -> tuple[str, str]:
+        """Any two views: those that are given, or the first and the second of two."""
+        names = [*views] if len(views) == 2 else []
+        view_a = self._chosen("view_a", fitting=[name for name in names if name != self.view_b][:1], known=views)
+        view_b = self._chosen("view_b", fitting=[name for name in names if name != view_a], known=views)
+        if view_a == view_b:
+            raise ConfigError("data.view_b", view_b, f"is data.view_a, too: rows would copy. Of {[*views]} name two.")
+        return view_a, view_b
+
+    def _chosen(self, field: str, *, fitting: list[str], known: Mapping[str, View]) -> str:
+        asked: str | None = getattr(self, field)
         listed = f"{self.data_path} has the views {', '.join(known)}"
         if asked is not None and asked not in known:
-            raise ConfigError(field, asked, f"{listed}.")
+            raise ConfigError(_NAMES.get(field, field), asked, f"{listed}.")
         if asked is None and len(fitting) != 1:
-            raise ConfigError(field, None, f"{listed}, of which {len(fitting)} fit; name the one that is meant.")
+            fit = f", of which {len(fitting)} fit" if field not in _NAMES else ""
+            raise ConfigError(_NAMES.get(field, field), None, f"{listed}{fit}; name the one that is meant.")
         return asked or fitting[0]
+
+
+_NAMES = {"view_a": "data.view_a", "view_b": "data.view_b"}
+"""Fields as the configuration calls them."""
+
+
+def _listed(fields: tuple[str, ...]) -> str:
+    return " and ".join(f"--{_NAMES.get(field, field).replace('_', '-')}" for field in fields)
+
+
+def _no_matter(name: str, remedy: str) -> str:
+    return f"is nothing that the table {name} asks for; {remedy or 'leave it out.'}"
 
 
 NOTHING = Given()

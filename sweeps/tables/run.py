@@ -10,20 +10,20 @@ import tyro
 
 from launch.embedded import ensure_dataset
 from launch.ranks.interpreter import module_command
-from launch.starting import new_subject, same_config
+from launch.starting import new_subject, require_same_config
 from sharding.console import make_console
 from sharding.storage.files import write_atomically
 from sweeps.one_by_one import run_to_end, was_stopped
-from sweeps.tables.given import NOTHING, Given
+from sweeps.tables.asked import AskedRun, notes_of
+from sweeps.tables.given import NOTHING, Given, OwnData
 from sweeps.tables.papers import TABLES, PaperRow, Table, find_table
-from sweeps.tables.show import TIME, WIDTH, markdown, show_table
+from sweeps.tables.picture import draw_table
+from sweeps.tables.show import WIDTH, markdown, show_table
 from sweeps.tables.studies import STUDY_TABLES, study_table_command
 from trainer.config.bounds import AtLeastOne
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
-from trainer.monitoring.metrics_file import read_metrics
 from trainer.presets import load_preset
-from trainer.runs.config import RunConfig
 from trainer.runs.rundir import RunDir
 
 _console = make_console()
@@ -41,7 +41,8 @@ class TableOptions:
     kimg: float | None = None
     """Thousands of images of each run; the presets' own if not given."""
     runs: Path = Path("runs")
-    """Folder of all runs: those of this table are in TABLE/ inside it."""
+    """Folder of all runs: those of this table are in TABLE/ inside it; on data of your own in TABLE-DATA/, called as
+    the data set."""
     seeds: AtLeastOne = 1
     """Runs of each row: with the preset's own seed, 0, then 1, 2, ... What there is of an earlier call is kept."""
     rows: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class TableOptions:
     num_procs: int = 0
     """Ranks on this machine; 0 is one for each GPU, or one on the CPU."""
     show: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Train nothing: print what there is."""
+    """Train nothing: print what there is, and draw it."""
     given: Annotated[Given, tyro.conf.arg(name="")] = NOTHING
 
     def __post_init__(self) -> None:
@@ -67,15 +68,19 @@ def table_command(argv: list[str]) -> int:
             "table", options.table, "trains nothing: `diptych table NAME STUDY...`, with no more options."
         )
     table = find_table(options.table)
-    options.given.fits(table, name=options.table)
-    folder = options.runs / options.table
+    own = options.given.open(table, name=options.table)
+    table = table if own is None else own.scored(table)
+    folder = options.runs / (options.table if own is None else f"{options.table}-{own.name}")
     chosen = _chosen(table, options.rows)
-    asked = [_asked(table, row, number, options=options) for number in range(options.seeds) for row in table.rows]
+    seeds = range(options.seeds)
+    asked = [
+        _asked(table, row, number, own=own, folder=folder, options=options) for number in seeds for row in table.rows
+    ]
     due = [] if options.show else [one for one in asked if one.row in chosen]
     options.given.check(table, [one.config for one in asked], name=options.table, trains=not options.show)
     failed = []
     for one in due:
-        status = _finish(one, table, folder=folder, options=options)
+        status = _finish(one, table, options=options)
         if was_stopped(status):
             return status  # told to stop
         failed += [one.name] * (status != 0)
@@ -95,34 +100,27 @@ def _chosen(table: Table, names: Sequence[str]) -> Sequence[PaperRow]:
     return [known[name.casefold()] for name in names] or table.rows
 
 
-def _print(table: Table, asked: Sequence["_Asked"], *, folder: Path, seeds: int) -> None:
+def _print(table: Table, asked: Sequence[AskedRun], *, folder: Path, seeds: int) -> None:
     scores: dict[str, list[Mapping[str, float]]] = {row.preset: [] for row in table.rows}
     for one in asked:
-        scores[one.row.preset] += _read(one, folder=folder)
-    notes = dict.fromkeys(note for one in asked if (note := _judged(one, folder=folder)))
-    shown = show_table(table, scores, seeds=seeds)
+        scores[one.row.preset] += one.scores()
+    notes = notes_of(table, asked)
+    shown = show_table(table, scores, seeds=seeds, notes=notes)
     make_console(width=max(_console.width, WIDTH), soft_wrap=False).print(shown)
-    if folder.is_dir():
-        write_atomically(folder / "table.md", markdown(table, scores, seeds=seeds, notes=[*notes]).encode())
-        _console.print(f"written to {folder / 'table.md'}")
+    if not folder.is_dir():
+        return
+    picture = draw_table(asked, folder / "table.png", console=_console)
+    text = markdown(table, scores, seeds=seeds, notes=notes, picture=picture.name if picture else None)
+    write_atomically(folder / "table.md", text.encode())
+    _console.print(f"written to {folder / 'table.md'}" + (f", {picture}" if picture else ""))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """A row's run."""
-
-    row: PaperRow
-    name: str
-    """Of its folder: the first is called as the preset."""
-    config: RunConfig
-    arguments: list[str]
-    """That make the configuration of the preset."""
-    split: str
-    """Whose scores stand in the table."""
-
-
-def _asked(table: Table, row: PaperRow, number: int, *, options: TableOptions) -> _Asked:
-    config, arguments = options.given.applied(table, row, load_preset(row.preset))
+def _asked(
+    table: Table, row: PaperRow, number: int, *, own: OwnData | None, folder: Path, options: TableOptions
+) -> AskedRun:
+    config, arguments = load_preset(row.preset), []
+    if own is not None:
+        config, arguments = own.applied(table, row, config)
     if options.kimg is not None:
         config = replace(config, train=replace(config.train, total_kimg=options.kimg))
         arguments += ["--train.total-kimg", str(options.kimg)]
@@ -130,47 +128,31 @@ def _asked(table: Table, row: PaperRow, number: int, *, options: TableOptions) -
         seed = config.train.seed + number
         config = replace(config, train=replace(config.train, seed=seed))
         arguments += ["--train.seed", str(seed)]
-    name = f"{row.preset}-seed{number}" if number else row.preset
-    split = "test" if table.makes is None else new_subject(config).final_split
-    return _Asked(row=row, name=name, config=config, arguments=arguments, split=split)
+    run = RunDir(folder / (f"{row.preset}-seed{number}" if number else row.preset))
+    split = "test" if own is None else new_subject(config).final_split
+    return AskedRun(row=row, run=run, config=config, arguments=arguments, split=split)
 
 
-def _read(one: _Asked, *, folder: Path) -> list[Mapping[str, float]]:
-    """Scores and time of the run, if it has been scored."""
-    run = RunDir(folder / one.name)
-    scored = run.evaluations().get(one.split)
-    if scored is None:
-        return []
-    times = [line[TIME] for line in read_metrics(run.metrics_file) if TIME in line]
-    return [scored["scores"] | ({TIME: max(times)} if times else {})]
-
-
-def _judged(one: _Asked, *, folder: Path) -> str:
-    """By which network the run was judged, and how; empty if it was not."""
-    return RunDir(folder / one.name).evaluations().get(one.split, {}).get("notes", {}).get("fcn", "")
-
-
-def _finish(one: _Asked, table: Table, *, folder: Path, options: TableOptions) -> int:
+def _finish(one: AskedRun, table: Table, *, options: TableOptions) -> int:
     """Train a row, from where it was stopped, and judge it. Returns the exit status of what did not succeed, or 0."""
-    run = RunDir(folder / one.name)
-    arguments = one.arguments
+    run, arguments = one.run, one.arguments
     if not run.run_file.is_file():
         ensure_dataset(one.config.data.path)
-        arguments = [one.row.preset, "--name", one.name, "--runs", str(folder), *arguments]
-    elif not same_config(run, one.config):
-        raise ConfigError("runs", str(run.path), "was begun with other settings than this row has; move it away.")
-    elif run.is_finished(one.split):
-        return _judge(run, one, options.given.fcn) if table.by_fcn else 0
+        arguments = [one.row.preset, "--name", one.name, "--runs", str(run.path.parent), *arguments]
     else:
+        require_same_config(run, one.config, field="runs")
+        if run.is_finished(one.split):
+            return _judge(one, options.given.fcn) if table.by_fcn else 0
         arguments = ["--resume", str(run.path)]
     _console.rule(f"{one.row.title}: {one.name}")
     status = run_to_end(module_command("launch.cli", "train", *arguments, "--num-procs", str(options.num_procs)))
-    return _judge(run, one, options.given.fcn) if table.by_fcn and status == 0 else status
+    return _judge(one, options.given.fcn) if table.by_fcn and status == 0 else status
 
 
-def _judge(run: RunDir, one: _Asked, fcn: Path | None) -> int:
+def _judge(one: AskedRun, fcn: Path | None) -> int:
     """FCN scores of a finished run, unless it has those of this network. Returns the exit status."""
     assert fcn is not None
-    if hashlib.sha256(fcn.read_bytes()).hexdigest()[:12] in _judged(one, folder=run.path.parent):
+    if hashlib.sha256(fcn.read_bytes()).hexdigest()[:12] in one.judged:
         return 0
-    return run_to_end(module_command("launch.cli", "evaluate", str(run.path), "--split", one.split, "--fcn", str(fcn)))
+    command = ["evaluate", str(one.run.path), "--split", one.split, "--fcn", str(fcn)]
+    return run_to_end(module_command("launch.cli", *command))

@@ -180,32 +180,47 @@ def translations(
     Noise follows from the sample. What depends on chance, or on what else is in a batch, is made one image at a time.
     """
 
-    def by_itself(predict: Images) -> Images:
-        def run(batch: Batch) -> Tensor:
-            with seeded(passes.seed, "evaluate", *batch.keys, device=passes.world.device):
-                return predict(batch)
-
-        return lambda batch: torch.cat([run(batch.row(place)) for place in range(len(batch.b))])
-
-    at_once: Callable[[Images], Images] = (lambda predict: predict) if is_of_each_image(translator) else by_itself
     contestants = []
     metrics = make_metrics(view, met=met, judges=judges)
     if isinstance(translator.method, Translates) and metrics.any:
         side: Side = "together" if passes.subject.knows_truth or metrics.pairs else "inputs"
-        predict = keep(at_once(lambda batch: translator.translate(batch.a)), side)
+        predict = keep(translated(translator, passes), side)
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=metrics))
     drawn = make_metrics(view, met=met, drawn=True)
     if isinstance(translator.method, Samples) and drawn.any:
-        predict = by_itself(lambda batch: translator.sample(len(batch.b), batch.label))
+        predict = _by_itself(lambda batch: translator.sample(len(batch.b), batch.label), passes)
         contestants.append(Contestant(prefix="eval", predict=predict, metrics=drawn, draws=True))
     if isinstance(translator.method, TranslatesBack):
         view_a = ScoredView(eight_bits=passes.subject.view_a.dtype == "uint8")
         for name, trip in _trips(translator, knows_truth=passes.subject.knows_truth).items():
             of_trip = Metrics(pairs=[make_psnr(view_a, name=name)])
             contestants.append(
-                Contestant(prefix="eval", predict=at_once(trip), metrics=of_trip, truth=lambda batch: batch.a)
+                Contestant(
+                    prefix="eval",
+                    predict=_of_each_image(trip, translator, passes),
+                    metrics=of_trip,
+                    truth=lambda batch: batch.a,
+                )
             )
     return contestants
+
+
+def translated(translator: Translator, passes: Passes) -> Images:
+    """Translations as they are scored."""
+    return _of_each_image(lambda batch: translator.translate(batch.a), translator, passes)
+
+
+def _of_each_image(predict: Images, translator: Translator, passes: Passes) -> Images:
+    """What depends on nothing but each image: not on chance, nor on what else is in a batch."""
+    return predict if is_of_each_image(translator) else _by_itself(predict, passes)
+
+
+def _by_itself(predict: Images, passes: Passes) -> Images:
+    def run(batch: Batch) -> Tensor:
+        with seeded(passes.seed, "evaluate", *batch.keys, device=passes.world.device):
+            return predict(batch)
+
+    return lambda batch: torch.cat([run(batch.row(place)) for place in range(len(batch.b))])
 
 
 def _trips(translator: Translator, *, knows_truth: bool) -> dict[str, Images]:

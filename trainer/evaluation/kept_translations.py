@@ -57,6 +57,7 @@ class KeptTranslations:
             "seed": passes.seed,
             "held_out": dict(opened.subject.held_out),
             "split": split,
+            "places": passes.places,
             "usage": asdict(usage),
             "device": passes.world.device.type,
             "torch": torch.__version__,

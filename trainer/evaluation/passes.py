@@ -25,6 +25,8 @@ class Passes:
     seed: int
     """Of the run: noise of methods follows from it and the sample."""
     world: World
+    places: tuple[int, ...] | None = None
+    """In the stored order, ascending: these images alone, one at a time, with a and b together."""
 
     def images(self, side: Side, split: str, *, singly: bool = False) -> Iterator[Batch]:
         """This rank's share: of inputs or targets all, each as a and b of its batch, at the size of `together`.
@@ -32,9 +34,9 @@ class Passes:
         Args:
             singly: in batches of one, where each takes so long that people want to hear of it.
         """
-        batch_size = 1 if singly else self._at_once
+        batch_size = 1 if singly or self.places is not None else self._at_once
         if side == "together":
-            return split_images(self.subject, split=split, world=self.world, batch_size=batch_size)
+            return split_images(self.subject, split=split, world=self.world, batch_size=batch_size, places=self.places)
         view = self._views(side)[0]
         return side_images(self.subject, view=view, split=split, world=self.world, batch_size=batch_size)
 
@@ -46,6 +48,8 @@ class Passes:
     def num_images(self, side: Side, split: str) -> int:
         """How many those are."""
         subject = self.subject
+        if self.places is not None:
+            return len(self.places)
         if subject.manifest.kind == "paired":
             number = subject.num_images(split)
         else:

@@ -16,7 +16,7 @@ from trainer.ranks.world import World, lone_world
 _LARGEST_SEARCH = 512  # images
 
 
-def _pick(subject: Subject, *, num: int, split: str, world: World) -> list[Batch]:
+def pick_samples(subject: Subject, *, num: int, split: str, world: World) -> list[Batch]:
     """Evenly spaced images of a split; of its first ones if it is large."""
     num_images = min(subject.num_images(split), _LARGEST_SEARCH)
     num_picks = min(num, num_images)
@@ -41,7 +41,7 @@ class SamplePictures:
         select_shards(subject.data.path, subject.manifest, split=subject.stored_split(split))
         self.world = world
         self.seed = seed
-        self._samples = _pick(subject, num=num, split=split, world=world) if world.is_main else []
+        self._samples = pick_samples(subject, num=num, split=split, world=world) if world.is_main else []
 
     def draw(self, translator: Translator, path: Path) -> None:
         """Write the grid of what the method shows of the samples. Leaves torch's random numbers as they were."""

@@ -174,7 +174,7 @@ def test_the_length_can_be_changed_for_all_rows_but_not_of_begun_ones(runs: Path
     assert all(arguments[-4:-2] == ["--train.total-kimg", "0.5"] for arguments in trainings.commands)
     trainings.commands = []
     assert table_command([TABLE, "--kimg", "0.5"]) == 0
-    with pytest.raises(ConfigError, match=f"{ROWS[0]}.*was begun with other settings than this row has; move it away"):
+    with pytest.raises(ConfigError, match=rf"{ROWS[0]}.*with other settings: train.total_kimg = 0.5, and not 2.4\. "):
         table_command([TABLE])
     assert trainings.commands == []
 
@@ -219,10 +219,13 @@ def test_a_cell_of_several_seeds_is_their_mean_and_spread(runs: Path, trainings:
     assert "±" not in (runs / TABLE / "table.md").read_text()
 
 
-def test_baselines_have_no_spread():
-    key = "baseline/mean/psnr"
-    table = replace(TABLES[TABLE], scores={heading_of(key): key})
-    assert "| 13.26 | - |" in markdown(table, {ROWS[0]: [{key: 13.26}, {key: 13.26}]}, seeds=3)
+def test_what_needs_no_training_stands_below_the_rows_without_spread():
+    baselines = {"baseline/mean/psnr": 13.264, "baseline/identity/psnr": 14.0, "baseline/mean/pixel_accuracy": 0.5}
+    lines = markdown(TABLES[TABLE], {ROWS[0]: [baselines | SCORES, baselines | SCORES]}, seeds=3).splitlines()
+    assert lines[-2:] == [
+        "| mean image | - | - | - | 0.50 | - | - | 13.26 | - |",
+        "| identity | - | - | - | - | - | - | 14.00 | - |",
+    ]
 
 
 def test_there_is_at_least_one_seed(runs: Path, trainings: Trainings, capsys):
@@ -230,6 +233,21 @@ def test_there_is_at_least_one_seed(runs: Path, trainings: Trainings, capsys):
         table_command([TABLE, "--seeds", "0"])
     assert "seeds = 0: use 1 or more" in capsys.readouterr().err
     assert trainings.commands == []
+
+
+def test_where_runs_are_of_one_length_on_one_set_and_at_which_cost_is_said(runs: Path, trainings: Trainings, capsys):
+    for table in TABLES.values():
+        configs = [load_preset(row.preset) for row in table.rows]
+        assert len({(config.train.total_kimg, config.data) for config in configs}) == 1
+    assert table_command([TABLE, "--kimg", "0.5"]) == 0
+    run = RunDir(runs / TABLE / ROWS[0])
+    run.run_file.write_text(json.dumps(json.loads(run.run_file.read_text()) | {"machines": ["1 rank, 2 cores of X"]}))
+    assert table_command([TABLE, "--kimg", "0.5", "--show"]) == 0
+    text = (runs / TABLE / "table.md").read_text().replace("\\", "")
+    told = "Ours: satellite -> map of data/earth-64, 64 x 64 pixels, 0.5 thousand images seen by each run"
+    assert f"{told}, scored on 1 image of test. The paper's are of other images" in text
+    assert "Time is that of training, on 1 rank, 2 cores of X." in text
+    assert "of data/earth-64, 64 x 64 pixels" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_unknown_table_is_answered_with_the_known_ones():
