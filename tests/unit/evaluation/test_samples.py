@@ -47,6 +47,16 @@ def test_the_header_holds_text():
     assert len(header.getcolors()) > 2  # more than paper
 
 
+def test_wide_titles_go_on_in_further_lines_where_they_may():
+    titles = ("one", "a title of many words for a narrow cell", "unbreakable")
+    wrapped = sample_grid({title: flat(0) for title in titles}, wrapped=True)
+    assert wrapped.size == (388, 20 + 14 + 128)  # of two lines at most
+    lines = [wrapped.crop((130, top, 258, top + 14)) for top in (3, 17)]
+    assert all(len(line.getcolors()) > 2 for line in lines)
+    assert wrapped.crop((0, 0, 128, 14)).getcolors() == [(128 * 14, (255, 255, 255))]  # short ones stand lowest
+    assert sample_grid({title: flat(0) for title in titles}).height == 20 + 128
+
+
 def test_grey_input_stands_beside_coloured_output():
     grid = columns(flat(50, channels=1), flat(60), flat(70))
     assert grid.getpixel((64, 84)) == (50, 50, 50)
