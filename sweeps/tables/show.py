@@ -12,7 +12,7 @@ from trainer.evaluation.scores import BASELINES, find_key
 
 Scores = Mapping[str, Sequence[Mapping[str, float]]]
 """Preset -> scores of its runs, one for each seed that is there."""
-WIDTH = 132
+WIDTH = 152
 """Characters: tables have many columns, and a terminal that is narrower wraps lines."""
 TIME = "time_s"
 """Stands among scores for what a run took, seconds."""
@@ -73,7 +73,7 @@ def show_table(table: Table, scores: Scores, *, seeds: int = 1, notes: Sequence[
     title = f"{table.title} ({table.source})"
     shown = RichTable(title=title, title_justify="left", caption=Text(caption), caption_justify="left")
     for place, name in enumerate(_header(table)):
-        shown.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
+        shown.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in _rows(table, scores, seeds=seeds):
         shown.add_row(*row)
     return shown

@@ -168,3 +168,24 @@ def test_a_row_is_trained_judged_and_shown_below_its_ceiling(
     assert Image.open(folder / "table.png").size == (3 * 130 - 2, 20 + 2 * 130 - 2)
     monkeypatch.setattr(sweeps.tables.run, "run_to_end", lambda command: pytest.fail("nothing is left to do"))
     assert table_command(arguments) == 0
+
+
+@pytest.mark.slow
+def test_a_row_on_pairs_without_classes_is_compared_with_its_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write_scenes(Path("evenings"), names=("photo", "evening"))
+    monkeypatch.setitem(TABLES, PAIRS, replace(TABLES[PAIRS], rows=TABLES[PAIRS].rows[:1]))
+    assert table_command([PAIRS, "--data.path", "evenings", "--size", "64", "--kimg", "0.004"]) == 0
+    folder = Path("runs", f"{PAIRS}-evenings")
+    lines = (folder / "table.md").read_text().replace("\\", "").splitlines()
+    header, _, row, mean, identity = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    assert header[-3].startswith("here: distance of stages")
+    scores = RunDir(folder / TABLES[PAIRS].rows[0].preset).evaluations()["test"]["scores"]
+    key = "stage_distance/efficientnet-lite0"
+    assert [each[-4:-2] for each in (row, mean, identity)] == [
+        [f"{scores[f'{of}/ssim']:.2f}", f"{scores[f'{of}/{key}']:.4f}"]
+        for of in ("eval", "baseline/mean", "baseline/identity")
+    ]
+    assert row[-2] == "-"  # the kernel distance: 20 images would be needed
+    assert any("needs 20 images, and split test has 2: kernel distance" in line for line in lines)
+    assert Image.open(folder / "table.png").width == 3 * 130 - 2
