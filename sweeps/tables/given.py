@@ -11,7 +11,7 @@ from launch.starting import check_dataset
 from sharding.format.manifest import View
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Place
-from sweeps.tables.papers import CLASS_SCORES, IMAGE_SCORES, PaperRow, Table
+from sweeps.tables.papers import CLASS_SCORES, IMAGE_SCORES, SET_SCORES, PaperRow, Table
 from trainer.config.bounds import AtLeastOne
 from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
@@ -19,7 +19,13 @@ from trainer.config.section import check_bounds
 from trainer.data.subject import Subject
 from trainer.evaluation.judges.asked import Asked
 from trainer.evaluation.scores import find_key
+from trainer.presets import load_preset
 from trainer.runs.config import RunConfig
+
+
+def without_pairs(table: Table) -> list[PaperRow]:
+    """The rows that learn from images that belong to no other."""
+    return [row for row in table.rows if load_preset(row.preset).method.pairing != "paired"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,8 @@ class OwnData:
     view_b: str
     shows_classes: bool
     """Whether targets show classes in flat colours, so that translations can be read."""
+    knows_truth: bool
+    """Whether images come in pairs."""
     size: int | None
     """Height and width in pixels; the presets' own if None."""
 
@@ -41,9 +49,11 @@ class OwnData:
         return (path.resolve().name if isinstance(path, Path) else str(path).rpartition("/")[2]) or "data"
 
     def scored(self, table: Table) -> Table:
-        """The table with the scores that the data have."""
+        """The table with the rows that can be trained on the data, and the scores that these have."""
         if table.makes is not None:
             return table
+        if not self.knows_truth:
+            return replace(table, rows=without_pairs(table), scores=SET_SCORES)
         own = {title: key for title, key in table.scores.items() if "classes" not in find_key(key).needs}
         return replace(table, scores=CLASS_SCORES if self.shows_classes else own | IMAGE_SCORES)
 
@@ -73,8 +83,8 @@ class Given:
     """For tables on data of your own. Some have data of theirs, the embedded earth, if none are given."""
 
     data_path: Annotated[DataPlace | None, tyro.conf.arg(name="data.path")] = None
-    """Data set of pairs on which all rows of the table are trained: photos and the classes of their pixels for tables
-    that are judged by classes alone, any two views for the others."""
+    """Data set on which all rows of the table are trained: photos and the classes of their pixels for tables of labels,
+    any pairs for the others; for `unpaired` images that belong to no other, too, without the rows that need pairs."""
     view_a: Annotated[str | None, tyro.conf.arg(name="data.view-a")] = None
     """Its view that rows translate. Of a data set of two views the first if neither is given; of tables of photos and
     classes, see the next two."""
@@ -104,13 +114,21 @@ class Given:
         if self.data_path is None:
             return None
         manifest = read_manifest(self.data_path)
-        if manifest.kind != "paired":
-            what = f"its images are of no pairs, and {name} compares each translation with its truth; give pairs."
+        knows_truth = manifest.kind == "paired"
+        if not knows_truth and (table.makes or not without_pairs(table)):
+            what = f"its images are of no pairs, of which {name} learns or by which it judges; give pairs."
             raise ConfigError("data.path", str(self.data_path), what)
         view_a, view_b = self._roles(table, manifest.views) if table.makes else self._two(manifest.views)
         target = manifest.views[view_b]
         shows_classes = bool(manifest.classes) and (target.renders_classes or target.content == "classes")
-        return OwnData(path=self.data_path, view_a=view_a, view_b=view_b, shows_classes=shows_classes, size=self.size)
+        return OwnData(
+            path=self.data_path,
+            view_a=view_a,
+            view_b=view_b,
+            shows_classes=shows_classes,
+            knows_truth=knows_truth,
+            size=self.size,
+        )
 
     def check(self, table: Table, configs: list[RunConfig], *, name: str, trains: bool) -> None:
         """Find out before any training whether all rows can be trained, and judged.

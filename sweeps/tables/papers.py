@@ -43,6 +43,9 @@ IMAGE_SCORES = {
 }
 """Of targets without classes: against the truth, and against all targets as a set."""
 
+SET_SCORES = {heading_of(key): key for key in (f"eval/fd/{ENCODER}", f"eval/kid/{ENCODER}", "eval/round_trip_psnr")}
+"""Where no truth is known: against all targets as a set, and back again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:

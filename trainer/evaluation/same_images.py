@@ -23,13 +23,13 @@ NUM_IMAGES = 6
 
 
 def draw_same_images(runs: Mapping[str, OpenRun], *, split: str, path: Path, device: torch.device) -> dict[str, str]:
-    """Write a picture: the input, a column of each run's translations as they are scored, and the target.
+    """Write a picture: the input, a column of each run's translations as they are scored, the target if it is known.
 
     Images are evenly spaced over the split, and those of the first run: others that see other data are left out. What
     a checkpoint makes of them is kept in the machine's cache, as some methods search long for each.
 
     Args:
-        runs: by their titles, of which none is `input` or `target`; paired, or unpaired with the truth known.
+        runs: by their titles, of which none is `input` or `target`.
 
     Returns:
         Titles of runs that are left out, and why; if all are, no picture is written.
@@ -50,7 +50,8 @@ def draw_same_images(runs: Mapping[str, OpenRun], *, split: str, path: Path, dev
             left_out[title] = str(error)
     if columns:
         inputs, targets = (torch.cat([getattr(sample, side) for sample in samples]) for side in ("a", "b"))
-        save_picture(path, sample_grid({"input": inputs, **columns, "target": targets}, wrapped=True))
+        truth = {"target": targets} if first.subject.knows_truth else {}
+        save_picture(path, sample_grid({"input": inputs, **columns, **truth}, wrapped=True))
     return left_out
 
 

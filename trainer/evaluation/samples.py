@@ -17,8 +17,8 @@ _LARGEST_SEARCH = 512  # images
 
 
 def pick_samples(subject: Subject, *, num: int, split: str, world: World) -> list[Batch]:
-    """Evenly spaced images of a split; of its first ones if it is large."""
-    num_images = min(subject.num_images(split), _LARGEST_SEARCH)
+    """Evenly spaced images of a split, each once; of its first ones if it is large."""
+    num_images = min(_LARGEST_SEARCH, *(subject.num_images(split, view) for view in subject.views))
     num_picks = min(num, num_images)
     picks = [pick * num_images // num_picks for pick in range(num_picks)]
     return list(split_images(subject, split=split, world=lone_world(world.device), places=picks))

@@ -9,10 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.tiny_run import NUM_SAMPLES, SIDE, sample_views
+from tests.tiny_run import NUM_SAMPLES, SIDE, sample_views, tiny_config, write_tiny_run
+from tests.unit.data.tiny_shards import write_unpaired_dataset
+from trainer.config.networks import GeneratorConfig, PatchGANConfig
 from trainer.data.randomness import seeded
 from trainer.evaluation.same_images import draw_same_images
 from trainer.inference.translator import Translator, load_translator
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.pictures.cells import GAP, HEADER
 from trainer.pictures.tensors import from_picture, to_picture
 from trainer.runs.opened import OpenRun, open_run
@@ -58,6 +61,19 @@ def test_a_column_is_what_a_run_makes_of_the_inputs_as_it_is_scored(
     monkeypatch.setattr(Translator, "translate", lambda *_: pytest.fail("what was drawn is kept"))
     assert draw_same_images({"ours": opened, "another seed": other}, split="test", path=path, device=CPU) == {}
     assert path.read_bytes() == before
+
+
+def test_what_is_not_known_to_be_the_target_is_not_shown(tmp_path: Path):
+    write_unpaired_dataset(tmp_path / "apart")
+    generator = GeneratorConfig(num_filters=4, num_downs=3)
+    method = PixelGANConfig(generator=generator, discriminator=PatchGANConfig(num_filters=4, num_layers=1))
+    config = tiny_config(tmp_path / "apart")
+    run = RunDir(tmp_path / "run")
+    write_tiny_run(run, replace(config, method=method))
+    path = tmp_path / "table.png"
+    assert draw_same_images({"GAN": open_run(run)}, split="test", path=path, device=CPU) == {}
+    drawn = Image.open(path)
+    assert drawn.size == (2 * CELL - GAP, HEADER + 3 * CELL - GAP)  # of three photos
 
 
 def test_runs_that_cannot_be_shown_are_left_out_and_said(opened: OpenRun, tmp_path: Path):

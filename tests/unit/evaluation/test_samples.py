@@ -1,5 +1,7 @@
 """Sample grids."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from PIL import Image
 
 from sharding.errors import DatasetError
 from tests.tiny_run import SIDE, subject_of, tiny_config
-from trainer.evaluation.samples import SamplePictures
+from tests.unit.data.tiny_shards import write_unpaired_dataset
+from trainer.evaluation.samples import SamplePictures, pick_samples
 from trainer.inference.translator import load_translator
+from trainer.methods.pixel_gan.config import PixelGANConfig
 from trainer.pictures.grid import sample_grid
 from trainer.pictures.tensors import to_uint8
 from trainer.ranks.world import World, lone_world
@@ -88,6 +92,14 @@ def test_samples_are_spread_over_the_split(map_dataset):
     pictures = pictures_of(map_dataset)
     assert [sample.keys for sample in pictures._samples] == [("val-0",), ("val-2",)]  # two of four
     assert pictures._samples[0].a.shape == (1, 3, SIDE, SIDE)
+
+
+def test_of_unpaired_images_each_is_shown_once(tmp_path):
+    write_unpaired_dataset(tmp_path / "apart")
+    method = PixelGANConfig()
+    subject = replace(subject_of(tiny_config(tmp_path / "apart")), method=method)
+    samples = pick_samples(subject, num=6, split="test", world=WORLD)
+    assert len({sample.keys for sample in samples}) == len(samples) == 3  # of three photos and four maps
 
 
 def test_only_the_main_rank_draws(map_dataset, tmp_path):

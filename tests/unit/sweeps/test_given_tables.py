@@ -128,11 +128,21 @@ def plain(said: str) -> str:
     return "\n".join(" ".join(" ".join(cells).split()) for cells in zip(*rows, strict=True))
 
 
-def test_images_without_known_pairs_are_refused(tmp_path: Path, commands: list[list[str]]):
+def test_images_without_known_pairs_are_for_rows_that_need_none(
+    tmp_path: Path, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
     write_unpaired_dataset(tmp_path / "apart")
-    with pytest.raises(ConfigError, match=r"data.path = .*apart': its images are of no pairs, and unpaired compares"):
-        table_command(["unpaired", "--data.path", str(tmp_path / "apart")])
+    for name in ("facades-labels", PAIRS):
+        with pytest.raises(ConfigError, match=rf"data.path = 'apart': its images are of no pairs, of which {name}"):
+            table_command([name, "--data.path", "apart"])
     assert commands == []
+    assert table_command(["unpaired", "--data.path", "apart"]) == 1
+    trained = [command[command.index("--name") + 1] for command in commands]
+    assert trained == [row.preset for row in TABLES["unpaired"].rows if row.preset != "unpaired-pix2pix"]
+    said = plain(capsys.readouterr().out)
+    assert "here: Fréchet distance" in said
+    assert "here: SSIM" not in said
 
 
 def test_the_rows_without_a_pixel_loss_have_none(data: Path, commands: list[list[str]]):
