@@ -22,12 +22,20 @@ class LayoutKeepingInstanceNorm(nn.InstanceNorm2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        images, pixels = input.shape[0], input.shape[2:].numel()
-        if pixels > 1 and not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last):
-            return _OfEachImage.apply(input, self.weight, self.bias, self.eps)
-        if pixels > 1 and images == 1:
-            return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
-        return super().forward(input)  # of a single pixel an error: it has no variance
+        return norm_each_image(input, self.weight, self.bias, eps=self.eps)
+
+
+def norm_each_image(features: Tensor, weight: Tensor, bias: Tensor, *, eps: float) -> Tensor:
+    """(N, C, H, W) by each image's own means and variances over H and W, in the layout that they have.
+
+    Raises ValueError for a single pixel, which has no variance.
+    """
+    images, pixels = features.shape[0], features.shape[2:].numel()
+    if pixels > 1 and not features.is_contiguous() and features.is_contiguous(memory_format=torch.channels_last):
+        return _OfEachImage.apply(features, weight, bias, eps)
+    if pixels > 1 and images == 1:
+        return F.batch_norm(features, None, None, weight, bias, training=True, eps=eps)
+    return F.instance_norm(features, weight=weight, bias=bias, eps=eps)
 
 
 class _OfEachImage(torch.autograd.Function):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.batch import Batch
-from trainer.data.randomness import seeded
+from trainer.data.randomness import derive_seed, seeded
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.metrics.base import HasImages, HasIntervals, Judge, Metrics, PairMetric, ScoredView, SetMetric
 from trainer.evaluation.metrics.psnr import make as make_psnr
@@ -17,7 +17,6 @@ from trainer.evaluation.metrics.segmentation import Confusion, HasConfusion
 from trainer.evaluation.passes import Passes, Side
 from trainer.evaluation.score import Need, Score
 from trainer.evaluation.scores import SCORES
-from trainer.inference.together import is_of_each_image
 from trainer.inference.translator import Translator
 from trainer.methods.base import Samples, Translates, TranslatesBack
 from trainer.ranks.world import World
@@ -177,7 +176,7 @@ def translations(
 ) -> list[Contestant]:
     """What the method can do: its translations, its round trips, its way from b to a, its drawings.
 
-    Noise follows from the sample. What depends on chance, or on what else is in a batch, is made one image at a time.
+    Noise follows from the sample. What the method itself leaves to chance is made one image at a time.
     """
 
     contestants = []
@@ -211,8 +210,14 @@ def translated(translator: Translator, passes: Passes) -> Images:
 
 
 def _of_each_image(predict: Images, translator: Translator, passes: Passes) -> Images:
-    """What depends on nothing but each image: not on chance, nor on what else is in a batch."""
-    return predict if is_of_each_image(translator) else _by_itself(predict, passes)
+    """What depends on nothing but each image and the noise of its sample: not on what else is in a batch."""
+
+    def run(batch: Batch) -> Tensor:
+        seeds = [derive_seed(passes.seed, "evaluate", key) for key in batch.keys]
+        with translator.images_apart(seeds, device=passes.world.device):
+            return predict(batch)
+
+    return run if translator.takes_images_apart else _by_itself(predict, passes)
 
 
 def _by_itself(predict: Images, passes: Passes) -> Images:

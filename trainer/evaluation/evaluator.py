@@ -35,8 +35,8 @@ def scored_view(subject: Subject, *, encoder: Encoder | None = None) -> ScoredVi
 class SplitEvaluator:
     """Scores what a method makes of one split, any number of times: the baselines are computed once.
 
-    Images pass in batches of a size of their own (`Passes`); translations that depend on chance or on their batch are
-    made one at a time. So scores depend neither on the run's batch size nor, but for last digits, on the ranks.
+    Images pass in batches of a size of their own (`Passes`), and each is translated as if it were alone. So scores
+    depend neither on the run's batch size nor, but for last digits, on the ranks.
 
     Args:
         split: of the subject; all of it is used.

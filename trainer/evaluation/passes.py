@@ -18,7 +18,7 @@ Side = Literal["together", "inputs", "targets"]
 @dataclass(frozen=True, kw_only=True)
 class Passes:
     """Images pass some at a time, in batches of a size of their own, whatever the run's; what must see each by itself,
-    as a method with batch statistics, takes them apart (`Batch.row`).
+    as a method that searches by chance, takes them apart (`Batch.row`).
     """
 
     subject: Subject

@@ -1,22 +1,22 @@
 """What one process of `diptych translate` does: its own networks, and its share of the sources."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from trainer.data.randomness import seeded
+from trainer.data.randomness import derive_seed, seeded
 from trainer.inference.events import Tell
 from trainer.inference.manner import PLAIN, Manner
 from trainer.inference.media.job import Job, check_tiling
 from trainer.inference.operation import choose_operation
 from trainer.inference.plan import Direction
 from trainer.inference.sources import Source
-from trainer.inference.together import AT_ONCE, is_of_each_image, translate_together
+from trainer.inference.together import AT_ONCE, translate_together
 from trainer.inference.translator import load_translator
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.inference.work import Work
@@ -108,20 +108,31 @@ class Translating:
         check_tiling(self._operation, manner, label=call.label, method=subject.method.name)
         networks = [translator.networks.module(name) for name in translator.networks]
         self._job = Job(networks=networks, manner=manner, classes=subject.manifest.classes, device=device)
-        self._most = AT_ONCE if is_of_each_image(translator) and call.label is None and call.style is None else 1
-        self._noise = partial(_noise_of, seed=call.seed, destination=call.destination, device=device)
+        self._most = AT_ONCE if translator.takes_images_apart and call.label is None and call.style is None else 1
+        self._seed = partial(_seed_of, seed=call.seed, destination=call.destination)
+        self._translator, self._device = translator, device
 
     def work(self, shares: Shares, tell: Tell) -> None:
         """Translate all. Raises OSError if a result cannot be written; those before it are whole."""
-        work = Work(operation=self._operation, job=self._job, noise=self._noise, tell=tell)
+        work = Work(operation=self._operation, job=self._job, noise=self._noise, noises=self._noises, tell=tell)
         blocks = [{item.source: item.targets[0] for item in block} for block in shares.together]
         translate_together(blocks, work, most=self._most)
         for item in shares.alone:
             work.do(item.source, item.targets, own=item.own)
 
+    def _noise(self, target: Path) -> AbstractContextManager[None]:
+        return seeded(*self._seed(target), device=self._device)
 
-def _noise_of(target: Path, *, seed: int, destination: Path, device: torch.device) -> Any:
-    return seeded(seed, "translate", target.relative_to(destination).as_posix(), device=device)
+    @contextmanager
+    def _noises(self, targets: Sequence[Path]) -> Iterator[None]:
+        """Of one picture that passes by itself, as it must where the method draws, the method's own, too."""
+        seeds = [derive_seed(*self._seed(target)) for target in targets]
+        with self._noise(targets[0]), self._translator.images_apart(seeds, device=self._device):
+            yield
+
+
+def _seed_of(target: Path, *, seed: int, destination: Path) -> tuple[int | str, ...]:
+    return seed, "translate", target.relative_to(destination).as_posix()
 
 
 def usable_cores() -> int:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.inference.sources import Source
-from trainer.inference.translator import Translator
 
 AT_ONCE = 16  # images
 _MOST_PIXELS = 16 * 256**2
@@ -22,13 +20,6 @@ _T = TypeVar("_T")
 def at_once(height: int, width: int) -> int:
     """How many images of this size pass at a time."""
     return max(1, min(AT_ONCE, _MOST_PIXELS // (height * width)))
-
-
-def is_of_each_image(translator: Translator) -> bool:
-    """Whether a translation depends on nothing but its image: neither on chance nor on others in the batch."""
-    layers = (layer for name in translator.networks for layer in translator.networks.module(name).modules())
-    is_in_training = any(layer.training for layer in layers if isinstance(layer, _BatchNorm))
-    return not (is_in_training or translator.drops or translator.method.translates_by_chance)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

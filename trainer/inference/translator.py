@@ -1,13 +1,13 @@
 """A trained run, ready for use: the averaged networks of a checkpoint, without DeepSpeed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from sharding.console import make_console
@@ -19,6 +19,8 @@ from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
 from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
+from trainer.inference.images_apart import can_be_apart, images_apart, let_be_apart
+from trainer.inference.modes import dropouts, require_takers, set_modes
 from trainer.inference.usage import AS_THE_METHOD, Usage
 from trainer.methods.base import (
     Encodes,
@@ -76,7 +78,20 @@ class Translator:
         return any(layer.training for layer in self._dropouts())
 
     def _dropouts(self) -> list[_DropoutNd]:
-        return _dropouts(self.networks.module(name) for name in self.networks)
+        return dropouts(self._modules)
+
+    @property
+    def takes_images_apart(self) -> bool:
+        """Whether a translation of several images can be that of each alone: see `images_apart`."""
+        return not self.method.translates_by_chance and can_be_apart(self._modules)
+
+    def images_apart(self, seeds: Sequence[int], *, device: torch.device) -> AbstractContextManager[None]:
+        """Inside, what is made of an image depends on that image and its seed, not on the others of a batch."""
+        return images_apart(self._modules, seeds, device=device)
+
+    @property
+    def _modules(self) -> list[nn.Module]:
+        return [self.networks.module(name) for name in self.networks]
 
     @torch.no_grad()
     def vary(self, image: Tensor) -> Tensor:
@@ -146,41 +161,10 @@ def averaged_translator(
     modules: Mapping[str, nn.Module] = average.networks
     for network in modules.values():
         network.to(memory_format=layout)
-    _set_modes(modules.values(), usage, of_method=method.trains_at_test_time)
+    let_be_apart(modules.values())
+    set_modes(modules.values(), usage, of_method=method.trains_at_test_time)
     calls = {name: autocasting(network, device=device, dtype=dtype) for name, network in modules.items()}
     return Translator(method, Networks(calls, modules), layout)
-
-
-def _set_modes(networks: Iterable[nn.Module], usage: Usage, *, of_method: bool) -> None:
-    """Let dropouts and batch norms do as `usage` says; all else, such as spectral norm, is at rest."""
-    for network in networks:
-        network.eval()
-        for layer in network.modules():
-            if isinstance(layer, _DropoutNd):
-                layer.train(usage.drops(of_method=of_method))
-            elif isinstance(layer, _BatchNorm):
-                layer.train(usage.takes_batch_statistics(of_method=of_method))
-                layer.track_running_stats = not layer.training  # those of training stay as they are
-
-
-def _layers(networks: Iterable[nn.Module]) -> Iterator[nn.Module]:
-    return (layer for network in networks for layer in network.modules())
-
-
-def _dropouts(networks: Iterable[nn.Module]) -> list[_DropoutNd]:
-    """Those that drop anything."""
-    return [layer for layer in _layers(networks) if isinstance(layer, _DropoutNd) and layer.p > 0]
-
-
-def _require_takers(networks: Mapping[str, nn.Module], usage: Usage, *, method: str) -> None:
-    norms = [layer for layer in _layers(networks.values()) if isinstance(layer, _BatchNorm)]
-    for field, value, what, takers in (
-        ("dropout", usage.dropout, "dropout", _dropouts(networks.values())),
-        ("batch_statistics", usage.batch_statistics, "batch norm", norms),
-    ):
-        if value != "auto" and not takers:
-            remedy = f"the run's networks ({', '.join(networks)}, method.name = {method!r}) have no {what}; use auto."
-            raise ConfigError(field, value, remedy)
 
 
 def load_translator(
@@ -204,7 +188,7 @@ def load_translator(
     method = build_method(config.method, resolve_task(opened.subject, needs_images=False))
     networks = {name: player.networks[name] for player in method.players.values() for name in player.networks}
     average = MovingAverage({name: networks[name] for name in method.averaged}, half_life_kimg=0)
-    _require_takers(average.networks, usage, method=config.method.name)
+    require_takers(average.networks, usage, method=config.method.name)
     make_console(stderr=True, quiet=quiet).print(f"checkpoint: {folder}")
     try:
         load_average(folder, average, device=torch.device("cpu"))

@@ -28,6 +28,8 @@ class Work:
     job: Job
     noise: Callable[[Path], AbstractContextManager[None]]
     """Of a target."""
+    noises: Callable[[Sequence[Path]], AbstractContextManager[None]]
+    """Of several, whose pictures pass together."""
     tell: Tell
 
     def do(self, source: Source, targets: Sequence[Path], *, own: Mapping[str, int]) -> None:
@@ -73,7 +75,7 @@ class Work:
     def translate(self, pictures: list[Picture]) -> list[Tensor | None]:
         self.tell(Begun(source=pictures[0].source))
         try:
-            with self.noise(pictures[0].target):
+            with self.noises([each.target for each in pictures]):
                 return [*translate_images(self.operation, [each.image for each in pictures], device=self.job.device)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

@@ -32,7 +32,7 @@ def translated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     translate = Translator.translate
 
     def count(translator: Translator, image: Tensor) -> Tensor:
-        seen.append(1)
+        seen.extend([1] * len(image))
         return translate(translator, image)
 
     monkeypatch.setattr(Translator, "translate", count)

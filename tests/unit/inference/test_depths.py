@@ -75,6 +75,7 @@ def test_values_are_those_that_were_meant(tmp_path, name, stored, wanted):
         operation=Operation(apply=lambda image: image, source=view, result=view, stride=1, side=None),
         job=Job(networks=[], manner=PLAIN, classes=[], device=torch.device("cpu")),
         noise=lambda target: nullcontext(),
+        noises=lambda targets: nullcontext(),
         tell=events.append,
     )
     work.do(source, [target], own={})

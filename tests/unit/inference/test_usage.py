@@ -19,7 +19,8 @@ from trainer.config.errors import ConfigError
 from trainer.config.latent import DecoderConfig, DiscriminatorConfig
 from trainer.evaluation.evaluate import evaluate_run
 from trainer.inference.draw import draw_pictures
-from trainer.inference.translator import Translator, _require_takers, load_translator
+from trainer.inference.modes import require_takers
+from trainer.inference.translator import Translator, load_translator
 from trainer.inference.usage import Switch, Usage
 from trainer.methods.gan.config import GANConfig
 from trainer.runs.opened import open_run
@@ -104,8 +105,8 @@ def test_what_no_network_has_is_refused(tmp_path: Path, map_dataset: Path, field
 def test_dropout_that_drops_nothing_is_none() -> None:
     network = {"generator": nn.Sequential(nn.Dropout(0.0))}
     with pytest.raises(ConfigError, match="have no dropout"):
-        _require_takers(network, Usage(dropout="on"), method="pix2pix")
-    _require_takers({"generator": nn.Sequential(nn.Dropout(0.1))}, Usage(dropout="on"), method="pix2pix")
+        require_takers(network, Usage(dropout="on"), method="pix2pix")
+    require_takers({"generator": nn.Sequential(nn.Dropout(0.1))}, Usage(dropout="on"), method="pix2pix")
 
 
 def test_scores_of_another_usage_leave_those_of_the_run(tiny_run: RunDir) -> None:
