@@ -7,8 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from launch.starting import check_dataset
-from sharding.format.manifest import View
+from launch.starting import check_subject
+from sharding.format.manifest import Manifest, View
 from sharding.format.manifest_file import read_manifest
 from sharding.storage.place import Place
 from sweeps.tables.papers import CLASS_SCORES, IMAGE_SCORES, SET_SCORES, PaperRow, Table
@@ -17,6 +17,7 @@ from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.config.section import check_bounds
 from trainer.data.subject import Subject
+from trainer.data.views import trained_view
 from trainer.evaluation.judges.asked import Asked
 from trainer.evaluation.scores import find_key
 from trainer.presets import load_preset
@@ -33,12 +34,10 @@ class OwnData:
     """A data set of the user's, as all rows of a table see it."""
 
     path: Place
+    manifest: Manifest
+    """Read once, however many runs there are."""
     view_a: str
     view_b: str
-    shows_classes: bool
-    """Whether targets show classes in flat colours, so that translations can be read."""
-    knows_truth: bool
-    """Whether images come in pairs."""
     size: int | None
     """Height and width in pixels; the presets' own if None."""
 
@@ -48,11 +47,20 @@ class OwnData:
         path = self.path
         return (path.resolve().name if isinstance(path, Path) else str(path).rpartition("/")[2]) or "data"
 
+    @property
+    def shows_classes(self) -> bool:
+        """Whether targets show classes in flat colours, so that translations can be read."""
+        return bool(self.manifest.classes) and trained_view(self.manifest, self.view_b).renders_classes
+
+    def subject(self, config: RunConfig) -> Subject:
+        """What a row's run learns from."""
+        return Subject.begin(data=config.data, method=config.method, manifest=self.manifest)
+
     def scored(self, table: Table) -> Table:
         """The table with the rows that can be trained on the data, and the scores that these have."""
         if table.makes is not None:
             return table
-        if not self.knows_truth:
+        if self.manifest.kind != "paired":
             return replace(table, rows=without_pairs(table), scores=SET_SCORES)
         own = {title: key for title, key in table.scores.items() if "classes" not in find_key(key).needs}
         return replace(table, scores=CLASS_SCORES if self.shows_classes else own | IMAGE_SCORES)
@@ -114,35 +122,26 @@ class Given:
         if self.data_path is None:
             return None
         manifest = read_manifest(self.data_path)
-        knows_truth = manifest.kind == "paired"
-        if not knows_truth and (table.makes or not without_pairs(table)):
+        if manifest.kind != "paired" and (table.makes or not without_pairs(table)):
             what = f"its images are of no pairs, of which {name} learns or by which it judges; give pairs."
             raise ConfigError("data.path", str(self.data_path), what)
         view_a, view_b = self._roles(table, manifest.views) if table.makes else self._two(manifest.views)
-        target = manifest.views[view_b]
-        shows_classes = bool(manifest.classes) and (target.renders_classes or target.content == "classes")
-        return OwnData(
-            path=self.data_path,
-            view_a=view_a,
-            view_b=view_b,
-            shows_classes=shows_classes,
-            knows_truth=knows_truth,
-            size=self.size,
-        )
+        return OwnData(path=self.data_path, manifest=manifest, view_a=view_a, view_b=view_b, size=self.size)
 
-    def check(self, table: Table, configs: list[RunConfig], *, name: str, trains: bool) -> None:
+    def check(self, table: Table, own: OwnData, configs: list[RunConfig], *, name: str, trains: bool) -> None:
         """Find out before any training whether all rows can be trained, and judged.
 
         Args:
-            configs: of the table's rows, as `applied` gives them.
+            own: as `open` gives it.
+            configs: of the table's rows, as `OwnData.applied` gives them.
             name: of the table.
 
         Raises:
             ConfigError, DatasetError: they cannot; `fcn` is no network's, or knows other classes than the data.
         """
-        if self.data_path is None:
-            return
-        subjects = [check_dataset(config) for config in configs]
+        subjects = [own.subject(config) for config in configs]
+        for subject, config in zip(subjects, configs, strict=True):
+            check_subject(subject, config)
         if table.by_fcn and trains:
             self._check_judge(subjects, name=name)
 

@@ -10,7 +10,7 @@ import tyro
 
 from launch.embedded import ensure_dataset
 from launch.ranks.interpreter import module_command
-from launch.starting import new_subject, require_same_config
+from launch.starting import require_same_config
 from sharding.console import make_console
 from sharding.storage.files import write_atomically
 from sweeps.one_by_one import run_to_end, was_stopped
@@ -72,12 +72,12 @@ def table_command(argv: list[str]) -> int:
     table = table if own is None else own.scored(table)
     folder = options.runs / (options.table if own is None else f"{options.table}-{own.name}")
     chosen = _chosen(table, options.rows)
-    seeds = range(options.seeds)
-    asked = [
-        _asked(table, row, number, own=own, folder=folder, options=options) for number in seeds for row in table.rows
-    ]
+    places = [(row, number) for number in range(options.seeds) for row in table.rows]
+    asked = [_asked(table, row, number, own=own, folder=folder, options=options) for row, number in places]
     due = [] if options.show else [one for one in asked if one.row in chosen]
-    options.given.check(table, [one.config for one in asked], name=options.table, trains=not options.show)
+    if own is not None:
+        configs = [one.config for one in asked]
+        options.given.check(table, own, configs, name=options.table, trains=not options.show)
     failed = []
     for one in due:
         status = _finish(one, table, options=options)
@@ -129,7 +129,7 @@ def _asked(
         config = replace(config, train=replace(config.train, seed=seed))
         arguments += ["--train.seed", str(seed)]
     run = RunDir(folder / (f"{row.preset}-seed{number}" if number else row.preset))
-    split = "test" if own is None else new_subject(config).final_split
+    split = "test" if own is None else own.subject(config).final_split
     return AskedRun(row=row, run=run, config=config, arguments=arguments, split=split)
 
 
