@@ -22,11 +22,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from sharding.console import command_line
 from sharding.storage.lock import only_process
 from sharding.storage.records import MEBIBYTE, RecordError, read_record
+from sharding.storage.typed import NO_OTHERS, adapter_of
 from sweeps.resources import Resources
 from sweeps.spaces.catalogue import FORMER
 from sweeps.spaces.overrides import Overrides
@@ -54,7 +53,7 @@ Seed = Annotated[int, AtLeast(0, "use 0 or more.")]
 class Sweep:
     """All settings of a sweep."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     preset: str
     config: RunConfig
@@ -215,7 +214,7 @@ class SweepDir:
         try:
             self.trials.mkdir(parents=True, exist_ok=True)
             self.records.mkdir(exist_ok=True)
-            SWEEP.write(self.sweep_file, TypeAdapter(Sweep).dump_python(sweep, mode="json"))
+            SWEEP.write(self.sweep_file, adapter_of(Sweep).dump_python(sweep, mode="json"))
         except OSError as error:
             raise ConfigError("sweeps", str(self.path), f"cannot be written: {error.strerror}; use another.") from error
 
@@ -230,13 +229,16 @@ class SweepDir:
         """The settings that it was started with. Raises ConfigError unless this version can read them."""
         try:
             record = SWEEP.read(read_record(self.sweep_file, most=MEBIBYTE), path=self.sweep_file)
-            del record[FORMAT_KEY]
-            return TypeAdapter(Sweep).validate_json(json.dumps(record))
         except (FileNotFoundError, NotADirectoryError):
             remedy = "holds no sweep.json; give the folder of a sweep, e.g. sweep-runs/NAME."
             raise ConfigError("resume", str(self.path), remedy) from None
         except RecordError as error:
             raise ConfigError("resume", str(self.sweep_file), f"{error}. Put a copy of it there.") from error
+        from pydantic import ValidationError
+
+        del record[FORMAT_KEY]
+        try:
+            return adapter_of(Sweep).validate_json(json.dumps(record))
         except ValidationError as error:
             raise ConfigError("resume", str(self.sweep_file), f"does not fit this version: {error}") from error
 

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ConfigDict
-
 from sharding.storage.count import Count
 from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
+from sharding.storage.typed import NO_OTHERS, adapter_of
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides, apply
-from trainer.config.adapters import adapter_of
 from trainer.config.errors import ConfigError
 
 _LARGEST = 64 * MEBIBYTE
@@ -24,7 +22,7 @@ _LARGEST = 64 * MEBIBYTE
 class Exploit:
     """One trial gave its weights up for a better one's."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     position: Count
     """Images that both had seen."""
@@ -39,7 +37,7 @@ class Exploit:
 class Population:
     """All that was decided."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     decided: Count = 0
     """Images after which trials were compared last."""
@@ -82,7 +80,7 @@ def read_population(folder: SweepDir, sweep: Sweep) -> Population:
     """
     path = folder.population
     try:
-        population = checked(parse_json(read_record(path, most=_LARGEST)), lambda: adapter_of(Population))
+        population = checked(parse_json(read_record(path, most=_LARGEST)), Population)
     except FileNotFoundError:
         return Population()
     except RecordError as error:

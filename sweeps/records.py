@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, FiniteFloat
-
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, parse_json, read_record
+from sharding.storage.typed import NO_OTHERS, Limits, adapter_of
 from sweeps.plan import Sweep, SweepDir
 from sweeps.spaces.overrides import Overrides
-from trainer.config.adapters import adapter_of
 from trainer.config.errors import ConfigError
 from trainer.runs.config import config_to_dict, flatten
 from trainer.runs.rundir import RunDir
@@ -22,20 +20,20 @@ from trainer.runs.rundir import RunDir
 State = Literal["waiting", "training", "finished", "stopped early", "diverged", "failed"]
 
 _ENDED: tuple[State, ...] = ("finished", "stopped early", "diverged")
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Limits(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """How a trial stands."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     state: State = "waiting"
     """Stopped early is what ASHA did, diverged a loss that was not finite, failed what restarts did not mend."""
     position: _Count = 0
     """Images seen at its last report."""
-    scores: Mapping[str, FiniteFloat] = field(default_factory=dict)
+    scores: Mapping[str, Annotated[float, Limits(allow_inf_nan=False)]] = field(default_factory=dict)
     """All of that report."""
     num_restarts: _Count = 0
     """After a rank died or failed."""
@@ -75,7 +73,7 @@ def overrides_of(records: Mapping[str, Record], sweep: Sweep) -> dict[str, Overr
 def _read(folder: SweepDir, trial: str) -> Record:
     path = folder.record(trial)
     try:
-        return checked(parse_json(read_record(path, most=MEBIBYTE)), lambda: adapter_of(Record))
+        return checked(parse_json(read_record(path, most=MEBIBYTE)), Record)
     except FileNotFoundError:
         return Record()
     except RecordError as error:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from launch.on_ray.plan import Node, describe_nodes
 from sharding.console import counted
+from sharding.storage.typed import Limits
 from trainer.config.errors import ConfigError
 
 _ROUNDING = 1e-6
@@ -19,10 +18,10 @@ _ROUNDING = 1e-6
 class Resources:
     """What one rank has, and how many trials run at once."""
 
-    cpus_per_rank: Annotated[int, Field(ge=1)]
-    gpus_per_rank: Annotated[float, Field(ge=0, le=1)]
+    cpus_per_rank: Annotated[int, Limits(ge=1)]
+    gpus_per_rank: Annotated[float, Limits(ge=0, le=1)]
     """Less than 1: trials of one rank share a GPU."""
-    max_concurrent: Annotated[int, Field(ge=1)]
+    max_concurrent: Annotated[int, Limits(ge=1)]
 
     def num_gpus(self, num_ranks: int) -> int:
         """Whole GPUs for so many ranks."""

@@ -7,15 +7,13 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from pydantic import ConfigDict, TypeAdapter
 
 from launch.doctor.host import HostReport, look_at_host, parse_report
 from sharding.storage.place import parse_place
 from sharding.storage.records import RecordError, checked, parse_json
+from sharding.storage.typed import NO_OTHERS
 
 _MARK = "diptych-answer "
 """Begins the line of the answer: shells print what they like before."""
@@ -25,7 +23,7 @@ _MARK = "diptych-answer "
 class Question:
     """What a host is asked."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     host: str
     """Its name in the hostfile."""
@@ -50,11 +48,6 @@ class Answer:
     """SSH_CONNECTION there: address and port of who asks, and those at which it was reached; empty without ssh."""
 
 
-@cache
-def _adapter() -> TypeAdapter[Question]:
-    return TypeAdapter(Question)
-
-
 def parse_answer(output: str) -> Answer | None:
     """The answer among what a host printed; None if there is none that is whole."""
     lines = [line for line in output.splitlines() if line.startswith(_MARK)]
@@ -71,7 +64,7 @@ def parse_answer(output: str) -> Answer | None:
 
 def main() -> int:
     """Answer. Returns the exit status."""
-    question = checked(parse_json(sys.stdin.buffer.readline()), _adapter)
+    question = checked(parse_json(sys.stdin.buffer.readline()), Question)
     os.environ.update(question.environment)
     data = None if question.data is None else parse_place(question.data)
     report = look_at_host(question.host, run=Path(question.run), data=data)

@@ -9,11 +9,8 @@ import socket
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field, TypeAdapter
 
 from launch.embedded import embedded_command
 from launch.machine.devices import count_cores, describe_gpus
@@ -21,24 +18,25 @@ from sharding.errors import AbsentError, DatasetError
 from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.place import Place, Url
 from sharding.storage.records import checked
+from sharding.storage.typed import NO_OTHERS, Limits
 from trainer.ranks.room import free_memory
 from trainer.runs.provenance import commit, versions
 
 SHARED_MEMORY = Path("/dev/shm")
-_Text = Annotated[str, Field(max_length=4096)]
+_Text = Annotated[str, Limits(max_length=4096)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostReport:
     """The state of one machine."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     host: _Text
     """Its name in the hostfile."""
-    versions: Annotated[dict[_Text, _Text], Field(max_length=100)]
+    versions: Annotated[dict[_Text, _Text], Limits(max_length=100)]
     """Of Python, Diptych (`commit`) and the packages that training stands on."""
-    gpus: Annotated[list[_Text], Field(max_length=1024)]
+    gpus: Annotated[list[_Text], Limits(max_length=1024)]
     """Name and memory of each."""
     num_cores: int
     memory_gb: float
@@ -52,7 +50,7 @@ class HostReport:
     """Seconds since 1970, when it was asked."""
     data: _Text
     """SHA-256 of the data set's manifest; empty if there is none, and it can be made there."""
-    problems: Annotated[list[_Text], Field(max_length=100)] = field(default_factory=list)
+    problems: Annotated[list[_Text], Limits(max_length=100)] = field(default_factory=list)
     """What no comparison is needed for, each with its remedy."""
 
     def to_record(self) -> dict[str, Any]:
@@ -60,14 +58,9 @@ class HostReport:
         return asdict(self)
 
 
-@cache
-def _adapter() -> TypeAdapter[HostReport]:
-    return TypeAdapter(HostReport)
-
-
 def parse_report(record: object) -> HostReport:
     """What `to_record` gave. Raises RecordError if it is anything else."""
-    return checked(record, _adapter)
+    return checked(record, HostReport)
 
 
 def look_at_host(name: str, *, run: Path, data: Place | None = None, address: str = "") -> HostReport:

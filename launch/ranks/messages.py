@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from sharding.storage.typed import adapter_of
 
 
 class MessageError(ValueError):
@@ -163,9 +163,7 @@ Message = (
     | Lost
 )
 
-_KINDS: dict[str, TypeAdapter[Message]] = {
-    kind.__name__: TypeAdapter(kind) for kind in get_args(Message) if kind is not Lost
-}
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message) if kind is not Lost}
 
 
 def encode(message: Message) -> bytes:
@@ -176,6 +174,6 @@ def encode(message: Message) -> bytes:
 def decode(content: bytes) -> Message:
     """Undo `encode`. Raises MessageError for anything else."""
     try:
-        return _KINDS[json.loads(content)["type"]].validate_json(content, strict=True)
+        return adapter_of(_KINDS[json.loads(content)["type"]]).validate_json(content, strict=True)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MessageError(f"no message of ours: {content[:80]!r}") from error

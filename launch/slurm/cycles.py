@@ -1,16 +1,14 @@
 """How far the jobs of a run came: a small file in the run's folder, so that no run is queued without end."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated
-
-from pydantic import Field, TypeAdapter
 
 from launch.slurm.decision import count_idle
 from launch.slurm.script import FOLDER
 from sharding.storage.count import Count
 from sharding.storage.records import MEBIBYTE, RecordError, checked, read_record
+from sharding.storage.typed import Limits
 from trainer.checkpoints.layout import latest_checkpoint
 from trainer.config.errors import ConfigError
 from trainer.runs.formats import Format
@@ -24,17 +22,12 @@ _FILE_NAME = "cycles.json"
 class Cycle:
     """A job that was submitted, or has begun."""
 
-    job: Annotated[str, Field(pattern=r"\A[0-9]{1,12}\z")]
+    job: Annotated[str, Limits(pattern=r"\A[0-9]{1,12}\z")]
     """Slurm's number of it."""
     position: Count | None
     """Of the newest checkpoint when it began, in images; None if it has only been submitted."""
     idle: Count
     """Jobs before it, one after the other, that brought no newer checkpoint."""
-
-
-@cache
-def _adapter() -> TypeAdapter[Cycle]:
-    return TypeAdapter(Cycle)
 
 
 def cycles_file(run: RunDir) -> Path:
@@ -47,7 +40,7 @@ def read_cycle(run: RunDir) -> Cycle | None:
     path = cycles_file(run)
     try:
         record = CYCLES.read(read_record(path, most=MEBIBYTE), path=path)
-        return checked({name: value for name, value in record.items() if name in Cycle.__dataclass_fields__}, _adapter)
+        return checked({name: value for name, value in record.items() if name in Cycle.__dataclass_fields__}, Cycle)
     except FileNotFoundError:
         return None
     except RecordError as error:

@@ -5,9 +5,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import ConfigDict
-
 from sharding.format.bounds import MOST_EXTRA_BYTES, MOST_INDEX_BYTES, MOST_LABEL_BYTES, MOST_MEMBER_BYTES
+from sharding.storage.typed import NO_OTHERS
 
 FORMAT = "diptych/1"
 FILE_NAME = "dataset.json"
@@ -25,7 +24,7 @@ _BYTES = {"uint8": 1, "uint16": 2, "float32": 4}
 class ClassInfo:
     """One semantic class, and the flat colour that stands for it in views that render classes."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     name: str
     color: tuple[int, int, int]
@@ -39,7 +38,7 @@ class LabelInfo:
     A sample's labels are its member `<key>.json`: an object of label name -> index into `names`.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     names: list[str]
     """Of the values, e.g. `["0-5", "6-10"]`; a sample's label is an index into this list."""
@@ -51,7 +50,7 @@ class LabelInfo:
 class View:
     """One aligned rendering of each sample."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     extension: str
     """Key of the view inside a tar after the sample's key, e.g. `relief.jpg`; its suffix is the file format."""
@@ -92,7 +91,7 @@ class View:
 class Shard:
     """One tar and its index."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     path: str
     """Relative to the manifest, e.g. `train/000000.tar`; its DALI index has the suffix `.idx` in place of `.tar`."""
@@ -108,7 +107,7 @@ class Shard:
 class Manifest:
     """All that a reader needs to know before it opens a tar."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     format: str = FORMAT
     name: str

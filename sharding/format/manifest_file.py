@@ -8,11 +8,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from sharding.errors import AbsentError, DatasetError
 from sharding.format.bounds import MOST_MANIFEST_BYTES
@@ -21,6 +18,7 @@ from sharding.storage.files import read_regular, write_atomically
 from sharding.storage.place import Place
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
 from sharding.storage.strict_json import load_json
+from sharding.storage.typed import adapter_of
 
 
 class ManifestError(DatasetError):
@@ -67,17 +65,12 @@ def parse_manifest(content: bytes, *, path: str) -> Manifest:
 
 def describe(manifest: Manifest) -> dict[str, Any]:
     """What whoever uses a trained run must know of its images: a manifest without shards, as JSON values."""
-    return _adapter().dump_python(replace(manifest, splits={}, made_by={}), mode="json")
+    return adapter_of(Manifest).dump_python(replace(manifest, splits={}, made_by={}), mode="json")
 
 
 def parse_description(record: dict[str, Any], *, path: str) -> Manifest:
     """The inverse of `describe`. Raises DatasetError if the record is none, as `parse_manifest` does."""
     return _validate(record, [], path=path)
-
-
-@cache
-def _adapter() -> TypeAdapter[Manifest]:
-    return TypeAdapter(Manifest)
 
 
 def _parse_record(content: bytes, *, path: str) -> tuple[dict[str, Any], list[str]]:
@@ -94,6 +87,8 @@ def _parse_record(content: bytes, *, path: str) -> tuple[dict[str, Any], list[st
 
 
 def _validate(record: dict[str, Any], problems: Sequence[str], *, path: str) -> Manifest:
+    from pydantic import ValidationError
+
     from sharding.format.rules import record_problems, shown, type_problems
 
     if record.get("format") != FORMAT:
@@ -103,7 +98,7 @@ def _validate(record: dict[str, Any], problems: Sequence[str], *, path: str) -> 
         raise ManifestError(path, problems)
     try:
         # As JSON, where lists may stand for tuples, and `true` or "1" for no number.
-        manifest = _adapter().validate_json(json.dumps(record), strict=True)
+        manifest = adapter_of(Manifest).validate_json(json.dumps(record), strict=True)
     except ValidationError as error:
         raise ManifestError(path, type_problems(error)) from error
     check_manifest(manifest, path=path)
@@ -146,12 +141,12 @@ def _read(path: Place) -> bytes:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write atomically and durably: a reader sees the whole manifest or none. Raises ManifestError if it is invalid."""
     check_manifest(manifest, path=str(folder / FILE_NAME))
-    write_atomically(folder / FILE_NAME, seal(_adapter().dump_json(manifest, indent=1)))
+    write_atomically(folder / FILE_NAME, seal(adapter_of(Manifest).dump_json(manifest, indent=1)))
 
 
 def manifest_digest(manifest: Manifest) -> str:
     """SHA-256 of all that a manifest says, which holds those of all shards, however its file is written."""
-    return hashlib.sha256(_adapter().dump_json(manifest)).hexdigest()
+    return hashlib.sha256(adapter_of(Manifest).dump_json(manifest)).hexdigest()
 
 
 def seal_manifest(folder: Path) -> Manifest:

@@ -7,9 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from sharding.format.bounds import (
     DEEPEST_MANIFEST,
@@ -24,6 +22,9 @@ from sharding.format.bounds import (
     MOST_VALUES,
 )
 from sharding.format.manifest import LABELS_EXTENSION, ClassInfo, Manifest, Shard, View
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _VIEW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}")
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
@@ -64,7 +65,7 @@ def record_problems(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"made_by holds lists or objects within each other deeper than {DEEPEST_MANIFEST}; leave them out"
 
 
-def type_problems(error: ValidationError) -> list[str]:
+def type_problems(error: "ValidationError") -> list[str]:
     """The same of fields that are missing, unknown, or of another type."""
     return [
         f"{'.'.join(map(str, found['loc']))} = {shown(found['input'])}: {found['msg'].lower()}"

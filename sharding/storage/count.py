@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from sharding.storage.typed import Limits
 
-Count = Annotated[int, Field(ge=0, le=2**53)]
+Count = Annotated[int, Limits(ge=0, le=2**53)]
 """No more than JSON's readers agree on."""

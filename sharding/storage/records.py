@@ -6,17 +6,15 @@ without end not read.
 
 import errno
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sharding.storage.files import NotRegularError, open_regular, read_regular
 from sharding.storage.strict_json import load_json
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from sharding.storage.typed import adapter_of
 
 T = TypeVar("T")
 
@@ -67,8 +65,8 @@ def parse_json(content: bytes) -> Any:
     return value
 
 
-def checked(value: Any, adapter: "Callable[[], TypeAdapter[T]]") -> T:
-    """A value of `parse_json` as what `adapter()` makes of it.
+def checked(value: Any, kind: type[T]) -> T:
+    """A value of `parse_json` as what `kind` says it is.
 
     Raises:
         RecordError: naming the first entry that is not as it should be.
@@ -77,7 +75,7 @@ def checked(value: Any, adapter: "Callable[[], TypeAdapter[T]]") -> T:
 
     try:
         # As JSON: there, and not from a dict, pydantic makes a dataclass without turning "1" into 1 as well.
-        return adapter().validate_json(json.dumps(value), strict=True)
+        return adapter_of(kind).validate_json(json.dumps(value), strict=True)
     except RecursionError as error:
         raise RecordError(f"is not what a run writes ({error})") from error
     except ValidationError as error:

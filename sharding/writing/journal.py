@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import TypeAdapter
-
 from sharding.errors import DatasetError
 from sharding.format.manifest import Shard, index_path
 from sharding.storage.files import refuse_link
+from sharding.storage.typed import adapter_of
 from sharding.work.plan import SPLITS
 from sharding.work.problems import Rejected
 from sharding.work.seen import Seen
@@ -129,7 +128,7 @@ def _read(journal: TextIO, *, folder: Path, fingerprint: str) -> list[Finished]:
                 if line != {"fingerprint": fingerprint}:
                     break
                 continue
-            one = TypeAdapter(Finished).validate_python(line)
+            one = adapter_of(Finished).validate_python(line)
         except ValueError:
             break
         # Only what is there under a name of ours: a path that leads elsewhere is none.

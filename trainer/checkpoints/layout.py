@@ -21,16 +21,14 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field, TypeAdapter
 
 from sharding.storage.count import Count
 from sharding.storage.files import refuse_link, write_atomically
 from sharding.storage.records import MEBIBYTE, RecordError, checked, open_record, parse_json, read_record
 from sharding.storage.seal import SEAL_KEY, seal, seal_fault
+from sharding.storage.typed import NO_OTHERS, Limits
 from trainer.checkpoints.progress import Standing
 from trainer.runs.formats import FORMAT_KEY, STATE
 
@@ -51,33 +49,28 @@ class CheckpointError(RuntimeError):
 class StoredFile:
     """What a file was when it was written."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     num_bytes: Count
-    sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    sha256: Annotated[str, Limits(pattern=r"\A[0-9a-f]{64}\z")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointState:
     """All of state.json."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     position: Count
     """Images that the whole job had seen."""
     step: Count
-    world_size: Annotated[int, Field(ge=1, le=2**20)]
+    world_size: Annotated[int, Limits(ge=1, le=2**20)]
     ranks: list[dict[str, Any]]
     """What each rank keeps between two log lines."""
     files: dict[str, StoredFile] | None = None
     """By path in the checkpoint; None in checkpoints of versions that kept no checksums."""
     standing: Standing | None = None
     """Of the score by which the run's best checkpoint is chosen; None if there is none."""
-
-
-@cache
-def _adapter() -> TypeAdapter[CheckpointState]:
-    return TypeAdapter(CheckpointState)
 
 
 def write_state(folder: Path, state: CheckpointState) -> None:
@@ -122,7 +115,7 @@ def parse_state(content: bytes, *, path: Path) -> CheckpointState:
 
 
 def _checked_state(record: dict[str, Any]) -> CheckpointState:
-    return checked({key: value for key, value in record.items() if key != FORMAT_KEY}, _adapter)
+    return checked({key: value for key, value in record.items() if key != FORMAT_KEY}, CheckpointState)
 
 
 def pools_file(folder: Path, rank: int) -> Path:

@@ -3,22 +3,21 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
-
 from sharding.storage.count import Count
+from sharding.storage.typed import NO_OTHERS, Limits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """The score by which the best checkpoint is chosen, after an evaluation. Positions are in images."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     score: str
     """Its key, e.g. `eval/psnr`."""
     position: Count
     """Of the evaluation."""
-    value: Annotated[float, Field(allow_inf_nan=False)] | None
+    value: Annotated[float, Limits(allow_inf_nan=False)] | None
     """The best so far; None if none was a finite number."""
     since: Count
     """Where the best was reached; the first evaluation if none was a finite number."""

@@ -1,23 +1,12 @@
-"""pydantic's readers and writers of sections, each of which takes milliseconds to make: made once."""
+"""Sections read from plain JSON values, with errors that name the field."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from sharding.storage.typed import adapter_of
 from trainer.config.errors import first_error
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 _Kind = TypeVar("_Kind")
-
-
-@cache
-def adapter_of(kind: type) -> "TypeAdapter[Any]":
-    """What reads and writes values of a class as plain JSON values."""
-    from pydantic import TypeAdapter  # a tenth of a second
-
-    return TypeAdapter(kind)
 
 
 def read_values(kind: type[_Kind], values: Mapping[str, Any], *, within: str = "") -> _Kind:

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import trainer.methods
-from trainer.config.adapters import adapter_of, read_values
+from sharding.storage.typed import adapter_of
+from trainer.config.adapters import read_values
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig, Task
 

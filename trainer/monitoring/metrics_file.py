@@ -2,11 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from sharding.storage.count import Count
 from sharding.storage.files import open_to_append, write_atomically
@@ -37,24 +33,14 @@ def read_metrics(path: Path) -> list[Metrics]:
 def _parse(line: bytes, *, path: Path, number: int) -> Metrics:
     try:
         metrics = parse_json(line)
-        checked(metrics, _adapter)
+        checked(metrics, dict[str, int | float])
         if "position" not in metrics:
             raise RecordError("lacks position")
-        checked({"position": metrics["position"]}, _position_adapter)
+        checked({"position": metrics["position"]}, dict[str, Count])
     except RecordError as error:
         remedy = f"line {number} is damaged: it {error}. Nothing was changed: remove that line, or put a copy there."
         raise ConfigError("metrics", str(path), remedy) from error
     return metrics
-
-
-@cache
-def _adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(dict[str, int | float])
-
-
-@cache
-def _position_adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(dict[str, Count])
 
 
 class JsonlLogger:

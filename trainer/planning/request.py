@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter
-
 from sharding.storage.files import write_atomically
 from sharding.storage.records import MEBIBYTE, checked, parse_json, read_record
+from sharding.storage.typed import NO_OTHERS
 from trainer.config.method import Task
 from trainer.planning.envelope import Line
 from trainer.runs.config import RunConfig
@@ -32,7 +30,7 @@ class Assumed:
 class PlanRequest:
     """What is to be measured."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     config: dict[str, Any]
     """Of the run, as in run.json."""
@@ -91,7 +89,7 @@ class Probe:
 class Found:
     """All that was measured: on this machine, of one rank."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     device: str
     """Name of the GPU, or `cpu`."""
@@ -127,12 +125,7 @@ def write_json(path: Path, record: PlanRequest | Found) -> None:
 
 def read_json(path: Path, kind: type[_Record]) -> _Record:
     """What the other process wrote. Raises RecordError or FileNotFoundError."""
-    return checked(parse_json(read_record(path, most=_MOST)), lambda: _adapter(kind))
-
-
-@cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return checked(parse_json(read_record(path, most=_MOST)), kind)
 
 
 def guessed_task(config: RunConfig, assumed: Assumed) -> Task:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from trainer.config.adapters import adapter_of, read_values
+from sharding.storage.typed import adapter_of
+from trainer.config.adapters import read_values
 from trainer.config.checkpoint import CheckpointConfig
 from trainer.config.data import DataConfig
 from trainer.config.engine import EngineConfig

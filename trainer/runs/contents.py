@@ -1,20 +1,19 @@
 """What run.json, evaluation.json and the ranks' part of state.json must hold, whoever wrote them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, TypeAdapter
-
 from sharding.storage.count import Count
 from sharding.storage.records import MEBIBYTE, RecordError, checked
+from sharding.storage.typed import After, Limits
 from trainer.runs import formats
 
 LARGEST_RECORD = 4 * MEBIBYTE
 LARGEST_EVALUATION = 4 * MEBIBYTE
-_Name = Annotated[str, Field(max_length=1000)]
+_Name = Annotated[str, Limits(max_length=1000)]
 
 
 def _is_time(text: str) -> str:
@@ -22,35 +21,44 @@ def _is_time(text: str) -> str:
     return text
 
 
+def _stored_name(field: str) -> str:
+    return "from" if field == "origin" else field
+
+
+_NAMES: Mapping[str, Any] = {"alias_generator": _stored_name}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Origin:
     """What run.json holds of the checkpoint of another run that the run began with."""
 
-    path: Annotated[str, Field(max_length=4096)]
-    checkpoint: Annotated[str, Field(max_length=4096)]
+    path: Annotated[str, Limits(max_length=4096)]
+    checkpoint: Annotated[str, Limits(max_length=4096)]
     position: Count
-    dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")] | None
+    dataset_sha256: Annotated[str, Limits(pattern=r"\A[0-9a-f]{64}\z")] | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _RunRecord:
     """What run.json holds. Other entries are ignored, so that older versions read what later ones only add."""
 
+    __pydantic_config__ = _NAMES
+
     preset: _Name
     command: list[str]
-    started: Annotated[_Name, AfterValidator(_is_time)]
+    started: Annotated[_Name, After(_is_time)]
     commit: _Name | None
     python: _Name
     versions: dict[str, _Name]
-    wandb_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+    wandb_id: Annotated[str, Limits(pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
     """Part of an address at W&B."""
-    dataset_sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    dataset_sha256: Annotated[str, Limits(pattern=r"\A[0-9a-f]{64}\z")]
     config: dict[str, Any]
     """Checked by `trainer.config`."""
-    global_batch: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    global_batch: Annotated[int, Limits(ge=1, le=2**53)] | None = None
     """Images of one optimizer step on any number of ranks; None until ranks have started, and in runs of earlier
     versions."""
-    folder: Annotated[str, Field(max_length=4096)] = ""
+    folder: Annotated[str, Limits(max_length=4096)] = ""
     """Where the run was started: relative paths of `config` begin there, unless they lead somewhere from here."""
     dataset: dict[str, Any] | None = None
     """Its data set's views, classes and labels, checked by `sharding.format`; None in runs of earlier versions."""
@@ -58,13 +66,13 @@ class _RunRecord:
     """Of its data set: split -> view -> samples."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     """What was changed when the run was continued, and after how many images: see `trainer.runs.changes`."""
-    origin: Annotated[_Origin | None, Field(alias="from")] = None
+    origin: _Origin | None = None
     """The checkpoint whose weights the run began with; None if they were drawn by chance."""
-    machines: Annotated[list[_Name], Field(max_length=100)] = field(default_factory=list)
+    machines: Annotated[list[_Name], Limits(max_length=100)] = field(default_factory=list)
     """What it was trained on; empty until ranks have started, and in runs of earlier versions."""
-    encoders: dict[_Name, Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]] = field(default_factory=dict)
+    encoders: dict[_Name, Annotated[str, Limits(pattern=r"\A[0-9a-f]{64}\z")]] = field(default_factory=dict)
     """SHA-256 of the file with the weights of each encoder that has one."""
-    held_out: Annotated[dict[_Name, Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=2)]
+    held_out: Annotated[dict[_Name, Annotated[int, Limits(ge=1, le=2**53)]], Limits(max_length=2)]
     """View -> training images that are not trained on, but watched."""
 
 
@@ -81,8 +89,8 @@ class _Group:
 class _Intervals:
     """What evaluation.json holds of how far scores would move with other images."""
 
-    resamples: Annotated[int, Field(ge=1, le=2**53)]
-    level: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Limits(ge=1, le=2**53)]
+    level: Annotated[float, Limits(gt=0, lt=1)]
     of: dict[str, tuple[float, float]]
 
 
@@ -99,8 +107,8 @@ class _Case:
 class _Extremes:
     """What evaluation.json holds of the images that are worst and best by a score."""
 
-    worst: Annotated[list[_Case], Field(max_length=1000)]
-    best: Annotated[list[_Case], Field(max_length=1000)]
+    worst: Annotated[list[_Case], Limits(max_length=1000)]
+    best: Annotated[list[_Case], Limits(max_length=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +147,7 @@ class _Meter:
     """What `trainer.loop.meter.Meter` keeps."""
 
     sums: dict[str, float]
-    counts: dict[str, Annotated[int, Field(ge=1, le=2**53)]]
+    counts: dict[str, Annotated[int, Limits(ge=1, le=2**53)]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,53 +155,33 @@ class _RankState:
     """What a rank keeps between two log lines."""
 
     meter: _Meter
-    elapsed_s: Annotated[float, Field(ge=0, le=1e12)]
-
-
-@cache
-def _record_adapter() -> TypeAdapter[_RunRecord]:
-    return TypeAdapter(_RunRecord)
-
-
-@cache
-def _early_stop_adapter() -> TypeAdapter[_EarlyStop]:
-    return TypeAdapter(_EarlyStop)
-
-
-@cache
-def _evaluations_adapter() -> TypeAdapter[_Evaluations]:
-    return TypeAdapter(_Evaluations)
+    elapsed_s: Annotated[float, Limits(ge=0, le=1e12)]
 
 
 def parse_record(content: bytes, *, path: Path) -> dict[str, Any]:
     """All of run.json in its present form, checked. Raises RecordError, and ConfigError if a later version made it."""
     record = formats.RUN.read(content, path=path)
-    checked(record, _record_adapter)
+    checked(record, _RunRecord)
     return record
 
 
 def parse_early_stop(content: bytes, *, path: Path) -> dict[str, Any]:
     """All of early_stop.json in its present form, checked. Raises as `parse_record`."""
     record = formats.EARLY_STOP.read(content, path=path)
-    checked(record, _early_stop_adapter)
+    checked(record, _EarlyStop)
     return record
 
 
 def parse_evaluations(content: bytes, *, path: Path) -> dict[str, dict[str, Any]]:
     """What evaluation.json holds of each split, checked. Raises as `parse_record`."""
     record = formats.EVALUATION.read(content, path=path)
-    checked(record, _evaluations_adapter)
+    checked(record, _Evaluations)
     return record["splits"]
-
-
-@cache
-def _rank_states_adapter() -> TypeAdapter[list[_RankState]]:
-    return TypeAdapter(list[_RankState])
 
 
 def checked_rank_states(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same. Raises RecordError if they are not what the training loop keeps."""
-    names = {frozenset(part) for state in checked(states, _rank_states_adapter) for part in _parts(state)}
+    names = {frozenset(part) for state in checked(states, list[_RankState]) for part in _parts(state)}
     if len(names) > 1:
         raise RecordError("has sums of other losses than it counts")
     return states

@@ -1,21 +1,19 @@
 """How a run is: `status.json`, which its main rank writes every few seconds, and anybody reads who sees its folder."""
 
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
-
 from sharding.storage.count import Count
 from sharding.storage.records import MEBIBYTE, RecordError, checked, read_record
+from sharding.storage.typed import Limits
 from trainer.config.errors import ConfigError
 from trainer.runs.formats import FORMAT_KEY, STATUS
 
 FILE_NAME = "status.json"
 _LARGEST = 4 * MEBIBYTE
-_Name = Annotated[str, Field(max_length=1000)]
-_Seconds = Annotated[float, Field(ge=0, le=1e12)]
+_Name = Annotated[str, Limits(max_length=1000)]
+_Seconds = Annotated[float, Limits(ge=0, le=1e12)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class Status:
 
     state: Literal["training", "evaluating", "ended"]
     """`evaluating` stands for all that is no training: scores, pictures, the final report."""
-    outcome: Annotated[str, Field(max_length=10_000)] = ""
+    outcome: Annotated[str, Limits(max_length=10_000)] = ""
     """How it ended, in words for people; empty while it runs."""
     position: Count
     """Images that the whole job has seen."""
@@ -46,17 +44,12 @@ class Status:
     checkpoint: Count | None
     """Position of the newest checkpoint; None before the first."""
     hosts: list[HostStatus]
-    attempt: Annotated[int, Field(ge=1, le=2**31)]
+    attempt: Annotated[int, Limits(ge=1, le=2**31)]
     """Which start of all ranks this is, within one launch."""
     started: _Seconds
     """When this start was, in seconds since 1970."""
     updated: _Seconds
     """When this was written, by the clock of the main rank's machine."""
-
-
-@cache
-def _adapter() -> TypeAdapter[Status]:
-    return TypeAdapter(Status)
 
 
 def status_file(run: Path) -> Path:
@@ -74,7 +67,7 @@ def read_status(run: Path) -> Status | None:
     try:
         record = STATUS.read(read_record(path, most=_LARGEST), path=path)
         del record[FORMAT_KEY]
-        return checked(record, _adapter)
+        return checked(record, Status)
     except FileNotFoundError:
         return None
     except RecordError as error:

@@ -1,15 +1,16 @@
 """Requests of a study's page, checked, and what all answers to them have in common."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sharding.storage.typed import Limits, adapter_of
 
 _LARGEST = 4096
 """Bytes of a request: an answer has about 150."""
@@ -22,16 +23,16 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 
-_Small = Annotated[int, Field(ge=0, le=10**6)]
-_Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
-_Id = Annotated[str, Field(max_length=200)]
+_Small = Annotated[int, Limits(ge=0, le=10**6)]
+_Milliseconds = Annotated[float, Limits(ge=0, le=1e9)]
+_Id = Annotated[str, Limits(max_length=200)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """What the page sends to begin."""
 
-    ids: dict[Annotated[str, Field(pattern=r"\A(PROLIFIC_PID|STUDY_ID|SESSION_ID)\z")], _Id]
+    ids: dict[Annotated[str, Limits(pattern=r"\A(PROLIFIC_PID|STUDY_ID|SESSION_ID)\z")], _Id]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Begin:
     """What it sends before it shows images."""
 
     trial: _Small
-    page: Annotated[str, Field(min_length=8, max_length=64)]
+    page: Annotated[str, Limits(min_length=8, max_length=64)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ class Answer:
 
     trial: _Small
     choice: _Small
-    exposures_ms: Annotated[list[_Milliseconds], Field(max_length=3)]
-    seconds: Annotated[float, Field(ge=0, le=1e7)]
+    exposures_ms: Annotated[list[_Milliseconds], Limits(max_length=3)]
+    seconds: Annotated[float, Limits(ge=0, le=1e7)]
 
 
 class WithHeaders:
@@ -73,8 +74,8 @@ async def failed(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
-async def read_body(request: Request, adapter: TypeAdapter[Any]) -> Any:
-    """A small JSON object as `adapter` has it. Raises HTTPException."""
+async def read_body(request: Request, kind: type[Any]) -> Any:
+    """A small JSON object as `kind` says. Raises HTTPException."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise HTTPException(415, "Send application/json.")
     content = b""
@@ -83,26 +84,8 @@ async def read_body(request: Request, adapter: TypeAdapter[Any]) -> Any:
         if len(content) > _LARGEST:
             raise HTTPException(413, f"Send at most {_LARGEST} bytes.")
     try:
-        return adapter.validate_json(content, strict=True)
+        return adapter_of(kind).validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise HTTPException(422, f"{where or 'all of it'}: {first['msg']}") from error
-
-
-@cache
-def start_adapter() -> TypeAdapter[Start]:
-    """Reads it."""
-    return TypeAdapter(Start)
-
-
-@cache
-def begin_adapter() -> TypeAdapter[Begin]:
-    """Reads it."""
-    return TypeAdapter(Begin)
-
-
-@cache
-def answer_adapter() -> TypeAdapter[Answer]:
-    """Reads it."""
-    return TypeAdapter(Answer)

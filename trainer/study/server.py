@@ -22,12 +22,12 @@ from starlette.routing import Route
 
 from trainer.study.plan import Trial
 from trainer.study.requests import (
+    Answer,
+    Begin,
+    Start,
     WithHeaders,
-    answer_adapter,
-    begin_adapter,
     failed,
     read_body,
-    start_adapter,
 )
 from trainer.study.rows import Standing
 from trainer.study.serving import serve_app
@@ -84,7 +84,7 @@ class _Service:
         return JSONResponse(self._told(await self._standing(request)))
 
     async def start(self, request: Request) -> Response:
-        asked = await read_body(request, start_adapter())
+        asked = await read_body(request, Start)
         standing = await self._standing(request)
         if standing is not None:
             return JSONResponse(self._told(standing))
@@ -98,7 +98,7 @@ class _Service:
         return response
 
     async def begin(self, request: Request) -> Response:
-        asked = await read_body(request, begin_adapter())
+        asked = await read_body(request, Begin)
         await run_in_threadpool(self.sessions.begin, self._token(request), asked.trial, page=asked.page)
         return JSONResponse({})
 
@@ -109,7 +109,7 @@ class _Service:
         return Response(content, media_type="image/png")  # without the date of a file, which tells it from others
 
     async def answer(self, request: Request) -> Response:
-        asked = await read_body(request, answer_adapter())
+        asked = await read_body(request, Answer)
         given = Given(
             trial=asked.trial, choice=asked.choice, exposures_ms=tuple(asked.exposures_ms), seconds=asked.seconds
         )

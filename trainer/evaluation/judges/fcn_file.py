@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from sharding.format.manifest import ClassInfo
 from sharding.storage.files import write_atomically
+from sharding.storage.typed import NO_OTHERS, adapter_of
 from trainer.config.errors import ConfigError
 from trainer.evaluation.judges.fcn_networks import FcnName, build_fcn
 
@@ -24,7 +25,7 @@ REMEDY = "give a file made by `diptych fcn train`."
 class FcnInfo:
     """What a trained network sees, knows and can."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = NO_OTHERS
 
     format: int = FORMAT
     network: FcnName
@@ -60,7 +61,7 @@ class Fcn:
 def write_fcn(path: Path, info: FcnInfo, weights: Mapping[str, Tensor]) -> None:
     """Write the file, whole or not at all."""
     buffer = io.BytesIO()
-    about = TypeAdapter(FcnInfo).dump_json(info).decode()
+    about = adapter_of(FcnInfo).dump_json(info).decode()
     torch.save({"about": about, "weights": {name: value.cpu() for name, value in weights.items()}}, buffer)
     write_atomically(path, buffer.getvalue())
 
@@ -77,7 +78,7 @@ def read_fcn(path: Path) -> Fcn:
         raise ConfigError("fcn", str(path), f"cannot be read ({error.strerror}); {REMEDY}") from error
     try:
         held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        info = TypeAdapter(FcnInfo).validate_json(held["about"])
+        info = adapter_of(FcnInfo).validate_json(held["about"])
     except ValidationError as error:
         raise ConfigError("fcn", str(path), f"is of another version, or damaged; {REMEDY}") from error
     except Exception as error:  # what torch raises on damaged files is no family of errors

@@ -1,11 +1,8 @@
 """mturk.json in the folder of a study: which HITs were published where."""
 
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from sharding.storage.records import MEBIBYTE, RecordError, checked, read_record
 from trainer.config.errors import ConfigError
@@ -32,7 +29,7 @@ def read_published(study: Path) -> Published:
     path = study / FILE_NAME
     try:
         record: dict[str, Any] = formats.MTURK.read(read_record(path, most=MEBIBYTE), path=path)
-        return checked({name: value for name, value in record.items() if name != formats.FORMAT_KEY}, _adapter)
+        return checked({name: value for name, value in record.items() if name != formats.FORMAT_KEY}, Published)
     except FileNotFoundError:
         return Published()
     except RecordError as error:
@@ -42,8 +39,3 @@ def read_published(study: Path) -> Published:
 def write_published(study: Path, published: Published) -> None:
     """Write it, whole or not at all. Raises OSError."""
     formats.MTURK.write(study / FILE_NAME, asdict(published))
-
-
-@cache
-def _adapter() -> TypeAdapter[Published]:
-    return TypeAdapter(Published)
