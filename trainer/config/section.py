@@ -39,12 +39,14 @@ def check_section(section: Section, path: str = "") -> None:
         ConfigError: a value is out of its bounds, or contradicts another; names it by its whole path.
     """
     check_bounds(section, path)
-    for field in fields(section):
-        value = getattr(section, field.name)
-        parts = {f"{field.name}.{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {}
-        for name, part in (parts or {field.name: value}).items():
-            if isinstance(part, Section):
-                check_section(part, _join(path, name))
+    for name in _bounds(type(section)):
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            check_section(value, _join(path, name))
+        elif isinstance(value, Mapping):
+            for key, part in value.items():
+                if isinstance(part, Section):
+                    check_section(part, _join(path, f"{name}.{key}"))
     with within(path):
         section.check_fields()
 
