@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from filelock import FileLock
-
 from sharding.errors import DatasetError
 from sharding.format.manifest import FILE_NAME
 from sharding.storage.place import Place, Url
@@ -39,6 +37,8 @@ def ensure_dataset(folder: Place) -> None:
     command = embedded_command(folder)
     if command is None:
         raise ConfigError("data.path", str(folder), "no data set is there; make one with `diptych shard --help`.")
+    from filelock import FileLock  # with asyncio behind it
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):  # a machine may have several agents of a launch, as on Ray
         if not (folder / FILE_NAME).is_file():

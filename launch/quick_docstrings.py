@@ -9,9 +9,9 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
+from itertools import pairwise
 from typing import Any
 
 _SECTIONED = re.compile(r"^\s*[:@]|:\s*$|^\s*[-=~^]{3,}\s*$", re.MULTILINE)
@@ -22,8 +22,9 @@ _SECTIONED = re.compile(r"^\s*[:@]|:\s*$|^\s*[-=~^]{3,}\s*$", re.MULTILINE)
 class _Class:
     """What the source of a class says of its fields."""
 
-    docstrings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    may_have_comments: bool = False
+    docstrings: Mapping[str, str]
+    may_have_comments: Mapping[str, bool]
+    """Each field: whether there is a comment at it, or above it and below what is no field."""
 
 
 def quick_field_docstring(
@@ -37,7 +38,7 @@ def quick_field_docstring(
     """
     if not inspect.isclass(kind):
         return otherwise()
-    found = []
+    is_commented: bool | None = None
     for each in kind.__mro__:
         if each.__module__ == "builtins":
             continue
@@ -46,8 +47,9 @@ def quick_field_docstring(
             return otherwise()
         if name in read.docstrings:
             return clean(read.docstrings[name])
-        found.append(read)
-    return otherwise() if any(read.may_have_comments for read in found) else None
+        if is_commented is None:
+            is_commented = read.may_have_comments.get(name)
+    return None if is_commented is False else otherwise()
 
 
 def quick_description(kind: Any, *, otherwise: Callable[[], str]) -> str:
@@ -71,8 +73,7 @@ def _read(kind: type) -> _Class | None:
     node = classes.get(kind.__name__)
     if node is None:
         return None
-    lines = source[node.lineno - 1 : node.end_lineno]
-    return _Class(MappingProxyType(_attribute_docstrings(node)), any("#" in line for line in lines))
+    return _Class(_attribute_docstrings(node), _commented(node, source))
 
 
 @cache
@@ -89,11 +90,27 @@ def _parsed(module: str) -> tuple[list[str], dict[str, ast.ClassDef]]:
 
 def _attribute_docstrings(node: ast.ClassDef) -> dict[str, str]:
     docstrings = {}
-    for before, after in zip(node.body, node.body[1:], strict=False):
-        target = before.target if isinstance(before, ast.AnnAssign) else None
-        if isinstance(before, ast.Assign):
-            target = before.targets[0]
-        value = after.value if isinstance(after, ast.Expr) else None
-        if isinstance(target, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-            docstrings[target.id] = value.value
+    for before, after in pairwise(node.body):
+        name, value = _field(before), after.value if isinstance(after, ast.Expr) else None
+        if name and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            docstrings[name] = value.value
     return docstrings
+
+
+def _commented(node: ast.ClassDef, source: list[str]) -> dict[str, bool]:
+    commented, above = {}, node.lineno
+    for each in node.body:
+        end = each.end_lineno or each.lineno
+        if name := _field(each):
+            commented[name] = any("#" in line for line in source[above:end])
+        else:
+            above = end
+    return commented
+
+
+def _field(node: ast.stmt) -> str:
+    """The name that a statement gives a value or a type to; empty if it does neither."""
+    target = node.target if isinstance(node, ast.AnnAssign) else None
+    if isinstance(node, ast.Assign):
+        target = node.targets[0]
+    return target.id if isinstance(target, ast.Name) else ""

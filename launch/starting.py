@@ -9,7 +9,6 @@ from launch.folders import new_folder
 from launch.run_options import TrainOptions
 from sharding.console import make_console, one_line
 from sharding.format.manifest_file import read_manifest
-from trainer.checkpoints.remote.copy import begin_copy, copy_of
 from trainer.checkpoints.source import find_origin
 from trainer.config.encoders import require_file
 from trainer.config.errors import ConfigError
@@ -94,6 +93,8 @@ def check_upload(run: RunDir, config: RunConfig) -> None:
     """
     if config.checkpoint.upload is None:
         return
+    from trainer.checkpoints.remote.copy import begin_copy, copy_of  # which loads what speaks to stores
+
     copy = copy_of(run, config.checkpoint.upload)
     begin_copy(run, copy)
     make_console().print(f"checkpoints are sent to {copy.url} too")

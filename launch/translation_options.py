@@ -12,7 +12,7 @@ from trainer.config.data import DataPlace
 from trainer.config.errors import ConfigError
 from trainer.inference.journal import Journal
 from trainer.inference.manner import Manner, Uncertainty, parse_manner
-from trainer.inference.shards.listing import Split
+from trainer.inference.shards.asked import Split
 from trainer.inference.usage import AS_THE_METHOD, Usage
 
 

@@ -9,10 +9,6 @@ from typing import Annotated, Any
 import tyro
 
 from launch.arguments import asks_to_resume, parse_on_preset, split_preset
-from launch.embedded import ensure_dataset
-from launch.folders import new_folder
-from launch.starting import check_dataset, tell_watched
-from sharding.format.manifest_file import read_manifest
 from sweeps.machines import LOCAL, Cluster, find_machines
 from sweeps.metrics import check_names, choose_metric, choose_second
 from sweeps.plan import Algorithm, NumTrialsOrAll, Quantile, ReductionFactor, Seed, Sweep, SweepDir, written
@@ -137,6 +133,11 @@ def plan_options(preset: str, options: SweepOptions, asked: Overrides) -> tuple[
     name, space = _choose_space(options)
     options = replace(options, num_trials=count_trials(options, space))
     resources = check_options(options)
+    from launch.embedded import ensure_dataset  # what looks at data is not for who is told of a mistake
+    from launch.folders import new_folder
+    from launch.starting import check_dataset, tell_watched
+    from sharding.format.manifest_file import read_manifest
+
     ensure_dataset(options.config.data.path)
     tell_watched(check_dataset(options.config))
     manifest = read_manifest(options.config.data.path)

@@ -10,7 +10,7 @@ import tyro
 from launch.machine.devices import Device, choose_device
 from sharding.console import counted, make_console
 from trainer.config.errors import ConfigError
-from trainer.inference.finding import find_pictures
+from trainer.reports.names import name_runs
 from trainer.runs.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ class CompareOptions:
 def main(argv: list[str]) -> int:
     """Write the page. Returns the exit status. Raises ConfigError with a message for the user."""
     options = tyro.cli(CompareOptions, args=argv, prog="diptych compare")
-    from trainer.reports.compare import name_runs, open_compared, write_comparison
-    from trainer.reports.pictures import encoded
-
     runs = [RunDir(path) for path in options.runs]
     names = name_runs(runs)
     for run in runs:
         run.config()
+    from trainer.reports.compare import open_compared, write_comparison  # not for who is told of a mistake
+    from trainer.reports.pictures import encoded
+
     inputs, made, notes = _translations(runs, options) if options.source is not None else ([], None, [])
     compared = [
         open_compared(name, run, None if made is None else made[number])
@@ -70,6 +70,7 @@ def _translations(
     runs: Sequence[RunDir], options: CompareOptions
 ) -> tuple[list["Image.Image"], list[list["Image.Image"]], list[str]]:
     """Inputs as the first run sees them, what each run makes of them, and notes of those that a run cannot read."""
+    from trainer.inference.finding import find_pictures
     from trainer.inference.side_by_side import translated
     from trainer.runs.opened import open_run
 

@@ -4,20 +4,21 @@ import json
 import signal
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from launch.doctor.data_text import print_found
 from launch.machine.devices import count_cores
 from sharding.bars import progress_bars
 from sharding.console import PlainConsole
-from sharding.examining.examine import examine
-from sharding.examining.found import Found
-from sharding.examining.judge import Finding, judge
-from sharding.storage.cache import Cache
+from sharding.format.manifest_file import manifest_bytes
 from sharding.storage.files import write_atomically
 from sharding.storage.memory import keep_freed_memory
 from sharding.storage.place import Place, Url, place_problem
 from trainer.config.data import DataConfig
 from trainer.config.errors import require
+
+if TYPE_CHECKING:
+    from sharding.examining.found import Found
+    from sharding.examining.judge import Finding
 
 _MOST_WORKERS = 8
 WRONG = 1
@@ -39,6 +40,13 @@ def look_at_data(
         DatasetError: there is no data set, or it is damaged.
     """
     _check(place, limit=limit, most_shift=most_shift, files={"html": page, "json": record})
+    if isinstance(place, Path):
+        manifest_bytes(place)  # that there is no data set is told before all that looks at one is loaded
+    from launch.doctor.data_text import print_found
+    from sharding.examining.examine import examine
+    from sharding.examining.judge import judge
+    from sharding.storage.cache import Cache
+
     keep_freed_memory()
     cache = None
     if isinstance(place, Url):
@@ -70,13 +78,13 @@ def _check(place: Place, *, limit: int | None, most_shift: float, files: dict[st
         require(file is None or not file.is_dir(), name, str(file), "is a folder; give a file.")
 
 
-def _write_record(file: Path, found: Found, findings: list[Finding]) -> None:
+def _write_record(file: Path, found: "Found", findings: "list[Finding]") -> None:
     record = {**found.to_record(), "findings": [asdict(finding) for finding in findings]}
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, json.dumps(record, indent=1).encode() + b"\n")
 
 
-def _conclude(console: PlainConsole, place: Place, found: Found, findings: list[Finding]) -> int:
+def _conclude(console: PlainConsole, place: Place, found: "Found", findings: "list[Finding]") -> int:
     num_wrong = sum(finding.is_wrong for finding in findings)
     verdict = f"{num_wrong} wrong, {len(findings) - num_wrong} to look at" if findings else "nothing found"
     console.print(f"{place}: {found.num_looked} of {found.num_samples} samples looked at: {verdict}.")

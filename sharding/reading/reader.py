@@ -7,9 +7,10 @@ from threading import Event
 
 from sharding.errors import DatasetError
 from sharding.format.codec.stored import check_stored
-from sharding.format.manifest import LABELS_EXTENSION, LabelInfo, Manifest, Shard, index_path, most_member_bytes
+from sharding.format.manifest import LABELS_EXTENSION, Manifest, Shard, index_path, most_member_bytes
 from sharding.format.member import HEADER_BYTES, unpack_member
 from sharding.format.shares import ALL, Share
+from sharding.reading.selection import label_info, select_extensions, select_shards
 from sharding.reading.shard_files import REMEDY, CachedFiles, shard_files
 from sharding.reading.shard_index import parse_index
 from sharding.storage.cache import Cache
@@ -17,38 +18,6 @@ from sharding.storage.place import Place
 
 MAX_OPEN_SHARDS = 128
 """Files that one reader keeps open: far below the usual limit of 1024 for a process."""
-
-
-def select_shards(folder: Place, manifest: Manifest, *, split: str, views: Sequence[str] = ()) -> list[Shard]:
-    """The shards of a split whose samples have all the views. Raises DatasetError if they hold no sample."""
-    shards = [
-        shard
-        for shard in manifest.splits.get(split, [])
-        if shard.num_samples and (shard.view is None or all(view == shard.view for view in views))
-    ]
-    if not shards:
-        filled = [name for name in manifest.splits if manifest.num_samples(name)]
-        wanted = (
-            f" that have {' and '.join(map(repr, views))} together" if manifest.kind == "unpaired" and views else ""
-        )
-        raise DatasetError(
-            f"{folder} has no samples in split {split!r}{wanted}; splits that have any: {', '.join(filled) or 'none'}."
-        )
-    return shards
-
-
-def select_extensions(folder: Place, manifest: Manifest, *, views: Sequence[str]) -> list[str]:
-    """The extensions under which tars hold the views. Raises DatasetError for a view that does not exist."""
-    for name in views:
-        if name not in manifest.views:
-            raise DatasetError(f"{folder} has no view {name!r}; it has: {', '.join(sorted(manifest.views))}.")
-    return [manifest.views[name].extension for name in views]
-
-
-def _label_info(folder: Place, manifest: Manifest, label: str) -> LabelInfo:
-    if label not in manifest.labels:
-        raise DatasetError(f"{folder} has no label {label!r}; it has: {', '.join(sorted(manifest.labels)) or 'none'}.")
-    return manifest.labels[label]
 
 
 class ShardReader:
@@ -81,7 +50,7 @@ class ShardReader:
         self.views = tuple(views)
         self._shards = select_shards(folder, manifest, split=split, views=views)
         self._extensions = extensions = select_extensions(folder, manifest, views=views)
-        self._num_values = {label: len(_label_info(folder, manifest, label).names) for label in labels}
+        self._num_values = {label: len(label_info(folder, manifest, label).names) for label in labels}
         if labels:
             extensions.append(LABELS_EXTENSION)
         most_bytes = {extension: most_member_bytes(manifest, extension) for extension in extensions}

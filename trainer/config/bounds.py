@@ -21,8 +21,9 @@ class Bound(ABC):
 
     def fits(self, value: Any) -> bool:
         """Whether a field can have a value: each of several numbers counts, and None, which is none, is possible."""
-        values = value if isinstance(value, tuple) else (value,)
-        return all(number is None or self.holds(number) for number in values)
+        if not isinstance(value, tuple):
+            return value is None or self.holds(value)
+        return all(number is None or self.holds(number) for number in value)
 
 
 @dataclass(frozen=True)

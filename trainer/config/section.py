@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from trainer.config.bounds import Bound
-from trainer.config.errors import ConfigError, require
+from trainer.config.errors import ConfigError
 
 _Extra = TypeVar("_Extra")
 
@@ -39,7 +39,7 @@ def check_section(section: Section, path: str = "") -> None:
         ConfigError: a value is out of its bounds, or contradicts another; names it by its whole path.
     """
     check_bounds(section, path)
-    for name in _bounds(type(section)):
+    for name in annotations_of(type(section)):
         value = getattr(section, name)
         if isinstance(value, Section):
             check_section(value, _join(path, name))
@@ -47,8 +47,10 @@ def check_section(section: Section, path: str = "") -> None:
             for key, part in value.items():
                 if isinstance(part, Section):
                     check_section(part, _join(path, f"{name}.{key}"))
-    with within(path):
+    try:
         section.check_fields()
+    except ConfigError as error:
+        raise _within(path, error) from None
 
 
 def check_bounds(values: Any, path: str = "") -> None:
@@ -58,9 +60,10 @@ def check_bounds(values: Any, path: str = "") -> None:
         ConfigError: a value is out of its bounds.
     """
     for name, bounds in _bounds(type(values)).items():
+        value = getattr(values, name)
         for bound in bounds:
-            value = getattr(values, name)
-            require(bound.fits(value), _join(path, name), value, bound.remedy)
+            if not bound.fits(value):
+                raise ConfigError(_join(path, name), value, bound.remedy)
 
 
 @contextmanager
@@ -69,7 +72,11 @@ def within(path: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise ConfigError(_join(path, error.name), error.value, error.remedy) from None
+        raise _within(path, error) from None
+
+
+def _within(path: str, error: ConfigError) -> ConfigError:
+    return ConfigError(_join(path, error.name), error.value, error.remedy)
 
 
 def _join(path: str, name: str) -> str:
@@ -78,8 +85,9 @@ def _join(path: str, name: str) -> str:
 
 @cache
 def _bounds(kind: type[Any]) -> dict[str, tuple[Bound, ...]]:
-    """The bounds of each field, in their order; most have none."""
-    return {name: found_in(hint, Bound) for name, hint in annotations_of(kind).items()}
+    """The bounds of each field that has any, in the order of the fields."""
+    found = ((name, found_in(hint, Bound)) for name, hint in annotations_of(kind).items())
+    return {name: bounds for name, bounds in found if bounds}
 
 
 @cache

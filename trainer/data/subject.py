@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from sharding.errors import DatasetError
 from sharding.format.manifest import Manifest, View
 from sharding.format.shares import Share
+from sharding.reading.selection import select_shards
 from trainer.config.data import DataConfig, Pairing
 from trainer.config.errors import ConfigError
 from trainer.config.method import MethodConfig, Task
@@ -191,7 +192,5 @@ def check_held_out(subject: Subject) -> None:
 
 def check_scored(subject: Subject, split: str) -> None:
     """Raises DatasetError if there is no such split, no `train` split for the baselines, or nothing in it."""
-    from sharding.reading.reader import select_shards  # with all that reads: mistakes are answered before
-
     for name in ("train", subject.stored_split(split)):
         select_shards(subject.data.path, subject.manifest, split=name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from sharding.reading.reader import select_shards
+from sharding.reading.selection import select_shards
 from trainer.data.batch import Batch
 from trainer.data.randomness import seeded
 from trainer.data.split import split_images

@@ -6,7 +6,6 @@ from pathlib import Path
 from sharding.console import counted
 from sharding.storage.listing import PassedOver, is_hidden, list_files
 from trainer.config.errors import ConfigError
-from trainer.inference.media.kinds import is_known
 
 
 def find_pictures(source: Path) -> list[Path]:
@@ -16,10 +15,18 @@ def find_pictures(source: Path) -> list[Path]:
 
 
 def pictures_of(files: list[Path], source: Path) -> list[Path]:
+    from trainer.inference.media.kinds import is_known  # with all that reads: a folder that is not there is told before
+
     pictures = [file for file in files if is_known(file)]
     if not pictures:
         raise ConfigError("in", str(source), f"holds no picture that can be read among {counted(len(files), 'file')}.")
     return pictures
+
+
+def require_there(source: Path) -> None:
+    """Raises ConfigError unless there is a file or a folder, or it is a pattern."""
+    if not source.is_file() and not source.is_dir() and not has_magic(str(source)):
+        raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
 
 
 def find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:
@@ -28,8 +35,7 @@ def find_files(source: Path, passed: PassedOver) -> tuple[list[Path], Path]:
         return [source], source.parent
     if not source.exists() and has_magic(str(source)):
         return matching(source)
-    if not source.is_dir():
-        raise ConfigError("in", str(source), "does not exist; give a folder of pictures, or one picture.")
+    require_there(source)
     try:
         found = list_files(source, recursive=True, passed=passed)
         return sorted(source / place / entry.name for place, entry in found), source

@@ -7,11 +7,13 @@ each that was. Imports no torch.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharding.storage.files import open_to_append, read_regular
 from trainer.config.errors import ConfigError
-from trainer.inference.sources import Source
+
+if TYPE_CHECKING:
+    from trainer.inference.sources import Source
 
 FILE_NAME = ".diptych-translate.jsonl"
 _MOST_BYTES = 2**28
@@ -54,7 +56,7 @@ class Journal:
         """Whether a call with the same settings was to make this file."""
         return self._name(target) in self._planned
 
-    def begin(self, targets: Mapping[Source, list[Path]], *, position: int) -> dict[Source, list[Path]]:
+    def begin(self, targets: "Mapping[Source, list[Path]]", *, position: int) -> "dict[Source, list[Path]]":
         """Write down what is to be made of which inputs, as they are now, and give what is not made yet.
 
         Args:
@@ -98,7 +100,7 @@ def _parsed(line: str) -> object:
         return None
 
 
-def _state(file: Source) -> list[object]:
+def _state(file: "Source") -> list[object]:
     """What changes with a file: its name, bytes and time; of one that is not there its name."""
     if not isinstance(file, Path):
         return json.loads(json.dumps([str(file), *file.state]))  # as it will be read

@@ -51,16 +51,6 @@ class Cell:
     is_best: bool
 
 
-def name_runs(runs: Sequence[RunDir]) -> list[str]:
-    """The shortest ends of the runs' paths that differ."""
-    paths = [run.path.resolve().parts for run in runs]
-    for length in range(1, max(map(len, paths)) + 1):
-        names = ["/".join(parts[-length:]) for parts in paths]
-        if len(set(names)) == len(names):
-            return names
-    raise ConfigError("runs", str(runs[0].path), "is given twice; give each run once.")
-
-
 def open_compared(name: str, run: RunDir, translations: Sequence[Image.Image] | None) -> ComparedRun:
     """What the page tells of a run. Raises ConfigError if its files are damaged."""
     metrics = read_metrics(run.metrics_file)

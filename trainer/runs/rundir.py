@@ -29,7 +29,6 @@ from sharding.storage.records import RecordError, read_record
 from trainer.config.errors import ConfigError
 from trainer.data.subject import Subject
 from trainer.runs import formats
-from trainer.runs.begun import begun_record
 from trainer.runs.config import RunConfig, config_from_dict
 from trainer.runs.contents import LARGEST_EVALUATION, LARGEST_RECORD, parse_early_stop, parse_evaluations, parse_record
 from trainer.runs.status import FILE_NAME as STATUS_FILE
@@ -197,6 +196,8 @@ class RunDir:
             resume = command_line("diptych", "train", "--resume", self.path)
             raise ConfigError("run", str(self.path), f"exists; choose another --name, or continue it with: {resume}")
         self.refuse_links()
+        from trainer.runs.begun import begun_record  # with what tells versions
+
         content = manifest_bytes(config.data.path)
         manifest = parse_manifest(content, path=str(config.data.path / FILE_NAME))
         subject = Subject.begin(data=config.data, method=config.method, manifest=manifest)

@@ -12,7 +12,8 @@ from launch.commands.compare import main
 from tests.tiny_run import tiny_config, write_tiny_run
 from tests.unit.reports.test_page import Page, draw_grids, log, losses
 from trainer.config.errors import ConfigError
-from trainer.reports.compare import MOST_BYTES, name_runs
+from trainer.reports.compare import MOST_BYTES
+from trainer.reports.names import name_runs
 from trainer.runs.rundir import RunDir
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from sharding.format.bounds import MOST_MEMBER_BYTES
 from sharding.format.manifest import FILE_NAME, Manifest
@@ -15,12 +14,10 @@ from sharding.storage.place import Place, Url
 from trainer.config.data import DataConfig
 from trainer.config.errors import ConfigError
 from trainer.inference.finding import matching
+from trainer.inference.shards.asked import PACKED, Split
 from trainer.inference.shards.member import Member, SetSplit, reader_of
 from trainer.pictures.files import picture_suffixes
 
-Split = Literal["train", "val", "test", "all"]
-_TAR = ".tar"
-_PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_TARS = 100_000
 
@@ -40,15 +37,6 @@ class Listing:
         """Where each sample's results lie below the destination, but for the suffix; of several splits in folders."""
         are_split = len({member.split for member in self.members}) > 1
         return (Path(member.split, member.key) if are_split else Path(member.key) for member in self.members)
-
-
-def is_shards(source: Place) -> bool:
-    """Whether `--in` is a data set or tars, and not files of pictures."""
-    if isinstance(source, Url):
-        return True
-    if source.name.lower().endswith((_TAR, *_PACKED)):
-        return not source.is_dir()
-    return (source / FILE_NAME).is_file()
 
 
 def list_shards(source: Place, *, split: Split | None, view: str | None, wanted: str, data: DataConfig) -> Listing:
@@ -118,7 +106,7 @@ def _chosen_view(manifest: Manifest, *, view: str | None, wanted: str) -> str:
 
 def _tars(source: Path) -> list[Path]:
     """All that a path, a pattern or a range such as `{000..009}` names, in order."""
-    if source.name.lower().endswith(_PACKED):
+    if source.name.lower().endswith(PACKED):
         raise ConfigError("in", str(source), "is a packed tar, of which no sample can be looked up; unpack it first.")
     found: list[Path] = []
     for name in _ranged(str(source)):
