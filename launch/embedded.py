@@ -25,6 +25,16 @@ def embedded_command(folder: Path) -> list[str] | None:
     return [*_COMMANDS[match[1]], "--out", str(folder), "--size", match[2], "--shard-samples", "64"]
 
 
+def require_makeable(folder: Place) -> list[str]:
+    """As `embedded_command`; empty where there is a data set, or a remote one. Raises ConfigError if it is not ours."""
+    if isinstance(folder, Url) or (folder / FILE_NAME).is_file():
+        return []
+    command = embedded_command(folder)
+    if command is None:
+        raise ConfigError("data.path", str(folder), "no data set is there; make one with `diptych shard --help`.")
+    return command
+
+
 def ensure_dataset(folder: Place) -> None:
     """Make the embedded data set in `folder` if it is not there. A remote place is left to whoever reads it.
 
@@ -34,9 +44,7 @@ def ensure_dataset(folder: Place) -> None:
     """
     if isinstance(folder, Url) or (folder / FILE_NAME).is_file():
         return
-    command = embedded_command(folder)
-    if command is None:
-        raise ConfigError("data.path", str(folder), "no data set is there; make one with `diptych shard --help`.")
+    command = require_makeable(folder)
     from filelock import FileLock  # with asyncio behind it
 
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -2,82 +2,47 @@
 
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, make_dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.table import Table
-from tyro.conf import OmitArgPrefixes, Positional, subcommand
+from tyro.conf import OmitArgPrefixes, Positional
+from tyro.extras import subcommand_cli_from_dict
 
-from sharding.bars import progress_bars
 from sharding.console import counted, guard_terminal, make_console, one_line
 from sharding.errors import AbsentError, DatasetError, OptionError
-from sharding.format.manifest import REJECTED, Manifest
-from sharding.format.manifest_file import seal_manifest
-from sharding.sources.earth import EarthOptions
-from sharding.sources.folders import FoldersOptions
-from sharding.sources.glyphs import GlyphsOptions
-from sharding.sources.images import ImagesOptions
-from sharding.sources.pairs import PairsOptions
-from sharding.sources.unpaired import UnpairedOptions
-from sharding.storage.memory import keep_freed_memory
+from sharding.format.manifest_file import manifest_bytes, seal_manifest
 from sharding.storage.place import PLACE_ARGUMENT, Place
-from sharding.verifying.verify import verify
-from sharding.work.plan import SPLITS
-from sharding.writing.options import WriteOptions
-from sharding.writing.writer import make_dataset
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sharding.format.manifest import Manifest
 
 OK, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
+_PROG = "diptych shard"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Earth:
-    """The embedded set: tiles of aligned maps of the Earth (elevation, relief, satellite, map, classes, edges)."""
-
-    source: EarthOptions
-    write: WriteOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Glyphs:
-    """The embedded sets of characters in real fonts: as views of each other, or labelled for conditional methods."""
-
-    source: GlyphsOptions
-    write: WriteOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pairs:
-    """A folder of side-by-side pairs A|B, as the pix2pix data sets come."""
-
-    source: PairsOptions
-    write: WriteOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folders:
-    """Two folders whose files have equal names."""
-
-    source: FoldersOptions
-    write: WriteOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """A folder of single images, usually with labels."""
-
-    source: ImagesOptions
-    write: WriteOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unpaired:
-    """Two folders of unrelated images."""
-
-    source: UnpairedOptions
-    write: WriteOptions
+_MAKE: Mapping[str, tuple[str, str]] = {
+    "earth": (
+        "sharding.sources.earth:EarthOptions",
+        "The embedded set: tiles of aligned maps of the Earth (elevation, relief, satellite, map, classes, edges).",
+    ),
+    "glyphs": (
+        "sharding.sources.glyphs:GlyphsOptions",
+        "The embedded sets of characters in real fonts: as views of each other, or labelled for conditional methods.",
+    ),
+    "pairs": (
+        "sharding.sources.pairs:PairsOptions",
+        "A folder of side-by-side pairs A|B, as the pix2pix data sets come.",
+    ),
+    "folders": ("sharding.sources.folders:FoldersOptions", "Two folders whose files have equal names."),
+    "images": ("sharding.sources.images:ImagesOptions", "A folder of single images, usually with labels."),
+    "unpaired": ("sharding.sources.unpaired:UnpairedOptions", "Two folders of unrelated images."),
+}
+"""What makes data sets: its options, and what help says of it. Only what is asked for is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,27 +65,15 @@ class Seal:
     """The data set: the folder with dataset.json."""
 
 
-Make = Earth | Glyphs | Pairs | Folders | Images | Unpaired
-Command = (
-    Annotated[Earth, subcommand("earth")]
-    | Annotated[Glyphs, subcommand("glyphs")]
-    | Annotated[Pairs, subcommand("pairs")]
-    | Annotated[Folders, subcommand("folders")]
-    | Annotated[Images, subcommand("images")]
-    | Annotated[Unpaired, subcommand("unpaired")]
-    | Annotated[Verify, subcommand("verify")]
-    | Annotated[Seal, subcommand("seal")]
-)
+_LOOK = {"verify": Verify, "seal": Seal}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command. 0: done; 1: a problem; 2: an impossible command line; 130: Ctrl-C. Errors go to stderr."""
     guard_terminal()
-    keep_freed_memory()
     errors = make_console(stderr=True)
     try:
-        command = tyro.cli(OmitArgPrefixes[Command], args=argv, prog="diptych shard", description=__doc__)
-        return _run(command)
+        return _run(_parse(list(argv)))
     except OptionError as error:
         errors.print(str(error), style="red")
         return USAGE
@@ -134,18 +87,44 @@ def main(argv: Sequence[str]) -> int:
         return exit_.code if isinstance(exit_.code, int) else OK
 
 
-def _run(command: Command) -> int:
-    match command:
-        case Verify():
-            return run_verify(command)
-        case Seal():
-            return run_seal(command)
-        case _:
-            return run_make(command)
+def _parse(argv: list[str]) -> Any:
+    """The options of the command that is asked for, or the end of the process, with help or what is wrong."""
+    name = argv[0] if argv else ""
+    if name not in _MAKE and name not in _LOOK:
+        known = {each: make_dataclass(each, [], namespace={"__doc__": about}) for each, (_, about) in _MAKE.items()}
+        return subcommand_cli_from_dict(
+            known | _LOOK, prog=_PROG, description=__doc__, args=argv, sort_subcommands=False
+        )
+    kind = _LOOK[name] if name in _LOOK else _made(name)
+    return tyro.cli(OmitArgPrefixes[kind], args=argv[1:], prog=f"{_PROG} {name}")
 
 
-def run_make(command: Make) -> int:
+def _made(name: str) -> type[Any]:
+    """The options of what makes a kind of data set, and those of all that do."""
+    from sharding.writing.options import WriteOptions
+
+    place, about = _MAKE[name]
+    module, _, options = place.partition(":")
+    fields = [("source", getattr(import_module(module), options)), ("write", WriteOptions)]
+    return make_dataclass(name, fields, frozen=True, kw_only=True, namespace={"__doc__": about})
+
+
+def _run(command: Any) -> int:
+    if isinstance(command, Seal):
+        return run_seal(command)
+    from sharding.storage.memory import keep_freed_memory
+
+    keep_freed_memory()
+    return run_verify(command) if isinstance(command, Verify) else run_make(command)
+
+
+def run_make(command: Any) -> int:
     """Make the data set unless it is there, and say what it holds."""
+    from sharding.bars import progress_bars
+    from sharding.format.manifest import REJECTED
+    from sharding.work.plan import SPLITS
+    from sharding.writing.writer import make_dataset
+
     console = make_console()
     start = time.monotonic()
     with progress_bars(console) as bar:
@@ -174,6 +153,11 @@ def run_make(command: Make) -> int:
 
 def run_verify(command: Verify) -> int:
     """List what is wrong with the data set."""
+    if isinstance(command.folder, Path):
+        manifest_bytes(command.folder)  # that there is none is told before what reads images is loaded
+    from sharding.bars import progress_bars
+    from sharding.verifying.verify import verify
+
     console = make_console()
     start, megabytes = time.monotonic(), 0.0
     with progress_bars(console) as bar:
@@ -204,8 +188,10 @@ def run_seal(command: Seal) -> int:
     return OK
 
 
-def summary(manifest: Manifest) -> Table:
+def summary(manifest: "Manifest") -> "Table":
     """One row per split; of an unpaired set also how many samples each view has. Below it, the labels."""
+    from rich.table import Table
+
     views = list(manifest.views) if manifest.kind == "unpaired" else []
     labels = [f"{name}: {len(info.names)}{' in order' * info.ordinal}" for name, info in manifest.labels.items()]
     caption = f"labels: {', '.join(labels)}" if labels else None

@@ -80,6 +80,9 @@ def main(argv: list[str]) -> int:
 
 
 def _show(path: Path) -> int:
+    from trainer.evaluation.judges.asked import require_readable
+
+    require_readable(path)  # before torch is loaded
     from trainer.evaluation.judges.fcn_file import read_fcn
 
     make_console().print(_table(read_fcn(path).info, title=str(path)))
@@ -89,6 +92,10 @@ def _show(path: Path) -> int:
 def _train(command: Train) -> int:
     if not command.out.parent.is_dir():
         raise ConfigError("out", str(command.out), "lies in no folder that there is; make it first.")
+    from sharding.format.manifest_file import manifest_bytes
+
+    if isinstance(command.data, Path):
+        manifest_bytes(command.data)  # before torch is loaded
     from trainer.evaluation.judges.fcn_data import open_scenes
     from trainer.evaluation.judges.fcn_training import train_fcn
     from trainer.ranks.world import lone_world

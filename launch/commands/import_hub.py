@@ -9,6 +9,7 @@ import tyro
 from launch.extras import require_modules
 from sharding.console import command_line, make_console
 from trainer.exports.kinds import PACKAGES
+from trainer.received.hub_record import CONFIG, read_hub_record
 from trainer.runs.new_folder import check_place
 
 
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
     options = tyro.cli(ImportOptions, args=argv, prog="diptych import-hub")
     check_place(options.out)
     require_modules(*PACKAGES["hub"])
+    read_hub_record(options.folder / CONFIG)  # before torch is loaded
     from trainer.received.hub import write_from_hub
 
     method = write_from_hub(options.folder, options.out)

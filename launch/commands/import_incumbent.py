@@ -1,5 +1,7 @@
 """`diptych import-incumbent FILE.pth`: make a run of a generator of pytorch-CycleGAN-and-pix2pix."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from sharding.console import command_line, make_console
+from trainer.config.errors import require
+from trainer.config.torch_file import can_be_of_torch
 from trainer.runs.new_folder import check_place
 
 if TYPE_CHECKING:
@@ -40,6 +44,11 @@ def main(argv: list[str]) -> int:
     """
     options = tyro.cli(ImportOptions, args=argv, prog="diptych import-incumbent")
     check_place(options.out)
+    for path in filter(None, (options.file, options.back)):
+        # Before torch is loaded; what is a link, a folder or a pipe is told by who reads.
+        require(os.path.lexists(path), "file", str(path), f"{path} is missing.")
+        is_read = stat.S_ISREG(path.lstat().st_mode) and os.access(path, os.R_OK)
+        require(not is_read or can_be_of_torch(path), "file", str(path), "is no file of torch; give a *_net_G.pth.")
     from trainer.received.imported import write_imported
     from trainer.received.incumbent import read_generator
 

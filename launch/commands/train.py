@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launch.arguments import asks_to_resume
 from launch.run_options import TrainOptions, parse_train
+from sharding.format.manifest_file import manifest_bytes
 
 if TYPE_CHECKING:
     from trainer.runs.rundir import RunDir
@@ -31,6 +33,8 @@ def main(argv: list[str]) -> int:
 
 
 def _train(argv: list[str], preset: str, options: TrainOptions) -> int:
+    if options.machines.are_here and isinstance(place := options.config.data.path, Path):
+        manifest_bytes(place)  # that there is none is told before what starts ranks is loaded
     from launch.starting import new_run  # what starts ranks is not for who is told of a mistake
     from launch.ways.table import train_on_machines
     from launch.ways.way import Request

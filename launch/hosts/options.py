@@ -49,6 +49,12 @@ class Machines:
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the configuration, and what would be started where; make, start and contact nothing."""
 
+    @property
+    def are_here(self) -> bool:
+        """Whether ranks are started on this machine, whatever their number, and nothing else is asked for."""
+        default = dict(leaves(Machines()))
+        return all(value == default[name] for name, value in leaves(self) if name not in ("num_procs", "max_restarts"))
+
     def to_words(self) -> list[str]:
         """The flags that make these options, for another command."""
         default = dict(leaves(Machines()))

@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from sharding.format.manifest_file import describe
 from trainer.exports.card import Facts
+from trainer.exports.kinds import HUB_FORMAT
 from trainer.runs.config import config_to_dict
-
-FORMAT = 1
-"""Of config.json."""
 
 
 def weights_bytes(networks: nn.ModuleDict) -> bytes:
@@ -37,7 +35,7 @@ def config_record(facts: Facts) -> dict[str, Any]:
     config = config_to_dict(facts.opened.config)
     return {
         "library_name": "diptych",
-        "format": FORMAT,
+        "format": HUB_FORMAT,
         "position": facts.position,
         "preset": facts.opened.run.record()["preset"],
         "commit": facts.commit,

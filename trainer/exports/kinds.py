@@ -11,3 +11,6 @@ PACKAGES: Mapping[Kind, tuple[str, ...]] = {
     "hub": ("safetensors",),
 }
 """Modules that must be there to write a file of a kind, beside those that translation needs."""
+
+HUB_FORMAT = 1
+"""Of config.json in a folder of the kind `hub`."""

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.config.errors import ConfigError, require
+from trainer.config.torch_file import can_be_of_torch
 from trainer.data.subject import Subject
 from trainer.evaluation.judges.own_function import OwnFunction, find_function
+
+REMEDY = "give a file made by `diptych fcn train`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,15 @@ class Asked:
 
 NOTHING = Asked()
 """No judge."""
+
+
+def require_readable(fcn: Path) -> None:
+    """Raise ConfigError if a file cannot be opened, or is none of torch's."""
+    try:
+        is_of_torch = can_be_of_torch(fcn)
+    except OSError as error:
+        raise ConfigError("fcn", str(fcn), f"cannot be read ({error.strerror}); {REMEDY}") from error
+    require(is_of_torch, "fcn", str(fcn), f"holds no segmentation network; {REMEDY}")
 
 
 def check_fcn(fcn: Path, subject: Subject, *, field: str) -> None:

@@ -15,10 +15,10 @@ from sharding.format.manifest import ClassInfo
 from sharding.storage.files import write_atomically
 from sharding.storage.typed import NO_OTHERS, adapter_of
 from trainer.config.errors import ConfigError
+from trainer.evaluation.judges.asked import REMEDY, require_readable
 from trainer.evaluation.judges.fcn_networks import FcnName, build_fcn
 
 FORMAT = 1
-REMEDY = "give a file made by `diptych fcn train`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,8 @@ def read_fcn(path: Path) -> Fcn:
     Raises:
         ConfigError: there is none, or it is damaged, or of another version.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError("fcn", str(path), f"cannot be read ({error.strerror}); {REMEDY}") from error
+    require_readable(path)
+    content = path.read_bytes()
     try:
         held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         info = adapter_of(FcnInfo).validate_json(held["about"])
