@@ -80,11 +80,13 @@ def fits(kind: Any, value: Any) -> bool:
     origin, within = get_origin(kind), get_args(kind)
     if origin is UnionType:
         return any(fits(each, value) for each in within)
-    if origin is tuple and isinstance(value, tuple) and within[1:] == (...,):
-        return all(fits(within[0], each) for each in value)
-    if origin is tuple and isinstance(value, tuple) and len(within) == len(value):
-        return all(map(fits, within, value))
-    if origin is dict and isinstance(value, dict):
-        return all(fits(within[0], key) and fits(within[1], each) for key, each in value.items())
+    if origin is tuple and within[1:] == (...,):
+        return isinstance(value, tuple) and all(fits(within[0], each) for each in value)
+    if origin is tuple and within:
+        return isinstance(value, tuple) and len(within) == len(value) and all(map(fits, within, value))
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            fits(within[0], key) and fits(within[1], each) for key, each in value.items()
+        )
     assert _asks_typeguard is not None
     return _asks_typeguard(kind, value)

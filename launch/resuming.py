@@ -15,8 +15,6 @@ from launch.ways.way import Request
 from sharding.console import make_console, one_line
 from sharding.storage.place import Place, parse_place, store_problem
 from trainer.checkpoints.layout import latest_checkpoint, numbered_folders
-from trainer.checkpoints.remote.copy import RunCopy
-from trainer.checkpoints.remote.fetch import fetch_run
 from trainer.checkpoints.source import check_origin
 from trainer.config.errors import ConfigError
 from trainer.loop.schedule import learning_rate
@@ -107,6 +105,9 @@ def _fetched(argv: list[str]) -> tuple[RunDir, list[str]]:
     if "--dry-run" in argv:
         remedy = f"would be fetched to {run.path}, and --dry-run fetches nothing: leave it away, or fetch it first."
         raise ConfigError("resume", str(place), remedy)
+    from trainer.checkpoints.remote.copy import RunCopy  # what speaks to stores is not for a run that lies here
+    from trainer.checkpoints.remote.fetch import fetch_run
+
     fetch_run(RunCopy(place), run, say=lambda text: make_console().print(one_line(text)))
     words = (word.replace(place.text, str(run.path)) if place.text in word else word for word in argv)
     return run, list(words)

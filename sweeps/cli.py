@@ -229,9 +229,8 @@ def asked_by(argv: list[str]) -> dict[str, Any]:
 
 def check_options(options: SweepOptions) -> Resources:
     """What each rank may use. Raises ConfigError if trials could not run: before any data is made or touched."""
-    patience = options.config.train.patience_kimg
+    patience, port = options.config.train.patience_kimg, options.config.log.prometheus_port
     require(patience == 0, "train.patience_kimg", patience, "sweeps stop what falls behind by themselves; use 0 (off).")
-    port = options.config.log.prometheus_port
     require(port == 0, "log.prometheus_port", port, "trials share their hosts, and a port serves one; use 0 (off).")
     check_names(options.metric, options.second_metric, algorithm=options.algorithm)
     return plan_new(

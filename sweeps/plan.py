@@ -15,7 +15,6 @@ Ray and Tune keep their own files in a folder of this machine that ends with the
 """
 
 import json
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -245,8 +244,5 @@ class SweepDir:
 
 def written(space: Space) -> dict[str, Any]:
     """A space as the fields of a `Sweep` that keep it."""
-    conditions: Mapping[str, Any] = {path: dict(only) for path, only in space.conditions.items()}
-    return {
-        "domains": {path: show_domain(domain) for path, domain in space.domains.items()},
-        "conditions": dict(conditions),
-    }
+    domains = {path: show_domain(domain) for path, domain in space.domains.items()}
+    return {"domains": domains, "conditions": {path: dict(only) for path, only in space.conditions.items()}}

@@ -22,9 +22,6 @@ from trainer.checkpoints.inspection import (
     plan_pruning,
 )
 from trainer.checkpoints.layout import CheckpointError
-from trainer.checkpoints.remote.copy import RunCopy
-from trainer.checkpoints.remote.fetch import read_copy_record
-from trainer.checkpoints.remote.inspection import examine_copy
 from trainer.config.errors import ConfigError
 from trainer.runs.config import RunConfig, config_from_dict
 from trainer.runs.rundir import RunDir
@@ -118,6 +115,10 @@ def _look(place: Place, *, reads_all: bool) -> tuple[RunConfig, list[Found]]:
     problem = store_problem(place)
     if problem is not None:
         raise ConfigError("run", str(place), problem)
+    from trainer.checkpoints.remote.copy import RunCopy  # what speaks to stores is not for a run that lies here
+    from trainer.checkpoints.remote.fetch import read_copy_record
+    from trainer.checkpoints.remote.inspection import examine_copy
+
     copy = RunCopy(place)
     return config_from_dict(read_copy_record(copy)["config"]), examine_copy(copy, reads_all=reads_all)
 

@@ -11,6 +11,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, 
 from launch.machine.devices import Device, choose_device
 from sharding.bars import progress_bars
 from sharding.console import make_console
+from sharding.storage.place import Place
 from trainer.config.bounds import AtLeast, AtLeastOne, MoreThan
 from trainer.config.data import DataPlace, Size, height_and_width
 from trainer.config.errors import ConfigError
@@ -92,10 +93,7 @@ def _show(path: Path) -> int:
 def _train(command: Train) -> int:
     if not command.out.parent.is_dir():
         raise ConfigError("out", str(command.out), "lies in no folder that there is; make it first.")
-    from sharding.format.manifest_file import manifest_bytes
-
-    if isinstance(command.data, Path):
-        manifest_bytes(command.data)  # before torch is loaded
+    _require_data(command.data)
     from trainer.evaluation.judges.fcn_data import open_scenes
     from trainer.evaluation.judges.fcn_training import train_fcn
     from trainer.ranks.world import lone_world
@@ -122,6 +120,14 @@ def _train(command: Train) -> int:
         return 1
     console.print(_table(info, title=str(command.out)))
     return 0
+
+
+def _require_data(data: Place) -> None:
+    """Raise DatasetError if there is no data set in a folder, before torch is loaded."""
+    if isinstance(data, Path):
+        from sharding.format.manifest_file import manifest_bytes
+
+        manifest_bytes(data)
 
 
 def _options(command: Train, scenes: "Scenes") -> "FcnTraining":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich import box
@@ -13,11 +13,10 @@ from sharding.console import PlainConsole, make_console
 from sharding.storage.files import write_atomically
 from trainer.config.errors import ConfigError
 from trainer.study.design import read_design
-from trainer.study.report.contents import Contents, make_contents
-from trainer.study.report.files import HTML, write_files
-from trainer.study.report.tables import make_tables, summary
-from trainer.study.statistics.bootstrap import NUM_RESAMPLES, SEED
-from trainer.study.store import read_answers
+from trainer.study.statistics.resamples import NUM_RESAMPLES, SEED
+
+if TYPE_CHECKING:
+    from trainer.study.report.contents import Contents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,13 @@ class Options:
 def main(options: Options) -> int:
     """Print and write the report. Returns the exit status. Raises ConfigError with a message for the user."""
     options.check()
-    from trainer.reports.study_page import render_study
+    design = read_design(options.study)
+    from trainer.reports.study_page import render_study  # what computes is not for who is told of a mistake
+    from trainer.study.report.contents import make_contents
+    from trainer.study.report.files import HTML, write_files
+    from trainer.study.store import read_answers
 
-    design, answers = read_design(options.study), read_answers(options.study)
+    answers = read_answers(options.study)
     contents = make_contents(design, answers, num_resamples=options.num_resamples, seed=options.seed)
     console, page = make_console(), options.html or options.study / HTML
     try:
@@ -62,7 +65,9 @@ def main(options: Options) -> int:
     return 0
 
 
-def _show(console: PlainConsole, contents: Contents) -> None:
+def _show(console: PlainConsole, contents: "Contents") -> None:
+    from trainer.study.report.tables import make_tables, summary
+
     for line in summary(contents):
         console.print(line)
     for note in contents.notes:

@@ -11,11 +11,12 @@ from sharding.console import counted
 from trainer.config.errors import ConfigError
 from trainer.study.answers import Answer
 from trainer.study.design import Design
-from trainer.study.statistics.bootstrap import NUM_RESAMPLES, SEED, resample, share_above, superiority
+from trainer.study.statistics.bootstrap import resample, share_above, superiority
 from trainer.study.statistics.counts import Counts, count, means
 from trainer.study.statistics.estimates import FEWEST_PARTICIPANTS, Estimate, estimate_all
 from trainer.study.statistics.exclusion import Chosen, choose
 from trainer.study.statistics.images import ImageScore, rank_images
+from trainer.study.statistics.resamples import NUM_RESAMPLES, SEED
 from trainer.study.statistics.strengths import log_strengths, standing, wins_of
 
 _FEW = 10

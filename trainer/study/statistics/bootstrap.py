@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.study.statistics.counts import Counts, means
-
-NUM_RESAMPLES = 10_000
-SEED = 0
+from trainer.study.statistics.resamples import NUM_RESAMPLES, SEED
 
 
 def resample(counts: Counts, *, num: int = NUM_RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
