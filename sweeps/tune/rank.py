@@ -11,6 +11,7 @@ import ray
 
 from launch.on_ray.actors import RankActor, end_with_raylet
 from trainer.config.errors import ConfigError
+from trainer.ranks.collector import collector_paused
 from trainer.runs.opened import open_run
 from trainer.runs.rundir import RunDir
 
@@ -47,8 +48,9 @@ class Rank(RankActor):
         Raises:
             ConfigError: the data set is another than the run began with, or another process trains the run.
         """
-        from trainer.loop.setup import open_trainer
-        from trainer.ranks.world import init_world
+        with collector_paused():
+            from trainer.loop.setup import open_trainer
+            from trainer.ranks.world import init_world
 
         run = RunDir(folder)
         if self._is_main:
@@ -56,7 +58,8 @@ class Rank(RankActor):
         opened = open_run(run)
         if self._world is None:
             self._world = init_world(opened.config.engine.device)
-        self._trainer = open_trainer(opened, world=self._world, to_console=False)
+        with collector_paused():  # DeepSpeed and W&B are imported within
+            self._trainer = open_trainer(opened, world=self._world, to_console=False)
         return self._trainer.position
 
     @ray.method

@@ -80,6 +80,7 @@ def _load_read_only(library: Path, folder: Path) -> None:
 def _load_library(library: Path) -> None:
     """Raises ImportError if it is no such library, or for another torch."""
     import torch  # noqa: F401  (the library needs what it loads)
+    from deepspeed import ops
     from deepspeed.ops.op_builder.builder import OpBuilder
 
     loader = ExtensionFileLoader(COMMUNICATION_OP, str(library))
@@ -88,3 +89,5 @@ def _load_library(library: Path) -> None:
     module = module_from_spec(spec)
     loader.exec_module(module)
     OpBuilder._loaded_ops[COMMUNICATION_OP] = module  # where DeepSpeed looks before it asks torch
+    # Else it asks the compiler about each of its operators, to learn of this one whether it could be compiled.
+    ops.__dict__.setdefault("__compatible_ops__", {COMMUNICATION_OP: True})

@@ -11,6 +11,7 @@ from torch import nn
 
 from trainer.config.deepspeed_keys import ZERO, read_raw
 from trainer.config.engine import EngineConfig
+from trainer.engine.eager_optimizers import eager
 from trainer.engine.fused_adam import FusedAdam
 
 _LARGEST_BUCKET = 500_000_000
@@ -82,8 +83,9 @@ def quieten_deepspeed() -> None:
     from deepspeed.runtime.zero.utils import ZERO_SUPPORTED_OPTIMIZERS
     from deepspeed.utils import logger
 
-    if FusedAdam not in ZERO_SUPPORTED_OPTIMIZERS:
-        ZERO_SUPPORTED_OPTIMIZERS.append(FusedAdam)
+    for kind in (FusedAdam, eager(FusedAdam)):
+        if kind not in ZERO_SUPPORTED_OPTIMIZERS:
+            ZERO_SUPPORTED_OPTIMIZERS.append(kind)
     logger.setLevel(logging.WARNING)
 
 

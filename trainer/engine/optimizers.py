@@ -17,8 +17,8 @@ def make_optimizer(
     """The optimizer of the networks of one player, by its own settings; its rate is set anew before each step.
 
     Args:
-        is_eager: it need not be known to `torch.compile`, nor to ZeRO, which looks for torch's own classes; then it
-            loads nothing of the compiler, which takes seconds.
+        is_eager: it need not be known to `torch.compile`; then it loads nothing of the compiler, which takes seconds,
+            but for Adagrad at ZeRO, of which DeepSpeed makes one of torch's own.
     """
     known: Any = _KINDS[config.algorithm]
     kind: Any = eager(known) if is_eager else known

@@ -16,6 +16,7 @@ from trainer.engine.activations import recompute_activations
 from trainer.engine.compiled import compile_networks
 from trainer.engine.deepspeed_config import to_deepspeed
 from trainer.engine.eager_ddp import EagerDDP
+from trainer.engine.eager_zero import eager_zero
 from trainer.engine.few_pixels import use_products
 from trainer.engine.frozen import trained
 from trainer.engine.instance_norm import keep_layout
@@ -81,10 +82,11 @@ class PlayerEngine:
 
         _prepare(player.networks, config, world)
         router = _Router(player.networks).to(world.device)
-        is_eager = config.zero_stage == 0 and config.compile == "off"
+        is_eager = config.compile == "off"
         stepper = make_optimizer(trained(router), optimizer, is_eager=is_eager)
         engine: Any
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints that its operator is built, at every start
+        # It prints that its operator is built, at every start.
+        with contextlib.redirect_stdout(io.StringIO()), eager_zero(is_eager=is_eager):
             engine, *_ = deepspeed.initialize(
                 model=router,
                 optimizer=stepper,

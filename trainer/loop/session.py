@@ -9,6 +9,7 @@ from trainer.loop.setup import open_trainer
 from trainer.loop.status import attempt
 from trainer.loop.trainer import Trainer
 from trainer.ranks.all_reduce import time_all_reduce
+from trainer.ranks.collector import collector_paused
 from trainer.ranks.exits import FINISHED, STOPPED
 from trainer.ranks.failures import described
 from trainer.ranks.roll_call import roll_called
@@ -31,7 +32,8 @@ def _train(opened: OpenRun, console: PlainConsole) -> int:
     with failures_recorded(), roll_called(world):
         if len(set(world.hosts)) > 1:
             _try_network(world, console)
-        trainer = open_trainer(opened, world=world)
+        with collector_paused():  # DeepSpeed and W&B are imported within
+            trainer = open_trainer(opened, world=world)
     if world.is_main:
         _forget_old_requests(opened, console)
     outcome = "failed"

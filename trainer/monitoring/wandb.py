@@ -1,6 +1,8 @@
 """Weights & Biases: a run that it is told of; no network and no home neither stop nor stall training."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -18,8 +20,31 @@ _FINISH_TIMEOUT_S = 20
 _FLUSH_PERIOD_S = 1
 """W&B's own 15 s leave an empty file when the run is killed early."""
 
+_LAUNCH_INPUTS = "wandb.sdk.launch.inputs.internal"
 _LONGEST_NAME = 128
 """Characters of a run's name."""
+
+
+@cache
+def _spare_imports() -> None:
+    """Keep W&B from importing what no run of ours gives it, a second: pandas, and inputs of its Launch.
+
+    A table of pandas is then known by the name of its type, and inputs are there only if their module was imported.
+    """
+    from wandb import util
+    from wandb.sdk.wandb_run import Run
+
+    if hasattr(util, "pd_available"):
+        util.pd_available = False
+    apply = getattr(Run, "_detect_and_apply_job_inputs", None)
+    if apply is None:
+        return
+
+    def apply_if_there(self: Run) -> None:
+        if _LAUNCH_INPUTS in sys.modules:
+            apply(self)
+
+    Run._detect_and_apply_job_inputs = apply_if_there
 
 
 class WandbLogger:
@@ -89,6 +114,7 @@ class WandbLogger:
             self.notice += f" Send the run later: {self._sync}"
         import wandb
 
+        _spare_imports()
         try:
             return wandb.init(**settings, mode=mode, settings=self._settings())
         except Exception as error:

@@ -73,12 +73,15 @@ world = init_world("cpu")
 config = Pix2PixConfig(
     generator=GeneratorConfig(num_filters=4, num_downs=4), discriminator=PatchGANConfig(num_filters=4, num_layers=2)
 )
-method = build_method(config, Task(channels_a=3, channels_b=3, side=32))
-engine = Engine(method, config=EngineConfig(), optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
 pixels = torch.zeros(1, 3, 32, 32)
-engine.train_step(Batch(a=pixels, b=pixels, index=torch.zeros(1, dtype=torch.int64), keys=["x"]), step=0)
+for stage in range(4):
+    method = build_method(config, Task(channels_a=3, channels_b=3, side=32))
+    engine_config = EngineConfig(zero_stage=stage)
+    engine = Engine(method, config=engine_config, optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
+    engine.train_step(Batch(a=pixels, b=pixels, index=torch.zeros(1, dtype=torch.int64), keys=["x"]), step=0)
 import deepspeed
-print(sorted({"torch._dynamo", "torch._inductor", "torch.utils.cpp_extension", "sympy"} & {*sys.modules}))
+unneeded = {"torch._dynamo", "torch._inductor", "torch.utils.cpp_extension", "sympy", "distutils"}
+print(sorted(unneeded & {*sys.modules}), {torch.compile.__module__, torch.compiler.disable.__module__})
 print(deepspeed.comm.comm.cdb.shm_comm_op.__file__)
 """
 
@@ -90,7 +93,8 @@ def test_a_read_only_installation_starts_with_the_op_that_is_there() -> None:
         shutil.copy(use_extensions() / COMMUNICATION_OP / library.name, library)
         done = run_unprivileged("-c", START, cwd=folder, TORCH_EXTENSIONS_DIR=str(folder / "installed"))
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-2:] == ["[]", str(library)]
+        assert done.stdout.splitlines()[-2].startswith("[] {'torch"), "the compiler, which takes seconds to load"
+        assert done.stdout.splitlines()[-1] == str(library)
         assert [path.name for path in library.parent.iterdir()] == [library.name]
 
 
