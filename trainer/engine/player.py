@@ -84,16 +84,11 @@ class PlayerEngine:
         router = _Router(player.networks).to(world.device)
         is_eager = config.compile == "off"
         stepper = make_optimizer(trained(router), optimizer, is_eager=is_eager)
+        settings = to_deepspeed(config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype, weights=trained(router))
         engine: Any
-        # It prints that its operator is built, at every start.
+        # DeepSpeed prints that its operator is built, at every start.
         with contextlib.redirect_stdout(io.StringIO()), eager_zero(is_eager=is_eager):
-            engine, *_ = deepspeed.initialize(
-                model=router,
-                optimizer=stepper,
-                config=to_deepspeed(
-                    config, batch_size_per_gpu=batch_size_per_gpu, dtype=dtype, weights=trained(router)
-                ),
-            )
+            engine, *_ = deepspeed.initialize(model=router, optimizer=stepper, config=settings)
         clip_after_each_step(engine, player.weight_clip)
         _read_no_code(engine)
         self._faults = _note_faults(engine)

@@ -74,7 +74,7 @@ config = Pix2PixConfig(
     generator=GeneratorConfig(num_filters=4, num_downs=4), discriminator=PatchGANConfig(num_filters=4, num_layers=2)
 )
 pixels = torch.zeros(1, 3, 32, 32)
-for stage in range(4):
+for stage in (0, 1, 2):
     method = build_method(config, Task(channels_a=3, channels_b=3, side=32))
     engine_config = EngineConfig(zero_stage=stage)
     engine = Engine(method, config=engine_config, optimizer=OptimizerConfig(), batch_size_per_gpu=1, world=world)
@@ -96,6 +96,13 @@ def test_a_read_only_installation_starts_with_the_op_that_is_there() -> None:
         assert done.stdout.splitlines()[-2].startswith("[] {'torch"), "the compiler, which takes seconds to load"
         assert done.stdout.splitlines()[-1] == str(library)
         assert [path.name for path in library.parent.iterdir()] == [library.name]
+
+
+def test_zero_3_starts_without_the_compiler_too() -> None:
+    program = START.replace("(0, 1, 2)", "(3,)")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2].startswith("[] {'torch")
 
 
 def test_an_op_is_loaded_as_it_is_only_by_the_versions_that_it_was_made_for(

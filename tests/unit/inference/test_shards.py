@@ -14,7 +14,7 @@ from sharding.reading.reader import ShardReader
 from sharding.verifying.verify import verify
 from tests.tiny_run import NUM_SAMPLES, png_bytes, sample_views
 from trainer.config.errors import ConfigError
-from trainer.inference.shards import listing
+from trainer.inference.shards.asked import is_shards
 
 
 @pytest.fixture
@@ -126,4 +126,4 @@ def test_what_does_not_fit_is_told(call, map_dataset, tmp_path):
         call(tmp_path / "x.tar")
     with pytest.raises(ConfigError, match="unpack it first"):
         call(tmp_path / "x.tar.gz")
-    assert listing.is_shards(map_dataset) and not listing.is_shards(tmp_path / "in")
+    assert is_shards(map_dataset) and not is_shards(tmp_path / "in")
