@@ -23,6 +23,8 @@ import torchmetrics.image as theirs
 import torchvision
 import tyro
 from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from benchmarks.machine import command_line, describe_machine
 from sharding.console import markdown_table
@@ -150,8 +152,8 @@ def _of_sets(name: str, folder: Path, *, subset: int) -> tuple[Score, Score]:
     encoder = _encoder("inception", folder)
     view, network = ScoredView(eight_bits=True, encoder=encoder), Pooled(encoder)
     if name == "fid":
-        return _our_sets(view), _their_sets(theirs.FrechetInceptionDistance(feature=network))
-    return _our_sets(view), _their_sets(theirs.KernelInceptionDistance(feature=network, subset_size=subset))
+        return _our_sets(view), _their_sets(FrechetInceptionDistance(feature=network))
+    return _our_sets(view), _their_sets(KernelInceptionDistance(feature=network, subset_size=subset))
 
 
 def _learnt(name: str, folder: Path) -> tuple[Score, Score]:

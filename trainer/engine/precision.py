@@ -4,12 +4,13 @@ import os
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from trainer.config.engine import EngineConfig
 from trainer.methods.base import Network
 
+_LOWERED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
@@ -45,6 +46,16 @@ def fastest_format(dtype: torch.dtype, device: torch.device) -> torch.memory_for
     """
     lowered = device.type == "cuda" or dtype != torch.float32
     return torch.channels_last if lowered else torch.contiguous_format
+
+
+def lower_weights(network: nn.Module, dtype: torch.dtype) -> None:
+    """Keep in `dtype` the weights that autocast would lower at each call, for networks that learn no more: equal bits.
+
+    Only of plain layers: what a parametrisation computes of its weights it computes in float32.
+    """
+    for layer in network.modules():
+        if type(layer) in _LOWERED:
+            layer.to(dtype)
 
 
 def autocasting(network: Network, *, device: torch.device, dtype: torch.dtype) -> Network:

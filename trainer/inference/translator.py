@@ -18,7 +18,7 @@ from trainer.checkpoints.whole import WholeCheckpoint, look_at, newest_whole_che
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
 from trainer.engine.average import MovingAverage
-from trainer.engine.precision import autocasting, fastest_format, resolve_precision, use_tf32
+from trainer.engine.precision import autocasting, fastest_format, lower_weights, resolve_precision, use_tf32
 from trainer.inference.images_apart import can_be_apart, images_apart, let_be_apart
 from trainer.inference.modes import dropouts, require_takers, set_modes
 from trainer.inference.usage import AS_THE_METHOD, Usage
@@ -197,6 +197,8 @@ def load_translator(
     for network in average.networks.values():
         network.to(device)
     translator = averaged_translator(method, average, config=config, device=device, usage=usage)
+    for network in average.networks.values():
+        lower_weights(network, resolve_precision(config.engine, device))
     return translator, int(folder.name)
 
 

@@ -9,12 +9,18 @@ from torch import Tensor
 
 def to_uint8(images: Tensor) -> Tensor:
     """Round images in [-1, 1], of any shape, to the nearest of 0..255; what is beyond is cut."""
-    return (images + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)  # one copy, not four
+    return _rounded(images).to(torch.uint8)
+
+
+def _rounded(images: Tensor) -> Tensor:
+    return (images + 1).mul_(127.5).round_().clamp_(0, 255)  # one copy, not four
 
 
 def to_levels(images: Tensor, *, eight_bits: bool) -> Tensor:
     """Images in [-1, 1] as float32 in 0..255, rounded to 8 bits or not: what scores compare."""
-    return to_uint8(images).float() if eight_bits else (images.clamp(-1, 1) + 1) * 127.5
+    if not eight_bits:
+        return (images.clamp(-1, 1) + 1) * 127.5
+    return _rounded(images).float().nan_to_num_(0.0)  # as in a file; there and back by integers takes twice as long
 
 
 def to_picture(image: Tensor) -> Image.Image:

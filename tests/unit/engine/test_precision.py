@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from tests.shrink import SIDE
 from tests.unit.engine.test_engine import BATCH_SIZE, config_of, make_engine, pix2pix
@@ -12,7 +13,7 @@ from trainer.config.adversarial import AdversarialConfig
 from trainer.config.engine import EngineConfig
 from trainer.config.errors import ConfigError
 from trainer.data.batch import Batch
-from trainer.engine.precision import use_tf32
+from trainer.engine.precision import autocasting, lower_weights, use_tf32
 
 PENALISED = AdversarialConfig(weight_gradient_penalty=10.0, weight_r1=10.0)
 TERMS = ("gradient_penalty", "r1")
@@ -73,3 +74,18 @@ def test_tf32_is_of_convolutions_and_of_products(allowed: bool):
     """The switches alone: not yet run on a GPU."""
     use_tf32(allowed)
     assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is allowed
+
+
+def test_weights_kept_in_bf16_give_what_autocast_makes_of_float32():
+    """Those of a parametrisation stay as they are: the norm that it divides by is of float32."""
+    torch.manual_seed(0)
+    ways = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 4, 4), nn.Flatten(), nn.Linear(484, 2)
+    network = nn.Sequential(spectral_norm(nn.Conv2d(3, 3, 3, padding=1)), *ways).eval()
+    call = autocasting(network, device=torch.device("cpu"), dtype=torch.bfloat16)
+    images = torch.randn(2, 3, 10, 10)
+    with torch.no_grad():
+        expected = call(images)
+        lower_weights(network, torch.bfloat16)
+        assert torch.equal(call(images), expected)
+    found = {name: weights.dtype for name, weights in network.named_parameters() if weights.dtype != torch.float32}
+    assert {name.partition(".")[0] for name in found} == {"1", "3", "5"}
