@@ -1,7 +1,8 @@
 """ZeRO without torch's compiler, for networks that are not compiled: ranks start seconds sooner.
 
 DeepSpeed keeps its own functions at ZeRO 3 from being compiled, some as it is set up and others as they are first
-called, and torch loads its compiler to mark them. Where nothing is compiled there is nothing to keep from it.
+called, and torch loads its compiler to mark them. Where nothing is compiled there is nothing to keep from it. And it
+loads Triton, for kernels that only a GPU has.
 """
 
 import sys
@@ -29,9 +30,23 @@ def eager_zero(*, is_eager: bool) -> Iterator[None]:
     compile_, disable = torch.compile, torch.compiler.disable
     torch.compile, torch.compiler.disable = _unmarked, _unmarked  # the first by an optimizer that is not used, Muon
     try:
-        yield
+        with _without_triton():
+            yield
     finally:
         torch.compile, torch.compiler.disable = compile_, disable
+
+
+@contextmanager
+def _without_triton() -> Iterator[None]:
+    """Where there is no GPU, DeepSpeed finds Triton absent, and goes without it as it would be then."""
+    if torch.cuda.is_available() or "triton" in sys.modules:
+        yield
+        return
+    sys.modules["triton"] = None  # pyright: ignore[reportArgumentType]  (how Python notes what is not to be imported)
+    try:
+        yield
+    finally:
+        del sys.modules["triton"]
 
 
 def _unmarked(function: Any = None, **_: Any) -> Any:

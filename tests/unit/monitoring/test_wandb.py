@@ -342,3 +342,18 @@ def test_a_trial_is_called_by_what_it_changes_and_its_hyperparameters_are_flat(t
     kept = run["config"]["update"]
     assert (kept["method.weight_l1"], kept["method.generator.skips"]) == (31.0, "add")
     assert kept["train.total_kimg"] == config.train.total_kimg
+
+
+def test_a_run_imports_nothing_that_it_does_not_give_wandb(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from trainer.config.log import LogConfig
+from trainer.monitoring.wandb import WandbLogger
+logger = WandbLogger(LogConfig(wandb="offline"), folder=Path(sys.argv[1]), run_id="abc123", values={"a": 1})
+logger.log({"position": 4, "loss/generator/l1": 1.0})
+logger.close()
+print(logger.notice, sorted({"pandas", "wandb.apis.public", "wandb.sdk.launch.inputs.internal"} & {*sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "None []"
