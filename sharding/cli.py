@@ -153,8 +153,8 @@ def run_make(command: Any) -> int:
 
 def run_verify(command: Verify) -> int:
     """List what is wrong with the data set."""
-    if isinstance(command.folder, Path):
-        manifest_bytes(command.folder)  # that there is none is told before what reads images is loaded
+    if isinstance(command.folder, Path) and not command.folder.is_dir():
+        manifest_bytes(command.folder)  # that there is nothing is told before what reads images is loaded
     from sharding.bars import progress_bars
     from sharding.verifying.verify import verify
 

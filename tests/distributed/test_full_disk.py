@@ -1,6 +1,7 @@
 """A disk that is full for one rank alone: all ranks say so at once, and the run goes on once there is room."""
 
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,13 +41,15 @@ def checkpoints_of(world: World, folder: Path, *, stage: int) -> Checkpoints:
 @contextmanager
 def full_disk(*, applies: bool) -> Iterator[None]:
     """No file of this process can be longer: the kernel refuses it as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before, writes_none = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
     if applies:
+        sys.dont_write_bytecode = True  # of a module that is imported first, Python 3.11 would leave what was cut off
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = writes_none
 
 
 def save_with_a_full_disk(world: World, folder: Path, full: int, stage: int, apart: bool) -> dict[str, Any]:

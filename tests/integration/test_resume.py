@@ -44,13 +44,16 @@ def make_run(folder: Path, config: RunConfig) -> RunDir:
 
 
 def start(run: RunDir, *, largest_file: int | None = None) -> subprocess.Popen:
-    """Continue a run, or begin it; with `largest_file` (bytes) no longer file can be written, as on a full disk."""
+    """Continue a run, or begin it; with `largest_file` (bytes) no longer file can be written, as on a full disk.
+
+    Nor bytecode: Python 3.11 leaves what was cut off in the place of a module that it imports first.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "launch.cli", "train", "--resume", str(run.path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"},
+        env=os.environ | {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if largest_file is not None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
