@@ -230,7 +230,7 @@ def test_a_frozen_host_is_not_waited_for_and_finds_itself_expelled(cluster: Clus
         process.suspend()
     cluster.ready("n1-2")
     assert rank.status() == psutil.STATUS_STOPPED
-    for process in (agent, rank):
+    for process in (rank, agent):  # the agent, as soon as it can, ends the rank
         process.resume()
     cluster.until(lambda: not {rank.pid, agent.pid} & {process.pid for process in cluster.processes()})
     assert not (cluster.folder / "saved-n2-1").exists()
