@@ -19,10 +19,11 @@ from trainer.engine.instance_norm import norm_each_image
 class ApartBatchNorm(nn.BatchNorm2d):
     """Batch norm that may take each image's statistics by themselves, as it would of a batch of that image."""
 
-    apart = False
+    generators: Sequence[torch.Generator] = ()
+    """See `ApartDropout`. It draws nothing: that there are any says that images are apart."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not (self.apart and self.training):
+        if not self.training or not self.generators:
             return super().forward(input)
         return norm_each_image(input, self.weight, self.bias, eps=self.eps)
 
@@ -68,18 +69,13 @@ def images_apart(networks: Iterable[nn.Module], seeds: Sequence[int], *, device:
     Args:
         seeds: of each image's dropout.
     """
-    layers = [layer for network in networks for layer in network.modules()]
+    every = (layer for network in networks for layer in network.modules())
+    layers = [layer for layer in every if isinstance(layer, ApartBatchNorm | ApartDropout)]
     generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     try:
         for layer in layers:
-            if isinstance(layer, ApartBatchNorm):
-                layer.apart = True
-            elif isinstance(layer, ApartDropout):
-                layer.generators = generators
+            layer.generators = generators
         yield
     finally:
         for layer in layers:
-            if isinstance(layer, ApartBatchNorm):
-                layer.apart = False
-            elif isinstance(layer, ApartDropout):
-                layer.generators = ()
+            layer.generators = ()

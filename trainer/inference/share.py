@@ -106,8 +106,7 @@ class Translating:
             style=call.style,
         )
         check_tiling(self._operation, manner, label=call.label, method=subject.method.name)
-        networks = [translator.networks.module(name) for name in translator.networks]
-        self._job = Job(networks=networks, manner=manner, classes=subject.manifest.classes, device=device)
+        self._job = Job(networks=translator.modules, manner=manner, classes=subject.manifest.classes, device=device)
         self._most = AT_ONCE if translator.takes_images_apart and call.label is None and call.style is None else 1
         self._seed = partial(_seed_of, seed=call.seed, destination=call.destination)
         self._translator, self._device = translator, device

@@ -78,19 +78,20 @@ class Translator:
         return any(layer.training for layer in self._dropouts())
 
     def _dropouts(self) -> list[_DropoutNd]:
-        return dropouts(self._modules)
+        return dropouts(self.modules)
 
     @property
     def takes_images_apart(self) -> bool:
         """Whether a translation of several images can be that of each alone: see `images_apart`."""
-        return not self.method.translates_by_chance and can_be_apart(self._modules)
+        return not self.method.translates_by_chance and can_be_apart(self.modules)
 
     def images_apart(self, seeds: Sequence[int], *, device: torch.device) -> AbstractContextManager[None]:
         """Inside, what is made of an image depends on that image and its seed, not on the others of a batch."""
-        return images_apart(self._modules, seeds, device=device)
+        return images_apart(self.modules, seeds, device=device)
 
     @property
-    def _modules(self) -> list[nn.Module]:
+    def modules(self) -> list[nn.Module]:
+        """The networks themselves."""
         return [self.networks.module(name) for name in self.networks]
 
     @torch.no_grad()
